@@ -23,10 +23,10 @@ from quart_enroll.web.overrides import check
 from tests.support.processes import fresh_database
 
 settings.register_profile("reproducible", derandomize=True, deadline=None)
-settings.load_profile("reproducible")  # `pytest --hypothesis-profile default` looks for examples at random
+settings.load_profile("reproducible")  # `pytest --hypothesis-profile default` tries random examples
 
 MIN_FREE_BYTES = 2 * 1024**3
-"""Memory that the databases of all tests may need."""
+"""The memory that the tests' databases may need."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,23 +49,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def quick_folder() -> Iterator[Path]:
     """Yield a folder for temporary databases, in memory if there is enough of it, else on disk."""
-    memory = Path("/dev/shm")  # noqa: S108  # only asked about; the folder itself has a random name
-    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > MIN_FREE_BYTES
-    with tempfile.TemporaryDirectory(prefix="quart-enroll-", dir=memory if roomy else None) as folder:
+    memory = Path("/dev/shm")  # noqa: S108  # the folder created in it has a random name
+    has_room = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > MIN_FREE_BYTES
+    with tempfile.TemporaryDirectory(prefix="quart-enroll-", dir=memory if has_room else None) as folder:
         yield Path(folder)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def templates_compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep what Jinja makes of each template for the next app: without that, it takes longer than most tests."""
+    """Compile each template once for all apps: compiling takes longer than most tests."""
     bytecode = FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
-    trees: dict[tuple[str, str], nodes.Template] = {}
+    parsed: dict[tuple[str, str], nodes.Template] = {}
     parse = PageEnvironment.parse
 
     def parse_once(self: PageEnvironment, source: str, name: str, filename: str) -> nodes.Template:
-        if (source, name) not in trees:
-            trees[source, name] = parse(self, source, name, filename)
-        return trees[source, name]
+        if (source, name) not in parsed:
+            parsed[source, name] = parse(self, source, name, filename)
+        return parsed[source, name]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PageEnvironment, "__init__", partialmethod(PageEnvironment.__init__, bytecode_cache=bytecode))
@@ -76,15 +76,15 @@ def templates_compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="session", autouse=True)
 def routes_compiled_once() -> Iterator[None]:
-    """Keep the functions that build the URLs of each route: Werkzeug compiles them for each app, in 15 ms."""
-    built: dict[object, object] = {}
+    """Compile each route's URL builder once for all apps: Werkzeug takes 15 ms to do it for each app."""
+    builders: dict[object, object] = {}
     compile_builder = Rule._compile_builder
 
     def compile_once(rule: Rule, append_unknown: bool = True) -> object:
         key = (rule.rule, tuple(rule._trace), str(rule.defaults), append_unknown)
-        if key not in built:
-            built[key] = compile_builder(rule, append_unknown)
-        return built[key]
+        if key not in builders:
+            builders[key] = compile_builder(rule, append_unknown)
+        return builders[key]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Rule, "_compile_builder", compile_once)
@@ -94,11 +94,11 @@ def routes_compiled_once() -> Iterator[None]:
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
     """Yield the log, formatted as on Heroku."""
-    before = caplog.handler.formatter
+    previous_formatter = caplog.handler.formatter
     caplog.handler.setFormatter(logging_setup.make_formatter(plain=False))
     with caplog.at_level(logging.INFO):
         yield caplog
-    caplog.handler.setFormatter(before)
+    caplog.handler.setFormatter(previous_formatter)
 
 
 @pytest.fixture(scope="session")

@@ -16,26 +16,38 @@ from pathlib import Path
 
 from quart_enroll.cli.local_mongod import local_mongod
 from quart_enroll.db.client import open_database
-from tests.bench import crowds, invented, machine, memory, open_pages, pages, report, schools, signin, sites, wrk
-from tests.bench.figures import Row, worse_than_before
-from tests.support.crowd import Student
+from tests.bench import (
+    enrollment_load,
+    machine,
+    memory,
+    open_pages,
+    pages,
+    report,
+    school_data,
+    servers,
+    signin,
+    unique_requests,
+    wrk,
+)
+from tests.bench.figures import Row, find_regressions
 from tests.support.processes import PROJECT, with_database
+from tests.support.student_crowd import Student
 
 STUDENTS = 40
 """Students who request the pages in turn."""
 
 
-_faults: list[str] = []
+_logged_errors: list[str] = []
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """How long each part is measured, in seconds; `posts` and `people` are counts."""
+class RunPlan:
+    """The extent of a run, in seconds; `rounds`, `repeats`, `posts` and `people` are counts."""
 
     rounds: int
     seconds: float
     warm_up: float
-    crowds: int
+    repeats: int
     posts: int
     people: int
     open_pages: float
@@ -43,132 +55,142 @@ class Plan:
     folder: Path
 
 
-WHOLE = Plan(5, 4, 2, 3, 3000, 150, 60, 300, PROJECT / "docs" / "bench")
-QUICK = Plan(2, 1, 1, 1, 600, 40, 8, 6, PROJECT / ".bench")
+FULL_RUN = RunPlan(5, 4, 2, 3, 3000, 150, 60, 300, PROJECT / "docs" / "bench")
+QUICK_RUN = RunPlan(2, 1, 1, 1, 600, 40, 8, 6, PROJECT / ".bench")
 
 
 def main() -> None:
-    plan = QUICK if os.environ.get("QUICK") else WHOLE
+    plan = QUICK_RUN if os.environ.get("QUICK") else FULL_RUN
     wrk.find()
-    machine.lift_limits()
-    facts = machine.description() | {"rounds": plan.rounds, "seconds": plan.seconds}
-    print(f"{machine.in_a_line(facts)}; load before: {facts['load_before']}")
+    machine.raise_open_file_limit()
+    facts = machine.describe() | {"rounds": plan.rounds, "seconds": plan.seconds}
+    print(f"{machine.summary(facts)}; load before: {facts['load_before']}")
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         with local_mongod(folder / "mongodb") as uri:
-            for part in (_pages, _enroll, _stampede, _open_pages, _signin, _memory):
-                began = time.monotonic()
-                found = part(plan, folder, uri)
+            for measure_part in (_pages, _enroll, _stampede, _open_pages, _signin, _memory):
+                started = time.monotonic()
+                found = measure_part(plan, folder, uri)
                 rows += found
-                print(f"{report.plain(found)}\n  [{time.monotonic() - began:.0f} s]", flush=True)
-    worse = worse_than_before(rows, report.before(plan.folder, facts))
-    report.write(plan.folder, facts, rows, [*worse, *_faults])
-    print("\n".join(["", *report.missed(rows), *worse, *_faults]))
+                print(f"{report.plain(found)}\n  [{time.monotonic() - started:.0f} s]", flush=True)
+    regressions = find_regressions(rows, report.previous_figures(plan.folder, facts))
+    report.write(plan.folder, facts, rows, [*regressions, *_logged_errors])
+    print("\n".join(["", *report.missed(rows), *regressions, *_logged_errors]))
     print(f"Written to {plan.folder.relative_to(PROJECT)}/latest.md")
-    sys.exit(_broken(rows))
+    sys.exit(_has_failed(rows))
 
 
-def _broken(rows: list[Row]) -> bool:
-    """Tell whether a response was wrong or missing or an error was logged; inconsistent seats end the run earlier."""
-    grave = (crowds.WHOLE, pages.WRONG)
-    return bool(_faults) or any(goal.what in grave and not goal.met for row in rows for goal in row.goals)
+def _has_failed(rows: list[Row]) -> bool:
+    """Tell whether a response was wrong or missing or an error was logged; inconsistent seats end the run at once."""
+    critical_goals = (enrollment_load.FAILED_RESPONSES, pages.WRONG_RESPONSES)
+    return bool(_logged_errors) or any(
+        goal.what in critical_goals and not goal.met for row in rows for goal in row.goals
+    )
 
 
-def _pages(plan: Plan, folder: Path, uri: str) -> list[Row]:
-    school: dict[int, sites.Site] = {}
+def _pages(plan: RunPlan, folder: Path, uri: str) -> list[Row]:
+    sites_by_size: dict[int, servers.Site] = {}
     students: dict[int, list[Student]] = {}
     with ExitStack() as stack:
         for courses in (50, 500, 5000):
-            students[courses] = _found(with_database(uri, f"pages_{courses}"), courses)
-            at = with_database(uri, f"pages_{courses}")
-            school[courses] = stack.enter_context(sites.quart_enroll(folder, at, f"pages-{courses}"))
-        schools.copy_for_flask(uri, "pages_500", "flask")
-        bare = stack.enter_context(sites.bare_quart(folder))
-        flask = stack.enter_context(sites.flask(folder, with_database(uri, "flask")))
-        for site in (*school.values(), bare, flask):
+            students[courses] = _create_school(with_database(uri, f"pages_{courses}"), courses)
+            database_uri = with_database(uri, f"pages_{courses}")
+            sites_by_size[courses] = stack.enter_context(
+                servers.serve_quart_enroll(folder, database_uri, f"pages-{courses}")
+            )
+        school_data.copy_for_flask(uri, "pages_500", "flask")
+        bare = stack.enter_context(servers.serve_bare_quart(folder))
+        flask = stack.enter_context(servers.serve_flask(folder, with_database(uri, "flask")))
+        for site in (*sites_by_size.values(), bare, flask):
             site.wait()
-        found = list(pages.contests(pages.Sites(school, students, bare, flask, folder)))
-        rows = pages.measure(found, plan.rounds, plan.seconds, plan.warm_up)
-        for site in school.values():
-            _note_faults(site)
+        compared = list(pages.comparisons(pages.RunningSites(sites_by_size, students, bare, flask, folder)))
+        rows = pages.measure(compared, plan.rounds, plan.seconds, plan.warm_up)
+        for site in sites_by_size.values():
+            _record_errors(site)
         return rows
 
 
-def _enroll(plan: Plan, folder: Path, uri: str) -> list[Row]:
-    at = with_database(uri, "enroll")
-    number = plan.posts * plan.crowds
-    students = asyncio.run(crowds.prepare(at, 1000, sections=crowds.SECTIONS, seats=number))
-    with _serving(folder, at, "enroll") as site:
-        done = asyncio.run(crowds.enroll_everywhere(at, site, students, plan.posts, plan.crowds))
-    crowds.check_seats(at)
-    return [crowds.enroll_row([crowd for crowd, _ in done], [rate for _, rate in done])]
+def _enroll(plan: RunPlan, folder: Path, uri: str) -> list[Row]:
+    database_uri = with_database(uri, "enroll")
+    number = plan.posts * plan.repeats
+    students = asyncio.run(
+        enrollment_load.create_school(database_uri, 1000, sections=enrollment_load.SECTIONS, seats=number)
+    )
+    with _serving(folder, database_uri, "enroll") as site:
+        crowds = asyncio.run(enrollment_load.enroll_everywhere(database_uri, site, students, plan.posts, plan.repeats))
+    enrollment_load.check_seats(database_uri)
+    return [enrollment_load.enroll_row([crowd for crowd, _ in crowds], [rate for _, rate in crowds])]
 
 
-def _stampede(plan: Plan, folder: Path, uri: str) -> list[Row]:
-    done = []
-    for number in range(plan.crowds):
-        at = with_database(uri, f"stampede_{number}")
-        students = asyncio.run(crowds.prepare(at, crowds.STAMPEDE, sections=1, seats=crowds.SEATS))
-        with _serving(folder, at, f"stampede-{number}") as site:
-            done.append(asyncio.run(crowds.stampede(at, site, students)))
-        crowds.check_seats(at)
-    return [crowds.stampede_row(done)]
+def _stampede(plan: RunPlan, folder: Path, uri: str) -> list[Row]:
+    crowds = []
+    for number in range(plan.repeats):
+        database_uri = with_database(uri, f"stampede_{number}")
+        students = asyncio.run(
+            enrollment_load.create_school(
+                database_uri, enrollment_load.STAMPEDE_STUDENTS, sections=1, seats=enrollment_load.STAMPEDE_SEATS
+            )
+        )
+        with _serving(folder, database_uri, f"stampede-{number}") as site:
+            crowds.append(asyncio.run(enrollment_load.stampede(database_uri, site, students)))
+        enrollment_load.check_seats(database_uri)
+    return [enrollment_load.stampede_row(crowds)]
 
 
-def _open_pages(plan: Plan, folder: Path, uri: str) -> list[Row]:
-    at = with_database(uri, "open_pages")
+def _open_pages(plan: RunPlan, folder: Path, uri: str) -> list[Row]:
+    database_uri = with_database(uri, "open_pages")
 
-    async def measure(site: sites.Site, students: list[Student]) -> Row:
-        async with open_database(at, 20) as db:
+    async def measure(site: servers.Site, students: list[Student]) -> Row:
+        async with open_database(database_uri, 20) as db:
             return await open_pages.measure(db, site, students, plan.open_pages)
 
-    students = _found(at, 500)
-    with _serving(folder, at, "open-pages") as site:
+    students = _create_school(database_uri, 500)
+    with _serving(folder, database_uri, "open-pages") as site:
         return [asyncio.run(measure(site, students))]
 
 
-def _signin(plan: Plan, folder: Path, uri: str) -> list[Row]:
-    at = with_database(uri, "signin")
-    people = asyncio.run(signin.prepare(at, plan.people))
+def _signin(plan: RunPlan, folder: Path, uri: str) -> list[Row]:
+    database_uri = with_database(uri, "signin")
+    people = asyncio.run(signin.create_students(database_uri, plan.people))
     hashes = signin.hashes_per_second(2)
-    with sites.flask(folder, with_database(uri, "flask")) as flask:
-        port, known = flask.wait().port, schools.FIRST
-        emails = [f"student{known + number % STUDENTS}@school.example" for number in range(plan.people)]
-        began = time.monotonic()
+    with servers.serve_flask(folder, with_database(uri, "flask")) as flask:
+        port, first_student = flask.wait().port, school_data.FIRST_STUDENT_ID
+        emails = [f"student{first_student + number % STUDENTS}@school.example" for number in range(plan.people)]
+        started = time.monotonic()
         asyncio.run(signin.sign_in_all(port, emails))
-        rate = len(emails) / (time.monotonic() - began)
-    with _serving(folder, at, "signin") as site:
+        rate = len(emails) / (time.monotonic() - started)
+    with _serving(folder, database_uri, "signin") as site:
         return [signin.row(asyncio.run(signin.measure(site.port, people)), hashes, rate)]
 
 
-def _memory(plan: Plan, folder: Path, uri: str) -> list[Row]:
-    at = with_database(uri, "memory")
-    students = _found(at, 5000)
-    with _serving(folder, at, "memory", processes=1) as site:
-        level = memory.measure(at, site, students, float(os.environ.get("SOAK") or plan.memory), folder)
-        return [level, invented.measure(site, students, min(plan.memory, 40))]
+def _memory(plan: RunPlan, folder: Path, uri: str) -> list[Row]:
+    database_uri = with_database(uri, "memory")
+    students = _create_school(database_uri, 5000)
+    with _serving(folder, database_uri, "memory", processes=1) as site:
+        memory_row = memory.measure(database_uri, site, students, float(os.environ.get("SOAK") or plan.memory), folder)
+        return [memory_row, unique_requests.measure(site, students, min(plan.memory, 40))]
 
 
-def _found(at: str, courses: int) -> list[Student]:
+def _create_school(database_uri: str, courses: int) -> list[Student]:
     async def found() -> list[Student]:
-        async with open_database(at, 20) as db:
-            return await schools.create_school(db, courses, STUDENTS)
+        async with open_database(database_uri, 20) as db:
+            return await school_data.create_school(db, courses, STUDENTS)
 
     return asyncio.run(found())
 
 
 @contextmanager
-def _serving(folder: Path, at: str, name: str, processes: int = sites.PROCESSES) -> Iterator[sites.Site]:
+def _serving(folder: Path, database_uri: str, name: str, processes: int = servers.PROCESSES) -> Iterator[servers.Site]:
     """Serve the site with that database; afterwards, record the errors in its log."""
-    with sites.quart_enroll(folder, at, name, processes=processes) as site:
+    with servers.serve_quart_enroll(folder, database_uri, name, processes=processes) as site:
         yield site.wait()
-    _note_faults(site)
+    _record_errors(site)
 
 
-def _note_faults(site: sites.Site) -> None:
-    if error_lines := site.error_lines():
-        _faults.append(f"The site {site.name} logged {len(error_lines)} errors, the first: {error_lines[0]}")
+def _record_errors(site: servers.Site) -> None:
+    if errors := site.error_lines():
+        _logged_errors.append(f"The site {site.name} logged {len(errors)} errors, the first: {errors[0]}")
 
 
 if __name__ == "__main__":

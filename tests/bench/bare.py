@@ -1,4 +1,4 @@
-"""A minimal Quart response, on the same server with the same settings: no page of Quart can be faster."""
+"""The smallest Quart application, on the same server with the same settings: the fastest that Quart can be."""
 
 from quart import Quart
 

@@ -1,4 +1,4 @@
-"""The figures of a measurement: medians of rounds, ratios within a round, and goals."""
+"""Figures of a benchmark: medians of rounds, ratios within a round, and goals met or missed."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """One figure, measured in several rounds."""
+    """The same quantity, measured in several rounds."""
 
     rounds: tuple[float, ...]
 
@@ -25,14 +25,13 @@ class Spread:
         return max(self.rounds)
 
     def to(self, other: "Spread") -> "Spread":
-        """Return the ratio to another figure, round by round: whatever slows down the machine affects both in a
-        round."""
+        """Return the ratio to another spread, round by round: other load on the machine slows down both."""
         return Spread(tuple(one / two if two else 0.0 for one, two in zip(self.rounds, other.rounds, strict=True)))
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A limit for a figure, `at_least` or `at_most`; `what` names the figure."""
+    """A limit for the figure named `what`: `at_least` or `at_most` that much."""
 
     what: str
     figure: float
@@ -41,8 +40,8 @@ class Goal:
 
     @property
     def met(self) -> bool:
-        enough = self.at_least is None or self.figure >= self.at_least
-        return enough and (self.at_most is None or self.figure <= self.at_most)
+        is_high_enough = self.at_least is None or self.figure >= self.at_least
+        return is_high_enough and (self.at_most is None or self.figure <= self.at_most)
 
     def __str__(self) -> str:
         wanted = f"at least {self.at_least:g}" if self.at_least is not None else f"at most {self.at_most:g}"
@@ -51,9 +50,9 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the report: the site's figure, those of others where they do the same work, and the goals.
+    """A row of the report: the site's figure, the figures of other sites for the same work, and the goals.
 
-    `others` are by name: "bare Quart", "Flask". `note` says what the figure alone doesn't say.
+    `others` are by name, like "bare Quart" or "Flask". `note` adds what the figure alone does not say.
     """
 
     name: str
@@ -63,12 +62,11 @@ class Row:
     goals: Sequence[Goal] = ()
     note: str = ""
     compared_by: str = ""
-    """The site whose ratio shows from one run to the next whether this one got slower; "" to compare the figure
-    itself."""
+    """The other site to which the ratio is compared between runs; if empty, the site's own figure is compared."""
 
     @property
     def steady(self) -> float:
-        """The figure that can be compared with that of another run."""
+        """The figure that is compared between runs."""
         return self.site.to(self.others[self.compared_by]).median if self.compared_by else self.site.median
 
     @property
@@ -92,24 +90,24 @@ def _spread(spread: Spread) -> dict[str, Any]:
 
 
 def short(figure: float) -> str:
-    """Return the figure with its significant digits only."""
+    """Return the figure with its significant digits."""
     if abs(figure) >= 100:
         return f"{figure:,.0f}"
     return f"{figure:.1f}" if abs(figure) >= 10 else f"{figure:.2f}"
 
 
 TOLERANCE = 0.15
-"""The share by which a figure may be worse than in the previous run; less is noise, even on an idle machine."""
+"""The fraction by which a figure may be worse than in the previous run: an idle machine varies by as much."""
 
 
-def worse_than_before(rows: Sequence[Row], before: dict[str, float]) -> list[str]:
-    """Return a sentence for each figure that is clearly worse than `before`, by the name of its row."""
-    found = []
+def find_regressions(rows: Sequence[Row], before: dict[str, float]) -> list[str]:
+    """Return a sentence for each figure that is clearly worse than in `before`, which holds figures by row name."""
+    regressions = []
     for row in rows:
         if not (old := before.get(row.name)):
             continue
         now = row.steady
         if (now < old * (1 - TOLERANCE)) if row.more_is_better else (now > old * (1 + TOLERANCE)):
             of = f" of {row.compared_by}" if row.compared_by else f" {row.unit}"
-            found.append(f"{row.name}: {short(now)}{of}, and {short(old)} in the run before")
-    return found
+            regressions.append(f"{row.name}: {short(now)}{of}, and {short(old)} in the run before")
+    return regressions

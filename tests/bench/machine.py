@@ -1,4 +1,4 @@
-"""The machine and the versions with which a measurement was made."""
+"""Describe the machine and the versions that a measurement ran on."""
 
 import os
 import platform
@@ -15,7 +15,7 @@ from tests.support.processes import PROJECT
 PACKAGES = ("quart", "hypercorn", "uvloop", "motor", "pymongo", "werkzeug", "jinja2")
 
 
-def description() -> dict[str, Any]:
+def describe() -> dict[str, Any]:
     """Return the machine, the versions, the time and the commit; a "+" after it means uncommitted changes."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -36,7 +36,7 @@ def model() -> str:
     return named or platform.processor() or platform.machine()
 
 
-def in_a_line(facts: dict[str, Any]) -> str:
+def summary(facts: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
     return f"{facts['cores']} × {facts['model']}, {facts['system']}, {versions}"
 
@@ -62,8 +62,8 @@ def _first_line(command: list[str]) -> str:
     return (done.stdout.splitlines() or [""])[0]
 
 
-def lift_limits() -> None:
-    """Raise the limit of open files to the system's maximum: a crowd needs thousands of connections."""
+def raise_open_file_limit() -> None:
+    """Raise the limit of open files to the system's maximum: the students need thousands of connections."""
     import resource  # not on Windows
 
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -1,5 +1,4 @@
-"""Writes the results of a run: a table for people, JSON for programs, and a history that shows if the site gets
-slower."""
+"""Write the results of a run: a table to read, JSON for programs, and a history that reveals a slower site."""
 
 import json
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ HEAD = ("work", "site", "lowest–highest", "compared with", "goals")
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Return the rows as a table of Markdown."""
+    """Return the rows as a Markdown table."""
     lines = [HEAD, ("---",) * len(HEAD), *map(_cells, rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -33,7 +32,7 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def plain(rows: Sequence[Row]) -> str:
-    """Return the rows for a terminal."""
+    """Return the rows as text for a terminal."""
     lines = []
     for row in rows:
         _, figure, spread, beside, _ = _cells(row)
@@ -45,7 +44,7 @@ def plain(rows: Sequence[Row]) -> str:
 
 
 def missed(rows: Sequence[Row]) -> list[str]:
-    """Return each goal that is missed, with its row, and how many are met."""
+    """Return a line for each missed goal, and a last one with the number of goals met."""
     goals = [(row, goal) for row in rows for goal in row.goals]
     lines = [f"{row.name}: {goal}" for row, goal in goals if not goal.met]
     return [*lines, f"{len(goals) - len(lines)} of {len(goals)} goals are met."]
@@ -54,8 +53,8 @@ def missed(rows: Sequence[Row]) -> list[str]:
 def write(folder: Path, facts: dict[str, Any], rows: Sequence[Row], worse: Sequence[str]) -> None:
     """Write latest.md and latest.json, and add a line to history.jsonl."""
     folder.mkdir(parents=True, exist_ok=True)
-    told = {**facts, "rows": [row.as_json() for row in rows], "worse": list(worse)}
-    (folder / "latest.json").write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+    results = {**facts, "rows": [row.as_json() for row in rows], "worse": list(worse)}
+    (folder / "latest.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
     (folder / "latest.md").write_text(markdown(facts, rows, worse))
     steady = {row.name: round(row.steady, 4) for row in rows}
     with open(folder / "history.jsonl", "a") as history:
@@ -68,7 +67,7 @@ def markdown(facts: dict[str, Any], rows: Sequence[Row], worse: Sequence[str]) -
         "# The latest measurement",
         "",
         f"{facts['date']}, commit {facts['commit']}, load before: {facts['load_before']}.",
-        f"{machine.in_a_line(facts)}.",
+        f"{machine.summary(facts)}.",
         f"{facts['rounds']} rounds of {facts['seconds']:g} s. How to read this: [benchmarks.md](../benchmarks.md).",
         "",
         table(rows),
@@ -80,12 +79,12 @@ def markdown(facts: dict[str, Any], rows: Sequence[Row], worse: Sequence[str]) -
     return "\n".join([*lines, ""])
 
 
-def before(folder: Path, facts: dict[str, Any]) -> dict[str, float]:
-    """Return the steady figures of the last run on such a machine that took as long, by row; {} when there is none."""
+def previous_figures(folder: Path, facts: dict[str, Any]) -> dict[str, float]:
+    """Return the figures of the last run of the same length on the same kind of machine, by row."""
     history = folder / "history.jsonl"
     lines = history.read_text().splitlines() if history.exists() else []
     for line in reversed(lines):
-        told = json.loads(line)
-        if all(told.get(name) == facts[name] for name in ("cores", "model", "rounds", "seconds")):
-            return dict(told["steady"])
+        run = json.loads(line)
+        if all(run.get(name) == facts[name] for name in ("cores", "model", "rounds", "seconds")):
+            return dict(run["steady"])
     return {}

@@ -15,7 +15,7 @@ MISSING = """`make bench` needs wrk, which is not on the PATH:
   - macOS: brew install wrk
   - elsewhere: https://github.com/wg/wrk, then `make` in its folder."""
 
-# The requests are built once, before the measurement; the only work for each is to take the next. `done` runs once.
+# `init` builds all requests before the measurement, so that `request` only has to return the next. `done` runs once.
 SCRIPT = """
 local requests = {}
 local number = 0
@@ -52,7 +52,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class WrkResult:
     """The result; `refused` counts responses with a status of 400 or more, `p99` is in seconds."""
 
     per_second: float
@@ -64,12 +64,12 @@ class Measured:
 
 
 def find() -> str:
-    """Return the path of wrk, or exit with a hint on how to install it."""
+    """Return the path of wrk; if it is not installed, exit with a hint how to install it."""
     return shutil.which("wrk") or sys.exit(MISSING)
 
 
 def write_script(folder: Path, name: str, requests: Sequence[Request]) -> Path:
-    """Write the requests that wrk sends in turn into two files; return the script to pass to wrk."""
+    """Write two files with the requests that wrk sends in turn; return the script to pass to wrk."""
     listed, script = folder / f"{name}.txt", folder / f"{name}.lua"
     lines = (
         f"{one.path}\n" + "\t".join(part for header in one.headers.items() for part in header) + "\n"
@@ -80,27 +80,27 @@ def write_script(folder: Path, name: str, requests: Sequence[Request]) -> Path:
     return script
 
 
-def run(port: int, script: Path, seconds: float, connections: int = CONNECTIONS) -> Measured:
+def run(port: int, script: Path, seconds: float, connections: int = CONNECTIONS) -> WrkResult:
     """Send requests for that many seconds over that many connections."""
     command = [find(), "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "10s"]
-    done = subprocess.run(
+    completed = subprocess.run(
         [*command, "-s", str(script), f"http://127.0.0.1:{port}"], capture_output=True, text=True, check=False
     )
-    return read(done.stdout, done.stderr)
+    return read(completed.stdout, completed.stderr)
 
 
-def read(output: str, errors: str = "") -> Measured:
+def read(output: str, errors: str = "") -> WrkResult:
     """Parse what `SCRIPT` printed at the end. Raises SystemExit with wrk's own message if there is nothing."""
-    found = output.partition("JSON")[2]
-    if not found:
+    result = output.partition("JSON")[2]
+    if not result:
         sys.exit(f"wrk did not work: {errors or output}")
-    result = json.loads(found.splitlines()[0])
-    seconds, requests = result["microseconds"] / 1e6, result["requests"]
-    return Measured(
+    values = json.loads(result.splitlines()[0])
+    seconds, requests = values["microseconds"] / 1e6, values["requests"]
+    return WrkResult(
         per_second=requests / seconds,
-        bytes_each=result["bytes"] / requests if requests else 0.0,
-        refused=result["refused"],
-        broken=result["broken"],
-        timeouts=result["timeouts"],
-        p99=result["p99"] / 1e6,
+        bytes_each=values["bytes"] / requests if requests else 0.0,
+        refused=values["refused"],
+        broken=values["broken"],
+        timeouts=values["timeouts"],
+        p99=values["p99"] / 1e6,
     )

@@ -1,4 +1,4 @@
-"""Finds Chromium for the tests and the screenshots, and opens pages with a time limit for each step."""
+"""Find and run Chromium for tests and screenshots; if a page doesn't open in time, the error names the step."""
 
 import asyncio
 import shutil
@@ -27,7 +27,7 @@ def find_chromium() -> str | None:
 
 
 def require_chromium() -> str:
-    """Return the path of Chromium; if it is not installed, exit with a hint on how to install it."""
+    """Return the path of Chromium; if it is not installed, end the program with a hint how to install it."""
     return find_chromium() or sys.exit(NOT_FOUND)
 
 
@@ -81,7 +81,7 @@ class Chromium:
 
 @asynccontextmanager
 async def running_chromium(path: str, **launch_options: Any) -> AsyncIterator[Chromium]:
-    """Yield a Chromium that runs during the block."""
+    """Yield a Chromium that is closed at the end of the block."""
     async with time_limit("Starting Playwright's driver"):
         playwright = await async_playwright().start()
     chromium = Chromium(playwright, {"executable_path": path, "args": [*ARGUMENTS], **launch_options})

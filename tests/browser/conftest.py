@@ -52,14 +52,14 @@ def scripts() -> bool:
 @pytest_asyncio.fixture(loop_scope="session")
 async def page(chromium: Chromium, scripts: bool) -> AsyncIterator[Page]:
     """A visitor's page; an error in its scripts or a warning in its console fails the test."""
-    faults: list[str] = []
+    page_errors: list[str] = []
     page = await chromium.new_page(java_script_enabled=scripts)
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("console", lambda message: faults.append(message.text) if _is_error(message) else None)
+    page.on("pageerror", lambda error: page_errors.append(str(error)))
+    page.on("console", lambda message: page_errors.append(message.text) if _is_error(message) else None)
     yield page
     async with time_limit("BrowserContext.close"):
         await page.context.close()
-    assert faults == []
+    assert page_errors == []
 
 
 @pytest.fixture(scope="session")
@@ -70,21 +70,21 @@ def database(mongod: str, chromium_path: str) -> Iterator[str]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def emptied(database: str) -> AsyncIterator[Database]:
+async def empty_db(database: str) -> AsyncIterator[Database]:
     async with open_database(database, 20) as db:
         await school.build(db)
         yield db
 
 
 @pytest.fixture(scope="session")
-def site(emptied: Database, database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def site(empty_db: Database, database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of the running site."""
     with server(tmp_path_factory.mktemp("site") / "log", MONGO_URI=database, PASSWORD_METHOD=PASSWORD_METHOD) as site:
         yield f"http://127.0.0.1:{site.port}"
 
 
 @pytest.fixture
-def calendar() -> list[Term]:
+def school_terms() -> list[Term]:
     """The terms: fall opened yesterday, spring opens in a month."""
     now = datetime.now(UTC)
     later, end = now + timedelta(days=30), now + timedelta(days=90)
@@ -97,22 +97,22 @@ def calendar() -> list[Term]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def db(emptied: Database, calendar: list[Term]) -> Database:
+async def db(empty_db: Database, school_terms: list[Term]) -> Database:
     """The small school as on its first day; bob has the only seat in PHP 202, if fall is open."""
-    await school.empty(emptied)
-    await school.fill(emptied, calendar)
-    if calendar[0].is_open(datetime.now(UTC)):
-        await enroll.enroll(EnrollmentContext(emptied), BOB.user_id, SectionRequest("3333"), datetime.now(UTC))
-    return emptied
+    await school.empty(empty_db)
+    await school.fill(empty_db, school_terms)
+    if school_terms[0].is_open(datetime.now(UTC)):
+        await enroll.enroll(EnrollmentContext(empty_db), BOB.user_id, SectionRequest("3333"), datetime.now(UTC))
+    return empty_db
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def site_url(site: str, db: Database) -> str:
+async def base_url(site: str, db: Database) -> str:
     """The URL of the site, once its catalog shows the new school."""
     await wait_until_catalog_is_current(db, site)
     return site
 
 
 def _is_error(message: ConsoleMessage) -> bool:
-    """Tell whether it is more than Chromium's message about a 4xx response."""
+    """Tell whether the message is about more than a 4xx response."""
     return message.type in ("error", "warning") and not message.text.startswith("Failed to load resource")

@@ -13,12 +13,12 @@ from tests.browser.chromium import Chromium, require_chromium, running_chromium
 from tests.browser.demo import PROJECT, demo_site
 
 FOLDER = PROJECT / "docs" / "screenshots"
-SHAPES = {"phone": 390, "desktop": 1280}
+WIDTHS = {"phone": 390, "desktop": 1280}
 THEMES = ("light", "dark")
-TALLEST = {"phone": 1800, "desktop": 1500}
+MAX_HEIGHTS = {"phone": 1800, "desktop": 1500}
 """Maximum height of a screenshot in pixels."""
 
-QUALITY = 60
+WEBP_QUALITY = 60
 
 Step = Callable[[Page], Awaitable[object]]
 
@@ -28,13 +28,13 @@ class Shot:
     """A page: its name, its caption, the user who is signed in, its path, and the steps before the screenshot."""
 
     name: str
-    words: str
-    who: str
+    caption: str
+    user: str
     path: str
     steps: tuple[Step, ...] = ()
 
 
-async def _plan(page: Page) -> None:
+async def _add_four_to_plan(page: Page) -> None:
     """Add the first four courses on the page to the plan."""
     for number in range(4):
         await page.get_by_role("article").nth(number).get_by_role("button", name="Add to plan").first.click()
@@ -45,7 +45,7 @@ def _press(name: str) -> Step:
     return lambda page: page.get_by_role("button", name=name).first.click()
 
 
-def _open(summary: str) -> Step:
+def _expand(summary: str) -> Step:
     return lambda page: page.get_by_text(summary).click()
 
 
@@ -78,33 +78,33 @@ async def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     for old in FOLDER.glob("*.webp"):
         old.unlink()
-    with demo_site() as site_url:
+    with demo_site() as base_url:
         async with running_chromium(path) as chromium:
-            for user in dict.fromkeys(shot.who for shot in SHOTS):
-                await _take_all(chromium, site_url, user)
+            for user in dict.fromkeys(shot.user for shot in SHOTS):
+                await _take_all(chromium, base_url, user)
     (FOLDER.parent / "screenshots.md").write_text(_document(), "utf-8")
     size = sum(file.stat().st_size for file in FOLDER.glob("*.webp"))
     print(f"{len(SHOTS)} pages in docs/screenshots.md, {size / 1e6:.1f} MB")
 
 
-async def _take_all(chromium: Chromium, site_url: str, who: str) -> None:
+async def _take_all(chromium: Chromium, base_url: str, user: str) -> None:
     """Take the screenshots of all pages that this user sees."""
-    page = await chromium.new_page(viewport={"width": SHAPES["desktop"], "height": 800}, reduced_motion="reduce")
+    page = await chromium.new_page(viewport={"width": WIDTHS["desktop"], "height": 800}, reduced_motion="reduce")
     camera = await page.context.new_cdp_session(page)
-    if who:
-        await page.goto(f"{site_url}/login")
-        await page.get_by_label("Email").fill(f"{who}@school.example")
+    if user:
+        await page.goto(f"{base_url}/login")
+        await page.get_by_label("Email").fill(f"{user}@school.example")
         await page.get_by_label("Password").fill(DEMO_PASSWORD)
         await page.get_by_role("button", name="Sign in").click()
         await page.get_by_text("You’re signed in").wait_for()
-    following = await _next_term(page, site_url)
-    if who == "ada":
-        await page.goto(f"{site_url}/courses/{following}?q=introduction")
-        await _plan(page)
-        await page.goto(site_url)
+    next_term = await _next_term(page, base_url)
+    if user == "ada":
+        await page.goto(f"{base_url}/courses/{next_term}?q=introduction")
+        await _add_four_to_plan(page)
+        await page.goto(base_url)
     for shot in SHOTS:
-        if shot.who == who:
-            await page.goto(site_url + shot.path.format(next=following))
+        if shot.user == user:
+            await page.goto(base_url + shot.path.format(next=next_term))
             for step in shot.steps:
                 await step(page)
             await _take(page, camera, shot.name)
@@ -112,27 +112,27 @@ async def _take_all(chromium: Chromium, site_url: str, who: str) -> None:
 
 
 async def _take(page: Page, camera: CDPSession, name: str) -> None:
-    for shape, width in SHAPES.items():
+    for device, width in WIDTHS.items():
         for theme in THEMES:
             await page.set_viewport_size({"width": width, "height": 800})
             await page.emulate_media(color_scheme=theme)
             await page.locator(f"html[data-bs-theme={theme}]").wait_for()
-            height = min(await page.evaluate("document.documentElement.scrollHeight"), TALLEST[shape])
+            height = min(await page.evaluate("document.documentElement.scrollHeight"), MAX_HEIGHTS[device])
             clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
-            options = {"format": "webp", "quality": QUALITY, "captureBeyondViewport": True, "clip": clip}
-            taken = await camera.send("Page.captureScreenshot", options)
-            (FOLDER / f"{name}-{shape}-{theme}.webp").write_bytes(base64.b64decode(taken["data"]))
+            options = {"format": "webp", "quality": WEBP_QUALITY, "captureBeyondViewport": True, "clip": clip}
+            screenshot = await camera.send("Page.captureScreenshot", options)
+            (FOLDER / f"{name}-{device}-{theme}.webp").write_bytes(base64.b64decode(screenshot["data"]))
 
 
-async def _next_term(page: Page, site_url: str) -> str:
+async def _next_term(page: Page, base_url: str) -> str:
     """Return the name of the last term, which opens next."""
-    found = await (await page.request.get(f"{site_url}/api/v1/terms")).text()
+    found = await (await page.request.get(f"{base_url}/api/v1/terms")).text()
     return re.findall(r'"term":"([^"]+)"', found)[-1]
 
 
 def _document() -> str:
     """Return the Markdown page with all screenshots."""
-    pages = "\n".join(_chapter(shot) for shot in SHOTS)
+    pages = "\n".join(_section(shot) for shot in SHOTS)
     return (
         "# Screenshots\n\n"
         "Every page on a desktop and on a phone, in light and dark mode. `make screenshots` takes these\n"
@@ -141,14 +141,14 @@ def _document() -> str:
     )
 
 
-def _chapter(shot: Shot) -> str:
+def _section(shot: Shot) -> str:
     images = "\n".join(
-        f'<img src="screenshots/{shot.name}-{shape}-{theme}.webp" alt="{shot.words}: {shape}, {theme}" '
-        f'width="{480 if shape == "desktop" else 180}">'
-        for shape in reversed(SHAPES)
+        f'<img src="screenshots/{shot.name}-{device}-{theme}.webp" alt="{shot.caption}: {device}, {theme}" '
+        f'width="{480 if device == "desktop" else 180}">'
+        for device in reversed(WIDTHS)
         for theme in THEMES
     )
-    return f"\n## {shot.words}\n\n{images}\n"
+    return f"\n## {shot.caption}\n\n{images}\n"
 
 
 if __name__ == "__main__":

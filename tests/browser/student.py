@@ -13,27 +13,32 @@ from tests.support.people import PASSWORD
 from tests.support.processes import TIMEOUT_SECONDS
 
 
-async def register(page: Page, site_url: str) -> None:
-    """Create an account for zoe."""
-    await page.goto(f"{site_url}/register")
-    await page.get_by_label("Email").fill("zoe@school.example")
+async def fill_registration_form(page: Page, first_name: str = "Zoe", repeated_password: str = PASSWORD) -> None:
+    """Fill in the open registration form, without submitting it."""
+    await page.get_by_label("Email").fill(f"{first_name.lower()}@school.example")
     await page.get_by_label("Password", exact=True).fill(PASSWORD)
-    await page.get_by_label("Confirm password").fill(PASSWORD)
-    await page.get_by_label("First name").fill("Zoe")
+    await page.get_by_label("Confirm password").fill(repeated_password)
+    await page.get_by_label("First name").fill(first_name)
     await page.get_by_label("Last name").fill("Adler")
+
+
+async def register(page: Page, base_url: str) -> None:
+    """Create an account for zoe."""
+    await page.goto(f"{base_url}/register")
+    await fill_registration_form(page)
     await page.get_by_role("button", name="Create account").click()
     await expect(page.get_by_role("status").first).to_contain_text("Welcome, Zoe")
 
 
-async def sign_in(page: Page, site_url: str, user: User) -> None:
-    await page.goto(f"{site_url}/login")
+async def sign_in(page: Page, base_url: str, user: User) -> None:
+    await page.goto(f"{base_url}/login")
     await page.get_by_label("Email").fill(user.email)
     await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Sign in").click()
     await expect(page.get_by_role("status")).to_contain_text(f"Hello, {user.first_name}")
 
 
-async def wait_until_catalog_is_current(db: Database, site_url: str) -> None:
+async def wait_until_catalog_is_current(db: Database, base_url: str) -> None:
     """Wait until the site's catalog shows everything that has been written so far.
 
     The site reads the terms first: once it knows a deadline that has moved by a millisecond, it has read the rest too.
@@ -45,7 +50,7 @@ async def wait_until_catalog_is_current(db: Database, site_url: str) -> None:
     )
     new_deadline = moved["withdraw_deadline"].isoformat(timespec="milliseconds")[:23]
     async with time_limit("Updating the site's catalog", TIMEOUT_SECONDS):
-        while new_deadline not in await asyncio.to_thread(_read, f"{site_url}/api/v1/terms"):
+        while new_deadline not in await asyncio.to_thread(_read, f"{base_url}/api/v1/terms"):
             pass
 
 

@@ -12,8 +12,8 @@ AXE = Axe("")
 
 WIDTHS = (390, 1280)
 THEMES = ("light", "dark")
-EVERYTHING = {"resultTypes": ["violations"], "preload": False}
-OF_COLORS = EVERYTHING | {"runOnly": ["color-contrast", "link-in-text-block"]}
+ALL_RULES = {"resultTypes": ["violations"], "preload": False}
+COLOR_RULES = ALL_RULES | {"runOnly": ["color-contrast", "link-in-text-block"]}
 """The rules that depend on colors, so that each theme must pass them."""
 
 FORM = "/enrollment/form?courseID="
@@ -30,42 +30,42 @@ PAGES = {
 }
 
 
-async def test_axe_finds_no_problem_on_the_pages_of_a_visitor(site_url: str, page: Page) -> None:
-    await _check_pages(page, site_url, PAGES["nobody"])
+async def test_axe_finds_no_problem_on_the_pages_of_a_visitor(base_url: str, page: Page) -> None:
+    await _check_pages(page, base_url, PAGES["nobody"])
 
 
-async def test_axe_finds_no_problem_on_the_pages_of_a_student(site_url: str, page: Page) -> None:
-    await register(page, site_url)
+async def test_axe_finds_no_problem_on_the_pages_of_a_student(base_url: str, page: Page) -> None:
+    await register(page, base_url)
     for name in ("Enroll in PYT 101, section 01", "Join waitlist for PHP 202"):
-        await page.goto(f"{site_url}/courses/Fall")
+        await page.goto(f"{base_url}/courses/Fall")
         await page.get_by_role("button", name=name).click()
-    await page.goto(f"{site_url}/course/2222")
+    await page.goto(f"{base_url}/course/2222")
     await page.get_by_role("button", name="Add to plan").click()
     await expect(page.get_by_text("Added to your plan")).to_be_visible()
-    await page.goto(f"{site_url}/enrollment")
+    await page.goto(f"{base_url}/enrollment")
     await page.get_by_role("link", name="Create private link").click()
     await _assert_accessible(page)
     await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Create private link").click()
     await expect(page.get_by_label("Your private calendar link")).to_be_visible()
     await _assert_accessible(page)
-    await page.goto(f"{site_url}/account/tokens")
+    await page.goto(f"{base_url}/account/tokens")
     await page.get_by_label("Name").fill("calendar")
     await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Create token").click()
     await expect(page.get_by_text("qe_")).to_be_visible()
     await _assert_accessible(page)
-    await _check_pages(page, site_url, PAGES["student"])
+    await _check_pages(page, base_url, PAGES["student"])
 
 
-async def test_axe_finds_no_problem_on_the_pages_of_the_registrar(site_url: str, page: Page) -> None:
-    await sign_in(page, site_url, RITA)
-    await _check_pages(page, site_url, PAGES["registrar"])
+async def test_axe_finds_no_problem_on_the_pages_of_the_registrar(base_url: str, page: Page) -> None:
+    await sign_in(page, base_url, RITA)
+    await _check_pages(page, base_url, PAGES["registrar"])
 
 
-async def _check_pages(page: Page, site_url: str, paths: tuple[str, ...]) -> None:
+async def _check_pages(page: Page, base_url: str, paths: tuple[str, ...]) -> None:
     for path in paths:
-        await page.goto(site_url + path)
+        await page.goto(base_url + path)
         await _assert_accessible(page)
 
 
@@ -77,5 +77,5 @@ async def _assert_accessible(page: Page) -> None:
         for theme in THEMES:
             await page.emulate_media(color_scheme=theme, reduced_motion="reduce")
             await expect(page.locator("html")).to_have_attribute("data-bs-theme", theme)
-            found = await AXE.run(page, options=EVERYTHING if theme == "light" else OF_COLORS)
-            assert found.violations_count == 0, f"{page.url}, {width}, {theme}\n{found.generate_report()}"
+            results = await AXE.run(page, options=ALL_RULES if theme == "light" else COLOR_RULES)
+            assert results.violations_count == 0, f"{page.url}, {width}, {theme}\n{results.generate_report()}"

@@ -13,13 +13,13 @@ from quart_enroll.services.enrollment.context import EnrollmentContext
 from tests.browser.student import register, sign_in, wait_until_catalog_is_current
 from tests.support.people import ADA, BOB, PASSWORD, RITA, offer_course
 
-PAPER = 794
+A4_WIDTH_PX = 794
 """The width of an A4 page in pixels."""
 
 
-async def test_a_waitlisted_student_gets_the_dropped_seat(site_url: str, db: Database, page: Page) -> None:
-    await register(page, site_url)
-    await page.goto(f"{site_url}/courses/Fall")
+async def test_a_waitlisted_student_gets_the_dropped_seat(base_url: str, db: Database, page: Page) -> None:
+    await register(page, base_url)
+    await page.goto(f"{base_url}/courses/Fall")
     await page.get_by_role("button", name="Join waitlist for PHP 202").click()
     await expect(page.get_by_text("You’re on the waitlist for PHP 202, section 01: 1 of 1.")).to_be_visible()
 
@@ -29,11 +29,11 @@ async def test_a_waitlisted_student_gets_the_dropped_seat(site_url: str, db: Dat
     await expect(page.get_by_role("row", name="PHP 202")).to_be_visible()
 
 
-async def test_an_open_schedule_shows_a_promotion_without_a_reload(site_url: str, db: Database, page: Page) -> None:
-    await register(page, site_url)
-    await page.goto(f"{site_url}/courses/Fall")
+async def test_an_open_schedule_shows_a_promotion_without_a_reload(base_url: str, db: Database, page: Page) -> None:
+    await register(page, base_url)
+    await page.goto(f"{base_url}/courses/Fall")
     await page.get_by_role("button", name="Join waitlist for PHP 202").click()
-    await page.goto(f"{site_url}/enrollment")
+    await page.goto(f"{base_url}/enrollment")
     await expect(page.get_by_text("Waitlisted, 1 of 1")).to_be_visible()
 
     await enroll.drop(EnrollmentContext(db), BOB.user_id, SectionRequest("3333"), datetime.now(UTC))
@@ -42,23 +42,23 @@ async def test_an_open_schedule_shows_a_promotion_without_a_reload(site_url: str
     await expect(page.get_by_text("Waiting,")).to_have_count(0)
 
 
-async def test_swapping_for_another_section_and_waiting_to_swap_for_another_course(site_url: str, page: Page) -> None:
-    await register(page, site_url)
-    await page.goto(f"{site_url}/courses/Fall")
+async def test_swapping_for_another_section_and_waiting_to_swap_for_another_course(base_url: str, page: Page) -> None:
+    await register(page, base_url)
+    await page.goto(f"{base_url}/courses/Fall")
     await page.get_by_role("button", name="Enroll in PYT 101, section 01").click()
-    await page.goto(f"{site_url}/courses/Fall")
+    await page.goto(f"{base_url}/courses/Fall")
     await page.get_by_role("button", name="Swap PYT 101 for this PYT 101, section 02").click()
     await expect(page.get_by_role("row", name="1111-02")).to_be_visible()
 
-    await page.goto(f"{site_url}/courses/Fall")
+    await page.goto(f"{base_url}/courses/Fall")
     await page.get_by_role("link", name="PHP 202").click()
     await page.get_by_label("If I get a seat, drop").select_option("PYT 101")
     await page.get_by_role("button", name="Join waitlist to swap for PHP 202").click()
     await expect(page.get_by_text("Replaces PYT 101 if you get a seat")).to_be_visible()
 
 
-async def test_the_chosen_section_is_still_chosen_after_signing_in(site_url: str, page: Page) -> None:
-    await page.goto(f"{site_url}/courses/Fall")
+async def test_the_chosen_section_is_still_chosen_after_signing_in(base_url: str, page: Page) -> None:
+    await page.goto(f"{base_url}/courses/Fall")
     await page.get_by_role("link", name="Enroll in PYT 101, section 02").click()
     await page.get_by_label("Email").fill(ADA.email)
     await page.get_by_label("Password").fill(PASSWORD)
@@ -69,8 +69,8 @@ async def test_the_chosen_section_is_still_chosen_after_signing_in(site_url: str
     await expect(page.get_by_text("You’re enrolled in PYT 101")).to_be_visible()
 
 
-async def test_changing_the_password_and_deleting_the_account(site_url: str, page: Page) -> None:
-    await register(page, site_url)
+async def test_changing_the_password_and_deleting_the_account(base_url: str, page: Page) -> None:
+    await register(page, base_url)
     await page.get_by_role("link", name="Account").click()
     await expect(page.get_by_role("listitem").filter(has_text="Chrome on Linux")).to_contain_text("This browser")
     await page.get_by_role("link", name="Change password").click()
@@ -92,24 +92,24 @@ async def test_changing_the_password_and_deleting_the_account(site_url: str, pag
     await expect(page.get_by_role("navigation").get_by_role("link", name="Sign in")).to_be_visible()
 
 
-async def test_the_dark_theme_stays_chosen_on_the_next_page(site_url: str, page: Page) -> None:
-    await page.goto(site_url)
+async def test_the_dark_theme_stays_chosen_on_the_next_page(base_url: str, page: Page) -> None:
+    await page.goto(base_url)
     await page.get_by_role("button", name="Dark").click()
-    await page.goto(f"{site_url}/courses/")
+    await page.goto(f"{base_url}/courses/")
     await expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
 
 
-CUT = """() => [...document.querySelectorAll('.box-text')]
+CUT_OFF_TEXTS = """() => [...document.querySelectorAll('.box-text')]
   .filter(box => box.scrollHeight > box.clientHeight || box.scrollWidth > box.clientWidth).map(box => box.innerText)"""
 """Returns the texts of the week's boxes that are cut off."""
 
 
 @pytest.mark.parametrize("width", [1100, 1440])
-async def test_the_week_is_drawn_to_scale(site_url: str, page: Page, width: int) -> None:
+async def test_the_week_is_drawn_to_scale(base_url: str, page: Page, width: int) -> None:
     await page.set_viewport_size({"width": width, "height": 800})
-    await register(page, site_url)
-    for name in ("Enroll in PYT 101, section 01", "Join waitlist for PHP 202"):  # fifty minutes from nine, 75 from noon
-        await page.goto(f"{site_url}/courses/Fall")
+    await register(page, base_url)
+    for name in ("Enroll in PYT 101, section 01", "Join waitlist for PHP 202"):  # 50 minutes from nine, 75 from noon
+        await page.goto(f"{base_url}/courses/Fall")
         await page.get_by_role("button", name=name).click()
     await expect(page.get_by_role("heading", name="Your week")).to_be_visible()
     boxes = [await box.bounding_box() for box in await page.locator(".box > rect").all()]
@@ -121,63 +121,63 @@ async def test_the_week_is_drawn_to_scale(site_url: str, page: Page, width: int)
     assert first["height"] / waiting["height"] == pytest.approx(50 / 75, rel=0.02)
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     await expect(page.locator(".box.is-waiting").first).to_contain_text("waitlisted")
-    assert await page.evaluate(CUT) == []
+    assert await page.evaluate(CUT_OFF_TEXTS) == []
 
     await page.emulate_media(media="print", color_scheme="dark")
     fill = "getComputedStyle(document.querySelector('.is-enrolled > rect')).fill"
     assert await page.evaluate(fill) == "rgb(238, 238, 238)"  # paper is white, whatever the screen shows
     await expect(page.locator(".box").first).to_be_visible()
-    assert await page.evaluate(CUT) == []
+    assert await page.evaluate(CUT_OFF_TEXTS) == []
     for hidden in (page.get_by_role("banner"), page.get_by_role("contentinfo"), page.get_by_role("button")):
         assert not any([await one.is_visible() for one in await hidden.all()])
 
 
-LOOK = """link => [getComputedStyle(link).textDecorationLine,
+LINK_STYLE = """link => [getComputedStyle(link).textDecorationLine,
   getComputedStyle(link).color === getComputedStyle(document.body).color]"""
 """How a link is underlined, and whether it has the color of text."""
 
 
-async def test_courses_on_the_schedule_look_like_links_except_on_paper(site_url: str, page: Page) -> None:
-    await register(page, site_url)
-    await page.goto(f"{site_url}/courses/Fall")
+async def test_courses_on_the_schedule_look_like_links_except_on_paper(base_url: str, page: Page) -> None:
+    await register(page, base_url)
+    await page.goto(f"{base_url}/courses/Fall")
     await page.get_by_role("button", name="Enroll in PYT 101, section 01").click()
     for place in (".listing th a", ".box-text a", ".week-days a"):
         link = page.locator(place).first
-        for media, look in (("screen", ["underline", False]), ("print", ["none", True])):
+        for media, style in (("screen", ["underline", False]), ("print", ["none", True])):
             await page.emulate_media(media=media)
-            assert await link.evaluate(LOOK) == look, (place, media)
+            assert await link.evaluate(LINK_STYLE) == style, (place, media)
 
 
 async def test_a_printed_schedule_has_no_past_terms_and_no_empty_page(
-    site_url: str, db: Database, page: Page, calendar: list[Term]
+    base_url: str, db: Database, page: Page, school_terms: list[Term]
 ) -> None:
-    await enroll.enroll(EnrollmentContext(db), BOB.user_id, SectionRequest("2222"), calendar[1].opens_at)
+    await enroll.enroll(EnrollmentContext(db), BOB.user_id, SectionRequest("2222"), school_terms[1].opens_at)
     long_ago = dict.fromkeys(
         ("opens_at", "add_deadline", "drop_deadline", "withdraw_deadline"), datetime(2020, 5, 1, tzinfo=UTC)
     )
     await db.term.update_one({"season": "Fall"}, {"$set": long_ago})
-    await wait_until_catalog_is_current(db, site_url)
-    await sign_in(page, site_url, BOB)
-    await page.set_viewport_size({"width": PAPER, "height": 600})
-    await page.goto(f"{site_url}/enrollment")
+    await wait_until_catalog_is_current(db, base_url)
+    await sign_in(page, base_url, BOB)
+    await page.set_viewport_size({"width": A4_WIDTH_PX, "height": 600})
+    await page.goto(f"{base_url}/enrollment")
     fall, spring = (page.get_by_role("heading", name=name) for name in ("Fall 2026", "Spring 2027"))
     assert [await one.is_visible() for one in (fall, spring)] == [True, True]
     await page.emulate_media(media="print")
     assert [await one.is_visible() for one in (fall, spring)] == [False, True]
     bottom = await page.locator(".my-week").evaluate("week => Math.ceil(week.getBoundingClientRect().bottom)")
-    printed = await page.pdf(width=f"{PAPER}px", height=f"{bottom + 1}px")
+    printed = await page.pdf(width=f"{A4_WIDTH_PX}px", height=f"{bottom + 1}px")
     assert len(re.findall(rb"/Type /Page\b", printed)) == 1
 
-    await enroll.drop(EnrollmentContext(db), BOB.user_id, SectionRequest("2222"), calendar[1].opens_at)
-    await wait_until_catalog_is_current(db, site_url)
+    await enroll.drop(EnrollmentContext(db), BOB.user_id, SectionRequest("2222"), school_terms[1].opens_at)
+    await wait_until_catalog_is_current(db, base_url)
     await page.reload()
     await expect(fall).to_be_visible()  # there is nothing else
 
 
-async def test_on_a_phone_the_week_is_a_list_of_its_days(site_url: str, page: Page) -> None:
+async def test_on_a_phone_the_week_is_a_list_of_its_days(base_url: str, page: Page) -> None:
     await page.set_viewport_size({"width": 390, "height": 800})
-    await register(page, site_url)
-    await page.goto(f"{site_url}/courses/Fall")
+    await register(page, base_url)
+    await page.goto(f"{base_url}/courses/Fall")
     await page.get_by_role("button", name="Enroll in PYT 101, section 01").click()
     week = page.get_by_role("region", name="Your week")
     await expect(page.locator(".week-picture")).to_be_hidden()
@@ -188,14 +188,14 @@ async def test_on_a_phone_the_week_is_a_list_of_its_days(site_url: str, page: Pa
     await expect(page.get_by_role("heading", level=1)).to_have_text("PYT 101 Fall 2026")
 
 
-async def test_the_header_is_in_the_same_place_on_every_page(site_url: str, page: Page) -> None:
+async def test_the_header_is_in_the_same_place_on_every_page(base_url: str, page: Page) -> None:
     await page.set_viewport_size({"width": 1280, "height": 800})
-    await register(page, site_url)
-    await page.goto(f"{site_url}/courses/Fall")
+    await register(page, base_url)
+    await page.goto(f"{base_url}/courses/Fall")
     await page.get_by_role("button", name="Enroll in PYT 101, section 01").click()
     places = set()
     for path in ("/enrollment", "/", "/courses/Fall", "/plan", "/account"):
-        await page.goto(site_url + path)
+        await page.goto(base_url + path)
         place = await page.get_by_role("link", name="Quart Enroll").bounding_box()
         places.add(place and (place["x"], place["y"]))
     assert len(places) == 1
@@ -208,42 +208,42 @@ PLACEHOLDER = """box => {
 }"""
 
 
-async def test_the_search_placeholder_fits_on_a_phone(site_url: str, page: Page) -> None:
+async def test_the_search_placeholder_fits_on_a_phone(base_url: str, page: Page) -> None:
     await page.set_viewport_size({"width": 390, "height": 800})
-    await page.goto(f"{site_url}/courses/Fall")
+    await page.goto(f"{base_url}/courses/Fall")
     assert await page.get_by_role("searchbox").evaluate(PLACEHOLDER)
 
 
-async def test_the_registrar_finds_a_student_while_typing(site_url: str, page: Page) -> None:
-    await sign_in(page, site_url, RITA)
+async def test_the_registrar_finds_a_student_while_typing(base_url: str, page: Page) -> None:
+    await sign_in(page, base_url, RITA)
     await page.get_by_role("link", name="Students").click()
     await expect(page.get_by_text("2 students")).to_be_visible()
     await page.get_by_role("searchbox").press_sequentially("okaf")
     await expect(page.get_by_text("1 student found")).to_be_visible()
-    await expect(page.get_by_role("row")).to_have_count(2)  # with that of the names of columns
-    await expect(page).to_have_url(f"{site_url}/user?q=okaf")
+    await expect(page.get_by_role("row")).to_have_count(2)  # the header and one student
+    await expect(page).to_have_url(f"{base_url}/user?q=okaf")
 
 
-@pytest.mark.parametrize(("more", "pictured"), [(1, True), (2, False)])
+@pytest.mark.parametrize(("extra_courses", "has_picture"), [(1, True), (2, False)])
 async def test_courses_at_the_same_time_are_all_readable(
-    site_url: str, page: Page, db: Database, more: int, pictured: bool
+    base_url: str, page: Page, db: Database, extra_courses: int, has_picture: bool
 ) -> None:
     """Two courses are side by side; with more of them, or on paper, the week is a list of days."""
     await page.set_viewport_size({"width": 1100, "height": 800})
-    await register(page, site_url)
-    for number in range(more):
+    await register(page, base_url)
+    for number in range(extra_courses):
         await offer_course(db, f"B10{number}", f"BIO 10{number}")
-    await wait_until_catalog_is_current(db, site_url)
-    for name in ("PYT 101, section 01", *(f"BIO 10{number}, section 01" for number in range(more))):
-        await page.goto(f"{site_url}/courses/Fall")
+    await wait_until_catalog_is_current(db, base_url)
+    for name in ("PYT 101, section 01", *(f"BIO 10{number}, section 01" for number in range(extra_courses))):
+        await page.goto(f"{base_url}/courses/Fall")
         await page.get_by_role("button", name=f"Enroll in {name}").click()
     at_one_time = [{"days": "MWFSU", "start": "09:00", "end": "09:50"}]
     moved = {"meetings": at_one_time, "room": "Kollwitz House 206"}
     await db.section.update_many({"courseID": {"$regex": "^B10"}}, {"$set": moved})
-    await wait_until_catalog_is_current(db, site_url)
-    await page.goto(f"{site_url}/enrollment")
+    await wait_until_catalog_is_current(db, base_url)
+    await page.goto(f"{base_url}/enrollment")
     picture, days = page.locator(".week-picture"), page.locator(".week-days")
-    assert [await one.is_visible() for one in (picture, days)] == [pictured, not pictured]
-    assert await page.evaluate(CUT) == []
+    assert [await one.is_visible() for one in (picture, days)] == [has_picture, not has_picture]
+    assert await page.evaluate(CUT_OFF_TEXTS) == []
     await page.emulate_media(media="print")
     assert [await one.is_visible() for one in (picture, days)] == [False, True]

@@ -3,28 +3,28 @@
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.keyboard import go_to, press, write
+from tests.browser.keyboard import press, tab_to, type_text
 from tests.support.people import PASSWORD
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
 async def test_everything_from_registering_to_signing_out_works_by_keyboard(
-    site_url: str, page: Page, scripts: bool
+    base_url: str, page: Page, scripts: bool
 ) -> None:
-    await page.goto(site_url)
+    await page.goto(base_url)
     await page.keyboard.press("Tab")
     await expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     await page.keyboard.press("Enter")
     await press(page, "Create an account", "link")
     for label, text in (("Email", "zoe@school.example"), ("Password", PASSWORD), ("Confirm password", PASSWORD)):
-        await write(page, label, text)
-    await write(page, "First name", "Zoe")
-    await write(page, "Last name", "Adler")
+        await type_text(page, label, text)
+    await type_text(page, "First name", "Zoe")
+    await type_text(page, "Last name", "Adler")
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("status").first).to_contain_text("Welcome, Zoe")
 
     await press(page, "Courses", "link")
-    await write(page, "Search", "introduction haddad")
+    await type_text(page, "Search", "introduction haddad")
     await page.keyboard.press("Enter")
     await expect(page.get_by_text("1 course found")).to_be_visible()
     await press(page, "PYT 101", "link")
@@ -57,16 +57,16 @@ async def test_everything_from_registering_to_signing_out_works_by_keyboard(
 
 async def _search(page: Page, words: str) -> None:
     await press(page, "Courses", "link")
-    await write(page, "Search", words)
+    await type_text(page, "Search", words)
     await page.keyboard.press("Enter")
     await expect(page.get_by_text("1 course found")).to_be_visible()
 
 
-async def test_a_filter_is_chosen_by_keyboard(site_url: str, page: Page) -> None:
-    await page.goto(f"{site_url}/courses/Fall")
-    await go_to(page, page.get_by_text("Filter and sort"))
+async def test_a_filter_is_chosen_by_keyboard(base_url: str, page: Page) -> None:
+    await page.goto(f"{base_url}/courses/Fall")
+    await tab_to(page, page.get_by_text("Filter and sort"))
     await page.keyboard.press("Enter")
-    await go_to(page, page.get_by_label("Open seats only"))
+    await tab_to(page, page.get_by_label("Open seats only"))
     await page.keyboard.press("Space")
     await expect(page.get_by_text("1 course found")).to_be_visible()
-    await go_to(page, page.get_by_role("link", name="Show all"))
+    await tab_to(page, page.get_by_role("link", name="Show all"))

@@ -40,16 +40,16 @@ async def _set_hidden(page: Page, *, hidden: bool) -> None:
     )
 
 
-def _is_a_stream(request: Request) -> bool:
+def _is_stream(request: Request) -> bool:
     return "/live?" in request.url
 
 
 def _stream_begins(page: Page) -> AbstractAsyncContextManager[object]:
-    return page.expect_event("request", _is_a_stream)
+    return page.expect_event("request", _is_stream)
 
 
 def _stream_ends(page: Page) -> AbstractAsyncContextManager[object]:
-    return page.expect_event("requestfailed", _is_a_stream)
+    return page.expect_event("requestfailed", _is_stream)
 
 
 async def _hide(page: Page) -> None:
@@ -59,9 +59,9 @@ async def _hide(page: Page) -> None:
         await page.clock.fast_forward(10_000)
 
 
-async def test_a_page_that_is_visible_again_shows_what_it_missed(site_url: str, db: Database, page: Page) -> None:
+async def test_a_page_that_is_visible_again_shows_what_it_missed(base_url: str, db: Database, page: Page) -> None:
     await page.clock.install()
-    await page.goto(site_url + COURSE)
+    await page.goto(base_url + COURSE)
     await expect(page.get_by_text("30 of 30 seats open")).to_be_visible()
     await _hide(page)
     await _enroll(db, ADA)
@@ -72,12 +72,12 @@ async def test_a_page_that_is_visible_again_shows_what_it_missed(site_url: str, 
     await expect(page.get_by_text("28 of 30 seats open")).to_be_visible()
 
 
-async def test_a_page_hidden_for_a_moment_keeps_its_stream(site_url: str, db: Database, page: Page) -> None:
+async def test_a_page_hidden_for_a_moment_keeps_its_stream(base_url: str, db: Database, page: Page) -> None:
     streams: list[str] = []
-    page.on("request", lambda request: streams.append(request.url) if _is_a_stream(request) else None)
+    page.on("request", lambda request: streams.append(request.url) if _is_stream(request) else None)
     await page.clock.install()
     async with _stream_begins(page):
-        await page.goto(site_url + COURSE)
+        await page.goto(base_url + COURSE)
     await _set_hidden(page, hidden=True)
     await page.clock.fast_forward(9_000)
     await _enroll(db, ADA)
@@ -90,50 +90,52 @@ async def test_a_page_hidden_for_a_moment_keeps_its_stream(site_url: str, db: Da
 
 
 async def test_a_page_opened_in_the_background_starts_its_stream_when_it_becomes_visible(
-    site_url: str, db: Database, page: Page
+    base_url: str, db: Database, page: Page
 ) -> None:
     await page.add_init_script("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
-    await page.goto(site_url + COURSE)
+    await page.goto(base_url + COURSE)
     await _enroll(db, ADA)
     async with _stream_begins(page):
         await _set_hidden(page, hidden=False)
     await expect(page.get_by_text("29 of 30 seats open")).to_be_visible()
 
 
-async def test_hidden_pages_leave_connections_to_new_ones(site_url: str, page: Page) -> None:
+async def test_hidden_pages_leave_connections_to_new_ones(base_url: str, page: Page) -> None:
     for _ in range(CONNECTIONS):
         other = await page.context.new_page()
         await other.clock.install()
         async with _stream_begins(other):
-            await other.goto(site_url + COURSE)
+            await other.goto(base_url + COURSE)
         await _hide(other)
-    await page.goto(site_url + COURSE)
+    await page.goto(base_url + COURSE)
     await expect(page.get_by_text("30 of 30 seats open")).to_be_visible()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def page_with_history_cache(chromium_path: str) -> AsyncIterator[Page]:
-    """A page of a browser that keeps left pages in memory and shows them again on "Back", as people's browsers do."""
+    """A page of a browser with a back/forward cache, which Playwright disables by default."""
     options = {"ignore_default_args": ["--disable-back-forward-cache"]}
     async with running_chromium(chromium_path, **options) as chromium:
         yield await chromium.new_page()
 
 
-async def test_going_back_shows_the_current_page(site_url: str, db: Database, page_with_history_cache: Page) -> None:
-    await page_with_history_cache.goto(site_url + COURSE)
+async def test_going_back_shows_the_page_as_it_is_now(
+    base_url: str, db: Database, page_with_history_cache: Page
+) -> None:
+    await page_with_history_cache.goto(base_url + COURSE)
     await expect(page_with_history_cache.get_by_text("30 of 30 seats open")).to_be_visible()
     await page_with_history_cache.evaluate("kept = true")
     async with _stream_ends(page_with_history_cache):
-        await page_with_history_cache.goto(f"{site_url}/help")
+        await page_with_history_cache.goto(f"{base_url}/help")
     await _enroll(db, ADA)
-    await page_with_history_cache.go_back(wait_until="commit")  # it is not loaded again
+    await page_with_history_cache.go_back(wait_until="commit")  # from the cache, so it is not loaded again
     assert await page_with_history_cache.evaluate("kept")
     await expect(page_with_history_cache.get_by_text("29 of 30 seats open")).to_be_visible()
 
 
-async def test_pagehide_and_pageshow_alone_end_and_restart_the_stream(site_url: str, db: Database, page: Page) -> None:
+async def test_pagehide_and_pageshow_alone_end_and_restart_the_stream(base_url: str, db: Database, page: Page) -> None:
     async with _stream_begins(page):
-        await page.goto(site_url + COURSE)
+        await page.goto(base_url + COURSE)
     async with _stream_ends(page):
         await page.evaluate("dispatchEvent(new Event('pagehide'))")
     await _enroll(db, ADA)
@@ -142,77 +144,79 @@ async def test_pagehide_and_pageshow_alone_end_and_restart_the_stream(site_url: 
     await expect(page.get_by_text("29 of 30 seats open")).to_be_visible()
 
 
-async def _do(what: Callable[..., Awaitable[object]], db: Database, courseID: str, section: str = "") -> None:
+async def _change_for_ada(
+    change: Callable[..., Awaitable[object]], db: Database, courseID: str, section: str = ""
+) -> None:
     """Make a change for ada, as if on another device."""
-    await what(EnrollmentContext(db), ADA.user_id, SectionRequest(courseID, FALL.term, section), datetime.now(UTC))
+    await change(EnrollmentContext(db), ADA.user_id, SectionRequest(courseID, FALL.term, section), datetime.now(UTC))
 
 
-async def test_an_open_schedule_shows_changes_made_on_another_device(site_url: str, db: Database, page: Page) -> None:
-    await sign_in(page, site_url, ADA)
-    await page.goto(f"{site_url}/enrollment")
+async def test_an_open_schedule_shows_changes_made_on_another_device(base_url: str, db: Database, page: Page) -> None:
+    await sign_in(page, base_url, ADA)
+    await page.goto(f"{base_url}/enrollment")
     await page.evaluate("kept = true")
     await expect(page.get_by_text("You don’t have any courses yet")).to_be_visible()
-    await _do(enroll.enroll, db, "1111", "01")
+    await _change_for_ada(enroll.enroll, db, "1111", "01")
     await expect(page.get_by_role("row", name="PYT 101")).to_be_visible()
     await expect(page.get_by_role("link", name="Download calendar file")).to_be_visible()
-    await _do(waitlist.join, db, "3333", "01")
+    await _change_for_ada(waitlist.join, db, "3333", "01")
     await expect(page.get_by_text("Waitlisted, 1 of 1")).to_be_visible()
     await page.get_by_role("button", name="Drop PYT 101").focus()
-    await _do(waitlist.leave, db, "3333")
+    await _change_for_ada(waitlist.leave, db, "3333")
     await expect(page.get_by_text("Waitlisted, 1 of 1")).to_have_count(0)
     await expect(page.get_by_role("button", name="Drop PYT 101")).to_be_focused()
-    await _do(enroll.drop, db, "1111")
+    await _change_for_ada(enroll.drop, db, "1111")
     await expect(page.get_by_text("You don’t have any courses yet")).to_be_visible()
     assert await page.evaluate("kept")
 
 
-async def test_a_hidden_schedule_shows_changes_when_it_becomes_visible(site_url: str, db: Database, page: Page) -> None:
+async def test_a_hidden_schedule_shows_changes_when_it_becomes_visible(base_url: str, db: Database, page: Page) -> None:
     await page.clock.install()
-    await sign_in(page, site_url, ADA)
+    await sign_in(page, base_url, ADA)
     async with _stream_begins(page):
-        await page.goto(f"{site_url}/enrollment")
+        await page.goto(f"{base_url}/enrollment")
     await _hide(page)
-    await _do(enroll.enroll, db, "1111", "01")
+    await _change_for_ada(enroll.enroll, db, "1111", "01")
     await _set_hidden(page, hidden=False)
     await expect(page.get_by_role("row", name="PYT 101")).to_be_visible()
 
 
-async def test_a_page_does_not_fetch_what_it_already_shows(site_url: str, db: Database, page: Page) -> None:
+async def test_a_page_does_not_fetch_what_it_already_shows(base_url: str, db: Database, page: Page) -> None:
     fetched: list[str] = []
-    await sign_in(page, site_url, ADA)
+    await sign_in(page, base_url, ADA)
     page.on("request", lambda request: fetched.append(request.url) if request.resource_type == "xhr" else None)
-    await page.goto(site_url + COURSE)
+    await page.goto(base_url + COURSE)
     await page.get_by_role("button", name="Enroll in PYT 101, section 01").click()
     await expect(page.get_by_text("You’re enrolled in PYT 101")).to_be_visible()
-    await _do(waitlist.join, db, "3333", "01")
+    await _change_for_ada(waitlist.join, db, "3333", "01")
     await expect(page.get_by_text("Waitlisted, 1 of 1")).to_be_visible()
     await expect(page.get_by_text("You’re enrolled in PYT 101")).to_be_visible()
-    assert fetched.count(f"{site_url}/enrollment") == 1
+    assert fetched.count(f"{base_url}/enrollment") == 1
 
 
 async def test_an_open_catalog_updates_its_buttons_and_keeps_the_search_text(
-    site_url: str, db: Database, page: Page
+    base_url: str, db: Database, page: Page
 ) -> None:
-    await sign_in(page, site_url, ADA)
-    await page.goto(f"{site_url}/courses/Fall")
+    await sign_in(page, base_url, ADA)
+    await page.goto(f"{base_url}/courses/Fall")
     await page.get_by_label("Search", exact=True).fill("python")
     await expect(page.get_by_text("1 course found")).to_be_visible()
-    await _do(enroll.enroll, db, "1111", "01")
+    await _change_for_ada(enroll.enroll, db, "1111", "01")
     await expect(page.get_by_role("button", name="Drop PYT 101")).to_be_visible()
     await expect(page.get_by_label("Search", exact=True)).to_have_value("python")
     await expect(page.get_by_label("Search", exact=True)).to_be_focused()
-    await _do(enroll.drop, db, "1111")
+    await _change_for_ada(enroll.drop, db, "1111")
     await expect(page.get_by_role("button", name="Enroll in PYT 101, section 01")).to_be_visible()
 
 
-async def test_an_open_course_page_keeps_the_chosen_course_to_drop(site_url: str, db: Database, page: Page) -> None:
+async def test_an_open_course_page_keeps_the_chosen_course_to_drop(base_url: str, db: Database, page: Page) -> None:
     await db.course.insert_one(asdict(replace(COURSES[0], courseID="4444", title="ANG 101")))
     await sections.put_all(db, [replace(SECTIONS[0], courseID="4444", meetings=())])
     for courseID in ("1111", "4444"):
-        await _do(enroll.enroll, db, courseID, "01")
-    await wait_until_catalog_is_current(db, site_url)
-    await sign_in(page, site_url, ADA)
-    await page.goto(f"{site_url}/course/3333?term=Fall")
+        await _change_for_ada(enroll.enroll, db, courseID, "01")
+    await wait_until_catalog_is_current(db, base_url)
+    await sign_in(page, base_url, ADA)
+    await page.goto(f"{base_url}/course/3333?term=Fall")
     await page.get_by_label("If I get a seat, drop").select_option("ANG 101")
     await page.evaluate("document.querySelector('#offered').dataset.old = ''")
     await enroll.swap(
@@ -220,29 +224,33 @@ async def test_an_open_course_page_keeps_the_chosen_course_to_drop(site_url: str
     )
     await expect(page.locator("#offered[data-old]")).to_have_count(0)
     await expect(page.get_by_label("If I get a seat, drop")).to_have_value("4444")
-    await _do(enroll.drop, db, "4444")
+    await _change_for_ada(enroll.drop, db, "4444")
     await expect(page.get_by_label("If I get a seat, drop")).to_have_value("1111")
 
 
-async def _move(db: Database, now: datetime) -> None:
-    given = frozenset({"capacity", "waitlist_capacity", "meetings", "room"})
-    await import_sections(db, [ImportedSection(2, replace(SECTIONS[0], meetings=NOONS, room="Hall 9"), given)], now)
+async def _move_section(db: Database, now: datetime) -> None:
+    changed_fields = frozenset({"capacity", "waitlist_capacity", "meetings", "room"})
+    await import_sections(
+        db, [ImportedSection(2, replace(SECTIONS[0], meetings=NOONS, room="Hall 9"), changed_fields)], now
+    )
 
 
-async def test_an_open_page_shows_the_new_times_of_a_moved_section(site_url: str, db: Database, page: Page) -> None:
-    await page.goto(site_url + COURSE)
+async def test_a_section_that_moves_shows_its_new_times_on_an_open_page(
+    base_url: str, db: Database, page: Page
+) -> None:
+    await page.goto(base_url + COURSE)
     await expect(page.get_by_text("MWF 09:00–09:50")).to_be_visible()
-    await _move(db, datetime.now(UTC))
+    await _move_section(db, datetime.now(UTC))
     await expect(page.get_by_text("Hall 9")).to_be_visible()
     await expect(page.get_by_text("TR 12:00–13:15")).to_be_visible()
     await expect(page.get_by_text("MWF 09:00–09:50")).to_have_count(0)
 
 
-async def test_an_open_schedule_shows_a_moved_section_and_a_notice(site_url: str, db: Database, page: Page) -> None:
+async def test_an_open_schedule_shows_a_moved_section_and_a_notice(base_url: str, db: Database, page: Page) -> None:
     await _enroll(db, ADA)
-    await sign_in(page, site_url, ADA)
-    await page.goto(f"{site_url}/enrollment")
+    await sign_in(page, base_url, ADA)
+    await page.goto(f"{base_url}/enrollment")
     await expect(page.get_by_text("Hall 12").first).to_be_visible()
-    await _move(db, datetime.now(UTC))
+    await _move_section(db, datetime.now(UTC))
     await expect(page.get_by_text("Room: Hall 9.")).to_be_visible()
     await expect(page.locator("td").get_by_text("Hall 9")).to_be_visible()

@@ -15,27 +15,33 @@ from tests.browser.student import sign_in, wait_until_catalog_is_current
 from tests.support.people import ADA, FALL, MORNINGS, RITA
 
 PHONE = {"width": 390, "height": 844}
-WORD = "Donaudampfschifffahrtsgesellschaftskunde"
+LONG_WORD = "Donaudampfschifffahrtsgesellschaftskunde"
 """Forty letters without a break opportunity."""
 
-NUMBER = "ENGINEERINGCAPSTONE1"
-EMAIL = f"{WORD.lower()}@{WORD.lower()}.example"
-PAGES = (
+LONG_COURSE_ID = "ENGINEERINGCAPSTONE1"
+LONG_EMAIL = f"{LONG_WORD.lower()}@{LONG_WORD.lower()}.example"
+STUDENT_PATHS = (
     *(
         "/",
         "/courses/",
-        f"/course/{NUMBER}",
+        f"/course/{LONG_COURSE_ID}",
         "/enrollment",
         "/enrollment/history",
         "/plan",
         "/account",
         "/account/tokens",
     ),
-    *(f"/enrollment/form?courseID={NUMBER}", f"/courses/?q={WORD}", "/account/delete", "/account/password", "/help"),
-    *(f"/course/{WORD}", "/login", "/register"),
+    *(
+        f"/enrollment/form?courseID={LONG_COURSE_ID}",
+        f"/courses/?q={LONG_WORD}",
+        "/account/delete",
+        "/account/password",
+        "/help",
+    ),
+    *(f"/course/{LONG_WORD}", "/login", "/register"),
 )
 
-OUTSIDE = """() => [...document.querySelectorAll("main :is(button, a, input, select), header :is(a, button)")]
+CONTROLS_OUTSIDE = """() => [...document.querySelectorAll("main :is(button, a, input, select), header :is(a, button)")]
     .filter(control => control.offsetParent && getComputedStyle(control).position !== "absolute")
     .filter(control => {
         const box = control.getBoundingClientRect();
@@ -45,45 +51,45 @@ OUTSIDE = """() => [...document.querySelectorAll("main :is(button, a, input, sel
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def long(db: Database, site_url: str) -> str:
-    """The URL of a school where everything has a long name; ada is enrolled in, waits for and plans a course there."""
-    names = {"email": EMAIL, "first_name": WORD, "last_name": WORD}
+async def long_words_url(db: Database, base_url: str) -> str:
+    """The URL of a site where every name is long; ada is enrolled and waitlisted there, and rita has a plan."""
+    names = {"email": LONG_EMAIL, "first_name": LONG_WORD, "last_name": LONG_WORD}
     await db.user.update_one({"user_id": ADA.user_id}, {"$set": names})
-    text = {"title": WORD, "description": f"{WORD} {WORD * 3}", "subject": WORD}
+    text = {"title": LONG_WORD, "description": f"{LONG_WORD} {LONG_WORD * 3}", "subject": LONG_WORD}
     await db.course.update_many({}, {"$set": text})
-    await db.course.update_one({"courseID": "1111"}, {"$set": {"courseID": NUMBER}})
-    await db.course.update_one({"courseID": "3333"}, {"$set": {"corequisites": [NUMBER]}})
-    section = Section(FALL.term, NUMBER, "01", 30, 0, 10, 0, MORNINGS, WORD, WORD)
+    await db.course.update_one({"courseID": "1111"}, {"$set": {"courseID": LONG_COURSE_ID}})
+    await db.course.update_one({"courseID": "3333"}, {"$set": {"corequisites": [LONG_COURSE_ID]}})
+    section = Section(FALL.term, LONG_COURSE_ID, "01", 30, 0, 10, 0, MORNINGS, LONG_WORD, LONG_WORD)
     await sections.put_all(db, [section, replace(section, section="ABCDEFGHIJ")])
     await db.section.delete_many({"courseID": "1111"})
     now = datetime.now(UTC)
-    await enroll.enroll(EnrollmentContext(db), ADA.user_id, SectionRequest(NUMBER, section="01"), now)
+    await enroll.enroll(EnrollmentContext(db), ADA.user_id, SectionRequest(LONG_COURSE_ID, section="01"), now)
     await waitlist.join(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), now)
-    await plan.add(EnrollmentContext(db), RITA.user_id, SectionRequest(NUMBER, section="01"), now)
-    await wait_until_catalog_is_current(db, site_url)
-    return site_url
+    await plan.add(EnrollmentContext(db), RITA.user_id, SectionRequest(LONG_COURSE_ID, section="01"), now)
+    await wait_until_catalog_is_current(db, base_url)
+    return base_url
 
 
-async def outside(page: Page, *paths: str) -> dict[str, object]:
-    """Open the pages, and return the width of each one that is wider than the window, and what can't be clicked."""
-    found: dict[str, object] = {}
+async def find_overflow(page: Page, *paths: str) -> dict[str, object]:
+    """Return the width of each page that is wider than the window, and its controls that can't be clicked."""
+    overflow: dict[str, object] = {}
     for path in paths:
         await page.goto(path)
-        scrolls, fits = await page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-        controls = await page.evaluate(OUTSIDE)
-        if scrolls > fits or controls:
-            found[path] = scrolls, controls
-    return found
+        content_width, window_width = await page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        controls = await page.evaluate(CONTROLS_OUTSIDE)
+        if content_width > window_width or controls:
+            overflow[path] = content_width, controls
+    return overflow
 
 
-async def test_no_long_word_pushes_anything_off_a_students_phone(long: str, page: Page) -> None:
+async def test_no_long_word_pushes_anything_off_a_students_phone(long_words_url: str, page: Page) -> None:
     await page.set_viewport_size(PHONE)
-    await sign_in(page, long, User(ADA.user_id, EMAIL, WORD, WORD, "student"))
-    assert await outside(page, *(f"{long}{path}" for path in PAGES)) == {}
+    await sign_in(page, long_words_url, User(ADA.user_id, LONG_EMAIL, LONG_WORD, LONG_WORD, "student"))
+    assert await find_overflow(page, *(f"{long_words_url}{path}" for path in STUDENT_PATHS)) == {}
 
 
-async def test_no_long_word_pushes_anything_off_the_registrars_phone(long: str, page: Page) -> None:
+async def test_no_long_word_pushes_anything_off_the_registrars_phone(long_words_url: str, page: Page) -> None:
     await page.set_viewport_size(PHONE)
-    await sign_in(page, long, RITA)
-    paths = ("/user", f"/user?q={WORD}", "/plan", "/courses/", f"/course/{NUMBER}")
-    assert await outside(page, *(f"{long}{path}" for path in paths)) == {}
+    await sign_in(page, long_words_url, RITA)
+    paths = ("/user", f"/user?q={LONG_WORD}", "/plan", "/courses/", f"/course/{LONG_COURSE_ID}")
+    assert await find_overflow(page, *(f"{long_words_url}{path}" for path in paths)) == {}

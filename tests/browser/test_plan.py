@@ -1,4 +1,4 @@
-"""Planning before a term opens, the opening itself, and updates of an open page."""
+"""Planning before a term opens, the moment it opens, and updates of an open page."""
 
 import re
 from dataclasses import replace
@@ -14,51 +14,51 @@ from quart_enroll.services.enrollment.context import EnrollmentContext
 from tests.browser.student import sign_in, wait_until_catalog_is_current
 from tests.support.people import ADA, BOB, FALL, RITA, SPRING
 
-AN_HOUR = timedelta(hours=1)
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def calendar() -> list[Term]:
+def school_terms() -> list[Term]:
     """The terms: fall opens in an hour, spring is open."""
     now = datetime.now(UTC)
-    later = dict.fromkeys(("add_deadline", "drop_deadline", "withdraw_deadline"), now + 60 * 24 * AN_HOUR)
-    return [replace(FALL, opens_at=now + AN_HOUR, **later), replace(SPRING, opens_at=now - AN_HOUR, **later)]
+    later = dict.fromkeys(("add_deadline", "drop_deadline", "withdraw_deadline"), now + 60 * 24 * HOUR)
+    return [replace(FALL, opens_at=now + HOUR, **later), replace(SPRING, opens_at=now - HOUR, **later)]
 
 
-async def _open_fall(db: Database, site_url: str) -> None:
-    await db.term.update_one({"season": "Fall"}, {"$set": {"opens_at": datetime.now(UTC) - AN_HOUR}})
-    await wait_until_catalog_is_current(db, site_url)
+async def _open_fall(db: Database, base_url: str) -> None:
+    await db.term.update_one({"season": "Fall"}, {"$set": {"opens_at": datetime.now(UTC) - HOUR}})
+    await wait_until_catalog_is_current(db, base_url)
 
 
 async def test_the_enroll_button_of_a_plan_becomes_active_when_the_term_opens(
-    site_url: str, db: Database, page: Page
+    base_url: str, db: Database, page: Page
 ) -> None:
-    await sign_in(page, site_url, ADA)
-    await page.goto(f"{site_url}/courses/Fall")
+    await sign_in(page, base_url, ADA)
+    await page.goto(f"{base_url}/courses/Fall")
     for name in ("PYT 101, section 01", "PHP 202, section 01"):
         await page.get_by_role("button", name=f"Add to plan : {name}").click()
         await expect(page.get_by_text(f"Added to your plan for Fall 2026: {name}.")).to_be_visible()
         await expect(page.get_by_role("button", name=f"Remove from plan : {name}")).to_be_focused()
 
     await page.clock.install()
-    await page.goto(f"{site_url}/plan")
+    await page.goto(f"{base_url}/plan")
     button = page.get_by_role("button", name="Enroll in both courses")
     await expect(button).to_have_attribute("aria-disabled", "true")
     await expect(page.get_by_text("Enrollment opens in 59 minutes.")).to_be_visible()
-    speaker = page.locator("main > [role=status]")
-    await expect(speaker).to_be_empty()
+    live_region = page.locator("main > [role=status]")
+    await expect(live_region).to_be_empty()
     await page.clock.fast_forward(50 * 60_000)
-    await expect(speaker).to_contain_text("Enrollment opens in 9 minutes")
+    await expect(live_region).to_contain_text("Enrollment opens in 9 minutes")
     await button.click(force=True)  # nothing happens yet
-    await expect(page).to_have_url(f"{site_url}/plan")
+    await expect(page).to_have_url(f"{base_url}/plan")
 
     await page.clock.fast_forward(10 * 60_000)
-    await expect(speaker).to_have_text("Enrollment is open.")
+    await expect(live_region).to_have_text("Enrollment is open.")
     await expect(button).not_to_have_attribute("aria-disabled", "true")
-    await button.click()  # by the clock of the server it is too early
+    await button.click()  # too early by the server's clock
     await expect(page.get_by_text("Enrollment for Fall 2026 opens on")).to_have_count(2)
 
-    await _open_fall(db, site_url)
+    await _open_fall(db, base_url)
     await page.clock.fast_forward(60 * 60_000)
     await button.click()
     await expect(page.get_by_text("You’re enrolled in PYT 101 for Fall 2026.")).to_be_visible()
@@ -66,12 +66,12 @@ async def test_the_enroll_button_of_a_plan_becomes_active_when_the_term_opens(
 
 
 @pytest.mark.parametrize("path", ["/course/1111?term=Fall", "/courses/Fall?q=PYT"])
-async def test_enroll_buttons_appear_when_the_term_opens(site_url: str, db: Database, page: Page, path: str) -> None:
-    await sign_in(page, site_url, ADA)
+async def test_enroll_buttons_appear_when_the_term_opens(base_url: str, db: Database, page: Page, path: str) -> None:
+    await sign_in(page, base_url, ADA)
     await page.clock.install()
-    await page.goto(site_url + path)
+    await page.goto(base_url + path)
     await expect(page.get_by_role("button", name="Add to plan")).to_have_count(2)
-    await _open_fall(db, site_url)
+    await _open_fall(db, base_url)
     await page.clock.fast_forward(60 * 60_000)
     await page.clock.fast_forward(2_000)
     await expect(page.get_by_role("button", name="Enroll in PYT 101, section 01")).to_be_visible()
@@ -79,25 +79,25 @@ async def test_enroll_buttons_appear_when_the_term_opens(site_url: str, db: Data
 
 @pytest.mark.parametrize("scripts", [False])
 async def test_without_javascript_the_plan_names_the_opening_and_its_button_works(
-    site_url: str, db: Database, page: Page
+    base_url: str, db: Database, page: Page
 ) -> None:
-    await sign_in(page, site_url, ADA)
-    await page.goto(f"{site_url}/courses/Fall")
+    await sign_in(page, base_url, ADA)
+    await page.goto(f"{base_url}/courses/Fall")
     await page.get_by_role("button", name="Add to plan : PHP 202, section 01").click()
-    await expect(page).to_have_url(f"{site_url}/plan?term=Fall+2026")
+    await expect(page).to_have_url(f"{base_url}/plan?term=Fall+2026")
     await expect(page.get_by_text("Enrollment for Fall 2026 opens on")).to_be_visible()
-    await _open_fall(db, site_url)
+    await _open_fall(db, base_url)
     await page.get_by_role("button", name="Enroll in this course").click()
     await expect(page.get_by_text("You’re enrolled in PHP 202 for Fall 2026.")).to_be_visible()
 
 
-async def test_open_seats_are_updated_on_an_open_page(site_url: str, db: Database, page: Page) -> None:
+async def test_open_seats_are_updated_on_an_open_page(base_url: str, db: Database, page: Page) -> None:
     await page.add_init_script("drawn = []; addEventListener('htmx:sseMessage', (e) => drawn.push(e.detail.data))")
-    await page.goto(f"{site_url}/course/2222?term=Spring")
+    await page.goto(f"{base_url}/course/2222?term=Spring")
     await expect(page.get_by_text("30 of 30 seats open")).to_be_visible()
     for student, seats in ((BOB, 29), (RITA, 28)):
         await enroll.enroll(EnrollmentContext(db), student.user_id, SectionRequest("2222"), datetime.now(UTC))
         await expect(page.get_by_text(f"{seats} of 30 seats open")).to_be_visible()
     assert [re.sub("<.*?>", "", news) for news in await page.evaluate("drawn")] == [
-        *("29 of 30 seats open", "28 of 30 seats open")  # and nothing that was shown before
+        *("29 of 30 seats open", "28 of 30 seats open")  # and nothing that was shown already
     ]

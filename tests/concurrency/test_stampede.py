@@ -13,9 +13,9 @@ from quart_enroll.db.client import Database
 from quart_enroll.domain.models import Term
 from tests.concurrency.invariants import assert_sound
 from tests.concurrency.school import FALL, course, enrolled_students, section, store, waitlisted_students
-from tests.support.crowd import Answer, Crowd, Student, sign_in
 from tests.support.processes import server
 from tests.support.seat_model import OK
+from tests.support.student_crowd import Crowd, FormResponse, Student, sign_in
 
 STUDENTS, SEATS = 300, 30
 
@@ -71,19 +71,23 @@ async def test_seats_dropped_in_a_stampede_go_to_the_first_students_waiting(
     db: Database, students: list[Student], ports: list[int]
 ) -> None:
     crowd = Crowd(ports)
-    happy, waiting, strangers = students[:SEATS], students[SEATS : 3 * SEATS], students[3 * SEATS : 5 * SEATS]
-    for student in happy:
-        assert (await crowd.post(student, "/enrollment", **_form())).done
+    seated, waiting, latecomers = (
+        students[:SEATS],
+        students[SEATS : 3 * SEATS],
+        students[3 * SEATS : 5 * SEATS],
+    )
+    for student in seated:
+        assert (await crowd.post(student, "/enrollment", **_form())).succeeded
     for student in waiting:
-        assert (await crowd.post(student, "/waitlist", **_form())).done
+        assert (await crowd.post(student, "/waitlist", **_form())).succeeded
 
-    answers = await asyncio.gather(
-        *(crowd.post(student, "/enrollment", **_form()) for student in strangers),
-        *(crowd.post(student, "/enrollment/drop", courseID="A", term=FALL) for student in happy[:20]),
+    responses = await asyncio.gather(
+        *(crowd.post(student, "/enrollment", **_form()) for student in latecomers),
+        *(crowd.post(student, "/enrollment/drop", courseID="A", term=FALL) for student in seated[:20]),
     )
 
-    assert [_code(answer) for answer in answers] == ["section_full"] * len(strangers) + [OK] * 20
-    assert await enrolled_students(db, KEY) == {student.user_id for student in happy[20:] + waiting[:20]}
+    assert [_code(response) for response in responses] == ["section_full"] * len(latecomers) + [OK] * 20
+    assert await enrolled_students(db, KEY) == {student.user_id for student in seated[20:] + waiting[:20]}
     assert await waitlisted_students(db, KEY) == [student.user_id for student in waiting[20:]]
     await assert_sound(db, datetime.now(UTC))
     _assert_no_errors(crowd)
@@ -91,19 +95,19 @@ async def test_seats_dropped_in_a_stampede_go_to_the_first_students_waiting(
 
 async def _post_all_at_once(crowd: Crowd, students: list[Student], path: str) -> dict[int, str]:
     """Send all requests at once, and return the outcome by student."""
-    answers = await asyncio.gather(*(crowd.post(student, path, **_form()) for student in students))
-    return {student.user_id: _code(answer) for student, answer in zip(students, answers, strict=True)}
+    responses = await asyncio.gather(*(crowd.post(student, path, **_form()) for student in students))
+    return {student.user_id: _code(response) for student, response in zip(students, responses, strict=True)}
 
 
 def _assert_no_errors(crowd: Crowd) -> None:
     print(crowd.report())  # noqa: T201  # shown when the test fails, or with -s
-    assert crowd.cuts == 0
-    assert {answer.status for answer in crowd.answers} <= {303, 409}
+    assert crowd.cut_connections == 0
+    assert {response.status for response in crowd.responses} <= {303, 409}
 
 
 def _form() -> dict[str, str]:
     return {"courseID": "A", "term": FALL, "section": "01"}
 
 
-def _code(answer: Answer) -> str:
-    return OK if answer.done else answer.code
+def _code(response: FormResponse) -> str:
+    return OK if response.succeeded else response.code

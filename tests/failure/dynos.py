@@ -16,11 +16,11 @@ import pytest
 from quart_enroll.db.client import Database
 from quart_enroll.services.enrollment.section_lock import CHANGE_TIMEOUT_SECONDS
 from tests.failure.router import find_nginx, router
-from tests.failure.school import disagreements, open_school, read_all
+from tests.failure.school import discrepancies, open_school, read_all
 from tests.failure.servers import Process, start
 from tests.failure.students import LastResponses, register
-from tests.support.crowd import Crowd, exchange, sign_in
 from tests.support.processes import PROJECT, SERVER, quart
+from tests.support.student_crowd import Crowd, exchange, sign_in
 
 STOPS = 4
 STUDENTS = 40
@@ -42,38 +42,40 @@ async def test_nothing_is_lost_and_nobody_sees_an_error_when_dynos_are_replaced(
     courseIDs = [f"C{number:02}" for number in range(STOPS)]
     await open_school(db, courseIDs, capacity=SEATS, waitlist_capacity=SEATS)
     students = [replace(one, cookie=f"__Host-{one.cookie}") for one in await sign_in(db, range(1, STUDENTS + 1))]
-    responses, chance = LastResponses(), random.Random()  # noqa: S311  # other moments each time
+    last_responses, rng = LastResponses(), random.Random()  # noqa: S311  # random moments in each run
     stopping: list[asyncio.Task[None]] = []
     with ExitStack() as stack:
-        victim, other = (start(stack, tmp_path, fresh_uri, **SETTINGS) for _ in range(2))
-        for dyno in (victim, other):
+        leaving, other = (start(stack, tmp_path, fresh_uri, **SETTINGS) for _ in range(2))
+        for dyno in (leaving, other):
             await dyno.wait_until_listening()
-        front = stack.enter_context(router(nginx, tmp_path / "nginx", [victim.port, other.port]))
-        await _assert_router_headers_arrive(front.port)
-        crowd = Crowd([front.port])
+        front_router = stack.enter_context(router(nginx, tmp_path / "nginx", [leaving.port, other.port]))
+        await _assert_router_headers_arrive(front_router.port)
+        crowd = Crowd([front_router.port])
         async with asyncio.TaskGroup() as stampede:
-            before: list[asyncio.Task[None]] = []
+            previous: list[asyncio.Task[None]] = []
             for courseID in courseIDs:
-                acts = [stampede.create_task(register(crowd, student, courseID, responses)) for student in students]
-                await crowd.answered(len(crowd.answers) + chance.randrange(STUDENTS))
-                assert not all(act.done() for act in acts)
-                await front.route_to([other.port])
-                victim.stop()
-                stopping.append(stampede.create_task(_assert_stops_cleanly(victim)))
-                after = start(stack, tmp_path, fresh_uri, **SETTINGS)
-                await after.wait_until_listening()
-                await front.route_to([other.port, after.port])
-                victim, other = other, after
-                await asyncio.gather(*before)
-                before = acts
+                registrations = [
+                    stampede.create_task(register(crowd, student, courseID, last_responses)) for student in students
+                ]
+                await crowd.wait_for_responses(len(crowd.responses) + rng.randrange(STUDENTS))
+                assert not all(act.done() for act in registrations)
+                await front_router.route_to([other.port])
+                leaving.stop()
+                stopping.append(stampede.create_task(_assert_stops_cleanly(leaving)))
+                replacement = start(stack, tmp_path, fresh_uri, **SETTINGS)
+                await replacement.wait_until_listening()
+                await front_router.route_to([other.port, replacement.port])
+                leaving, other = other, replacement
+                await asyncio.gather(*previous)
+                previous = registrations
     # A 503 after the site's own timeout is allowed: the machine may be busy with something else.
     print(crowd.report())  # noqa: T201  # shown with -s
-    failed = [answer for answer in crowd.answers if answer.status not in (303, 409)]
-    assert [answer for answer in failed if answer.took < CHANGE_TIMEOUT_SECONDS] == []
-    assert crowd.cuts == 0
+    failed = [response for response in crowd.responses if response.status not in (303, 409)]
+    assert [response for response in failed if response.response_seconds < CHANGE_TIMEOUT_SECONDS] == []
+    assert crowd.cut_connections == 0
     rows = await read_all(db)
-    assert responses.broken_promises(rows) == []
-    assert disagreements(rows) == []
+    assert last_responses.contradictions(rows) == []
+    assert discrepancies(rows) == []
     checked = await asyncio.to_thread(quart, "check-seats", MONGO_URI=fresh_uri)
     assert checked.returncode == 0, checked.stdout
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from quart_enroll.system.process import child_process
-from tests.support.crowd import exchange
 from tests.support.processes import free_port, wait_for_port
+from tests.support.student_crowd import exchange
 
 CONFIGURATION = """
 daemon off; pid {folder}/pid; error_log {folder}/error.log; worker_processes 1; {root}
@@ -65,10 +65,10 @@ class Router:
         _write(self.folder, self.port, self.dynos, self.number)
         self.process.send_signal(signal.SIGHUP)
         async with asyncio.timeout(20):
-            while await self._which() != self.number:  # noqa: ASYNC110  # nginx does not report when it has read it
+            while await self._current_configuration() != self.number:  # noqa: ASYNC110  # nginx does not report when it has read it
                 await asyncio.sleep(0.01)
 
-    async def _which(self) -> int:
+    async def _current_configuration(self) -> int:
         """Return the number of the configuration that applies to new connections."""
         request = b"GET /which-configuration HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         with suppress(OSError):

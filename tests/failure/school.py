@@ -23,8 +23,8 @@ async def open_school(db: Database, courseIDs: Sequence[str], *, capacity: int, 
     opened = datetime.now(UTC) - timedelta(days=1)
     ends = opened + timedelta(days=30)
     await terms.put_all(db, [Term("Fall 2026", opened, ends, ends, ends, max_credits=100)])
-    taught = [Course(courseID, f"Course {courseID}", "", 1, "Fall") for courseID in courseIDs]
-    await db.course.insert_many([asdict(course) for course in taught])
+    courses = [Course(courseID, f"Course {courseID}", "", 1, "Fall") for courseID in courseIDs]
+    await db.course.insert_many([asdict(course) for course in courses])
     await sections.put_all(
         db, [Section(FALL, name, "01", capacity, waitlist_capacity=waitlist_capacity) for name in courseIDs]
     )
@@ -35,7 +35,7 @@ async def read_all(db: Database) -> Rows:
     return {name: await db[name].find().to_list(None) for name in COLLECTION_MODULES}
 
 
-def disagreements(rows: Rows) -> list[str]:
+def discrepancies(rows: Rows) -> list[str]:
     """Recount everything, and return the disagreements. In this school, no student can be skipped."""
     found = []
     seated = {(row["user_id"], row["courseID"]) for row in rows["enrollment"] if row["status"] == "enrolled"}
@@ -45,17 +45,17 @@ def disagreements(rows: Rows) -> list[str]:
     if (len(seated), len(waiting)) != (len(rows["enrollment"]), len(rows["waitlist"])):
         found.append("a student has two rows for one course")
     for section in rows["section"]:
-        found += [f"{section['courseID']}: {fault}" for fault in _faults(section, rows, seated)]
+        found += [f"{section['courseID']}: {fault}" for fault in _section_discrepancies(section, rows, seated)]
     credit = Counter(user_id for user_id, _ in seated)
     found += [
         f"student {row['user_id']} has {credit[row['user_id']]} credits, not {row['credits']}"
         for row in rows["schedule"]
         if row["credits"] != credit[row["user_id"]]
     ]
-    return found + _unexplained(rows, seated, waiting)
+    return found + _unexplained_rows(rows, seated, waiting)
 
 
-def _faults(section: dict[str, Any], rows: Rows, seated: set[tuple[int, str]]) -> list[str]:
+def _section_discrepancies(section: dict[str, Any], rows: Rows, seated: set[tuple[int, str]]) -> list[str]:
     name = section["courseID"]
     taken = sum(courseID == name for _, courseID in seated)
     places = [row["place"] for row in rows["waitlist"] if row["courseID"] == name]
@@ -71,7 +71,7 @@ def _faults(section: dict[str, Any], rows: Rows, seated: set[tuple[int, str]]) -
     return [fault for fault, fine in checks.items() if not fine]
 
 
-def _unexplained(rows: Rows, seated: set[tuple[int, str]], waiting: set[tuple[int, str]]) -> list[str]:
+def _unexplained_rows(rows: Rows, seated: set[tuple[int, str]], waiting: set[tuple[int, str]]) -> list[str]:
     """Compare with the events, written with each change, and with the notices of promotions."""
     seats: dict[tuple[int, str], int] = defaultdict(int)
     places: dict[tuple[int, str], int] = defaultdict(int)
@@ -81,11 +81,11 @@ def _unexplained(rows: Rows, seated: set[tuple[int, str]], waiting: set[tuple[in
             seats[key] += {"enroll": 1, "promote": 1, "drop": -1}.get(row["action"], 0)
             places[key] += {"join": 1, "promote": -1, "leave": -1}.get(row["action"], 0)
     promoted = Counter((row["user_id"], row["courseID"]) for row in rows["event"] if row["action"] == "promote")
-    notified = Counter((row["user_id"], row["courseID"]) for row in rows["notice"])
+    noticed = Counter((row["user_id"], row["courseID"]) for row in rows["notice"])
     checks = {
         "the events disagree about seats": seated == {key for key, number in seats.items() if number == 1},
         "the events disagree about waitlist entries": waiting == {key for key, number in places.items() if number == 1},
         "something happened twice": {*seats.values(), *places.values()} <= {0, 1},
-        "notices and promotions disagree": promoted == notified,
+        "notices and promotions disagree": promoted == noticed,
     }
     return [fault for fault, fine in checks.items() if not fine]

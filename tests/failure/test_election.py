@@ -14,12 +14,12 @@ from quart_enroll.domain.errors import AlreadyEnrolled
 from quart_enroll.domain.models import SectionRequest
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.enroll import enroll
-from tests.failure.school import FALL, disagreements, open_school, read_all
+from tests.failure.school import FALL, discrepancies, open_school, read_all
 from tests.failure.servers import start
 from tests.failure.students import LastResponses, register
-from tests.support.crowd import Crowd, sign_in
 from tests.support.processes import quart
 from tests.support.replica_set import ReplicaSet, replica_set
+from tests.support.student_crowd import Crowd, sign_in
 
 STUDENTS = 60
 COURSES = ["C01", "C02", "C03"]
@@ -27,60 +27,62 @@ SEATS = 20
 
 
 @pytest.fixture
-def three(quick_folder: Path, request: pytest.FixtureRequest) -> Iterator[ReplicaSet]:
+def three_members(quick_folder: Path, request: pytest.FixtureRequest) -> Iterator[ReplicaSet]:
     with replica_set(quick_folder / request.node.name) as made:
         yield made
 
 
 @pytest.fixture
-async def db(three: ReplicaSet) -> AsyncIterator[Database]:
-    async with open_database(three.uri, 20) as db:
+async def db(three_members: ReplicaSet) -> AsyncIterator[Database]:
+    async with open_database(three_members.uri, 20) as db:
         yield db
 
 
-@pytest.mark.parametrize("fall", [ReplicaSet.step_down, ReplicaSet.kill_primary], ids=["steps down", "is killed"])
+@pytest.mark.parametrize(
+    "remove_primary", [ReplicaSet.step_down, ReplicaSet.kill_primary], ids=["steps down", "is killed"]
+)
 async def test_no_seat_is_lost_or_given_twice_when_the_primary(
-    fall: Callable[[ReplicaSet], None], db: Database, three: ReplicaSet, tmp_path: Path
+    remove_primary: Callable[[ReplicaSet], None], db: Database, three_members: ReplicaSet, tmp_path: Path
 ) -> None:
     await open_school(db, COURSES, capacity=SEATS, waitlist_capacity=SEATS)
     students = await sign_in(db, range(1, STUDENTS + 1))
-    responses = LastResponses()
+    last_responses = LastResponses()
     with ExitStack() as stack:
-        processes = [start(stack, tmp_path, three.uri) for _ in range(2)]
+        processes = [start(stack, tmp_path, three_members.uri) for _ in range(2)]
         for process in processes:
             await process.wait_until_listening()
         crowd = Crowd([process.port for process in processes])
         async with asyncio.TaskGroup() as stampede:
-            acts = [
-                stampede.create_task(register(crowd, student, name, responses))
+            registrations = [
+                stampede.create_task(register(crowd, student, name, last_responses))
                 for name in COURSES
                 for student in students
             ]
-            await crowd.answered(STUDENTS // 2)
-            await asyncio.to_thread(fall, three)
-            assert not all(act.done() for act in acts)
+            await crowd.wait_for_responses(STUDENTS // 2)
+            await asyncio.to_thread(remove_primary, three_members)
+            assert not all(act.done() for act in registrations)
     print(crowd.report())  # noqa: T201  # shown with -s
     rows = await read_all(db)
-    assert responses.broken_promises(rows) == []
-    assert disagreements(rows) == []
-    assert crowd.cuts == 0
-    checked = await asyncio.to_thread(quart, "check-seats", MONGO_URI=three.uri)
+    assert last_responses.contradictions(rows) == []
+    assert discrepancies(rows) == []
+    assert crowd.cut_connections == 0
+    checked = await asyncio.to_thread(quart, "check-seats", MONGO_URI=three_members.uri)
     assert checked.returncode == 0, checked.stdout
 
 
-async def test_nobody_is_told_about_a_write_that_only_the_primary_has(db: Database, three: ReplicaSet) -> None:
+async def test_no_write_is_confirmed_that_only_the_primary_has(db: Database, three_members: ReplicaSet) -> None:
     await open_school(db, COURSES, capacity=SEATS, waitlist_capacity=SEATS)
     request, now = SectionRequest("C01", FALL), datetime.now(UTC)
-    async with open_database(three.uri, 0.3) as hasty:
-        await hasty.command("ping")
-        context = EnrollmentContext(hasty)
+    async with open_database(three_members.uri, 0.3) as impatient_db:
+        await impatient_db.command("ping")
+        context = EnrollmentContext(impatient_db)
         context.locks.timeout_seconds = 0.3
-        with three.primary_alone():
+        with three_members.primary_alone():
             for _ in range(2):  # the second click finds the seat of the first, which no other member has yet
                 with pytest.raises(DATABASE_UNAVAILABLE):
                     await enroll(context, 1, request, now)
                 with suppress(*DATABASE_UNAVAILABLE):
-                    assert await enrollments.find_in_term(hasty, 1, FALL) == []
+                    assert await enrollments.find_in_term(impatient_db, 1, FALL) == []
     with suppress(AlreadyEnrolled):  # now another member may have it
         await enroll(EnrollmentContext(db), 1, request, now)
-    assert disagreements(await read_all(db)) == []
+    assert discrepancies(await read_all(db)) == []

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from quart_enroll.db.client import Database
-from tests.failure.school import disagreements, open_school, read_all
+from tests.failure.school import discrepancies, open_school, read_all
 from tests.failure.servers import start
 from tests.failure.students import LastResponses, register
-from tests.support.crowd import Crowd, sign_in
 from tests.support.processes import quart
+from tests.support.student_crowd import Crowd, sign_in
 
 KILLS = 8
 STUDENTS = 30
@@ -20,38 +20,40 @@ SEATS = 10
 
 
 @pytest.mark.timeout(300)  # half a minute on two idle cores
-async def test_a_student_told_enrolled_is_enrolled_whichever_process_is_killed(
+async def test_a_confirmed_enrollment_survives_the_kill_of_any_process(
     db: Database, fresh_uri: str, tmp_path: Path
 ) -> None:
     courseIDs = [f"C{number:02}" for number in range(KILLS)]
     await open_school(db, courseIDs, capacity=SEATS, waitlist_capacity=SEATS)
     students = await sign_in(db, range(1, STUDENTS + 1))
-    responses, chance = LastResponses(), random.Random(3)  # noqa: S311  # the same moments each time
+    last_responses, rng = LastResponses(), random.Random(3)  # noqa: S311  # the same moments each time
     with ExitStack() as stack:
-        victim, other = start(stack, tmp_path, fresh_uri), start(stack, tmp_path, fresh_uri)
-        for process in (victim, other):
+        leaving, other = start(stack, tmp_path, fresh_uri), start(stack, tmp_path, fresh_uri)
+        for process in (leaving, other):
             await process.wait_until_listening()
-        crowd = Crowd([victim.port, other.port])
+        crowd = Crowd([leaving.port, other.port])
         async with asyncio.TaskGroup() as stampede:
-            before: list[asyncio.Task[None]] = []
+            previous: list[asyncio.Task[None]] = []
             for courseID in courseIDs:
-                after = start(stack, tmp_path, fresh_uri)
-                acts = [stampede.create_task(register(crowd, student, courseID, responses)) for student in students]
-                await crowd.answered(len(crowd.answers) + chance.randrange(STUDENTS))
-                await asyncio.wait(acts, timeout=chance.uniform(0, 0.05))  # at any point of the next step
-                assert not all(act.done() for act in acts)
-                victim.kill()
-                crowd.ports.remove(victim.port)
-                await after.wait_until_listening()
-                crowd.ports.append(after.port)
-                victim, other = other, after
-                await asyncio.gather(*before)  # so that no request is cut off more than three or four times
-                before = acts
+                replacement = start(stack, tmp_path, fresh_uri)
+                registrations = [
+                    stampede.create_task(register(crowd, student, courseID, last_responses)) for student in students
+                ]
+                await crowd.wait_for_responses(len(crowd.responses) + rng.randrange(STUDENTS))
+                await asyncio.wait(registrations, timeout=rng.uniform(0, 0.05))  # at any point of the next step
+                assert not all(act.done() for act in registrations)
+                leaving.kill()
+                crowd.ports.remove(leaving.port)
+                await replacement.wait_until_listening()
+                crowd.ports.append(replacement.port)
+                leaving, other = other, replacement
+                await asyncio.gather(*previous)  # so that no request is cut off more than a few times
+                previous = registrations
     print(crowd.report())  # noqa: T201  # shown with -s
     # An unfinished transaction of a killed process would delay dropping the database by a minute.
     await db.client.admin.command("killAllSessions", [])
     rows = await read_all(db)
-    assert responses.broken_promises(rows) == []
-    assert disagreements(rows) == []
+    assert last_responses.contradictions(rows) == []
+    assert discrepancies(rows) == []
     checked = await asyncio.to_thread(quart, "check-seats", MONGO_URI=fresh_uri)
     assert checked.returncode == 0, checked.stdout

@@ -21,7 +21,7 @@ from quart_enroll.domain.models import SectionRequest
 from quart_enroll.services.enrollment import batching, section_lock
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.enroll import enroll
-from tests.failure.school import FALL, disagreements, open_school, read_all
+from tests.failure.school import FALL, discrepancies, open_school, read_all
 from tests.support.people import PASSWORD, config
 from tests.support.processes import PROJECT, environment
 from tests.support.replica_set import ReplicaSet, replica_set
@@ -30,7 +30,7 @@ REQUEST = SectionRequest("C01", FALL)
 
 ONE, TWO = 1, 2
 
-TAKES_A_SEAT_AND_WAITS = """
+TAKE_A_SEAT_AND_WAIT = """
 import asyncio, sys
 from quart_enroll.domain.models import SectionKey
 from quart_enroll.db.client import open_database
@@ -48,7 +48,7 @@ async def main():
 asyncio.run(main())
 """
 
-IMPORTS_AND_WAITS = """
+IMPORT_AND_WAIT = """
 import asyncio, sys
 from quart_enroll.cli import import_files
 from quart_enroll.db.collections import alerts
@@ -63,7 +63,7 @@ sys.argv = ["quart", "--app", "asgi", "import", "section", sys.argv[1]]
 main()
 """
 
-MAKES_A_USER_AND_WAITS = """
+CREATE_A_USER_AND_WAIT = """
 import asyncio, sys
 from quart_enroll.db.client import open_database
 from quart_enroll.db.transactions import transaction
@@ -82,14 +82,14 @@ asyncio.run(main())
 
 
 @pytest.fixture(scope="module")
-def single(quick_folder: Path) -> Iterator[ReplicaSet]:
+def one_member(quick_folder: Path) -> Iterator[ReplicaSet]:
     with replica_set(quick_folder / "single", members=1) as made:
         yield made
 
 
 @pytest.fixture
-async def db(single: ReplicaSet) -> AsyncIterator[Database]:
-    async with open_database(single.uri, 20) as db:
+async def db(one_member: ReplicaSet) -> AsyncIterator[Database]:
+    async with open_database(one_member.uri, 20) as db:
         await db.client.drop_database(db.name)
         await open_school(db, ["C01"], capacity=5, waitlist_capacity=0)
         yield db
@@ -100,21 +100,21 @@ async def db(single: ReplicaSet) -> AsyncIterator[Database]:
 async def transactions_never_expire(db: Database) -> AsyncIterator[None]:
     """Make MongoDB keep the transaction of a killed process longer than any command waits."""
     set_limit = db.client.admin.command
-    before = await set_limit("setParameter", 1, transactionLifetimeLimitSeconds=600)
+    previous = await set_limit("setParameter", 1, transactionLifetimeLimitSeconds=600)
     yield
-    await set_limit("setParameter", 1, transactionLifetimeLimitSeconds=before["was"])
+    await set_limit("setParameter", 1, transactionLifetimeLimitSeconds=previous["was"])
 
 
-async def run(single: ReplicaSet, *words: str, typed: str | None = None) -> Result:
+async def run(one_member: ReplicaSet, *arguments: str, input_text: str | None = None) -> Result:
     """Run a command of the site."""
-    runner = create_app(config(mongo_uri=single.uri)).test_cli_runner()
-    return await asyncio.to_thread(runner.invoke, args=words, input=typed)
+    runner = create_app(config(mongo_uri=one_member.uri)).test_cli_runner()
+    return await asyncio.to_thread(runner.invoke, args=arguments, input=input_text)
 
 
-async def kill_in_transaction(program: str, *given: str, **settings: str) -> None:
+async def kill_in_transaction(program: str, *arguments: str, **settings: str) -> None:
     """Run `program` until it reports that it has written, and kill it."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", program, *given, stdout=subprocess.PIPE, cwd=PROJECT, env=environment(**settings)
+        sys.executable, "-c", program, *arguments, stdout=subprocess.PIPE, cwd=PROJECT, env=environment(**settings)
     )
     assert process.stdout is not None
     assert (await process.stdout.readline()).startswith(b"has ")
@@ -122,22 +122,22 @@ async def kill_in_transaction(program: str, *given: str, **settings: str) -> Non
     await process.wait()
 
 
-async def fail_commits(db: Database, mode: Any, **how: Any) -> None:
+async def fail_commits(db: Database, mode: Any, **options: Any) -> None:
     """Make mongod fail commits; `mode` says how often."""
     await db.client.admin.command(
-        "configureFailPoint", "failCommand", mode=mode, data={"failCommands": ["commitTransaction"], **how}
+        "configureFailPoint", "failCommand", mode=mode, data={"failCommands": ["commitTransaction"], **options}
     )
 
 
 async def assert_enrolled(db: Database, *students: int) -> None:
     rows = await read_all(db)
     assert sorted(row["user_id"] for row in rows["enrollment"]) == sorted(students)
-    assert disagreements(rows) == []
+    assert discrepancies(rows) == []
 
 
-async def test_a_seat_locked_by_a_killed_process_is_free_in_seconds(db: Database, single: ReplicaSet) -> None:
+async def test_a_seat_locked_by_a_killed_process_is_free_in_seconds(db: Database, one_member: ReplicaSet) -> None:
     """By itself, MongoDB keeps such a transaction for 60 to 90 seconds."""
-    await kill_in_transaction(TAKES_A_SEAT_AND_WAITS, single.uri)
+    await kill_in_transaction(TAKE_A_SEAT_AND_WAIT, one_member.uri)
     began = time.monotonic()
     await enroll(EnrollmentContext(db), ONE, REQUEST, datetime.now(UTC))
     assert 0.5 < time.monotonic() - began < 10
@@ -145,31 +145,31 @@ async def test_a_seat_locked_by_a_killed_process_is_free_in_seconds(db: Database
 
 
 @pytest.mark.usefixtures("transactions_never_expire")
-async def test_a_killed_import_can_be_run_again_at_once(db: Database, single: ReplicaSet, tmp_path: Path) -> None:
+async def test_a_killed_import_can_be_run_again_at_once(db: Database, one_member: ReplicaSet, tmp_path: Path) -> None:
     file = tmp_path / "sections.json"
     rows = [{"term": FALL, "courseID": "C01", "section": f"{number:03}", "capacity": 5} for number in range(100, 400)]
     file.write_text(json.dumps(rows))
-    await kill_in_transaction(IMPORTS_AND_WAITS, str(file), MONGO_URI=single.uri)
+    await kill_in_transaction(IMPORT_AND_WAIT, str(file), MONGO_URI=one_member.uri)
     assert await db.section.count_documents({}) == 1
-    again = await run(single, "import", "section", str(file))
+    again = await run(one_member, "import", "section", str(file))
     assert (again.exit_code, again.output) == (0, "section: 300 added, 0 changed, 0 unchanged.\n")
 
 
 @pytest.mark.usefixtures("transactions_never_expire")
 async def test_a_command_blocked_by_a_killed_process_continues(
-    db: Database, single: ReplicaSet, monkeypatch: pytest.MonkeyPatch
+    db: Database, one_member: ReplicaSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await kill_in_transaction(MAKES_A_USER_AND_WAITS, single.uri)
+    await kill_in_transaction(CREATE_A_USER_AND_WAIT, one_member.uri)
     monkeypatch.setattr(transactions, "UNRELATED_ABANDONED_AFTER_SECONDS", 1.0)
-    words = ["--email", "lee@school.example", "--first-name", "Lee", "--last-name", "Ray"]
-    made = await run(single, "create-user", *words, typed=f"{PASSWORD}\n{PASSWORD}\n")
+    arguments = ["--email", "lee@school.example", "--first-name", "Lee", "--last-name", "Ray"]
+    made = await run(one_member, "create-user", *arguments, input_text=f"{PASSWORD}\n{PASSWORD}\n")
     assert made.exit_code == 0, made.output
     assert await db.user.count_documents({}) == 1
 
 
-@pytest.mark.parametrize("how", [{"closeConnection": True}, {"errorCode": 189}])
-async def test_a_commit_without_a_response_is_repeated(db: Database, how: dict[str, Any]) -> None:
-    await fail_commits(db, {"times": 3}, **how)
+@pytest.mark.parametrize("options", [{"closeConnection": True}, {"errorCode": 189}])
+async def test_a_commit_without_a_response_is_repeated(db: Database, options: dict[str, Any]) -> None:
+    await fail_commits(db, {"times": 3}, **options)
     await enroll(EnrollmentContext(db), ONE, REQUEST, datetime.now(UTC))
     await assert_enrolled(db, ONE)
 
@@ -199,18 +199,18 @@ async def test_a_student_waiting_behind_a_stalled_change_gets_a_response_in_time
     context = EnrollmentContext(db)
     context.locks.timeout_seconds = 0.5
     monkeypatch.setattr(batching, "STALLED_BATCH_SECONDS", 0.1)
-    begun, transaction = asyncio.Event(), section_lock.transaction
+    started, transaction = asyncio.Event(), section_lock.transaction
 
-    async def noting(*given: Any) -> Any:
-        begun.set()
-        return await transaction(*given)
+    async def run_and_signal(*arguments: Any) -> Any:
+        started.set()
+        return await transaction(*arguments)
 
-    monkeypatch.setattr(section_lock, "transaction", noting)
+    monkeypatch.setattr(section_lock, "transaction", run_and_signal)
     await fail_commits(db, {"times": 1}, blockConnection=True, blockTimeMS=3000)
-    hangs = asyncio.create_task(enroll(context, ONE, REQUEST, datetime.now(UTC)))
-    await begun.wait()
+    hanging = asyncio.create_task(enroll(context, ONE, REQUEST, datetime.now(UTC)))
+    await started.wait()
     with pytest.raises(DATABASE_UNAVAILABLE):
         await enroll(context, TWO, REQUEST, datetime.now(UTC))
-    assert not hangs.done()
-    await hangs
+    assert not hanging.done()
+    await hanging
     await assert_enrolled(db, ONE)

@@ -24,7 +24,7 @@ from tests.support.processes import (
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
 
-NOWHERE = "mongodb://127.0.0.1:1/?replicaSet=none"
+UNREACHABLE_URI = "mongodb://127.0.0.1:1/?replicaSet=none"
 """These requests need no database."""
 
 FORM = b"email=ada%40school.example&password=x"
@@ -42,8 +42,8 @@ def workers(supervisor: int, log: Path) -> list[int]:
 
 def test_when_a_worker_is_killed_the_other_responds_and_a_new_one_replaces_it(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    with server(log, WEB_CONCURRENCY=2, MONGO_URI=NOWHERE) as site:
-        before = {pid: open_files(pid) for pid in workers(site.process.pid, log)}
+    with server(log, WEB_CONCURRENCY=2, MONGO_URI=UNREACHABLE_URI) as site:
+        previous = {pid: open_files(pid) for pid in workers(site.process.pid, log)}
         with ExitStack() as stack:
             requests = [stack.enter_context(site.connection()) for _ in range(8)]
             for request in requests:
@@ -51,11 +51,11 @@ def test_when_a_worker_is_killed_the_other_responds_and_a_new_one_replaces_it(tm
                 request.putheader("Content-Length", str(len(FORM)))
                 request.putheader("Content-Type", "application/x-www-form-urlencoded")
                 request.endheaders(FORM[:10])
-            healthy, victim = sorted(
-                before, key=lambda pid: before[pid] - open_files(pid)
+            healthy, leaving = sorted(
+                previous, key=lambda pid: previous[pid] - open_files(pid)
             )  # the one with most connections
-            os.kill(victim, signal.SIGKILL)
-            wait_until(lambda: f"worker {victim} was killed by signal 9" in log.read_text())
+            os.kill(leaving, signal.SIGKILL)
+            wait_until(lambda: f"worker {leaving} was killed by signal 9" in log.read_text())
             assert any(map(is_answered, requests))
         wait_until(lambda: log.read_text().count("Running on") == 3)
         assert set(descendants(site.process.pid)) > {healthy}
@@ -78,7 +78,7 @@ def test_a_server_that_cannot_start_exits_with_an_error(workers: int) -> None:
     ended = subprocess.run(
         [*SERVER[:-1], "asgi:nobody"],
         cwd=PROJECT,
-        env=environment(MONGO_URI=NOWHERE, WEB_CONCURRENCY=workers),
+        env=environment(MONGO_URI=UNREACHABLE_URI, WEB_CONCURRENCY=workers),
         capture_output=True,
         text=True,
         timeout=TIMEOUT_SECONDS,
@@ -90,7 +90,7 @@ def test_a_server_that_cannot_start_exits_with_an_error(workers: int) -> None:
 
 def test_when_the_supervisor_is_killed_workers_end_and_leave_no_folder(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    with server(log, WEB_CONCURRENCY=2, MONGO_URI=NOWHERE, TMPDIR=tmp_path) as site:
+    with server(log, WEB_CONCURRENCY=2, MONGO_URI=UNREACHABLE_URI, TMPDIR=tmp_path) as site:
         pids = workers(site.process.pid, log)
         os.kill(pids[0], signal.SIGSTOP)  # even a frozen worker ends
         with expect_exit(pids):
@@ -101,21 +101,21 @@ def test_when_the_supervisor_is_killed_workers_end_and_leave_no_folder(tmp_path:
 
 
 def test_a_disconnected_client_frees_its_socket(tmp_path: Path) -> None:
-    with server(tmp_path / "log", MONGO_URI=NOWHERE) as site:
+    with server(tmp_path / "log", MONGO_URI=UNREACHABLE_URI) as site:
         with site.connection():
             pass
         with ExitStack() as stack:
-            before = open_files(site.process.pid)
+            previous = open_files(site.process.pid)
             for _ in range(50):
                 stack.enter_context(site.connection())
-            assert open_files(site.process.pid) > before + 40
-        wait_until(lambda: open_files(site.process.pid) <= before)
+            assert open_files(site.process.pid) > previous + 40
+        wait_until(lambda: open_files(site.process.pid) <= previous)
 
 
 def test_a_server_raises_its_file_descriptor_limit_as_far_as_allowed(tmp_path: Path) -> None:
     log = tmp_path / "log"
     limited = f"ulimit -Sn 500; ulimit -Hn 4000; exec {sys.executable} -m hypercorn -c file:hypercorn_conf.py asgi:app"
-    with server(log, command=("sh", "-c", limited), MONGO_URI=NOWHERE) as site, site.connection():
+    with server(log, command=("sh", "-c", limited), MONGO_URI=UNREACHABLE_URI) as site, site.connection():
         limits = Path(f"/proc/{site.process.pid}/limits").read_text()
     assert limits.partition("Max open files")[2].split()[:2] == ["4000", "4000"]
     assert "4000 file descriptors are too few for 5000 open pages in each process" in log.read_text()

@@ -66,15 +66,15 @@ async def app(db: Database, mongod: str, clock: Clock, no_schema_check_at_start:
 
 @pytest.fixture
 def framework_requests(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The paths of the requests that reach the framework, so are not answered from a cache."""
+    """The paths of the requests that reach the framework instead of being answered from a cache."""
     paths: list[str] = []
     handle = Enroll.handle_request
 
-    async def counted(self: Enroll, request: Any) -> Any:
+    async def record_path(self: Enroll, request: Any) -> Any:
         paths.append(request.path)
         return await handle(self, request)
 
-    monkeypatch.setattr(Enroll, "handle_request", counted)
+    monkeypatch.setattr(Enroll, "handle_request", record_path)
     return paths
 
 

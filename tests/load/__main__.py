@@ -1,9 +1,9 @@
-"""`make load`: let a crowd of students use the site, and audit the seats afterwards.
+"""`make load`: simulate many students on the site, and audit the seats afterwards.
 
-SCENARIO is RegistrationDay, BrowsingDay or Stampede; STUDENTS, TIME (such as 90s) and PROCESSES (of Locust) set its
-size. Without HOST, everything runs on this machine. With it, the crowd uses the site at HOST; MONGO_URI must name that
-site's database, which must be empty, and SECRET_KEY must be its key. Exits with 1 if a section has more students than
-seats, if a student was told of a seat and has none, or if a request got a 5xx or no response.
+SCENARIO is RegistrationDay, BrowsingDay or Stampede; STUDENTS, TIME (in seconds, like 90s) and PROCESSES (of Locust)
+set the extent. Without HOST everything runs on this machine. With HOST, the site there gets the requests; MONGO_URI
+must name its empty database, and SECRET_KEY must be its key. Exits with 1 if a section is over capacity, if a confirmed
+seat is missing, or if a request got a 5xx or no response.
 """
 
 import asyncio
@@ -23,22 +23,22 @@ from pathlib import Path
 
 from quart_enroll.cli.local_mongod import local_mongod
 from quart_enroll.db.client import open_database
-from tests.bench import machine, sites
+from tests.bench import machine, servers
 from tests.load import audit, school
 from tests.support.processes import PROJECT, quart
 
 LOCUST = PROJECT / ".venv-load" / "bin" / "python"
 REPORTS = PROJECT / ".load"
-ARRIVAL_SHARE = 0.25
-"""The share of the time in which students arrive, before enrollment opens."""
+EARLY_SHARE = 0.25
+"""The fraction of the time in which students arrive, before enrollment opens."""
 
-START_SECONDS = 6.0
-"""Seconds until Locust and its processes have started."""
+STARTUP_SECONDS = 6.0
+"""The time until Locust and its processes have started."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A crowd; `seats` are those of each section, or 0 for nearly as many as are planned."""
+    """The defaults of a scenario; `seats` is the capacity of each section, or 0 for a little less than the demand."""
 
     file: str
     students: int
@@ -55,12 +55,12 @@ SCENARIOS = {
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The site under load, its database, and the key that signs its cookies."""
+    """The site under load, the URI of its database, and the key that signs its cookies."""
 
     host: str
     uri: str
     key: str
-    site: sites.Site | None = None
+    site: servers.Site | None = None
 
 
 def main() -> None:
@@ -70,20 +70,20 @@ def main() -> None:
     scenario = SCENARIOS[name]
     students = int(os.environ.get("STUDENTS") or scenario.students)
     seconds = float((os.environ.get("TIME") or "90s").removesuffix("s"))
-    machine.lift_limits()
+    machine.raise_open_file_limit()
     REPORTS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary, _target(Path(temporary)) as target:
         folder = Path(temporary)
         _prepare(scenario, target, students, seconds, folder)
         report = REPORTS / f"{name}.html"
         print(f"{name}: {students} students, {seconds:g} s, {target.host}", flush=True)
-        wrong = _run(scenario, target, students, seconds, folder, report)
-        wrong += _audit(target, folder)
+        problems = _run(scenario, target, students, seconds, folder, report)
+        problems += _audit_seats(target, folder)
         if target.site:
             shutil.copyfile(target.site.log, REPORTS / f"{name}.log")
     print(f"The report with its charts: {report.relative_to(PROJECT)}")
-    print("\n".join(wrong) or "No section is over capacity, no seat is lost, and there was no 5xx.")
-    sys.exit(1 if wrong else 0)
+    print("\n".join(problems) or "No section is over capacity, no seat is lost, and there was no 5xx.")
+    sys.exit(1 if problems else 0)
 
 
 @contextmanager
@@ -94,28 +94,27 @@ def _target(folder: Path) -> Iterator[Target]:
             sys.exit(f"With HOST, {' and '.join(missing)} of the site there must be in the environment.")
         yield Target(host, os.environ["MONGO_URI"], os.environ["SECRET_KEY"])
         return
-    with local_mongod(folder / "mongodb") as uri, sites.quart_enroll(folder, uri, "load") as site:
-        yield Target(f"http://127.0.0.1:{site.port}", uri, sites.SECRET_KEY, site.wait())
+    with local_mongod(folder / "mongodb") as uri, servers.serve_quart_enroll(folder, uri, "load") as site:
+        yield Target(f"http://127.0.0.1:{site.port}", uri, servers.SECRET_KEY, site.wait())
 
 
 def _prepare(scenario: Scenario, target: Target, students: int, seconds: float, folder: Path) -> None:
-    """Fill the database, schedule the opening of enrollment, and write the file that tells the crowd about the
-    school."""
+    """Fill the database, schedule the opening of enrollment, and write the file that Locust's students read."""
 
     async def prepare() -> None:
         async with open_database(target.uri, 20) as db:
             if await db.user.find_one() or await db.course.find_one():
-                sys.exit("The database is not empty. A crowd needs one of its own: never that of the school.")
+                sys.exit("The database is not empty. A load test needs its own database, never the school’s.")
             opened = datetime.now(UTC) - timedelta(hours=1)
-            known = await school.create_school(db, students, opened, scenario.seats, target.key)
+            description = await school.create_school(db, students, opened, scenario.seats, target.key)
             if not scenario.is_open:
-                opened = datetime.now(UTC) + timedelta(seconds=START_SECONDS + ARRIVAL_SHARE * seconds)
+                opened = datetime.now(UTC) + timedelta(seconds=STARTUP_SECONDS + EARLY_SHARE * seconds)
                 await school.open_at(db, opened)
-            (folder / "school.json").write_text(json.dumps(known | {"opens_at": opened.timestamp()}))
+            (folder / "school.json").write_text(json.dumps(description | {"opens_at": opened.timestamp()}))
 
-    began = time.monotonic()
+    started = time.monotonic()
     asyncio.run(prepare())
-    print(f"The school with {students} students was made in {time.monotonic() - began:.1f} s.")
+    print(f"The school with {students} students was created in {time.monotonic() - started:.1f} s.")
 
 
 def _run(scenario: Scenario, target: Target, students: int, seconds: float, folder: Path, report: Path) -> list[str]:
@@ -127,36 +126,36 @@ def _run(scenario: Scenario, target: Target, students: int, seconds: float, fold
         *(("--processes", str(processes)) if processes > 1 else ()),
         *shlex.split(os.environ.get("OPTIONS", "")),
     ]
-    given = {
+    settings = {
         "PYTHONPATH": str(PROJECT),
         "LOAD_FOLDER": str(folder),
         "LOAD_HOST": target.host,
         "LOAD_SECONDS": str(seconds),
     }
-    done = subprocess.run(command, cwd=PROJECT, env={**os.environ, **given}, check=False)
-    return ["Somebody was not answered as a student must be: see the table of failures."] if done.returncode else []
+    completed = subprocess.run(command, cwd=PROJECT, env={**os.environ, **settings}, check=False)
+    return ["Some requests failed: see the table of failures."] if completed.returncode else []
 
 
-def _audit(target: Target, folder: Path) -> list[str]:
-    """Recount all seats, compare them with what students were told, and return the problems."""
+def _audit_seats(target: Target, folder: Path) -> list[str]:
+    """Count all seats, and compare them with what the site told the students; return the problems found."""
 
     async def seated() -> set[audit.Seat]:
         async with open_database(target.uri, 20) as db:
             return {(row["user_id"], row["courseID"]) async for row in db.enrollment.find({"status": "enrolled"})}
 
-    reported = list(audit.read(folder))
-    have = asyncio.run(seated())
-    checked = quart("check-seats", MONGO_URI=target.uri)
-    print(f"check-seats: {checked.stdout.strip()}")
-    print(f"{len(have)} seats are taken; the crowd noted {len(reported)} times what it was told.")
-    wrong = audit.contradictions(reported, have)
-    if checked.returncode:
-        wrong.append("check-seats found something.")
-    if not reported:
-        wrong.append("Nobody was told anything: the crowd did not work.")
+    records = list(audit.read(folder))
+    enrolled = asyncio.run(seated())
+    check_result = quart("check-seats", MONGO_URI=target.uri)
+    print(f"check-seats: {check_result.stdout.strip()}")
+    print(f"{len(enrolled)} seats are taken; the students recorded {len(records)} outcomes.")
+    problems = audit.find_discrepancies(records, enrolled)
+    if check_result.returncode:
+        problems.append("check-seats found a discrepancy.")
+    if not records:
+        problems.append("The students recorded no outcome, so the load test did not work.")
     if target.site and (error_lines := target.site.error_lines()):
-        print(f"Worth a look, in the site's log: {len(error_lines)} lines of faults, the first: {error_lines[0]}")
-    return wrong
+        print(f"Worth a look, in the site's log: {len(error_lines)} lines report errors, the first: {error_lines[0]}")
+    return problems
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Compare the students who were told that they have a seat with those who have one."""
+"""Compare the outcomes that the site reported to students with the seats in the database."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -8,28 +8,28 @@ from typing import Any
 Seat = tuple[int, str]
 
 
-def contradictions(reported: Iterable[dict[str, Any]], seated: set[Seat]) -> list[str]:
-    """Return a sentence for each student for whom the last response about a course is not true.
+def find_discrepancies(records: Iterable[dict[str, Any]], seated: set[Seat]) -> list[str]:
+    """Return a sentence for each student whose last reported outcome for a course contradicts the database.
 
-    If the last change got no response, either may be true.
+    After a last outcome of "requested", no response arrived, so the student may or may not have the seat.
     """
     last: dict[Seat, str] = {}
-    for row in sorted(reported, key=lambda row: row["at"]):
-        last[row["user_id"], row["courseID"]] = row["told"]
-    problems = [
+    for row in sorted(records, key=lambda row: row["at"]):
+        last[row["user_id"], row["courseID"]] = row["outcome"]
+    sentences = [
         f"Student {user_id} was told to be enrolled in {courseID}, and has no seat."
-        for (user_id, courseID), word in last.items()
-        if word == "enrolled" and (user_id, courseID) not in seated
+        for (user_id, courseID), outcome in last.items()
+        if outcome == "enrolled" and (user_id, courseID) not in seated
     ]
-    return problems + [
+    return sentences + [
         f"Student {user_id} was told that {courseID} was dropped, and still has the seat."
-        for (user_id, courseID), word in last.items()
-        if word == "gone" and (user_id, courseID) in seated
+        for (user_id, courseID), outcome in last.items()
+        if outcome == "dropped" and (user_id, courseID) in seated
     ]
 
 
 def read(folder: Path) -> Iterator[dict[str, Any]]:
-    """Yield what all processes of the crowd have recorded."""
-    for notes in folder.glob("told-*.jsonl"):
+    """Yield the outcomes that all Locust processes recorded."""
+    for notes in folder.glob("outcomes-*.jsonl"):
         for line in notes.read_text().splitlines():
             yield json.loads(line)

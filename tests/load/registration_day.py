@@ -1,15 +1,14 @@
-"""RegistrationDay: students sign in early and wait on their plan; when enrollment opens, everybody enrolls; then they
-try to get what they missed."""
+"""RegistrationDay: students sign in early and wait with a plan, enroll at the opening, and then fill the gaps."""
 
 import random
 
 from locust import between, task
 
-from tests.load.people import SCHOOL, TERM, TIME, Crowd, Student, after_the_opening
+from tests.load.locust_students import RUN_SECONDS, SCHOOL, TERM, CrowdShape, LocustStudent, wait_for_opening
 
 
-class OnRegistrationDay(Student):
-    """A student with a plan, who gets most of it in the first second and tries to get the rest afterwards."""
+class RegisteringStudent(LocustStudent):
+    """A student with a plan, who gets most of it in the first second and then tries to get the rest."""
 
     wait_time = between(1, 5)
     signs_in_by_form = True
@@ -17,19 +16,19 @@ class OnRegistrationDay(Student):
     def on_start(self) -> None:
         super().on_start()
         self.plan: list[str] = self.person["plan"]
-        self.look(f"/plan?term={TERM}", "waits on the plan page")
+        self.get(f"/plan?term={TERM}", "waits on the plan page")
         self.open_page("/live", self.plan)
-        after_the_opening(max_delay=3)
-        self.leave_the_page()
+        wait_for_opening(max_delay_seconds=3)
+        self.close_page()
         self.enroll_in_all("presses “Enroll in all”")
 
     @task(4)
     def reload(self) -> None:
-        self.look(f"/plan?term={TERM}", "reloads the plan")
+        self.get(f"/plan?term={TERM}", "reloads the plan")
 
     @task(3)
     def look_at_the_schedule(self) -> None:
-        self.look("/enrollment", "looks at the schedule")
+        self.get("/enrollment", "looks at the schedule")
 
     @task(3)
     def try_again(self) -> None:
@@ -37,29 +36,29 @@ class OnRegistrationDay(Student):
         self.enroll(random.choice(missing or self.plan))
 
     @task(3)
-    def wait_for_a_seat(self) -> None:
+    def join_a_waitlist(self) -> None:
         if missing := [courseID for courseID in self.plan if courseID not in self.seats]:
             self.join_waitlist(random.choice(missing), random.choice(SCHOOL["sections"]))
 
     @task(2)
-    def look_for_another(self) -> None:
-        self.look(f"/courses/{TERM}?open=1", "looks for open seats")
+    def enroll_in_an_open_course(self) -> None:
+        self.get(f"/courses/{TERM}?open=1", "looks for open seats")
         self.enroll(random.choice(list(SCHOOL["courses"])))
 
     @task(1)
-    def drop_one(self) -> None:
+    def drop_a_course(self) -> None:
         if self.seats:
             self.drop(random.choice(sorted(self.seats)))
 
     @task(1)
-    def take_another_instead(self) -> None:
+    def swap_a_course(self) -> None:
         if self.seats:
             self.swap(random.choice(sorted(self.seats)), random.choice(list(SCHOOL["courses"])))
 
     @task(1)
-    def press_once_more(self) -> None:
+    def enroll_in_all_again(self) -> None:
         self.enroll_in_all("presses “Enroll in all” once more")
 
 
-class RegistrationDay(Crowd):
-    early = TIME * 0.25
+class RegistrationDay(CrowdShape):
+    early = RUN_SECONDS * 0.25

@@ -1,8 +1,8 @@
-"""The school for load tests: any number of students, created in seconds, each with a plan and a way to sign in.
+"""The school of the load tests: any number of students, created in seconds, each with a plan and a way to sign in.
 
-Hashing a password takes a tenth of a second of a core, so it is done only once: all students have the same password and
-the same hash, which the site checks at the full cost. One in five signs in with the form; the others have a sign-in
-that is already in the database.
+Hashing a password takes a core a tenth of a second, so all students share one password and its hash, which costs the
+site as much to check as any other. One student in five signs in with the form; the others have a sign-in that is
+written directly to the database, as if they had signed in earlier.
 """
 
 import random
@@ -17,38 +17,38 @@ from config import Config
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import terms
 from quart_enroll.domain.models import Section, Term
-from tests.bench.schools import FALL, course, in_production, section
-from tests.support.crowd import sign_in
+from tests.bench.school_data import FALL, course, in_production, section
 from tests.support.people import PASSWORD
 from tests.support.school import build
+from tests.support.student_crowd import sign_in
 
 COURSES = 60
 SECTIONS = ("01", "02")
 COURSES_PER_PLAN = 4
 """Courses in each plan."""
 
-SEATS = 0.9
-"""Seats for each planned course of a student, if demand were spread evenly, which it is not."""
+SEATS_PER_PLANNED_COURSE = 0.9
+"""Seats for each planned course, if the plans were spread evenly over the courses, which they are not."""
 
-FIRST = 10_001
-EVERY_FIFTH = 5
-METHOD = Config.__dataclass_fields__["password_method"].default
+FIRST_STUDENT_ID = 10_001
+FORM_SIGN_IN_INTERVAL = 5
+PASSWORD_METHOD = Config.__dataclass_fields__["password_method"].default
 
 
 async def create_school(db: Database, students: int, opens_at: datetime, seats: int, key: str) -> dict[str, Any]:
-    """Fill an empty database, and return what the crowd must know.
+    """Fill an empty database, and return the description of the school that Locust's students read.
 
-    `seats` are those of each section, or 0 for nearly as many as are planned; `key` is the site's SECRET_KEY.
+    `seats` is the capacity of each section, or 0 for a little less than the demand; `key` is the site's SECRET_KEY.
     """
     await build(db)
     await open_at(db, opens_at)
     courses = [course(number) for number in range(COURSES)]
     await db.course.insert_many([asdict(one) for one in courses])
-    seats = seats or max(1, round(students * COURSES_PER_PLAN * SEATS / (COURSES * len(SECTIONS))))
-    taught = [one for number in range(COURSES) for one in _sections(number, seats, students)]
-    await db.section.insert_many([asdict(one) | {"queue_tail": 0} for one in taught])
-    people = in_production(await sign_in(db, range(FIRST, FIRST + students), key))
-    await db.user.update_many({}, {"$set": {"password": generate_password_hash(PASSWORD, METHOD)}})
+    seats = seats or max(1, round(students * COURSES_PER_PLAN * SEATS_PER_PLANNED_COURSE / (COURSES * len(SECTIONS))))
+    sections = [one for number in range(COURSES) for one in _sections(number, seats, students)]
+    await db.section.insert_many([asdict(one) | {"queue_tail": 0} for one in sections])
+    people = in_production(await sign_in(db, range(FIRST_STUDENT_ID, FIRST_STUDENT_ID + students), key))
+    await db.user.update_many({}, {"$set": {"password": generate_password_hash(PASSWORD, PASSWORD_METHOD)}})
     plans = {one.user_id: _plan(one.user_id) for one in people}
     await db.plan.insert_many([row for user_id, plan in plans.items() for row in _rows(user_id, plan)])
     return {
@@ -61,7 +61,7 @@ async def create_school(db: Database, students: int, opens_at: datetime, seats: 
                 "user_id": one.user_id,
                 "email": f"student{one.user_id}@school.example",
                 "cookie": one.cookie,
-                "signs_in": one.user_id % EVERY_FIFTH == 0,
+                "signs_in": one.user_id % FORM_SIGN_IN_INTERVAL == 0,
                 "plan": plans[one.user_id],
             }
             for one in people
@@ -70,29 +70,29 @@ async def create_school(db: Database, students: int, opens_at: datetime, seats: 
 
 
 async def open_at(db: Database, moment: datetime) -> None:
-    """Let enrollment open at that moment; a running site learns of it."""
+    """Set the opening of enrollment; a running site notices the change."""
     ends = moment + timedelta(days=30)
     await terms.put_all(db, [Term("Fall 2026", moment, ends, ends, ends)])
 
 
 def _sections(number: int, seats: int, students: int) -> list[Section]:
-    """Return both sections of a course; the second meets at another time."""
+    """Return both sections of a course, which meet at different times."""
     first = replace(section(number, 0), capacity=seats, waitlist_capacity=max(10, students // 20))
     return [first, replace(first, section=SECTIONS[1], meetings=section(number + 3, 0).meetings)]
 
 
 def _plan(user_id: int) -> list[str]:
-    """Return the courses that a student plans; the first ones of the catalog are the most wanted."""
-    chance = random.Random(user_id)  # the same plans in each run
-    wanted: dict[str, None] = {}
-    while len(wanted) < COURSES_PER_PLAN:
-        wanted[course(min(COURSES - 1, int(chance.expovariate(3 / COURSES)))).courseID] = None
-    return list(wanted)
+    """Return the courses that a student plans; the first ones in the catalog are the most popular."""
+    rng = random.Random(user_id)  # the same plans in each run
+    planned: dict[str, None] = {}
+    while len(planned) < COURSES_PER_PLAN:
+        planned[course(min(COURSES - 1, int(rng.expovariate(3 / COURSES)))).courseID] = None
+    return list(planned)
 
 
 def _rows(user_id: int, plan: Sequence[str]) -> list[dict[str, Any]]:
     common = {"user_id": user_id, "term": FALL, "added_at": datetime.now(UTC)}
     return [
-        common | {"courseID": courseID, "section": SECTIONS[user_id % 2], "place": place}
-        for place, courseID in enumerate(plan, 1)
+        common | {"courseID": courseID, "section": SECTIONS[user_id % 2], "place": index}
+        for index, courseID in enumerate(plan, 1)
     ]

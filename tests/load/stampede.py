@@ -4,10 +4,10 @@ import random
 
 from locust import between, task
 
-from tests.load.people import SCHOOL, TIME, Crowd, Student, after_the_opening
+from tests.load.locust_students import RUN_SECONDS, SCHOOL, CrowdShape, LocustStudent, wait_for_opening
 
 
-class InTheStampede(Student):
+class StampedingStudent(LocustStudent):
     """A student who wants this one section."""
 
     wait_time = between(2, 6)
@@ -15,28 +15,28 @@ class InTheStampede(Student):
     def on_start(self) -> None:
         super().on_start()
         self.courseID, self.section = next(iter(SCHOOL["courses"])), SCHOOL["sections"][0]
-        self.look(f"/course/{self.courseID}", "waits on the course’s page")
-        after_the_opening(max_delay=0.5)
+        self.get(f"/course/{self.courseID}", "waits on the course’s page")
+        wait_for_opening(max_delay_seconds=0.5)
         self.enroll(self.courseID, self.section)
 
     @task(3)
     def reload(self) -> None:
-        self.look(f"/course/{self.courseID}", "reloads the course’s page")
+        self.get(f"/course/{self.courseID}", "reloads the course’s page")
 
     @task(2)
     def try_again(self) -> None:
         self.enroll(self.courseID, self.section)
 
     @task(2)
-    def wait_for_a_seat(self) -> None:
+    def join_a_waitlist(self) -> None:
         if self.courseID not in self.seats:
             self.join_waitlist(self.courseID, self.section)
 
     @task(1)
-    def drop_it(self) -> None:
+    def drop_the_course(self) -> None:
         if self.courseID in self.seats and random.random() < 0.2:
             self.drop(self.courseID)
 
 
-class Stampede(Crowd):
-    early = TIME * 0.25
+class Stampede(CrowdShape):
+    early = RUN_SECONDS * 0.25

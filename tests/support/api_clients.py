@@ -1,4 +1,4 @@
-"""Programs with which students use the API."""
+"""Programs that use the API for a student."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ PYT = {"courseID": "1111"}
 
 
 class Program:
-    """A student's program: it sends a token, has no cookies, and sends no headers that only browsers send."""
+    """A student's program: it sends a token, but no cookies and none of a browser's own headers."""
 
     def __init__(self, app: Quart, authorization: str) -> None:
         self.client = app.test_client(use_cookies=False)
@@ -54,5 +54,5 @@ async def token(db: Database, user: User, scope: str = "enroll", **facts: Any) -
 
 
 async def program(app: Quart, db: Database, user: User, scope: str = "enroll") -> Program:
-    """Return a program of that user."""
+    """Return a program with a token of that user."""
     return Program(app, f"Bearer {await token(db, user, scope)}")

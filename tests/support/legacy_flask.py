@@ -1,4 +1,4 @@
-"""A small database as a Flask site with MongoEngine would have left it."""
+"""A small database as a Flask site with MongoEngine leaves it behind."""
 
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -20,7 +20,7 @@ COURSES = {
 }
 
 METHODS = ("pbkdf2:sha256:150000", "pbkdf2:sha256:50000", "pbkdf2:sha1:1000")
-"""What Werkzeug made over the years."""
+"""Methods that Werkzeug has used over the years."""
 
 PEOPLE = {
     1: ("Ada", "ada@school.example", METHODS[0]),
@@ -43,7 +43,7 @@ ENROLLMENTS: list[tuple[int, str | int | float]] = [
 ]
 
 UNKNOWN_COURSE, UNKNOWN_USER = 5, 6
-"""Places in ENROLLMENTS."""
+"""Indexes in ENROLLMENTS."""
 
 
 async def fill(db: Database) -> None:
@@ -61,12 +61,12 @@ async def fill(db: Database) -> None:
 
 
 def made_at(number: int) -> datetime:
-    """Return when the enrollment of that place was made: one each hour."""
+    """Return when the enrollment with that index was made: there is one each hour."""
     return FIRST_DAY + timedelta(hours=number)
 
 
 def row_id(number: int) -> ObjectId:
-    """Return the _id of the enrollment of that place, which holds its time."""
+    """Return the _id of the enrollment with that index, which contains its time."""
     return ObjectId(f"{int(made_at(number).timestamp()):08x}{number:016x}")
 
 

@@ -18,7 +18,7 @@ from quart_enroll.db.collections import sections
 from quart_enroll.domain.models import Course, Meeting, Section, SectionKey, Term, User
 
 PASSWORD = "correct horse battery"
-PASSWORD_METHOD = "scrypt:1024:8:1"  # cheap: the tests make many hashes
+PASSWORD_METHOD = "scrypt:1024:8:1"  # fast: the tests hash many passwords
 PASSWORD_HASH = generate_password_hash(PASSWORD, PASSWORD_METHOD)
 
 ADA = User(1, "ada@school.example", "Ada", "Winters", "student")
@@ -84,7 +84,7 @@ def config(**settings: Any) -> Config:
             "secret_key": "a key that only the tests know, and long",
             "password_method": PASSWORD_METHOD,
             "password_threads": 2,
-            "slow_request": 30,  # a machine may be busy; the log is then as it would be otherwise
+            "slow_request": 30,  # so that a busy machine does not change the log
             "slow_query": 30,
         }
         | settings

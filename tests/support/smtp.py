@@ -1,4 +1,4 @@
-"""A mail server for tests: it listens on this machine, keeps what it receives, and refuses on request."""
+"""A mail server for tests: it listens on this machine, keeps the emails it receives, and refuses them on request."""
 
 import asyncio
 from asyncio import StreamReader, StreamWriter
@@ -10,9 +10,9 @@ from email.message import EmailMessage
 
 HANG_UP = "hang up"
 SILENCE = "silence"
-"""Instead of a reply: close the connection, or never reply."""
+"""In place of a reply, the server closes the connection, or never replies."""
 
-USUAL = {
+DEFAULT_REPLIES = {
     "CONNECT": "220 ready",
     "EHLO": "250-here\r\n250 8BITMIME",
     "DATA": "354 go on",
@@ -23,7 +23,7 @@ USUAL = {
 
 @dataclass
 class Postbox:
-    """A sender that keeps its emails, or raises `refusal`."""
+    """A sender that keeps the emails it is given, or raises `refusal`."""
 
     refusal: Exception | None = None
     letters: list[tuple[str, str, str]] = field(default_factory=list)
@@ -37,9 +37,9 @@ class Postbox:
 
 @dataclass
 class MailServer:
-    """What is answered, and what arrived. `answers` are by verb; CONNECT is the greeting, TEXT the end of a message."""
+    """The server's replies by verb, and what it received; CONNECT is the greeting, TEXT the end of a message."""
 
-    answers: dict[str, str]
+    replies: dict[str, str]
     port: int = 0
     verbs: list[str] = field(default_factory=list)
     received: list[EmailMessage] = field(default_factory=list)
@@ -48,46 +48,48 @@ class MailServer:
     def url(self) -> str:
         return f"smtp://127.0.0.1:{self.port}"
 
-    async def talk(self, reader: StreamReader, writer: StreamWriter) -> None:
-        """Have one conversation."""
+    async def serve_connection(self, reader: StreamReader, writer: StreamWriter) -> None:
+        """Serve one connection."""
         with closing(writer):
-            going_on = await self._answer("CONNECT", writer)
-            while going_on and (line := await reader.readline()):
+            is_open = await self._reply("CONNECT", writer)
+            while is_open and (line := await reader.readline()):
                 verb = line.decode().split()[0].upper()
                 self.verbs.append(verb)
-                going_on = await self._answer(verb, writer)
-                if verb == "DATA" and "DATA" not in self.answers:
+                is_open = await self._reply(verb, writer)
+                if verb == "DATA" and "DATA" not in self.replies:
                     text = await reader.readuntil(b"\r\n.\r\n")
                     self.received.append(
                         message_from_bytes(text[:-3].replace(b"\r\n..", b"\r\n."), policy=policy.default)
                     )
-                    going_on = await self._answer("TEXT", writer)
+                    is_open = await self._reply("TEXT", writer)
 
-    async def _answer(self, verb: str, writer: StreamWriter) -> bool:
-        """Answer, and return whether the conversation goes on."""
-        answer = self.answers.get(verb) or USUAL.get(verb, "250 fine")
-        if answer == SILENCE:
+    async def _reply(self, verb: str, writer: StreamWriter) -> bool:
+        """Reply, and return whether the connection stays open."""
+        reply = self.replies.get(verb) or DEFAULT_REPLIES.get(verb, "250 fine")
+        if reply == SILENCE:
             await asyncio.Event().wait()
-        if answer == HANG_UP:
+        if reply == HANG_UP:
             return False
-        writer.write(answer.encode() + b"\r\n")
+        writer.write(reply.encode() + b"\r\n")
         await writer.drain()
         return True
 
 
 @asynccontextmanager
-async def mail_server(**answers: str) -> AsyncIterator[MailServer]:
+async def mail_server(**replies: str) -> AsyncIterator[MailServer]:
     """Run a mail server on a free port while the block runs."""
-    mail = MailServer(answers)
-    talks: list[asyncio.Task[None]] = []
+    mail = MailServer(replies)
+    connections: list[asyncio.Task[None]] = []
     server = await asyncio.start_server(
-        lambda reader, writer: talks.append(asyncio.create_task(mail.talk(reader, writer))), "127.0.0.1", 0
+        lambda reader, writer: connections.append(asyncio.create_task(mail.serve_connection(reader, writer))),
+        "127.0.0.1",
+        0,
     )
     mail.port = server.sockets[0].getsockname()[1]
     try:
         yield mail
     finally:
         server.close()
-        for talk in talks:
-            talk.cancel()
-        await asyncio.gather(*talks, return_exceptions=True)
+        for serve_connection in connections:
+            serve_connection.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""How `make bench` and `make load` evaluate their figures: ratios, goals, and comparison with the previous run."""
+"""How `make bench` and `make load` evaluate their figures: ratios, goals, regressions and discrepancies."""
 
 import json
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.bench import report, wrk
-from tests.bench.figures import Goal, Row, Spread, worse_than_before
-from tests.load.audit import contradictions
+from tests.bench.figures import Goal, Row, Spread, find_regressions
+from tests.load.audit import find_discrepancies
 
 FACTS: dict[str, Any] = {
     "date": "2026-09-01T09:00:00+00:00",
@@ -29,7 +29,7 @@ def row(*rates: float, bare: tuple[float, ...] = (), name: str = "home", unit: s
 
 
 def test_ratios_are_computed_per_round() -> None:
-    """A round in which the machine was slow for both says as much as the others."""
+    """A round in which the machine was slow for both sites counts as much as the others."""
     site, bare = Spread((80.0, 8.0, 90.0)), Spread((100.0, 10.0, 100.0))
     assert site.to(bare).median == pytest.approx(0.8)
 
@@ -43,32 +43,32 @@ def test_ratios_are_computed_per_round() -> None:
         (Goal("p99 in seconds", 1.1, at_most=1), False),
     ],
 )
-def test_a_goal_is_met_at_its_figure_and_missed_past_it(goal: Goal, met: bool) -> None:
+def test_a_goal_is_met_exactly_at_its_limit(goal: Goal, met: bool) -> None:
     assert goal.met == met
     assert str(goal).startswith("met: " if met else "MISSED: ")
 
 
-def test_pages_are_worse_when_their_ratio_falls_and_not_when_the_machine_is_slower() -> None:
+def test_a_falling_ratio_is_a_regression_and_a_slower_machine_is_not() -> None:
     before = {"home": 0.8}
-    assert worse_than_before([row(40, bare=(50,))], before) == []
-    assert worse_than_before([row(60, bare=(100,))], before) == ["home: 0.60 of bare Quart, and 0.80 in the run before"]
+    assert find_regressions([row(40, bare=(50,))], before) == []
+    assert find_regressions([row(60, bare=(100,))], before) == ["home: 0.60 of bare Quart, and 0.80 in the run before"]
 
 
-def test_seconds_are_worse_when_they_are_more() -> None:
-    assert worse_than_before([row(1.0, unit="s (p99)")], {"home": 2.0}) == []
-    assert worse_than_before([row(3.0, unit="s (p99)")], {"home": 2.0}) != []
+def test_a_longer_time_is_a_regression() -> None:
+    assert find_regressions([row(1.0, unit="s (p99)")], {"home": 2.0}) == []
+    assert find_regressions([row(3.0, unit="s (p99)")], {"home": 2.0}) != []
 
 
 def test_a_new_row_is_not_a_regression() -> None:
-    assert worse_than_before([row(1.0)], {}) == []
+    assert find_regressions([row(1.0)], {}) == []
 
 
-def test_the_history_remembers_the_last_run_on_such_a_machine_that_took_as_long(tmp_path: Path) -> None:
+def test_a_run_is_compared_with_the_last_one_of_its_length_on_the_same_kind_of_machine(tmp_path: Path) -> None:
     report.write(tmp_path, FACTS, [row(80, 90, 100)], [])
     report.write(tmp_path, FACTS | {"cores": 64}, [row(800, 900, 1000)], [])
     report.write(tmp_path, FACTS | {"rounds": 1}, [row(70)], [])
-    assert report.before(tmp_path, FACTS) == {"home": 90}
-    assert report.before(tmp_path, FACTS | {"model": "another"}) == {}
+    assert report.previous_figures(tmp_path, FACTS) == {"home": 90}
+    assert report.previous_figures(tmp_path, FACTS | {"model": "another"}) == {}
 
 
 def test_the_report_has_figures_ratios_goals_and_the_machine(tmp_path: Path) -> None:
@@ -82,13 +82,13 @@ def test_the_report_has_figures_ratios_goals_and_the_machine(tmp_path: Path) -> 
     assert "a processor" in text
     assert "0 of 1 goals are met." in text
     assert "- home: slower" in text
-    reported = json.loads((tmp_path / "latest.json").read_text())
-    assert reported["rows"][0]["ratios"] == {"bare Quart": 0.5}
+    latest = json.loads((tmp_path / "latest.json").read_text())
+    assert latest["rows"][0]["ratios"] == {"bare Quart": 0.5}
 
 
 def test_the_output_of_wrk_is_parsed() -> None:
-    reported = '{"requests":500,"microseconds":2000000,"bytes":500000,"refused":1,"broken":2,"timeouts":3,"p99":40000}'
-    assert wrk.read(f"Running 2s test\n\nJSON{reported}\n") == wrk.Measured(250.0, 1000.0, 1, 2, 3, 0.04)
+    output = '{"requests":500,"microseconds":2000000,"bytes":500000,"refused":1,"broken":2,"timeouts":3,"p99":40000}'
+    assert wrk.read(f"Running 2s test\n\nJSON{output}\n") == wrk.WrkResult(250.0, 1000.0, 1, 2, 3, 0.04)
 
 
 def test_a_failing_wrk_ends_the_run_with_its_error() -> None:
@@ -96,21 +96,21 @@ def test_a_failing_wrk_ends_the_run_with_its_error() -> None:
         wrk.read("", "unable to connect to 127.0.0.1:9")
 
 
-def test_a_student_told_enrolled_without_a_seat_is_a_lost_seat() -> None:
-    reported = [_report(1, "enrolled"), _report(2, "enrolled"), _report(2, "gone"), _report(3, "enrolled")]
-    assert contradictions(reported, {(1, "1111")}) == ["Student 3 was told to be enrolled in 1111, and has no seat."]
+def test_a_confirmed_enrollment_without_a_seat_is_a_discrepancy() -> None:
+    records = [_record(1, "enrolled"), _record(2, "enrolled"), _record(2, "dropped"), _record(3, "enrolled")]
+    assert find_discrepancies(records, {(1, "1111")}) == ["Student 3 was told to be enrolled in 1111, and has no seat."]
 
 
-def test_a_student_told_dropped_who_still_has_the_seat_is_found() -> None:
-    assert contradictions([_report(1, "gone")], {(1, "1111")}) == [
+def test_a_confirmed_drop_that_left_the_seat_taken_is_a_discrepancy() -> None:
+    assert find_discrepancies([_record(1, "dropped")], {(1, "1111")}) == [
         "Student 1 was told that 1111 was dropped, and still has the seat."
     ]
 
 
 def test_without_a_response_a_student_may_or_may_not_have_a_seat() -> None:
-    reported = [_report(1, "enrolled"), _report(1, "asked")]
-    assert contradictions(reported, set()) == contradictions(reported, {(1, "1111")}) == []
+    records = [_record(1, "enrolled"), _record(1, "requested")]
+    assert find_discrepancies(records, set()) == find_discrepancies(records, {(1, "1111")}) == []
 
 
-def _report(user_id: int, word: str) -> dict[str, Any]:
-    return {"at": 0.0, "user_id": user_id, "courseID": "1111", "told": word}
+def _record(user_id: int, outcome: str) -> dict[str, Any]:
+    return {"at": 0.0, "user_id": user_id, "courseID": "1111", "outcome": outcome}

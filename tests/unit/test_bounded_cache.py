@@ -21,7 +21,7 @@ from quart_enroll.domain.models import Course
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.pages.catalog import course_rows
 from quart_enroll.web import cookies, request
-from tests.bench.schools import course, section
+from tests.bench.school_data import course, section
 from tests.support.people import FALL
 
 PACKAGE = Path(quart_enroll.__file__).parent

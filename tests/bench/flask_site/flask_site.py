@@ -1,7 +1,7 @@
-"""The pages of the Flask site, written anew with Flask, MongoEngine and gunicorn: what `make bench` compares with.
+"""The pages of the Flask site, rewritten with Flask, MongoEngine and gunicorn as the baseline of `make bench`.
 
-It does per request what the Flask site does: reads rows into objects, and renders a template from them. It lacks what
-costs time and helps nobody here: request logs, debug pages, CSRF tokens.
+Each request does the same work as in the Flask site: it reads rows into objects and renders a template from them.
+Request logs, debug pages and CSRF tokens are left out, because they would only slow it down.
 """
 
 import os

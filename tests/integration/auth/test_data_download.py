@@ -17,10 +17,10 @@ from quart_enroll.db import client
 from quart_enroll.db.client import Database
 from quart_enroll.db.queries import user_data
 from quart_enroll.services.accounts.rate_limiter import DOWNLOAD_RATES
-from tests.support.crowd import Student, sign_in
 from tests.support.people import ADA, Browser, text
 from tests.support.processes import Server, server, wait_until
 from tests.support.school import build
+from tests.support.student_crowd import Student, sign_in
 
 EVENT_COUNT = 8000
 """Long events of one student: 17 MB of JSON, more than the socket buffers hold."""

@@ -1,4 +1,4 @@
-"""A newly registered email gets one message that asks for confirmation, and no other until it is confirmed."""
+"""A registered address gets one email that asks for confirmation, and nothing else until it is confirmed."""
 
 import re
 import secrets
@@ -17,29 +17,23 @@ from quart_enroll.services.accounts import accounts
 from quart_enroll.services.catalog.import_users import ImportedUser, import_users
 from quart_enroll.services.catalog.imports import InvalidRows
 from quart_enroll.services.notifications.outbox import LEASE_NAME
-from tests.integration.auth.test_passwords import (
-    LEASE_HOLDER,
-    MAIL_SETTINGS,
-    PUBLIC_URL,
-    new_password_form,
-    send_emails,
-)
+from tests.integration.auth.test_passwords import ME, PUBLIC_URL, SETTINGS, chosen, send_emails, send_link
 from tests.support.people import FALL_MORNING, PASSWORD, Browser, Clock, config, message_after, registration, text
 
 ZOE = "zoe@school.example"
-PHISHING_TEXT = "Your prize: https://evil.example/win"
+LURE = "Your prize: https://evil.example/win"
 
 
 @pytest.fixture(autouse=True)
-def _no_refusal_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", 0)
 
 
 @pytest.fixture
 async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
     """The site of a school with a mail server; the tests hold the lease and send the emails themselves."""
-    await leases.acquire(db, LEASE_NAME, LEASE_HOLDER, timedelta(hours=1))
-    app = create_app(config(mongo_uri=mongod, **MAIL_SETTINGS), clock=clock)
+    await leases.acquire(db, LEASE_NAME, ME, timedelta(hours=1))
+    app = create_app(config(mongo_uri=mongod, **SETTINGS), clock=clock)
     async with app.test_app():
         yield app
 
@@ -48,11 +42,9 @@ async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
 async def zoe(app: Quart) -> Browser:
     """The browser of zoe, who has just registered."""
     browser = Browser(app.test_client())
-    response = await browser.post(
-        "/register", form=registration(ZOE, first_name=PHISHING_TEXT, last_name=PHISHING_TEXT)
-    )
+    response = await browser.post("/register", form=registration(ZOE, first_name=LURE, last_name=LURE))
     assert response.status_code == 303
-    await browser.get("/")  # shows the greeting, so that later pages don't
+    await browser.get("/")  # shows the greeting, so that it is gone
     return browser
 
 
@@ -68,61 +60,58 @@ async def test_an_expired_link_offers_signing_in_to_visitors_only(zoe: Browser, 
         assert page.count('class="btn btn-outline-primary" href="/login"') == buttons
 
 
-async def confirmation_path(db: Database, clock: Clock) -> str:
-    """Return the path of the confirmation link in the only queued email."""
-    [(to, _, body)] = await send_emails(db, clock)
-    assert to == ZOE
-    [url] = re.findall(r"https?://\S+", body)
-    return str(url.removeprefix(PUBLIC_URL))
+async def path_of_link(db: Database, clock: Clock) -> str:
+    """Send zoe's confirmation email, and return the path of its link."""
+    return await send_link(db, clock, ZOE)
 
 
-async def is_unconfirmed(db: Database) -> bool:
+async def unconfirmed(db: Database) -> bool:
     user = await db.user.find_one({"email": ZOE})
     assert user is not None
     return "email_unconfirmed" in user
 
 
-async def add_seat_notice(db: Database) -> None:
+async def seat_notice(db: Database) -> None:
     found = await users.find_credentials(db, ZOE)
     assert found is not None
-    notice = Notice(FALL_MORNING, found.user.user_id, "promote", "1111", "PYT 101", "Fall 2026", "01")
-    await notices.add(db, notice, None)
+    story = Notice(FALL_MORNING, found.user.user_id, "promote", "1111", "PYT 101", "Fall 2026", "01")
+    await notices.add(db, story, None)
 
 
-async def test_registering_sends_one_message_without_any_text_from_the_form(
+async def test_registering_sends_one_email_without_anything_that_was_typed(
     zoe: Browser, db: Database, clock: Clock
 ) -> None:
-    [(to, subject, body)] = await send_emails(db, clock)
+    [(to, subject, letter)] = await send_emails(db, clock)
     assert (to, subject) == (ZOE, "Confirm your email")
-    assert re.findall(r"https?://[^/\s]+", body) == [PUBLIC_URL]
-    for typed in (PHISHING_TEXT, "prize", "evil", "Zoe"):
-        assert typed not in body
+    assert re.findall(r"https?://[^/\s]+", letter) == [PUBLIC_URL]
+    for typed in (LURE, "prize", "evil", "Zoe"):
+        assert typed not in letter
 
 
-async def test_the_button_confirms_the_email_and_opening_the_link_does_not(
+async def test_the_button_confirms_the_address_and_opening_the_link_does_not(
     zoe: Browser, anyone: Browser, db: Database, clock: Clock
 ) -> None:
-    redirect = await anyone.get(await confirmation_path(db, clock))
-    assert (redirect.status_code, redirect.location) == (303, "/email/confirm")
+    opened = await anyone.get(await path_of_link(db, clock))
+    assert (opened.status_code, opened.location) == (303, "/email/confirm")
     page = await anyone.get("/email/confirm")
     assert ZOE in await text(page)
-    assert {response.headers["Referrer-Policy"] for response in (redirect, page)} == {"no-referrer"}
-    assert await is_unconfirmed(db)
+    assert {response.headers["Referrer-Policy"] for response in (opened, page)} == {"no-referrer"}
+    assert await unconfirmed(db)
     confirmed = await anyone.post("/email/confirm")
     assert (confirmed.status_code, confirmed.location) == (303, "/login")
     assert "Your email is confirmed." in await anyone.read("/login")
-    assert not await is_unconfirmed(db)
+    assert not await unconfirmed(db)
 
 
-async def test_a_form_on_another_site_cannot_confirm_an_email(zoe: Browser, db: Database, clock: Clock) -> None:
-    await zoe.get(await confirmation_path(db, clock))
+async def test_another_site_confirms_nothing(zoe: Browser, db: Database, clock: Clock) -> None:
+    await zoe.get(await path_of_link(db, clock))
     response = await zoe.post("/email/confirm", headers={"Sec-Fetch-Site": "cross-site"})
     assert response.status_code == 400
-    assert await is_unconfirmed(db)
+    assert await unconfirmed(db)
 
 
-async def test_a_used_link_says_that_the_email_is_confirmed(zoe: Browser, db: Database, clock: Clock) -> None:
-    path = await confirmation_path(db, clock)
+async def test_a_used_link_says_that_the_address_is_confirmed(zoe: Browser, db: Database, clock: Clock) -> None:
+    path = await path_of_link(db, clock)
     for _ in range(2):
         await zoe.get(path)
         assert (await zoe.post("/email/confirm")).location == "/account"
@@ -130,19 +119,19 @@ async def test_a_used_link_says_that_the_email_is_confirmed(zoe: Browser, db: Da
     assert await send_emails(db, clock) == []
 
 
-async def test_until_confirmation_notices_are_shown_on_pages_but_not_emailed(
+async def test_until_confirmation_notices_are_on_pages_and_not_emailed(
     zoe: Browser, db: Database, clock: Clock, log: pytest.LogCaptureFixture
 ) -> None:
-    path = await confirmation_path(db, clock)
-    await add_seat_notice(db)
-    new = {"current_password": PASSWORD} | new_password_form("a newer horse battery")
+    path = await path_of_link(db, clock)
+    await seat_notice(db)
+    new = {"current_password": PASSWORD} | chosen("a newer horse battery")
     assert (await zoe.post("/account/password", form=new)).status_code == 303
     assert await send_emails(db, clock) == []
     assert "you’re now enrolled in PYT 101" in await zoe.read("/enrollment")
     await zoe.get(path)
     await zoe.post("/email/confirm")
     assert await send_emails(db, clock) == []  # notices from before are not sent later
-    await add_seat_notice(db)
+    await seat_notice(db)
     [(to, subject, _)] = await send_emails(db, clock)
     assert (to, subject) == (ZOE, "You’re enrolled in PYT 101")
     assert "level=error" not in log.text
@@ -151,9 +140,9 @@ async def test_until_confirmation_notices_are_shown_on_pages_but_not_emailed(
 async def test_pages_mention_that_the_email_is_not_confirmed(zoe: Browser, db: Database, clock: Clock) -> None:
     assert "Your email isn’t confirmed yet" in await zoe.read("/account")
     assert "to confirm your email" in await zoe.read("/enrollment")
-    await zoe.get(await confirmation_path(db, clock))
+    await zoe.get(await path_of_link(db, clock))
     await zoe.post("/email/confirm")
-    await zoe.get("/")  # shows the messages, so that later pages don't
+    await zoe.get("/")  # shows the messages, so that they are gone
     for path in ("/account", "/enrollment"):
         assert "confirm" not in await zoe.read(path)
 
@@ -174,7 +163,7 @@ async def test_new_links_are_limited(zoe: Browser, db: Database, clock: Clock) -
     assert "another link" in await message_after(zoe, "/account/email")
 
 
-async def test_repeated_registrations_send_at_most_three_links(app: Quart, db: Database, clock: Clock) -> None:
+async def test_registering_again_and_again_sends_no_more_links(app: Quart, db: Database, clock: Clock) -> None:
     sent = []
     for _ in range(5):
         browser = Browser(app.test_client())
@@ -196,10 +185,10 @@ async def test_a_confirmed_student_is_not_asked_to_confirm(ada: Browser, db: Dat
     assert await send_emails(db, clock) == []
 
 
-async def test_a_link_stops_working_after_three_days_or_when_the_email_changes(
+async def test_a_link_stops_working_after_three_days_and_for_another_address(
     zoe: Browser, db: Database, clock: Clock
 ) -> None:
-    await zoe.get(await confirmation_path(db, clock))
+    await zoe.get(await path_of_link(db, clock))
     clock.now += timedelta(days=3)
     assert (await zoe.get("/email/confirm")).status_code == 410
     assert (await zoe.post("/email/confirm")).status_code == 410
@@ -219,35 +208,35 @@ async def test_a_link_stops_working_after_three_days_or_when_the_email_changes(
     ],
 )
 async def test_a_forged_link_confirms_nothing(zoe: Browser, db: Database, clock: Clock, key: str, salt: str) -> None:
-    token = (await confirmation_path(db, clock)).rsplit("/", 1)[1]
-    payload = URLSafeSerializer("").loads_unsafe(token)[1]
-    await zoe.get(f"/email/confirm/{URLSafeSerializer(key, salt).dumps(payload)}")
+    token = (await path_of_link(db, clock)).rsplit("/", 1)[1]
+    said = URLSafeSerializer("").loads_unsafe(token)[1]
+    await zoe.get(f"/email/confirm/{URLSafeSerializer(key, salt).dumps(said)}")
     assert (await zoe.post("/email/confirm")).status_code == 410
     await zoe.get(f"/password/reset/{token}")  # a confirmation link can't reset a password either
     assert (await zoe.get("/password/reset")).status_code == 410
-    assert await is_unconfirmed(db)
+    assert await unconfirmed(db)
 
 
-async def test_an_overlong_link_is_not_stored_in_a_cookie(anyone: Browser) -> None:
+async def test_a_cookie_carries_no_more_of_a_link_than_a_link_has(anyone: Browser) -> None:
     for path in ("/email/confirm/", "/password/reset/"):
-        redirect = await anyone.get(path + secrets.token_urlsafe(5000))
-        assert len(redirect.headers["Set-Cookie"]) < 1500
+        opened = await anyone.get(path + secrets.token_urlsafe(5000))
+        assert len(opened.headers["Set-Cookie"]) < 1500
 
 
-async def test_a_password_reset_confirms_the_email_and_its_message_contains_no_name(
+async def test_a_password_reset_link_confirms_the_address_and_names_nobody(
     zoe: Browser, anyone: Browser, db: Database, clock: Clock
 ) -> None:
     await send_emails(db, clock)
     await anyone.post("/password/forgot", form={"email": ZOE})
-    [(_, _, body)] = await send_emails(db, clock)
-    assert "prize" not in body
-    await anyone.get(re.findall(r"(/password/reset/\S+)", body)[0])
-    assert (await anyone.post("/password/reset", form=new_password_form())).status_code == 303
-    assert not await is_unconfirmed(db)
+    [(_, _, letter)] = await send_emails(db, clock)
+    assert "prize" not in letter
+    await anyone.get(re.findall(r"(/password/reset/\S+)", letter)[0])
+    assert (await anyone.post("/password/reset", form=chosen())).status_code == 303
+    assert not await unconfirmed(db)
     assert (await zoe.get("/account")).status_code == 303  # the person who registered is signed out
 
 
-async def test_the_downloaded_data_says_that_the_email_is_unconfirmed(zoe: Browser, ada: Browser) -> None:
+async def test_the_downloaded_data_says_that_the_address_is_unconfirmed(zoe: Browser, ada: Browser) -> None:
     assert '"email_unconfirmed": true' in await zoe.read("/account/data")
     assert "email_unconfirmed" not in await ada.read("/account/data")
 
@@ -261,11 +250,11 @@ async def test_a_site_without_a_mail_server_asks_for_no_confirmation(db: Databas
             page = await text(await browser.get(path, scheme="https"))
             assert "<main" in page
             assert "confirm" not in page
-    assert await is_unconfirmed(db)  # the school may add a mail server later
+    assert await unconfirmed(db)  # the school may add a mail server later
     assert await db.notice.count_documents({}) == 0
 
 
-async def test_an_import_confirms_new_emails_but_not_registered_ones(zoe: Browser, db: Database) -> None:
+async def test_an_import_confirms_new_addresses_but_not_registered_ones(zoe: Browser, db: Database) -> None:
     rows = [
         ImportedUser(1, None, User(0, "new@school.example", "New", "One", "student"), None),
         ImportedUser(2, None, User(0, ZOE, "Zoe", "Adler", "student"), None),
@@ -284,11 +273,11 @@ async def test_an_import_gives_no_registrar_role_to_an_unconfirmed_email(
     zoe: Browser, anyone: Browser, db: Database, clock: Clock
 ) -> None:
     row = ImportedUser(2, None, User(0, ZOE, "Zoe", "Adler", "registrar"), None)
-    with pytest.raises(InvalidRows) as raised:
+    with pytest.raises(InvalidRows) as refused:
         await import_users(db, [row], unusable_password="")
-    assert [problem.field for problem in raised.value.problems] == ["role"]
+    assert [bad.field for bad in refused.value.problems] == ["role"]
     assert (await zoe.get("/user")).status_code == 403
-    await anyone.get(await confirmation_path(db, clock))
+    await anyone.get(await path_of_link(db, clock))
     await anyone.post("/email/confirm")
     assert (await import_users(db, [row], unusable_password="")).changed == 1
 

@@ -20,66 +20,73 @@ from quart_enroll.web import access_log
 from tests.support.people import ADA, BOB, PASSWORD, Browser, Clock, config, text
 from tests.support.smtp import Postbox
 
-NEW_PASSWORD = "a newer horse battery"
+NEW = "a newer horse battery"
 PUBLIC_URL = "https://enroll.school.example"
-MAIL_SETTINGS = {"public_url": PUBLIC_URL, "smtp_url": "smtp://127.0.0.1:9", "mail_from": "no-reply@school.example"}
-LEASE_HOLDER = "the tests"
+SETTINGS = {"public_url": PUBLIC_URL, "smtp_url": "smtp://127.0.0.1:9", "mail_from": "no-reply@school.example"}
+ME = "the tests"
 LINKS = EmailLinks("a key that only the tests know, and long", PUBLIC_URL)
 
 
 @pytest.fixture(autouse=True)
-def _no_refusal_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", 0)
 
 
 @pytest.fixture
 async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
-    """The site of a school with a mail server; the tests hold the lease and send the emails themselves."""
-    await leases.acquire(db, LEASE_NAME, LEASE_HOLDER, timedelta(hours=1))
-    app = create_app(config(mongo_uri=mongod, **MAIL_SETTINGS), clock=clock)
+    """The site of a school with a mail server; the tests have the lease, and send themselves."""
+    await leases.acquire(db, LEASE_NAME, ME, timedelta(hours=1))
+    app = create_app(config(mongo_uri=mongod, **SETTINGS), clock=clock)
     async with app.test_app():
         yield app
 
 
 async def send_emails(db: Database, clock: Clock) -> list[tuple[str, str, str]]:
-    """Send the queued emails, and return each as recipient, subject and body."""
-    postbox = Postbox()
-    await send_due(db, postbox, clock, LINKS, LEASE_HOLDER)
-    return postbox.letters
+    """Send the waiting emails, and return the recipient, subject and text of each."""
+    sender = Postbox()
+    await send_due(db, sender, clock, LINKS, ME)
+    return sender.letters
 
 
-async def reset_link_path(db: Database, clock: Clock) -> str:
-    """Return the path of the reset link in the only queued email."""
-    [(to, subject, body)] = await send_emails(db, clock)
-    assert (to, subject) == (ADA.email, "Choose a new password")
+async def send_link(db: Database, clock: Clock, recipient: str, subject: str | None = None) -> str:
+    """Send the only waiting email, check its recipient and subject, and return the path of the link in it."""
+    [(to, sent_subject, body)] = await send_emails(db, clock)
+    assert (to, sent_subject) == (recipient, subject or sent_subject)
     [url] = re.findall(r"https?://\S+", body)
-    assert url.startswith(f"{PUBLIC_URL}/password/reset/")
+    assert url.startswith(f"{PUBLIC_URL}/")
     return str(url.removeprefix(PUBLIC_URL))
 
 
-async def request_reset_link(browser: Browser, db: Database, clock: Clock) -> str:
-    """Request a reset link for ada, and return its path."""
+async def send_reset_link(db: Database, clock: Clock) -> str:
+    """Send ada's password reset email, and return the path of its link."""
+    path = await send_link(db, clock, ADA.email, "Choose a new password")
+    assert path.startswith("/password/reset/")
+    return path
+
+
+async def forgotten(browser: Browser, db: Database, clock: Clock) -> str:
+    """Request a password reset for ada, and return the path of her link."""
     await browser.post("/password/forgot", form={"email": ADA.email})
-    return await reset_link_path(db, clock)
+    return await send_reset_link(db, clock)
 
 
-def new_password_form(password: str = NEW_PASSWORD, **fields: str) -> dict[str, str]:
+def chosen(password: str = NEW, **fields: str) -> dict[str, str]:
     return {"password": password, "password_confirm": password} | fields
 
 
-def password_change_form(old: str = PASSWORD, password: str = NEW_PASSWORD) -> dict[str, str]:
-    return new_password_form(password, current_password=old)
+def change(old: str = PASSWORD, password: str = NEW) -> dict[str, str]:
+    return chosen(password, current_password=old)
 
 
-async def can_sign_in(app: Quart, password: str) -> bool:
+async def signs_in(app: Quart, password: str) -> bool:
     return (await Browser(app.test_client()).sign_in(ADA, password=password)).status_code == 303
 
 
 async def test_only_the_new_password_works_after_a_change(ada: Browser, app: Quart) -> None:
-    response = await ada.post("/account/password", form=password_change_form())
+    response = await ada.post("/account/password", form=change())
     assert (response.status_code, response.location) == (303, "/account")
     assert "Your password has been changed." in await ada.read("/account")
-    assert [await can_sign_in(app, password) for password in (PASSWORD, NEW_PASSWORD)] == [False, True]
+    assert [await signs_in(app, password) for password in (PASSWORD, NEW)] == [False, True]
 
 
 async def test_changing_the_password_ends_all_other_sign_ins_and_sends_an_email(
@@ -87,76 +94,76 @@ async def test_changing_the_password_ends_all_other_sign_ins_and_sends_an_email(
 ) -> None:
     other = Browser(app.test_client())
     await other.sign_in(ADA, remember_me="y")
-    await ada.post("/account/password", form=password_change_form())
-    statuses = [(await browser.get("/enrollment")).status_code for browser in (ada, other, bob)]
-    assert statuses == [200, 303, 200]
-    [(to, subject, body)] = await send_emails(db, clock)
+    await ada.post("/account/password", form=change())
+    answers = [(await browser.get("/enrollment")).status_code for browser in (ada, other, bob)]
+    assert answers == [200, 303, 200]
+    [(to, subject, letter)] = await send_emails(db, clock)
     assert (to, subject) == (ADA.email, "Your password was changed")
-    assert f"{PUBLIC_URL}/password/forgot" in body
+    assert f"{PUBLIC_URL}/password/forgot" in letter
     assert "password was changed" not in (await ada.read("/")).lower()
 
 
 async def test_changing_the_password_requires_the_current_one(ada: Browser, app: Quart) -> None:
-    response = await ada.post("/account/password", form=password_change_form(old="not the password"))
+    response = await ada.post("/account/password", form=change(old="not the password"))
     page = await text(response)
     assert response.status_code == 422
     assert "Incorrect password. Try again." in page
-    assert NEW_PASSWORD not in page
-    assert await can_sign_in(app, PASSWORD)
+    assert NEW not in page
+    assert await signs_in(app, PASSWORD)
 
 
 async def test_sending_a_password_change_twice_is_harmless(
     ada: Browser, app: Quart, db: Database, clock: Clock
 ) -> None:
     for _ in range(2):
-        assert (await ada.post("/account/password", form=password_change_form())).status_code == 303
-    assert await can_sign_in(app, NEW_PASSWORD)
+        assert (await ada.post("/account/password", form=change())).status_code == 303
+    assert await signs_in(app, NEW)
     assert len(await send_emails(db, clock)) == 1
 
 
 async def test_a_reset_link_expires_when_the_email_changes(anyone: Browser, db: Database, clock: Clock) -> None:
-    path = await request_reset_link(anyone, db, clock)
+    path = await forgotten(anyone, db, clock)
     await db.user.update_one({"user_id": ADA.user_id}, {"$set": {"email": "ada.new@school.example"}})
     await anyone.get(path)
     assert (await anyone.get("/password/reset")).status_code == 410
-    assert (await anyone.post("/password/reset", form=new_password_form())).status_code == 410
+    assert (await anyone.post("/password/reset", form=chosen())).status_code == 410
 
 
 async def test_one_of_two_simultaneous_password_changes_is_refused(ada: Browser, app: Quart) -> None:
-    passwords = ["one horse battery", "two horse battery"]
-    requests = [ada.post("/account/password", form=password_change_form(password=password)) for password in passwords]
-    statuses = [response.status_code for response in await asyncio.gather(*requests)]
+    words = ["one horse battery", "two horse battery"]
+    sent = [ada.post("/account/password", form=change(password=password)) for password in words]
+    statuses = [response.status_code for response in await asyncio.gather(*sent)]
     assert sorted(statuses) == [303, 422]
-    assert await can_sign_in(app, passwords[statuses.index(303)])
+    assert await signs_in(app, words[statuses.index(303)])
 
 
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        (password_change_form(password="password1"), "That password is too common"),
-        (password_change_form(password="Ada Winters"), "Don’t use your name or email"),
-        (password_change_form(password="short"), "8 to 128 characters"),
-        (password_change_form(password="x" * 129), "8 to 128 characters"),
-        (password_change_form() | {"password_confirm": "another"}, "Passwords don’t match."),
-        (password_change_form(old=""), "Enter your password."),
+        (change(password="password1"), "That password is too common"),
+        (change(password="Ada Winters"), "Don’t use your name or email"),
+        (change(password="short"), "8 to 128 characters"),
+        (change(password="x" * 129), "8 to 128 characters"),
+        (change() | {"password_confirm": "another"}, "Passwords don’t match."),
+        (change(old=""), "Enter your password."),
     ],
 )
-async def test_a_password_that_violates_the_policy_is_refused_with_an_explanation(
+async def test_a_password_against_the_policy_is_refused_with_a_sentence(
     ada: Browser, app: Quart, fields: dict[str, str], sentence: str
 ) -> None:
     response = await ada.post("/account/password", form=fields)
     page = await text(response)
     assert response.status_code == 422
     assert page.count(sentence) >= 2  # beside the field and in the summary
-    assert await can_sign_in(app, PASSWORD)
+    assert await signs_in(app, PASSWORD)
 
 
 @pytest.mark.parametrize(
     "password", ["x" * 128, "  with blanks  ", "pässwörter 🐎", "<b>&amp;'\"", "tab\tand\x00nothing"]
 )
 async def test_any_character_is_allowed_in_a_password(ada: Browser, app: Quart, password: str) -> None:
-    assert (await ada.post("/account/password", form=password_change_form(password=password))).status_code == 303
-    assert await can_sign_in(app, password)
+    assert (await ada.post("/account/password", form=change(password=password))).status_code == 303
+    assert await signs_in(app, password)
 
 
 async def test_a_password_can_be_pasted_whatever_its_length(ada: Browser) -> None:
@@ -166,13 +173,13 @@ async def test_a_password_can_be_pasted_whatever_its_length(ada: Browser) -> Non
 async def test_a_reset_request_does_not_reveal_whether_an_account_exists(
     anyone: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(users, "find_credentials", None)  # a lookup would take noticeable time
-    redirects = []
+    monkeypatch.setattr(users, "find_credentials", None)  # to look would take its time
+    answers = []
     for email in (ADA.email, "nobody@school.example"):
         response = await anyone.post("/password/forgot", form={"email": email})
-        redirects.append((response.status_code, response.location))
+        answers.append((response.status_code, response.location))
         assert "If there’s an account with this email" in await anyone.read(response.location)
-    assert redirects == [(303, "/login")] * 2
+    assert answers == [(303, "/login")] * 2
     assert await db.notice.count_documents({"action": "password_forgotten"}) == 2
 
 
@@ -187,87 +194,84 @@ async def test_a_reset_link_sets_a_new_password_whatever_the_case_of_the_email(
     anyone: Browser, app: Quart, db: Database, clock: Clock
 ) -> None:
     await anyone.post("/password/forgot", form={"email": ADA.email.upper()})
-    redirect = await anyone.get(await reset_link_path(db, clock))
-    assert (redirect.status_code, redirect.location) == (303, "/password/reset")
+    opened = await anyone.get(await send_reset_link(db, clock))
+    assert (opened.status_code, opened.location) == (303, "/password/reset")
     page = await anyone.get("/password/reset")
     assert page.status_code == 200
-    for response in (redirect, page):
+    for response in (opened, page):
         assert response.headers["Referrer-Policy"] == "no-referrer"
         assert response.headers["Cache-Control"] == "no-store"
-    response = await anyone.post("/password/reset", form=new_password_form())
-    assert (response.status_code, response.location) == (303, "/login")
+    saved = await anyone.post("/password/reset", form=chosen())
+    assert (saved.status_code, saved.location) == (303, "/login")
     assert "Your new password has been saved." in await anyone.read("/login")
-    assert [await can_sign_in(app, password) for password in (PASSWORD, NEW_PASSWORD)] == [False, True]
+    assert [await signs_in(app, password) for password in (PASSWORD, NEW)] == [False, True]
     assert [subject for _, subject, _ in await send_emails(db, clock)] == ["Your password was changed"]
 
 
 async def test_a_reset_link_uses_the_configured_url_and_not_the_requests_host(
     anyone: Browser, db: Database, clock: Clock
 ) -> None:
-    forged_headers = {"Host": "evil.example", "X-Forwarded-Host": "evil.example"}
-    await anyone.post("/password/forgot", form={"email": ADA.email}, headers=forged_headers)
-    assert await reset_link_path(db, clock)
+    evil = {"Host": "evil.example", "X-Forwarded-Host": "evil.example"}
+    await anyone.post("/password/forgot", form={"email": ADA.email}, headers=evil)
+    assert await send_reset_link(db, clock)
 
 
 async def test_a_reset_link_works_once(app: Quart, db: Database, clock: Clock) -> None:
-    path = await request_reset_link(Browser(app.test_client()), db, clock)
-    for password, status in ((NEW_PASSWORD, 303), ("yet another battery", 410)):
+    path = await forgotten(Browser(app.test_client()), db, clock)
+    for password, status in ((NEW, 303), ("yet another battery", 410)):
         browser = Browser(app.test_client())
         await browser.get(path)
-        assert (await browser.post("/password/reset", form=new_password_form(password))).status_code == status
+        assert (await browser.post("/password/reset", form=chosen(password))).status_code == status
     page = await browser.get("/password/reset")
     assert page.status_code == 410
     assert "This link has already been used" in await text(page)
-    assert await can_sign_in(app, NEW_PASSWORD)
+    assert await signs_in(app, NEW)
 
 
 async def test_one_of_two_simultaneous_uses_of_a_reset_link_is_refused(app: Quart, db: Database, clock: Clock) -> None:
-    path = await request_reset_link(Browser(app.test_client()), db, clock)
+    path = await forgotten(Browser(app.test_client()), db, clock)
 
     async def use(password: str) -> int:
         browser = Browser(app.test_client())
         await browser.get(path)
-        return (await browser.post("/password/reset", form=new_password_form(password))).status_code
+        return (await browser.post("/password/reset", form=chosen(password))).status_code
 
     assert sorted(await asyncio.gather(*(use(f"battery number {n}") for n in range(4)))) == [303, 410, 410, 410]
 
 
 async def test_a_reset_link_works_for_an_hour(anyone: Browser, db: Database, clock: Clock) -> None:
-    await anyone.get(await request_reset_link(anyone, db, clock))
+    await anyone.get(await forgotten(anyone, db, clock))
     clock.now += timedelta(minutes=59, seconds=59)
     assert (await anyone.get("/password/reset")).status_code == 200
     clock.now += timedelta(seconds=1)
     assert (await anyone.get("/password/reset")).status_code == 410
-    assert (await anyone.post("/password/reset", form=new_password_form())).status_code == 410
+    assert (await anyone.post("/password/reset", form=chosen())).status_code == 410
 
 
 async def test_a_reset_link_expires_when_the_password_changes(
     ada: Browser, anyone: Browser, db: Database, clock: Clock
 ) -> None:
-    await anyone.get(await request_reset_link(anyone, db, clock))
-    await ada.post("/account/password", form=password_change_form())
-    assert (await anyone.post("/password/reset", form=new_password_form("yet another battery"))).status_code == 410
+    await anyone.get(await forgotten(anyone, db, clock))
+    await ada.post("/account/password", form=change())
+    assert (await anyone.post("/password/reset", form=chosen("yet another battery"))).status_code == 410
 
 
 @pytest.mark.parametrize("token", ["", "x", "WzEsMSwiYSJd.aaaa", "%ff%fe", "🐎", "a" * 2000])
 async def test_a_forged_reset_link_is_refused(anyone: Browser, token: str) -> None:
     await anyone.get(f"/password/reset/{token}")
-    response = await anyone.post("/password/reset", form=new_password_form())
+    response = await anyone.post("/password/reset", form=chosen())
     assert response.status_code == 410
     assert "Request a new link" in await text(response)
 
 
-async def test_a_reset_link_signed_with_another_key_or_for_another_user_is_refused(
+async def test_a_reset_link_of_another_key_or_user_is_refused(
     anyone: Browser, app: Quart, db: Database, clock: Clock
 ) -> None:
-    token = (await request_reset_link(anyone, db, clock)).rsplit("/", 1)[1]
-    [user_id, expires_at, digest] = URLSafeSerializer("").loads_unsafe(token)[1]
+    token = (await forgotten(anyone, db, clock)).rsplit("/", 1)[1]
+    [user_id, until, seal] = URLSafeSerializer("").loads_unsafe(token)[1]
     assert user_id == ADA.user_id
-    for key, salt, forged_user_id in (
-        (app.secret_key, "password reset", BOB.user_id),
-        ("another key", "password reset", 1),
-    ):
-        forged = URLSafeSerializer(str(key), salt).dumps([forged_user_id, expires_at, digest])
+    for key, salt, whose in ((app.secret_key, "password reset", BOB.user_id), ("another key", "password reset", 1)):
+        forged = URLSafeSerializer(str(key), salt).dumps([whose, until, seal])
         await anyone.get(f"/password/reset/{forged}")
         assert (await anyone.get("/password/reset")).status_code == 410
 
@@ -277,34 +281,34 @@ async def test_a_password_reset_ends_all_sign_ins(
 ) -> None:
     other = Browser(app.test_client())
     await other.sign_in(ADA)
-    await ada.get(await request_reset_link(ada, db, clock))
+    await ada.get(await forgotten(ada, db, clock))
     assert "Your new password has been saved." in await text(
-        await ada.post("/password/reset", form=new_password_form(), follow_redirects=True)
+        await ada.post("/password/reset", form=chosen(), follow_redirects=True)
     )
-    statuses = [(await browser.get("/enrollment")).status_code for browser in (ada, other, bob)]
-    assert statuses == [303, 303, 200]
+    answers = [(await browser.get("/enrollment")).status_code for browser in (ada, other, bob)]
+    assert answers == [303, 303, 200]
 
 
 async def test_a_reset_clears_the_wait_after_wrong_passwords(
     anyone: Browser, bob: Browser, db: Database, clock: Clock
 ) -> None:
-    await anyone.get(await request_reset_link(anyone, db, clock))
-    assert (await anyone.post("/password/reset", form=new_password_form())).status_code == 303
+    await anyone.get(await forgotten(anyone, db, clock))
+    assert (await anyone.post("/password/reset", form=chosen())).status_code == 303
     await bob.post("/logout")
     for _ in range(10):
         await bob.sign_in(ADA, "not the password")
-    assert (await anyone.sign_in(ADA, NEW_PASSWORD)).status_code == 303
+    assert (await anyone.sign_in(ADA, NEW)).status_code == 303
 
 
 @pytest.mark.parametrize(("password", "sentence"), [("password1", "too common"), ("short", "8 to 128 characters")])
 async def test_a_refused_new_password_leaves_the_reset_link_usable(
     anyone: Browser, db: Database, clock: Clock, password: str, sentence: str
 ) -> None:
-    await anyone.get(await request_reset_link(anyone, db, clock))
-    response = await anyone.post("/password/reset", form=new_password_form(password))
+    await anyone.get(await forgotten(anyone, db, clock))
+    response = await anyone.post("/password/reset", form=chosen(password))
     assert response.status_code == 422
     assert sentence in await text(response)
-    assert (await anyone.post("/password/reset", form=new_password_form())).status_code == 303
+    assert (await anyone.post("/password/reset", form=chosen())).status_code == 303
 
 
 async def test_a_reset_request_for_an_unknown_email_sends_and_logs_nothing(
@@ -313,7 +317,7 @@ async def test_a_reset_request_for_an_unknown_email_sends_and_logs_nothing(
     await anyone.post("/password/forgot", form={"email": "nobody@school.example"})
     assert await send_emails(db, clock) == []
     assert "nobody" not in log.text
-    assert [record.name for record in log.records] == [access_log.__name__]  # the access log's line for the request
+    assert [record.name for record in log.records] == [access_log.__name__]  # the line that each change has
     [row] = await db.notice.find().to_list(None)
     assert row["forget_at"] == clock.now + timedelta(hours=1)
     assert "forget_at_1" in await db.notice.index_information()
@@ -323,22 +327,22 @@ async def test_a_user_without_a_password_sets_one_through_a_reset_link(
     anyone: Browser, app: Quart, db: Database, clock: Clock
 ) -> None:
     await db.user.update_one({"user_id": ADA.user_id}, {"$set": {"password": ""}})
-    await anyone.get(await request_reset_link(anyone, db, clock))
-    assert (await anyone.post("/password/reset", form=new_password_form())).status_code == 303
-    assert await can_sign_in(app, NEW_PASSWORD)
+    await anyone.get(await forgotten(anyone, db, clock))
+    assert (await anyone.post("/password/reset", form=chosen())).status_code == 303
+    assert await signs_in(app, NEW)
 
 
 async def test_the_registrar_creates_a_reset_link_for_a_student_without_email(anyone: Browser, app: Quart) -> None:
     async def run(email: str) -> tuple[int, str]:
-        args = ("password-link", "--email", email)
-        result = await asyncio.to_thread(app.test_cli_runner().invoke, args=args)
+        words = ("password-link", "--email", email)
+        result = await asyncio.to_thread(app.test_cli_runner().invoke, args=words)
         return result.exit_code, result.output
 
     assert await run("nobody@school.example") == (1, "Error: There is no account with this email.\n")
     code, printed = await run(ADA.email)
     assert (code, printed.startswith(f"{PUBLIC_URL}/password/reset/")) == (0, True)
     await anyone.get(printed.strip().removeprefix(PUBLIC_URL))
-    assert (await anyone.post("/password/reset", form=new_password_form())).status_code == 303
+    assert (await anyone.post("/password/reset", form=chosen())).status_code == 303
 
 
 async def test_the_log_contains_no_reset_link(app: Quart) -> None:
@@ -364,13 +368,13 @@ async def test_a_site_without_a_mail_server_refers_to_the_registrar(db: Database
 async def test_development_prints_the_email_without_its_recipient(
     db: Database, mongod: str, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    await leases.acquire(db, LEASE_NAME, LEASE_HOLDER, timedelta(hours=1))
+    await leases.acquire(db, LEASE_NAME, ME, timedelta(hours=1))
     app = create_app(config(mongo_uri=mongod), clock=clock)
     async with app.test_app():
         browser = Browser(app.test_client())
         assert "We’ll email you a reset link" in await browser.read("/password/forgot")
         await browser.post("/password/forgot", form={"email": ADA.email})
-    await send_due(db, PrintedSender(), clock, LINKS, LEASE_HOLDER)
+    await send_due(db, PrintedSender(), clock, LINKS, ME)
     printed = capsys.readouterr().err
     assert f"{PUBLIC_URL}/password/reset/" in printed
     assert ADA.email not in printed

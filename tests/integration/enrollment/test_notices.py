@@ -244,7 +244,7 @@ async def test_an_email_without_a_final_response_is_not_sent_again(db: Database,
     await post(db)
     async with mail_server(TEXT=HANG_UP) as mail:
         await send_due(db, SmtpSender(mail.url, FROM), clock, LINKS, "one")
-        mail.answers.clear()
+        mail.replies.clear()
         clock.now += MAX_RETRY_DELAY
         await send_due(db, SmtpSender(mail.url, FROM), clock, LINKS, "one")
     assert len(mail.received) == 1

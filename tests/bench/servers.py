@@ -1,4 +1,4 @@
-"""The sites that are measured, each on two processes of this machine's loopback."""
+"""Start the sites that are measured, each with two processes that only this machine can reach."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ FLASK_PYTHON = PROJECT / ".venv-bench" / "bin" / "python"
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A site that was started; it needs a moment until it listens. `process` is its first process."""
+    """A started site, which takes a moment until it listens; `process` is its first process."""
 
     name: str
     port: int
@@ -29,16 +29,16 @@ class Site:
     log: Path
 
     def wait(self) -> "Site":
-        """Wait until it accepts connections."""
+        """Wait until the site accepts connections."""
         wait_for_port(self.process, self.port, self.log)
         return self
 
     def workers(self) -> list[int]:
-        """Return the processes that answer: the first one, and those that it has started."""
+        """Return the ids of the first process and of those that it has started."""
         return [self.process.pid, *descendants(self.process.pid)]
 
     def memory(self) -> list[int]:
-        """Return the bytes that each process has in memory, the largest first."""
+        """Return the memory of each process in bytes, the largest first."""
         return sorted((_status(pid, "VmRSS") for pid in self.workers()), reverse=True)
 
     def cpu_seconds(self) -> float:
@@ -46,31 +46,31 @@ class Site:
         return sum(map(_cpu_seconds, self.workers()))
 
     def error_lines(self) -> list[str]:
-        """Return the log lines that report errors."""
+        """Return the lines of the log that report errors."""
         lines = self.log.read_text(errors="replace").splitlines()
         signs = ("failed:", "status=5", "Traceback")
         return [line for line in lines if any(sign in line for sign in signs)]
 
 
 @contextmanager
-def quart_enroll(folder: Path, uri: str, name: str, *, processes: int = PROCESSES) -> Iterator[Site]:
-    """Serve the site as the Procfile does, in production, except for HTTPS."""
+def serve_quart_enroll(folder: Path, uri: str, name: str, *, processes: int = PROCESSES) -> Iterator[Site]:
+    """Serve the site as the Procfile does in production, but without https."""
     command = [*HYPERCORN, "asgi:app"]
     with _running(name, folder, command, MONGO_URI=uri, WEB_CONCURRENCY=processes) as site:
         yield site
 
 
 @contextmanager
-def bare_quart(folder: Path) -> Iterator[Site]:
+def serve_bare_quart(folder: Path) -> Iterator[Site]:
     """Serve a one-word response, with the same server and settings."""
     command = [*HYPERCORN, "tests.bench.bare:app"]
-    uri = "mongodb://127.0.0.1:9/none"  # a required setting
+    uri = "mongodb://127.0.0.1:9/none"  # required by the settings, but never used
     with _running("bare", folder, command, MONGO_URI=uri, WEB_CONCURRENCY=PROCESSES) as site:
         yield site
 
 
 @contextmanager
-def flask(folder: Path, uri: str) -> Iterator[Site]:
+def serve_flask(folder: Path, uri: str) -> Iterator[Site]:
     """Serve the Flask site with its fastest settings."""
     command = [
         *(str(FLASK_PYTHON), "-m", "gunicorn", "--chdir", "tests/bench/flask_site", "flask_site:app"),

@@ -1,6 +1,6 @@
 """Students with browsers, for Locust: they keep cookies, follow redirects, and record what the site tells them.
 
-This runs in Locust's own environment (.venv-load) and knows only the pages of the site.
+This runs in Locust's own environment (.venv-load) and uses only the site's pages, not its code.
 """
 
 import json
@@ -22,21 +22,21 @@ from locust import FastHttpUser, LoadTestShape, runners
 FOLDER = Path(os.environ["LOAD_FOLDER"])
 SCHOOL: dict[str, Any] = json.loads((FOLDER / "school.json").read_text())
 STUDENTS = len(SCHOOL["people"])
-TIME = float(os.environ.get("LOAD_SECONDS", "100"))
+RUN_SECONDS = float(os.environ.get("LOAD_SECONDS", "100"))
 TERM, OPENS_AT = SCHOOL["term"], float(SCHOOL["opens_at"])
 
 ENROLLED = re.compile(r"(?:[Yy]ou’re now enrolled in|[Yy]ou’re enrolled in|we swapped you into) ([A-Z][a-z]+ \d{4})")
 DROPPED = re.compile(r"You dropped ([A-Z][a-z]+ \d{4})")
-COURSE_OF = {title: courseID for courseID, title in SCHOOL["courses"].items()}
+COURSE_ID_BY_TITLE = {title: courseID for courseID, title in SCHOOL["courses"].items()}
 
-# Locust gives up on a process that is silent for three seconds; one that plays a crowd may take longer.
+# Locust gives up on a process after three seconds without a heartbeat, which is too soon on a busy machine.
 runners.HEARTBEAT_LIVENESS = 30
 
-_places = cycle(range(STUDENTS))
+_student_indexes = cycle(range(STUDENTS))
 
 
-class Student(FastHttpUser):
-    """A student with a browser; each has a sign-in of their own."""
+class LocustStudent(FastHttpUser):
+    """A student with a browser and their own sign-in; no two Locust users are the same student."""
 
     abstract = True
     host = os.environ.get("LOAD_HOST")
@@ -46,8 +46,8 @@ class Student(FastHttpUser):
     page: gevent.Greenlet | None = None
 
     def on_start(self) -> None:
-        self.place = _claim_student()
-        self.person: dict[str, Any] = SCHOOL["people"][self.place]
+        self.index = _claim_student()
+        self.person: dict[str, Any] = SCHOOL["people"][self.index]
         self.cookies: dict[str, str] = {}
         self.seats: set[str] = set()
         if self.signs_in_by_form and self.person["signs_in"]:
@@ -57,34 +57,34 @@ class Student(FastHttpUser):
             self.cookies[name] = value
 
     def on_stop(self) -> None:
-        self.leave_the_page()
-        _claimed(self.place).unlink()
+        self.close_page()
+        _claim_file(self.index).unlink()
 
     def sign_in(self) -> None:
         """Sign in with the form and the password."""
-        self.look("/login", "opens the sign-in page")
-        self.send("/login", "signs in", email=self.person["email"], password=SCHOOL["password"])
+        self.get("/login", "opens the sign-in page")
+        self.submit("/login", "signs in", email=self.person["email"], password=SCHOOL["password"])
 
-    def look(self, path: str, step: str, **headers: str) -> str:
-        """Request a page; return its text."""
-        return self._ask("GET", path, step, headers, None)[1]
+    def get(self, path: str, step: str, **headers: str) -> str:
+        """Request a page, and return its text."""
+        return self._request("GET", path, step, headers, None)[1]
 
-    def send(self, path: str, step: str, **form: str) -> str:
+    def submit(self, path: str, step: str, **form: str) -> str:
         """Submit a button's form, follow the redirect, record the messages there, and return that page."""
-        status, _, location = self._ask("POST", path, step, {}, urlencode(form))
+        status, _, location = self._request("POST", path, step, {}, urlencode(form))
         if status != 303:
             return ""
-        page = self.look(urlsplit(location)._replace(scheme="", netloc="").geturl(), f"{step}: reads the result")
-        self._note(page)
+        page = self.get(urlsplit(location)._replace(scheme="", netloc="").geturl(), f"{step}: reads what came of it")
+        self._record_messages(page)
         return page
 
     def open_page(self, path: str, courses: list[str]) -> None:
-        """Keep a page about these courses open, with live updates, until the student leaves it."""
-        self.leave_the_page()
+        """Keep a page with these courses open: it receives live updates until the student closes it."""
+        self.close_page()
         shown = urlencode([("term", TERM), *(("course", courseID) for courseID in courses)])
-        self.page = gevent.spawn(self._listen, f"{path}?{shown}")
+        self.page = gevent.spawn(self._read_stream, f"{path}?{shown}")
 
-    def leave_the_page(self) -> None:
+    def close_page(self) -> None:
         if self.page is not None:
             self.page.kill()
             self.page = None
@@ -103,22 +103,21 @@ class Student(FastHttpUser):
 
     def swap(self, drop: str, add: str) -> None:
         if "Swap complete:" in self.change("/enrollment/swap", "swaps", [drop, add], drop=drop, add=add):
-            self._gone(drop)
+            self._record_drop(drop)
 
     def change(self, path: str, step: str, courses: list[str], **form: str) -> str:
-        """Make a change about these courses. Until the response is read, its outcome is unknown, which is recorded
-        first."""
+        """Submit a change to these courses, and record it as requested until the response shows the outcome."""
         for courseID in courses:
-            self._write(courseID, "asked")
-        page = self.send(path, step, term=TERM, **form)
+            self._record(courseID, "requested")
+        page = self.submit(path, step, term=TERM, **form)
         for courseID in self.seats.intersection(courses if page else ()):
-            self._write(courseID, "enrolled")
+            self._record(courseID, "enrolled")
         return page
 
-    def _ask(
+    def _request(
         self, method: str, path: str, step: str, headers: Mapping[str, str], body: str | None
     ) -> tuple[int, str, str]:
-        """Return the status, the text and the Location of the response; one that no student should get is a failure."""
+        """Return the status, the text and the Location of the response; report an unusable one as a failure."""
         sent = {
             "Accept": "text/html,*/*;q=0.8",
             "Accept-Encoding": "gzip",
@@ -130,7 +129,7 @@ class Student(FastHttpUser):
         with self.client.request(
             method, path, name=step, data=body, headers=sent, allow_redirects=False, catch_response=True
         ) as answer:
-            self._keep_cookies(answer)
+            self._store_cookies(answer)
             if not answer.status_code:
                 answer.failure("no answer")
             elif answer.status_code >= 500:
@@ -138,14 +137,14 @@ class Student(FastHttpUser):
             elif answer.status_code not in (200, 303, 304):
                 answer.failure(f"refused with {answer.status_code}")
             elif "/login" in (answer.headers or {}).get("Location", "") and "login" not in path:
-                answer.failure("no longer signed in")
+                answer.failure("not signed in any more")
             else:
                 answer.success()
-            text = answer.text if answer.status_code == 200 else ""
-            return answer.status_code, text or "", (answer.headers or {}).get("Location", "")
+            page_text = answer.text if answer.status_code == 200 else ""
+            return answer.status_code, page_text or "", (answer.headers or {}).get("Location", "")
 
-    def _keep_cookies(self, answer: Any) -> None:
-        """Store cookies as browsers do; Locust's own jar sends no secure cookies over plain HTTP."""
+    def _store_cookies(self, answer: Any) -> None:
+        """Store cookies as a browser does: Locust's own jar sends no secure cookies over plain http."""
         for cookie in self._set_cookies(answer):
             name, _, value = cookie.partition(";")[0].partition("=")
             if value and "Max-Age=0" not in cookie:
@@ -157,83 +156,83 @@ class Student(FastHttpUser):
         if answer.headers:
             yield from answer.headers.get_all("Set-Cookie", [])
 
-    def _note(self, page: str) -> None:
+    def _record_messages(self, page: str) -> None:
         messages = " ".join(re.findall(r'<div class="alert [^>]*>(.*?)</div>', page, re.DOTALL))
-        reported = unescape(messages)
-        for title in DROPPED.findall(reported):
-            self._gone(COURSE_OF[title])
-        for title in ENROLLED.findall(reported):
-            self.seats.add(COURSE_OF[title])
-            self._write(COURSE_OF[title], "enrolled")
+        message_text = unescape(messages)
+        for title in DROPPED.findall(message_text):
+            self._record_drop(COURSE_ID_BY_TITLE[title])
+        for title in ENROLLED.findall(message_text):
+            self.seats.add(COURSE_ID_BY_TITLE[title])
+            self._record(COURSE_ID_BY_TITLE[title], "enrolled")
 
-    def _gone(self, courseID: str) -> None:
+    def _record_drop(self, courseID: str) -> None:
         self.seats.discard(courseID)
-        self._write(courseID, "gone")
+        self._record(courseID, "dropped")
 
-    def _write(self, courseID: str, reported: str) -> None:
-        row = {"at": time.time(), "user_id": self.person["user_id"], "courseID": courseID, "told": reported}
-        with open(FOLDER / f"told-{os.getpid()}.jsonl", "a") as notes:
+    def _record(self, courseID: str, outcome: str) -> None:
+        row = {"at": time.time(), "user_id": self.person["user_id"], "courseID": courseID, "outcome": outcome}
+        with open(FOLDER / f"outcomes-{os.getpid()}.jsonl", "a") as notes:
             notes.write(json.dumps(row) + "\n")
 
-    def _listen(self, url: str) -> None:
+    def _read_stream(self, path: str) -> None:
         while True:
-            began = time.perf_counter()
+            started = time.perf_counter()
             client = HTTPClient.from_url(self.host, concurrency=1, network_timeout=30, connection_timeout=30)
             cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-            wrong: Exception | None = None
+            problem: Exception | None = None
             try:
-                answer = client.get(url, headers={"Accept": "text/event-stream", "Cookie": cookies})
+                answer = client.get(path, headers={"Accept": "text/event-stream", "Cookie": cookies})
                 if answer.status_code != 200:
-                    wrong = RuntimeError(f"answered with {answer.status_code}")
-                self._tell_locust(began, wrong)
+                    problem = RuntimeError(f"answered with {answer.status_code}")
+                self._report_stream(started, problem)
                 while answer.read(8192):
                     pass
             except OSError as error:
-                self._tell_locust(began, error)
+                self._report_stream(started, error)
             finally:
                 client.close()
             gevent.sleep(1)
 
-    def _tell_locust(self, began: float, wrong: Exception | None) -> None:
-        """Count a live stream that began, or failed to."""
+    def _report_stream(self, started: float, problem: Exception | None) -> None:
+        """Report to Locust that a stream of live updates has started or failed."""
         self.environment.events.request.fire(
             request_type="GET",
-            name="opens a live stream",
-            response_time=(time.perf_counter() - began) * 1000,
+            name="begins to hear the news of an open page",
+            response_time=(time.perf_counter() - started) * 1000,
             response_length=0,
-            exception=wrong,
+            exception=problem,
             context={},
         )
 
 
 def _claim_student() -> int:
-    """Return the index of a student whom no other user plays, in any process: Locust moves users between processes."""
-    for place in _places:
+    """Return the index of a student that no Locust user in any process has: users move between processes."""
+    for index in _student_indexes:
         try:
-            _claimed(place).touch(exist_ok=False)
+            _claim_file(index).touch(exist_ok=False)
         except FileExistsError:
             gevent.sleep(0)
         else:
-            return place
+            return index
     raise AssertionError("There is no end of students.")
 
 
-def _claimed(place: int) -> Path:
-    return FOLDER / f"claimed-{place}"
+def _claim_file(index: int) -> Path:
+    return FOLDER / f"claimed-{index}"
 
 
-class Crowd(LoadTestShape):
-    """All students arrive within `early` seconds, and leave at the end of the run."""
+class CrowdShape(LoadTestShape):
+    """All students have arrived after `early` seconds, and stay until the end."""
 
     abstract = True
     early = 10.0
 
     def tick(self) -> tuple[int, float] | None:
-        if self.get_run_time() >= TIME:
+        if self.get_run_time() >= RUN_SECONDS:
             return None
         return STUDENTS, max(1.0, STUDENTS / self.early)
 
 
-def after_the_opening(max_delay: float) -> None:
-    """Wait until enrollment is open, and then as long as people take to press a button, which is hardly any time."""
-    gevent.sleep(max(0.0, OPENS_AT - time.time()) + min(max_delay, random.expovariate(2 / max_delay)))
+def wait_for_opening(max_delay_seconds: float) -> None:
+    """Wait until enrollment is open, and then for a random delay, as students do before they press a button."""
+    gevent.sleep(max(0.0, OPENS_AT - time.time()) + min(max_delay_seconds, random.expovariate(2 / max_delay_seconds)))
