@@ -25,20 +25,20 @@ from quart_enroll.db.collections import courses, sections, terms
 from quart_enroll.state import EXTENSION
 from quart_enroll.system.process import child_process
 from tests.integration.cache.test_catalog_cache import shows
-from tests.integration.server.test_outage import FOREVER, SECTION
+from tests.integration.server.test_outage import OPEN_TERM, SECTION
 from tests.support.people import COURSES, Browser, Clock, config, registration
 from tests.support.processes import PROJECT, TIMEOUT_SECONDS, environment, free_port, wait_until
 
 DATABASE = "FLASK_Enrollment"
 ROOT, PASSWORD = "root", "no secret"
-HOLDS_A_SEAT = {"term": FOREVER.term, "courseID": SECTION.courseID, "section": SECTION.section}
+SECTION_FILTER = {"term": OPEN_TERM.term, "courseID": SECTION.courseID, "section": SECTION.section}
 
 Documents = MongoClient[dict[str, Any]]
-Address = Callable[[str], str]
+UriOfUser = Callable[[str], str]
 
 
 @pytest.fixture(scope="module")
-def address(quick_folder: Path) -> Iterator[Address]:
+def uri_of(quick_folder: Path) -> Iterator[UriOfUser]:
     """Run a mongod that requires authentication, with the users of docs/deploy.md; yield a function for their URIs."""
     folder, port = quick_folder / "users", free_port()
     (folder / "data").mkdir(parents=True)
@@ -56,7 +56,7 @@ def address(quick_folder: Path) -> Iterator[Address]:
         *SMALL_FOOTPRINT_OPTIONS,
     ]
 
-    def address(user: str) -> str:
+    def uri_of(user: str) -> str:
         return f"mongodb://{user}:{PASSWORD}@127.0.0.1:{port}/{DATABASE}?replicaSet=users&authSource=admin"
 
     with (
@@ -68,11 +68,11 @@ def address(quick_folder: Path) -> Iterator[Address]:
             nobody.admin.command("replSetInitiate", {"_id": "users", "members": [member]})
             wait_until(lambda: bool(nobody.admin.command("hello")["isWritablePrimary"]))
             nobody.admin.command("createUser", ROOT, pwd=PASSWORD, roles=["root"])
-        with Documents(address(ROOT)) as root:
+        with Documents(uri_of(ROOT)) as root:
             for user, roles in prescribed_users().items():
                 root.admin.command("createUser", user, pwd=PASSWORD, roles=roles)
-        yield address
-        process.kill()  # if asked to stop, it would wait for its clients to go
+        yield uri_of
+        process.kill()  # if told to stop, it would wait for its clients to disconnect
 
 
 def prescribed_users() -> dict[str, list[dict[str, str]]]:
@@ -86,9 +86,9 @@ def prescribed_users() -> dict[str, list[dict[str, str]]]:
 
 
 @pytest.fixture
-def root(address: Address) -> Iterator[Documents]:
+def root(uri_of: UriOfUser) -> Iterator[Documents]:
     """Yield an administrator's client, with an empty database."""
-    with Documents(address(ROOT)) as client:
+    with Documents(uri_of(ROOT)) as client:
         client.drop_database(DATABASE)
         yield client
 
@@ -111,25 +111,27 @@ def test_the_docs_prescribe_two_database_users() -> None:
 
 
 async def test_the_release_phase_and_the_site_need_only_the_prescribed_users(
-    address: Address, root: Documents, clock: Clock
+    uri_of: UriOfUser, root: Documents, clock: Clock
 ) -> None:
-    settings = {"MONGO_URI": address("enroll"), "UPGRADE_MONGO_URI": address("enroll-upgrade")}
+    settings = {"MONGO_URI": uri_of("enroll"), "UPGRADE_MONGO_URI": uri_of("enroll-upgrade")}
     first, second = [await asyncio.to_thread(release, **settings) for _ in range(2)]
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
     assert second.stdout == "The database is up to date; nothing was changed.\n"
-    app = create_app(config(mongo_uri=address("enroll")))
-    async with app.test_app(), open_database(address("enroll"), 20) as db:
+    app = create_app(config(mongo_uri=uri_of("enroll")))
+    async with app.test_app(), open_database(uri_of("enroll"), 20) as db:
         browser = Browser(app.test_client())
         assert (await browser.get("/readyz")).status_code == 200
-        await terms.put_all(db, [FOREVER])
+        await terms.put_all(db, [OPEN_TERM])
         await db.course.insert_one(courses.to_row(COURSES[0]))
         await sections.put_all(db, [SECTION])
-        # The news arrives through a change stream.
-        await shows(app.extensions[EXTENSION].catalog_cache, lambda catalog: bool(catalog.sections_of("1111", FOREVER)))
+        # The update arrives through a change stream.
+        await shows(
+            app.extensions[EXTENSION].catalog_cache, lambda catalog: bool(catalog.sections_of("1111", OPEN_TERM))
+        )
         assert (await browser.post("/register", form=registration())).status_code == 303
-        with Documents(address("enroll"), appname=APP_NAME) as stranded, stranded.start_session() as session:
+        with Documents(uri_of("enroll"), appname=APP_NAME) as stranded, stranded.start_session() as session:
             session.start_transaction()  # the site can't tell it from one of a killed process
-            stranded[DATABASE].section.update_one(HOLDS_A_SEAT, {"$inc": {"version": 1}}, session=session)
+            stranded[DATABASE].section.update_one(SECTION_FILTER, {"$inc": {"version": 1}}, session=session)
             await browser.post("/enrollment", form={"courseID": SECTION.courseID})
         assert await db.enrollment.count_documents({"status": "enrolled"}) == 1
 
@@ -149,53 +151,53 @@ def release(**settings: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_deploys_that_change_no_validator_need_only_the_site_s_user(address: Address, root: Documents) -> None:
-    first, second = upgrade_db(address("enroll")), upgrade_db(address("enroll"))
+def test_deploys_that_change_no_validator_need_only_the_site_s_user(uri_of: UriOfUser, root: Documents) -> None:
+    first, second = upgrade_db(uri_of("enroll")), upgrade_db(uri_of("enroll"))
     assert (first.exit_code, second.exit_code) == (0, 0), first.output
     assert second.output == "The database is up to date; nothing was changed.\n"
 
 
 def test_a_user_who_may_not_change_a_validator_gets_a_sentence_before_anything_changes(
-    address: Address, root: Documents
+    uri_of: UriOfUser, root: Documents
 ) -> None:
-    assert upgrade_db(address("enroll")).exit_code == 0
+    assert upgrade_db(uri_of("enroll")).exit_code == 0
     weaken_a_validator(root)
     root[DATABASE].course.drop_index("courseID_1")
-    refused = upgrade_db(address("enroll"))
+    refused = upgrade_db(uri_of("enroll"))
     assert (refused.exit_code, refused.output) == (
         1,
         "Error: The user in MONGO_URI may not run collMod on FLASK_Enrollment. That requires the role dbAdmin; "
         "see docs/deploy.md.\n",
     )
     assert "courseID_1" not in root[DATABASE].course.index_information()
-    done = upgrade_db(address("enroll"), address("enroll-upgrade"))
-    assert done.output == "course: index courseID_1 created\ncourse: validator set\n"
-    assert upgrade_db(address("enroll")).exit_code == 0
+    result = upgrade_db(uri_of("enroll"), uri_of("enroll-upgrade"))
+    assert result.output == "course: index courseID_1 created\ncourse: validator set\n"
+    assert upgrade_db(uri_of("enroll")).exit_code == 0
 
 
-def test_a_user_of_another_database_is_told_which_role_is_missing(address: Address, root: Documents) -> None:
+def test_a_user_of_another_database_is_told_which_role_is_missing(uri_of: UriOfUser, root: Documents) -> None:
     root.admin.command("createUser", "reader", pwd=PASSWORD, roles=[{"role": "read", "db": DATABASE}])
-    refused = upgrade_db(address("enroll"), address("reader"))
+    refused = upgrade_db(uri_of("enroll"), uri_of("reader"))
     assert refused.exit_code == 1
     assert refused.output.startswith("Error: The user in UPGRADE_MONGO_URI may not run ")
     assert "requires the role readWrite" in refused.output
 
 
-def test_a_wrong_database_password_is_reported(address: Address, root: Documents) -> None:
-    refused = upgrade_db(address("enroll").replace(PASSWORD, "another"))
+def test_a_wrong_database_password_is_reported(uri_of: UriOfUser, root: Documents) -> None:
+    refused = upgrade_db(uri_of("enroll").replace(PASSWORD, "another"))
     assert refused.exit_code == 1
     assert refused.output == "Error: The database rejected the user name or password in MONGO_URI.\n"
 
 
 def test_an_upgrade_ends_the_transaction_of_a_killed_process_of_the_site(
-    address: Address, root: Documents, monkeypatch: pytest.MonkeyPatch
+    uri_of: UriOfUser, root: Documents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transactions, "UNRELATED_ABANDONED_AFTER_SECONDS", 1.0)
-    assert upgrade_db(address("enroll")).exit_code == 0
+    assert upgrade_db(uri_of("enroll")).exit_code == 0
     weaken_a_validator(root)
     root.admin.command("setParameter", 1, transactionLifetimeLimitSeconds=600)  # MongoDB itself won't end it in time
-    with Documents(address("enroll"), appname=APP_NAME) as stranded, stranded.start_session() as session:
+    with Documents(uri_of("enroll"), appname=APP_NAME) as stranded, stranded.start_session() as session:
         session.start_transaction()
         stranded[DATABASE].course.insert_one(courses.to_row(COURSES[0]), session=session)
-        done = upgrade_db(address("enroll"), address("enroll-upgrade"))
-    assert (done.exit_code, done.output) == (0, "course: validator set\n")
+        result = upgrade_db(uri_of("enroll"), uri_of("enroll-upgrade"))
+    assert (result.exit_code, result.output) == (0, "course: validator set\n")

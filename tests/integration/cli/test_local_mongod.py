@@ -1,4 +1,4 @@
-"""The local mongod: there when it is needed, gone afterwards, and its data still there the next time."""
+"""The local mongod: started when needed, stopped afterwards, and with the same data the next time."""
 
 import subprocess
 import sys

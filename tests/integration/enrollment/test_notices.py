@@ -80,7 +80,7 @@ def notice(user_id: int = ADA.user_id, title: str = "PYT 101", reason: str = "")
         title,
         "Fall 2026",
         "01",
-        reason=Sentence(reason),
+        because=Sentence(reason),
     )
 
 
