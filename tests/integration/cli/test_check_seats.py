@@ -1,4 +1,4 @@
-"""`check-seats` recounts everything, reports discrepancies in sentences, and repairs them on request."""
+"""`check-seats`: recounts everything, reports each discrepancy in a sentence, and repairs it with `--repair`."""
 
 import asyncio
 from typing import Any
@@ -23,21 +23,21 @@ Fields = dict[str, Any]
 
 @pytest.fixture
 async def school(db: Database) -> Database:
-    """Ada is enrolled in PHP 202, which is full; bob waits for it and is enrolled in PYT 101."""
+    """Ada is enrolled in PHP 202, which is full; bob is on its waitlist and enrolled in PYT 101."""
     await enroll.enroll(EnrollmentContext(db), ADA.user_id, SectionRequest("3333"), NOW)
     await enroll.enroll(EnrollmentContext(db), BOB.user_id, SectionRequest("1111", section="01"), NOW)
     await waitlist.join(EnrollmentContext(db), BOB.user_id, SectionRequest("3333"), NOW)
     return db
 
 
-async def found(db: Database) -> list[str]:
+async def discrepancies(db: Database) -> list[str]:
     return (await audit.check(db, NOW)).discrepancies
 
 
-async def remaining_after_repair(db: Database) -> list[str]:
-    """Repair, and return the remaining discrepancies."""
+async def repair(db: Database) -> list[str]:
+    """Repair the database and return the remaining discrepancies."""
     await audit.repair(db, NOW)
-    return await found(db)
+    return await discrepancies(db)
 
 
 async def test_a_consistent_database_has_no_discrepancies(school: Database) -> None:
@@ -96,19 +96,19 @@ async def test_discrepancies_are_reported_and_repaired(
     school: Database, collection: str, row: Fields, change: Fields, sentence: str
 ) -> None:
     await school[collection].update_one(row, {"$set": change})
-    assert sentence in await found(school)
-    assert await remaining_after_repair(school) == []
+    assert sentence in await discrepancies(school)
+    assert await repair(school) == []
     assert await school.enrollment.count_documents({"status": "enrolled"}) == 2
 
 
 async def test_repairing_gives_an_open_seat_to_a_waitlisted_student(school: Database) -> None:
     await school.section.update_one(PHP, {"$set": {"capacity": 2}})
-    sentence = "3333, section 01, Fall 2026: waitlisted student 2 could take an open seat."
-    assert await found(school) == [sentence]
+    open_seat = "3333, section 01, Fall 2026: waitlisted student 2 could take an open seat."
+    assert await discrepancies(school) == [open_seat]
     assert await audit.repair(school, NOW) == [
         "3333, section 01, Fall 2026: waitlisted students were enrolled in open seats."
     ]
-    assert await found(school) == []
+    assert await discrepancies(school) == []
     assert await school.enrollment.count_documents({"user_id": 2}) == 2
     assert await school.notice.count_documents({"user_id": 2}) == 1
 
@@ -116,7 +116,7 @@ async def test_repairing_gives_an_open_seat_to_a_waitlisted_student(school: Data
 async def test_an_open_seat_that_no_waitlisted_student_can_take_is_fine(school: Database) -> None:
     await school.section.update_one(PHP, {"$set": {"capacity": 2}})
     await school.course.update_one({"courseID": "3333"}, {"$set": {"prerequisites": ["2222"]}})
-    assert await found(school) == []
+    assert await discrepancies(school) == []
     assert (await audit.check(school, FALL.add_deadline)).discrepancies == []
 
 
@@ -133,16 +133,16 @@ async def test_an_orphaned_enrollment_is_reported_and_never_removed(
     school: Database, change: Fields, sentence: str
 ) -> None:
     await school.enrollment.update_one({"user_id": 1}, {"$set": change})
-    assert any(line.endswith(sentence) for line in await found(school))
-    [left] = await remaining_after_repair(school)
-    assert left.endswith(sentence)
+    assert any(line.endswith(sentence) for line in await discrepancies(school))
+    [remaining] = await repair(school)
+    assert remaining.endswith(sentence)
     assert await school.enrollment.count_documents(change) == 1
 
 
 async def test_an_old_row_of_an_unknown_course_is_not_said_to_be_of_an_unknown_term(school: Database) -> None:
     rows = [{"user_id": ADA.user_id, "courseID": courseID} for courseID in ("9999", "2222")]
     await school.enrollment.insert_many(rows, bypass_document_validation=True)
-    unknown, unplaced = await found(school)
+    unknown, unplaced = await discrepancies(school)
     assert unknown.endswith("(9999, section (none), no term): student 1 is enrolled, but there is no such course.")
     assert unplaced.endswith(
         "(2222, section (none), no term): student 1 is enrolled, but no term is given; `upgrade-db` assigns one."
@@ -150,13 +150,13 @@ async def test_an_old_row_of_an_unknown_course_is_not_said_to_be_of_an_unknown_t
 
 
 async def test_invisible_sections_are_reported(school: Database) -> None:
-    lost = [
+    invisible = [
         Section("Fall 2026", "9999", "01", 9),
         Section("Fall 2026", "9999", "02", 9),
         Section("Fall 19", "1111", "A", 9),
     ]
-    await sections.put_all(school, lost)
-    assert await remaining_after_repair(school) == [
+    await sections.put_all(school, invisible)
+    assert await repair(school) == [
         "Students can’t see the sections of course 9999, which is not in the catalog: 01 (Fall 2026), 02 (Fall 2026). "
         "Add the course with `import course`.",
         "Students can’t see the sections of Fall 19, which is not a term of the school: 1111 A. "
@@ -183,7 +183,7 @@ async def test_more_students_than_seats_are_reported(school: Database) -> None:
     seat = await school.enrollment.find_one({"user_id": ADA.user_id}, {"_id": 0})
     assert seat is not None
     await school.enrollment.insert_one({**seat, "user_id": CLEO.user_id})
-    assert await remaining_after_repair(school) == ["3333, section 01, Fall 2026: 2 enrolled, but the capacity is 1."]
+    assert await repair(school) == ["3333, section 01, Fall 2026: 2 enrolled, but the capacity is 1."]
 
 
 async def test_two_courses_at_the_same_time_are_reported(school: Database) -> None:
@@ -191,18 +191,18 @@ async def test_two_courses_at_the_same_time_are_reported(school: Database) -> No
     seat = await school.enrollment.find_one({"user_id": ADA.user_id}, {"_id": 0})
     assert seat is not None
     await school.enrollment.insert_one({**seat, "courseID": "1111", "section": "02"})
-    assert await remaining_after_repair(school) == ["Student 1, Fall 2026: 1111 and 3333 both meet on TR 18:00–19:15."]
+    assert await repair(school) == ["Student 1, Fall 2026: 1111 and 3333 both meet on TR 18:00–19:15."]
 
 
 async def test_waiting_to_swap_within_a_course_is_fine(school: Database) -> None:
     await sections.put_all(school, [Section("Fall 2026", "3333", "02", 0, waitlist_capacity=1)])
     await waitlist.join(EnrollmentContext(school), ADA.user_id, SectionRequest("3333", section="02"), NOW, "3333")
-    assert await found(school) == []
+    assert await discrepancies(school) == []
 
 
 async def test_a_row_left_alone_by_upgrade_db_is_listed(school: Database) -> None:
     await school.enrollment.insert_one({"user_id": "?", "courseID": "77"}, bypass_document_validation=True)
-    [line] = await remaining_after_repair(school)
+    [line] = await repair(school)
     assert line.endswith("(77, section (none), no term): student ? is enrolled, but the student has no account.")
 
 
@@ -223,17 +223,17 @@ async def test_the_command_reports_repairs_and_exits_with_a_status(school: Datab
     assert await run("check-seats", "--repair") == (0, done + fine)
 
 
-async def test_it_may_run_while_students_change_what_it_counts(school: Database) -> None:
+async def test_check_seats_may_run_while_students_enroll_and_drop(school: Database) -> None:
     await terms.put_all(school, [FALL])
 
-    async def busy() -> None:
+    async def enroll_and_drop() -> None:
         for _ in range(10):
             await enroll.enroll(EnrollmentContext(school), RITA.user_id, SectionRequest("1111", section="01"), NOW)
             await enroll.drop(EnrollmentContext(school), RITA.user_id, SectionRequest("1111"), NOW)
 
-    student = asyncio.create_task(busy())
+    student = asyncio.create_task(enroll_and_drop())
     while not student.done():
-        assert await found(school) == []
+        assert await discrepancies(school) == []
         assert await audit.repair(school, NOW) == []
     await student
 

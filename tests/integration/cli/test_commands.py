@@ -1,4 +1,4 @@
-"""The commands that registrars use."""
+"""The commands for registrars and administrators."""
 
 import asyncio
 import json
@@ -29,28 +29,28 @@ USER = {"email": "new@school.example", "first_name": "New", "last_name": "One"}
 
 @pytest.fixture
 def run(app: Quart) -> Run:
-    """Run a command as a person would; it has an event loop of its own, so it gets a thread of its own."""
+    """Run a command as in a terminal; it starts its own event loop, so it needs its own thread."""
 
-    async def invoke(*words: str, typed: str | None = None) -> Result:
-        return await asyncio.to_thread(app.test_cli_runner().invoke, args=words, input=typed)
+    async def invoke(*arguments: str, input_text: str | None = None) -> Result:
+        return await asyncio.to_thread(app.test_cli_runner().invoke, args=arguments, input=input_text)
 
     return invoke
 
 
-def _file(tmp_path: Path, rows: Any) -> str:
+def _write_rows(tmp_path: Path, rows: Any) -> str:
     path = tmp_path / "rows.json"
     path.write_text(json.dumps(rows))
     return str(path)
 
 
-async def _empty(db: Database, but: str = "") -> None:
-    for name in {"course", "term", "section", "user", "enrollment"} - {but}:
+async def _delete_rows(db: Database, except_in: str = "") -> None:
+    for name in {"course", "term", "section", "user", "enrollment"} - {except_in}:
         await db[name].delete_many({})
 
 
 async def test_importing_courses_twice_changes_nothing_the_second_time(run: Run, db: Database, tmp_path: Path) -> None:
     await sections.put_all(db, [Section("Fall 2026", "7777", "01", 30)])
-    file = _file(tmp_path, [COURSE, COURSE | {"courseID": "1111"}])
+    file = _write_rows(tmp_path, [COURSE, COURSE | {"courseID": "1111"}])
     first = await run("import", "course", file)
     assert (first.exit_code, first.output) == (
         0,
@@ -62,7 +62,9 @@ async def test_importing_courses_twice_changes_nothing_the_second_time(run: Run,
     assert stored == COURSE | {"subject": "", "prerequisites": [], "corequisites": []}
 
 
-async def test_an_import_names_the_courses_in_which_nobody_can_enroll(run: Run, db: Database, tmp_path: Path) -> None:
+async def test_an_import_names_the_courses_in_which_no_student_can_enroll(
+    run: Run, db: Database, tmp_path: Path
+) -> None:
     path = tmp_path / "courses.csv"
     rows = [f"{number},BIO {number},1,Fall" for number in range(100, 112)]
     path.write_text("\n".join(["courseID,title,credits,term", *rows, "900,OLD 1,3,Winter 2022", "1111,PYT 101,3,Fall"]))
@@ -121,7 +123,7 @@ async def test_import_reads_csv(run: Run, db: Database, tmp_path: Path) -> None:
     assert (stored["description"], stored["credits"]) == ("Clay, mostly", 2)
 
 
-async def test_a_quoted_text_in_csv_may_have_several_lines(run: Run, db: Database, tmp_path: Path) -> None:
+async def test_a_quoted_csv_value_may_have_several_lines(run: Run, db: Database, tmp_path: Path) -> None:
     path = tmp_path / "courses.csv"
     path.write_bytes(b'courseID,title,description,credits,term\r\n42,ART 1,"one\r\ntwo",2,Fall\r\n')
     assert (await run("import", "course", str(path))).exit_code == 0
@@ -139,7 +141,7 @@ async def test_an_import_with_bad_rows_names_each_and_imports_none(run: Run, db:
         COURSE | {"courseID": "x" * 21, "credits": 31},
         {"description": "Cells"},
     ]
-    result = await run("import", "course", _file(tmp_path, rows))
+    result = await run("import", "course", _write_rows(tmp_path, rows))
     assert result.exit_code == 1
     assert result.output.splitlines() == [
         "row 2: credits “three”: This must be a number from 0 to 30.",
@@ -155,7 +157,7 @@ async def test_an_import_with_bad_rows_names_each_and_imports_none(run: Run, db:
 
 
 async def test_an_import_refuses_a_duplicate_key(run: Run, db: Database, tmp_path: Path) -> None:
-    result = await run("import", "course", _file(tmp_path, [COURSE, COURSE]))
+    result = await run("import", "course", _write_rows(tmp_path, [COURSE, COURSE]))
     assert "row 2: courseID: 7777 is in the file twice. See also row 1." in result.output
     assert await db.course.count_documents({}) == 3
 
@@ -176,8 +178,8 @@ async def test_an_unreadable_file_is_reported(run: Run, tmp_path: Path, content:
 async def test_importing_users_keeps_existing_passwords(run: Run, db: Database, tmp_path: Path) -> None:
     before = await db.user.find_one({"user_id": ADA.user_id})
     assert before is not None
-    married = {"user_id": ADA.user_id, "email": ADA.email, "first_name": "Ada", "last_name": "Sommer"}
-    file = _file(tmp_path, [USER, married | {"password": "pbkdf2:sha256:1000$abc$" + "0" * 64}])
+    renamed = {"user_id": ADA.user_id, "email": ADA.email, "first_name": "Ada", "last_name": "Sommer"}
+    file = _write_rows(tmp_path, [USER, renamed | {"password": "pbkdf2:sha256:1000$abc$" + "0" * 64}])
     assert (await run("import", "user", file)).output == (
         "row 2: user 1: last_name “Winters” → “Sommer”\nuser: 1 added, 1 changed, 0 unchanged.\n"
     )
@@ -191,14 +193,14 @@ async def test_importing_users_keeps_existing_passwords(run: Run, db: Database, 
 
 async def test_an_import_refuses_another_users_email(run: Run, db: Database, tmp_path: Path) -> None:
     rows = [USER, USER | {"email": BOB.email.upper(), "user_id": 77}]
-    result = await run("import", "user", _file(tmp_path, rows))
+    result = await run("import", "user", _write_rows(tmp_path, rows))
     assert "row 2: email “BOB@SCHOOL.EXAMPLE”: This email belongs to user 2." in result.output
     assert await db.user.count_documents({}) == 3
 
 
 async def test_import_without_a_role_leaves_the_registrar_one(run: Run, db: Database, tmp_path: Path) -> None:
     row = {"email": RITA.email, "first_name": "Rita", "last_name": "Sommer"}
-    assert (await run("import", "user", _file(tmp_path, [row]))).output == (
+    assert (await run("import", "user", _write_rows(tmp_path, [row]))).output == (
         "row 1: user 3: last_name “Moreno” → “Sommer”\nuser: 0 added, 1 changed, 0 unchanged.\n"
     )
     stored = await db.user.find_one({"user_id": RITA.user_id})
@@ -208,7 +210,7 @@ async def test_import_without_a_role_leaves_the_registrar_one(run: Run, db: Data
 
 async def test_student_numbers_from_a_file_are_not_assigned_to_others(run: Run, db: Database, tmp_path: Path) -> None:
     rows = [USER, USER | {"email": "four@school.example", "user_id": 4}]
-    assert (await run("import", "user", _file(tmp_path, rows))).exit_code == 0
+    assert (await run("import", "user", _write_rows(tmp_path, rows))).exit_code == 0
     assert await db.user.distinct("user_id") == [1, 2, 3, 4, 5]
 
 
@@ -216,13 +218,13 @@ async def test_an_import_does_not_change_accounts_that_share_an_email(run: Run, 
     for number, email in ((8, "cleo@school.example"), (9, "Cleo@school.example")):
         old = {"user_id": number, "email": email, "first_name": "Cleo", "last_name": "Ay", "password": "x"}
         await db.user.insert_one(old)
-    result = await run("import", "user", _file(tmp_path, [USER | {"email": "CLEO@school.example"}]))
+    result = await run("import", "user", _write_rows(tmp_path, [USER | {"email": "CLEO@school.example"}]))
     assert "row 1: email “CLEO@school.example”: This email belongs to user 8 and 9." in result.output
 
 
 async def test_new_student_numbers_follow_the_imported_ones(run: Run, db: Database, tmp_path: Path) -> None:
-    await run("import", "user", _file(tmp_path, [USER | {"user_id": 500}]))
-    await run("import", "user", _file(tmp_path, [USER | {"email": "next@school.example"}]))
+    await run("import", "user", _write_rows(tmp_path, [USER | {"user_id": 500}]))
+    await run("import", "user", _write_rows(tmp_path, [USER | {"email": "next@school.example"}]))
     new = await db.user.find_one({"email": "next@school.example"})
     assert new is not None
     assert new["user_id"] == 501
@@ -239,8 +241,8 @@ async def test_seed_fills_only_an_empty_catalog(run: Run, db: Database) -> None:
     assert await db.user.count_documents({"role": "registrar"}) == 1
 
 
-async def test_the_demo_school_is_open_whenever_it_is_created(run: Run, db: Database) -> None:
-    await _empty(db)
+async def test_the_demo_school_is_open_whenever_it_is_made(run: Run, db: Database) -> None:
+    await _delete_rows(db)
     assert (await run("seed")).exit_code == 0
     now = datetime.now(UTC)
     known = await terms.find_all(db)
@@ -268,7 +270,7 @@ async def test_seed_can_add_to_an_existing_catalog(run: Run, db: Database) -> No
 
 
 async def test_a_demo_school_is_created_once_and_is_consistent(run: Run, db: Database) -> None:
-    await _empty(db)
+    await _delete_rows(db)
     first = await run("seed", "--demo")
     assert first.exit_code == 0, first.output
     assert "is open" in first.output
@@ -279,17 +281,17 @@ async def test_a_demo_school_is_created_once_and_is_consistent(run: Run, db: Dat
     assert await read_rows(db) == before
 
 
-@pytest.mark.parametrize("nonempty", ["course", "term", "section", "user", "enrollment"])
-async def test_a_demo_school_needs_an_empty_database(run: Run, db: Database, nonempty: str) -> None:
+@pytest.mark.parametrize("remaining", ["course", "term", "section", "user", "enrollment"])
+async def test_a_demo_school_needs_an_empty_database(run: Run, db: Database, remaining: str) -> None:
     await enroll.enroll(EnrollmentContext(db), ADA.user_id, SectionRequest("1111"), FALL_MORNING)
-    await _empty(db, but=nonempty)
+    await _delete_rows(db, except_in=remaining)
     before = await read_rows(db)
     assert "nothing was changed" in (await run("seed", "--demo")).output
     assert await read_rows(db) == before
 
 
 async def test_a_demo_school_is_only_for_development(run: Run, app: Quart, db: Database) -> None:
-    await _empty(db)
+    await _delete_rows(db)
     app.config["APP_ENV"] = "production"
     result = await run("seed", "--demo")
     assert (result.exit_code, "APP_ENV=development" in result.output) == (1, True)
@@ -302,8 +304,8 @@ async def test_a_demo_school_cannot_be_forced(run: Run, db: Database) -> None:
 
 
 async def test_create_user_asks_for_the_password(run: Run, db: Database) -> None:
-    words = ("create-user", "--email", "boss@school.example", "--first-name", "Lee", "--last-name", "Ray")
-    result = await run(*words, "--role", "registrar", typed=f"{PASSWORD}\n{PASSWORD}\n")
+    arguments = ("create-user", "--email", "boss@school.example", "--first-name", "Lee", "--last-name", "Ray")
+    result = await run(*arguments, "--role", "registrar", input_text=f"{PASSWORD}\n{PASSWORD}\n")
     assert result.exit_code == 0, result.output
     assert PASSWORD not in result.output
     stored = await db.user.find_one({"email": "boss@school.example"})
@@ -313,12 +315,14 @@ async def test_create_user_asks_for_the_password(run: Run, db: Database) -> None
 
 
 async def test_create_user_explains_a_refusal(run: Run, db: Database) -> None:
-    words = ("create-user", "--email", ADA.email.upper(), "--first-name", "Lee", "--last-name", "Ray")
-    taken = await run(*words, typed="another password\nanother password\n")
+    arguments = ("create-user", "--email", ADA.email.upper(), "--first-name", "Lee", "--last-name", "Ray")
+    taken = await run(*arguments, input_text="another password\nanother password\n")
     assert (taken.exit_code, "already exists" in taken.output) == (1, True)
-    short = await run(*words, typed="short\nshort\n")
+    short = await run(*arguments, input_text="short\nshort\n")
     assert (short.exit_code, "8 to 128 characters" in short.output) == (1, True)
-    common = await run("create-user", "--email", "lee@school.example", *words[3:], typed="password1\npassword1\n")
+    common = await run(
+        "create-user", "--email", "lee@school.example", *arguments[3:], input_text="password1\npassword1\n"
+    )
     assert (common.exit_code, "too common" in common.output) == (1, True)
     assert await db.user.count_documents({}) == 3
 
@@ -328,7 +332,7 @@ async def test_sign_out_ends_all_access_of_one_user_and_prints_what_ended(
 ) -> None:
     phone = Browser(app.test_client())
     await phone.sign_in(ADA, remember_me="y")
-    mine = await program(app, db, ADA)
+    api_client = await program(app, db, ADA)
     login = await db.login.find_one({"user_id": ADA.user_id})
     assert login is not None
     link = f"/calendar/{await calendar_tokens.create(db, ADA.user_id, FALL_MORNING, login=login['_id'])}.ics"
@@ -338,7 +342,7 @@ async def test_sign_out_ends_all_access_of_one_user_and_prints_what_ended(
     assert result.exit_code == 0
     assert "Signed out user 1 (sign-ins: 2, tokens: 1, calendar links: 1)." in result.output
     assert [(await browser.get("/account")).status_code for browser in (ada, phone, bob)] == [303, 303, 200]
-    assert (await mine.send("GET", "/api/v1/me")).status_code == 401
+    assert (await api_client.send("GET", "/api/v1/me")).status_code == 401
     assert (await anyone.get(link)).status_code == 404
     assert 'event="signed out by command" user_id=1 sign_ins=2 tokens=1 calendar_links=1' in log.text
     assert ADA.email not in log.text.lower()

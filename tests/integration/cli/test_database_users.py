@@ -25,20 +25,20 @@ from quart_enroll.db.collections import courses, sections, terms
 from quart_enroll.state import EXTENSION
 from quart_enroll.system.process import child_process
 from tests.integration.cache.test_catalog_cache import wait_until_catalog
-from tests.integration.server.test_outage import FOREVER, SECTION
+from tests.integration.server.test_outage import OPEN_TERM, SECTION
 from tests.support.people import COURSES, Browser, Clock, config, registration
 from tests.support.processes import PROJECT, TIMEOUT_SECONDS, environment, free_port, wait_until
 
 DATABASE = "FLASK_Enrollment"
 ROOT, PASSWORD = "root", "no secret"
-HOLDS_A_SEAT = {"term": FOREVER.term, "courseID": SECTION.courseID, "section": SECTION.section}
+SECTION_FILTER = {"term": OPEN_TERM.term, "courseID": SECTION.courseID, "section": SECTION.section}
 
 Documents = MongoClient[dict[str, Any]]
-URIOf = Callable[[str], str]
+UriOfUser = Callable[[str], str]
 
 
 @pytest.fixture(scope="module")
-def uri_of(quick_folder: Path) -> Iterator[URIOf]:
+def uri_of(quick_folder: Path) -> Iterator[UriOfUser]:
     """Run a mongod that requires authentication, with the users of docs/deploy.md; yield a function for their URIs."""
     folder, port = quick_folder / "users", free_port()
     (folder / "data").mkdir(parents=True)
@@ -72,7 +72,7 @@ def uri_of(quick_folder: Path) -> Iterator[URIOf]:
             for user, roles in prescribed_users().items():
                 root.admin.command("createUser", user, pwd=PASSWORD, roles=roles)
         yield uri_of
-        process.kill()  # if asked to stop, it would wait for its clients to go
+        process.kill()  # if told to stop, it would wait for its clients to disconnect
 
 
 def prescribed_users() -> dict[str, list[dict[str, str]]]:
@@ -86,7 +86,7 @@ def prescribed_users() -> dict[str, list[dict[str, str]]]:
 
 
 @pytest.fixture
-def root(uri_of: URIOf) -> Iterator[Documents]:
+def root(uri_of: UriOfUser) -> Iterator[Documents]:
     """Yield an administrator's client, with an empty database."""
     with Documents(uri_of(ROOT)) as client:
         client.drop_database(DATABASE)
@@ -111,7 +111,7 @@ def test_the_docs_prescribe_two_database_users() -> None:
 
 
 async def test_the_release_phase_and_the_site_need_only_the_prescribed_users(
-    uri_of: URIOf, root: Documents, clock: Clock
+    uri_of: UriOfUser, root: Documents, clock: Clock
 ) -> None:
     settings = {"MONGO_URI": uri_of("enroll"), "UPGRADE_MONGO_URI": uri_of("enroll-upgrade")}
     first, second = [await asyncio.to_thread(release, **settings) for _ in range(2)]
@@ -121,17 +121,17 @@ async def test_the_release_phase_and_the_site_need_only_the_prescribed_users(
     async with app.test_app(), open_database(uri_of("enroll"), 20) as db:
         browser = Browser(app.test_client())
         assert (await browser.get("/readyz")).status_code == 200
-        await terms.put_all(db, [FOREVER])
+        await terms.put_all(db, [OPEN_TERM])
         await db.course.insert_one(courses.to_row(COURSES[0]))
         await sections.put_all(db, [SECTION])
-        # The change arrives through a change stream.
+        # The update arrives through a change stream.
         await wait_until_catalog(
-            app.extensions[EXTENSION].catalog_cache, lambda catalog: bool(catalog.sections_of("1111", FOREVER))
+            app.extensions[EXTENSION].catalog_cache, lambda catalog: bool(catalog.sections_of("1111", OPEN_TERM))
         )
         assert (await browser.post("/register", form=registration())).status_code == 303
         with Documents(uri_of("enroll"), appname=APP_NAME) as stranded, stranded.start_session() as session:
             session.start_transaction()  # the site can't tell it from one of a killed process
-            stranded[DATABASE].section.update_one(HOLDS_A_SEAT, {"$inc": {"version": 1}}, session=session)
+            stranded[DATABASE].section.update_one(SECTION_FILTER, {"$inc": {"version": 1}}, session=session)
             await browser.post("/enrollment", form={"courseID": SECTION.courseID})
         assert await db.enrollment.count_documents({"status": "enrolled"}) == 1
 
@@ -151,14 +151,14 @@ def release(**settings: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_deploys_that_change_no_validator_need_only_the_site_s_user(uri_of: URIOf, root: Documents) -> None:
+def test_deploys_that_change_no_validator_need_only_the_site_s_user(uri_of: UriOfUser, root: Documents) -> None:
     first, second = upgrade_db(uri_of("enroll")), upgrade_db(uri_of("enroll"))
     assert (first.exit_code, second.exit_code) == (0, 0), first.output
     assert second.output == "The database is up to date; nothing was changed.\n"
 
 
 def test_a_user_who_may_not_change_a_validator_gets_a_sentence_before_anything_changes(
-    uri_of: URIOf, root: Documents
+    uri_of: UriOfUser, root: Documents
 ) -> None:
     assert upgrade_db(uri_of("enroll")).exit_code == 0
     weaken_a_validator(root)
@@ -170,12 +170,12 @@ def test_a_user_who_may_not_change_a_validator_gets_a_sentence_before_anything_c
         "see docs/deploy.md.\n",
     )
     assert "courseID_1" not in root[DATABASE].course.index_information()
-    done = upgrade_db(uri_of("enroll"), uri_of("enroll-upgrade"))
-    assert done.output == "course: index courseID_1 created\ncourse: validator set\n"
+    result = upgrade_db(uri_of("enroll"), uri_of("enroll-upgrade"))
+    assert result.output == "course: index courseID_1 created\ncourse: validator set\n"
     assert upgrade_db(uri_of("enroll")).exit_code == 0
 
 
-def test_a_user_of_another_database_is_told_which_role_is_missing(uri_of: URIOf, root: Documents) -> None:
+def test_a_user_of_another_database_is_told_which_role_is_missing(uri_of: UriOfUser, root: Documents) -> None:
     root.admin.command("createUser", "reader", pwd=PASSWORD, roles=[{"role": "read", "db": DATABASE}])
     refused = upgrade_db(uri_of("enroll"), uri_of("reader"))
     assert refused.exit_code == 1
@@ -183,14 +183,14 @@ def test_a_user_of_another_database_is_told_which_role_is_missing(uri_of: URIOf,
     assert "requires the role readWrite" in refused.output
 
 
-def test_a_wrong_database_password_is_reported(uri_of: URIOf, root: Documents) -> None:
+def test_a_wrong_database_password_is_reported(uri_of: UriOfUser, root: Documents) -> None:
     refused = upgrade_db(uri_of("enroll").replace(PASSWORD, "another"))
     assert refused.exit_code == 1
     assert refused.output == "Error: The database rejected the user name or password in MONGO_URI.\n"
 
 
 def test_an_upgrade_ends_the_transaction_of_a_killed_process_of_the_site(
-    uri_of: URIOf, root: Documents, monkeypatch: pytest.MonkeyPatch
+    uri_of: UriOfUser, root: Documents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transactions, "UNRELATED_ABANDONED_AFTER_SECONDS", 1.0)
     assert upgrade_db(uri_of("enroll")).exit_code == 0
@@ -199,5 +199,5 @@ def test_an_upgrade_ends_the_transaction_of_a_killed_process_of_the_site(
     with Documents(uri_of("enroll"), appname=APP_NAME) as stranded, stranded.start_session() as session:
         session.start_transaction()
         stranded[DATABASE].course.insert_one(courses.to_row(COURSES[0]), session=session)
-        done = upgrade_db(uri_of("enroll"), uri_of("enroll-upgrade"))
-    assert (done.exit_code, done.output) == (0, "course: validator set\n")
+        result = upgrade_db(uri_of("enroll"), uri_of("enroll-upgrade"))
+    assert (result.exit_code, result.output) == (0, "course: validator set\n")

@@ -1,4 +1,4 @@
-"""`make run` and `quart run` start the whole site with one command, and leave nothing running."""
+"""`make run` and `quart run`: one command starts the whole site, and no process is left afterwards."""
 
 import os
 import select
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the proce
 
 @pytest.fixture
 def project(quick_folder: Path, request: pytest.FixtureRequest) -> Path:
-    """Create a separate checkout, without a database."""
+    """Return a checkout of the test's own, without a database yet."""
     copy = quick_folder / request.node.name
     for folder in ("quart_enroll", "data"):
         shutil.copytree(PROJECT / folder, copy / folder)
@@ -44,7 +44,7 @@ def project(quick_folder: Path, request: pytest.FixtureRequest) -> Path:
 def running(
     command: Sequence[str], project: Path, ready: bytes, **settings: object
 ) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """Run the command during the block, and yield what it prints until the site is ready."""
+    """Run the command while the block lasts; yield the process and its output until the site was ready."""
     with _started(command, project, **settings) as process:
         yield process, _wait_until_ready(process, ready)
 
@@ -67,15 +67,15 @@ def _started(command: Sequence[str], project: Path, **settings: object) -> Itera
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], ready: bytes) -> str:
-    """Return what the process printed until the site was ready."""
+    """Return the output of the process until it was ready."""
     assert process.stdout is not None
-    said = b""
-    while ready not in said:
-        assert select.select([process.stdout], [], [], TIMEOUT_SECONDS)[0], said.decode()
-        more = process.stdout.read(4096)
-        assert more, said.decode()
-        said += more
-    return said.decode()
+    output = b""
+    while ready not in output:
+        assert select.select([process.stdout], [], [], TIMEOUT_SECONDS)[0], output.decode()
+        chunk = process.stdout.read(4096)
+        assert chunk, output.decode()
+        output += chunk
+    return output.decode()
 
 
 @contextmanager
@@ -86,11 +86,11 @@ def developing(project: Path, port: int | None = None) -> Iterator[tuple[subproc
         yield site
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_ending_develop_ends_the_site_and_its_database(ending: signal.Signals, project: Path) -> None:
+@pytest.mark.parametrize("stop_signal", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_stopping_develop_stops_the_site_and_its_database(stop_signal: signal.Signals, project: Path) -> None:
     with developing(project) as (process, _), expect_exit(descendants(process.pid)):
-        process.send_signal(ending)
-        assert process.wait(TIMEOUT_SECONDS) == (-9 if ending == signal.SIGKILL else 0)
+        process.send_signal(stop_signal)
+        assert process.wait(TIMEOUT_SECONDS) == (-9 if stop_signal == signal.SIGKILL else 0)
 
 
 def test_develop_fails_when_its_server_dies(project: Path) -> None:
@@ -102,23 +102,23 @@ def test_develop_fails_when_its_server_dies(project: Path) -> None:
 
 
 def test_a_port_in_use_is_named_with_a_suggestion(project: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as stranger:
-        port = stranger.getsockname()[1]
-        done = quart("develop", "--no-browser", cwd=project, PORT=port)
-    assert done.returncode == 1
-    assert f"PORT={port + 1} make run" in done.stderr
+    with socket.create_server(("127.0.0.1", 0)) as other_program:
+        port = other_program.getsockname()[1]
+        result = quart("develop", "--no-browser", cwd=project, PORT=port)
+    assert result.returncode == 1
+    assert f"PORT={port + 1} make run" in result.stderr
 
 
 def test_develop_refuses_production(project: Path) -> None:
-    done = quart("develop", cwd=project, APP_ENV="production", MONGO_URI="mongodb+srv://db.school.example/")
-    assert done.returncode == 1
-    assert "APP_ENV=development" in done.stderr
+    result = quart("develop", cwd=project, APP_ENV="production", MONGO_URI="mongodb+srv://db.school.example/")
+    assert result.returncode == 1
+    assert "APP_ENV=development" in result.stderr
 
 
 def test_develop_prints_one_line_per_step_and_other_commands_know_its_port(project: Path) -> None:
     port = free_port()
-    with developing(project, port) as (_, said):
-        first, *others = said.splitlines()
+    with developing(project, port) as (_, output):
+        first, *others = output.splitlines()
         assert first.startswith("Preparing the database.")
         assert not [line for line in others if "index" in line or "validator" in line]
         link = quart("password-link", "--email", "ada@school.example", cwd=project)
@@ -128,20 +128,20 @@ def test_develop_prints_one_line_per_step_and_other_commands_know_its_port(proje
 
 def test_a_failed_upgrade_is_shown(project: Path, fresh_uri: str) -> None:
     uri = fresh_uri.replace("mongodb://", "mongodb://nobody:wrong@")
-    done = quart("develop", "--no-browser", cwd=project, PORT=free_port(), MONGO_URI=uri)
-    assert done.returncode == 1
-    assert "rejected the user name or password" in done.stderr
-    assert "`upgrade-db` failed, so the site was not started." in done.stderr
+    result = quart("develop", "--no-browser", cwd=project, PORT=free_port(), MONGO_URI=uri)
+    assert result.returncode == 1
+    assert "rejected the user name or password" in result.stderr
+    assert "`upgrade-db` failed, so the site was not started." in result.stderr
 
 
 def test_quart_run_starts_its_own_database(project: Path) -> None:
     port = free_port()
     command = (sys.executable, "-m", "quart", "run")
-    with running(command, project, b'event="Running on', QUART_RUN_PORT=port) as (process, said):
-        assert "the local database was empty: `quart seed --demo` fills it" in said
-        with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=TIMEOUT_SECONDS) as answer:
-            assert answer.status == 200
-        assert quart("check-seats", cwd=project).returncode == 0  # shares it
+    with running(command, project, b'event="Running on', QUART_RUN_PORT=port) as (process, output):
+        assert "the local database was empty: `quart seed --demo` fills it" in output
+        with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=TIMEOUT_SECONDS) as response:
+            assert response.status == 200
+        assert quart("check-seats", cwd=project).returncode == 0  # uses the same database
         with expect_exit(descendants(process.pid)):
             process.terminate()
             assert process.wait(TIMEOUT_SECONDS) == 0
@@ -156,34 +156,34 @@ def test_two_sites_that_start_at_once_share_the_local_database(project: Path) ->
         ]
         for site, port in zip(sites, ports, strict=True):
             _wait_until_ready(site, b'event="Running on')
-            with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=TIMEOUT_SECONDS) as answer:
-                assert answer.status == 200
+            with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=TIMEOUT_SECONDS) as response:
+                assert response.status == 200
 
 
 def test_quart_lists_the_routes(project: Path) -> None:
     command = (sys.executable, "-m", "quart", "routes")
-    done = subprocess.run(command, cwd=project, env=environment(), text=True, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "/courses/<" in done.stdout
+    result = subprocess.run(command, cwd=project, env=environment(), text=True, capture_output=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "/courses/<" in result.stdout
 
 
 @pytest.mark.parametrize("command", [(sys.executable, "-m", "quart", "run"), SERVER])
 def test_a_fresh_checkout_names_the_missing_settings(project: Path, command: Sequence[str]) -> None:
     environ = environment(APP_ENV="", SECRET_KEY="")
-    done = subprocess.run(command, cwd=project, env=environ, text=True, capture_output=True, check=False)
-    assert done.returncode != 0
-    assert len(done.stderr.splitlines()) == 1
-    assert "set APP_ENV=development" in done.stderr
+    result = subprocess.run(command, cwd=project, env=environ, text=True, capture_output=True, check=False)
+    assert result.returncode != 0
+    assert len(result.stderr.splitlines()) == 1
+    assert "set APP_ENV=development" in result.stderr
 
 
 @pytest.mark.parametrize("command", [(sys.executable, "-m", "quart", "run"), SERVER])
-def test_without_a_mongod_the_start_ends_with_a_hint(project: Path, command: Sequence[str]) -> None:
+def test_without_a_mongod_the_start_fails_with_a_hint(project: Path, command: Sequence[str]) -> None:
     (project / "sitecustomize.py").write_text("import sysconfig; sysconfig.get_path = lambda *_, **__: '/nowhere'")
     environ = environment(PORT=free_port(), PYTHONPATH=project, PATH="/nowhere")
-    done = subprocess.run(command, cwd=project, env=environ, text=True, capture_output=True, check=False)
-    assert done.returncode == 1
-    assert done.stderr.startswith("MONGO_URI is not set. There is no MongoDB on this machine.")
-    assert "Traceback" not in done.stderr
+    result = subprocess.run(command, cwd=project, env=environ, text=True, capture_output=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr.startswith("MONGO_URI is not set. There is no MongoDB on this machine.")
+    assert "Traceback" not in result.stderr
 
 
 def arguments(pid: int) -> str:

@@ -1,4 +1,4 @@
-"""The local mongod starts when it is needed and stops afterwards, and its data is there the next time."""
+"""The local mongod: started when needed, stopped afterwards, and with the same data the next time."""
 
 import subprocess
 import sys

@@ -9,7 +9,7 @@ from pymongo.errors import DuplicateKeyError
 from quart import Quart
 
 from quart_enroll.app import create_app
-from quart_enroll.db import schema as stored
+from quart_enroll.db import schema as schema
 from quart_enroll.db.client import Database, Document, open_database
 from quart_enroll.services.maintenance import audit, schema_check
 from quart_enroll.services.maintenance.schema_check import SchemaCheck
@@ -19,7 +19,9 @@ from tests.support.processes import TIMEOUT_SECONDS
 from tests.support.school import build
 
 NOW = FALL_MORNING
-NEWER = {"$jsonSchema": {"required": ["courseID"], "description": "from a version that this one does not know"}}
+NEWER_VALIDATOR = {
+    "$jsonSchema": {"required": ["courseID"], "description": "from a version that this one does not know"}
+}
 
 
 @pytest.fixture
@@ -66,8 +68,8 @@ async def test_a_missing_index_is_reported_with_its_consequence(
     db: Database, collection: str, index: str, consequence: str
 ) -> None:
     await db[collection].drop_index(index)
-    sentence = f"{collection}: the index {index} is missing, so {consequence}. Run `upgrade-db`."
-    assert await problems(db) == [sentence]
+    discrepancy = f"{collection}: the index {index} is missing, so {consequence}. Run `upgrade-db`."
+    assert await problems(db) == [discrepancy]
     assert not await is_ready(db)
     await upgrade(db, NOW, UpgradeDefaults())
     assert await problems(db) == []
@@ -89,7 +91,7 @@ async def test_an_index_with_other_options_is_reported(db: Database) -> None:
 
 
 async def test_a_validator_that_is_missing_or_differs_is_reported(db: Database) -> None:
-    await set_validator(db, "course", NEWER)
+    await set_validator(db, "course", NEWER_VALIDATOR)
     await set_validator(db, "user", {})
     await db.command("collMod", "section", validationAction="warn")
     assert await problems(db) == [
@@ -104,37 +106,37 @@ async def test_a_validator_that_is_missing_or_differs_is_reported(db: Database) 
 
 async def test_a_version_stays_ready_while_a_newer_one_upgrades_the_database(db: Database) -> None:
     await upgrade(db, NOW, UpgradeDefaults())
-    await stored.note_version(db, "newer")  # the first step of its upgrade-db
-    await set_validator(db, "course", NEWER)
+    await schema.note_version(db, "newer")  # the first step of its upgrade-db
+    await set_validator(db, "course", NEWER_VALIDATOR)
     await db.course.create_index("credits")
     assert await is_ready(db)
     assert await problems(db) == []
 
 
-async def test_a_missing_index_that_a_newer_version_needs_too_is_reported(db: Database) -> None:
+async def test_a_missing_index_that_a_newer_version_also_needs_is_reported(db: Database) -> None:
     await upgrade(db, NOW, UpgradeDefaults())
-    await stored.note_version(db, "newer")
+    await schema.note_version(db, "newer")
     await db.user.drop_index("email_unique")
     assert not await is_ready(db)
     await upgrade(db, NOW, UpgradeDefaults())
     await set_validator(db, "course", {})
-    await stored.note_version(db, "newer")
+    await schema.note_version(db, "newer")
     assert not await is_ready(db)
 
 
 async def test_a_new_version_whose_upgrade_has_not_run_is_not_ready(db: Database) -> None:
-    await stored.note_version(db, "older")
-    await set_validator(db, "course", NEWER)
+    await schema.note_version(db, "older")
+    await set_validator(db, "course", NEWER_VALIDATOR)
     assert not await is_ready(db)
 
 
 async def test_after_a_rollback_the_older_version_decides(db: Database) -> None:
     await upgrade(db, NOW, UpgradeDefaults())
-    await stored.note_version(db, "newer")
-    await set_validator(db, "course", NEWER)
+    await schema.note_version(db, "newer")
+    await set_validator(db, "course", NEWER_VALIDATOR)
     await upgrade(db, NOW, UpgradeDefaults())
-    assert (await stored.read_upgrades(db)).versions == ["newer", schema_check.version()]
-    await set_validator(db, "course", NEWER)
+    assert (await schema.read_upgrades(db)).versions == ["newer", schema_check.version()]
+    await set_validator(db, "course", NEWER_VALIDATOR)
     assert not await is_ready(db)
 
 
@@ -179,10 +181,10 @@ async def test_a_site_without_probes_logs_at_its_start_what_is_missing(
     site: Quart, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await db.user.drop_index("email_unique")
-    said = asyncio.Event()
-    monkeypatch.setattr(schema_check.logger, "error", lambda *given, **options: said.set())
+    logged = asyncio.Event()
+    monkeypatch.setattr(schema_check.logger, "error", lambda *given, **options: logged.set())
     async with site.test_app(), asyncio.timeout(TIMEOUT_SECONDS):
-        await said.wait()
+        await logged.wait()
 
 
 async def test_frequent_probes_share_one_check(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""`upgrade-db`: the database of a Flask site becomes one of this site, and loses nothing."""
+"""`upgrade-db`: converts the database of a Flask site for this site, without losing anything."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -32,7 +32,7 @@ DEFAULTS = UpgradeDefaults("America/New_York", 15, section_capacity=1)
 
 @pytest.fixture
 async def db(mongod: str) -> AsyncIterator[Database]:
-    """A database of its own as a Flask site left it, without any index of this site."""
+    """A separate database as a Flask site leaves it, without any index of this site."""
     async with open_database(mongod, 20) as site:
         database = site.client[f"flask_era_{ObjectId()}"]
         await legacy_flask.fill(database)
@@ -41,22 +41,22 @@ async def db(mongod: str) -> AsyncIterator[Database]:
 
 
 async def seats(db: Database, term: str = TERM) -> list[tuple[int, str]]:
-    """Return each student's seats in the term, one for each row."""
+    """Return user_id and courseID of every seat in the term, with duplicates."""
     rows = db.enrollment.find({"term": term, "status": "enrolled"}).sort([("user_id", 1), ("courseID", 1)])
     return [(row["user_id"], row["courseID"]) async for row in rows]
 
 
-async def everything(db: Database) -> dict[str, list[Document]]:
+async def all_rows(db: Database) -> dict[str, list[Document]]:
     """Return all rows of all collections."""
     names = sorted(await db.list_collection_names())
     rows = {name: await db[name].find().sort("_id").to_list(None) for name in names}
-    for name in rows.keys() & {"term", "section", "schedule"}:  # rows that this site adds have a random _id
+    for name in rows.keys() & {"term", "section", "schedule"}:  # rows that the upgrade adds have a random _id
         rows[name] = sorted(({**row, "_id": 0} for row in rows[name]), key=str)
     return rows
 
 
-async def flask_enrolls(db: Database, user_id: int, courseID: str) -> None:
-    """Write a row as a Flask site that is still running would."""
+async def enroll_on_the_flask_site(db: Database, user_id: int, courseID: str) -> None:
+    """Insert a row as a Flask site that is still running does."""
     row = {"user_id": user_id, "courseID": courseID}
     await db.enrollment.insert_one(row, bypass_document_validation=True)
 
@@ -90,7 +90,7 @@ async def test_of_double_enrollments_the_oldest_stays(db: Database) -> None:
     }
 
 
-async def test_rows_of_unknown_courses_or_users_are_listed_and_left_alone(db: Database) -> None:
+async def test_rows_of_no_course_or_user_are_listed_and_left_alone(db: Database) -> None:
     numbers = (legacy_flask.UNKNOWN_COURSE, legacy_flask.UNKNOWN_USER)
     lost = {"_id": {"$in": [legacy_flask.row_id(number) for number in numbers]}}
     before = await db.enrollment.find(lost).to_list(None)
@@ -110,7 +110,7 @@ async def test_two_users_with_one_email_are_listed_and_left_alone(db: Database) 
     assert "cleo" not in line.lower()
 
 
-async def test_people_of_the_flask_site_sign_in_with_their_old_password(db: Database) -> None:
+async def test_users_of_the_flask_site_sign_in_with_their_old_password(db: Database) -> None:
     await upgrade(db, NOW, DEFAULTS)
     with Hasher("scrypt:1024:8:1", slots=HashSlots(None, 1), queue=9) as hasher:
         for user_id, (_, email, _) in legacy_flask.PEOPLE.items():
@@ -121,10 +121,10 @@ async def test_people_of_the_flask_site_sign_in_with_their_old_password(db: Data
 
 async def test_the_second_run_changes_nothing_and_says_so(db: Database) -> None:
     first = await upgrade(db, NOW, DEFAULTS)
-    before = await everything(db)
+    before = await all_rows(db)
     second = await upgrade(db, NOW, DEFAULTS)
     assert second == UpgradeReport([], first.unchanged, [])
-    assert await everything(db) == before
+    assert await all_rows(db) == before
 
 
 async def test_upgrading_in_the_next_term_keeps_this_terms_seats(db: Database) -> None:
@@ -136,8 +136,8 @@ async def test_upgrading_in_the_next_term_keeps_this_terms_seats(db: Database) -
 
 async def test_rows_added_later_by_a_flask_site_are_upgraded_too(db: Database) -> None:
     await upgrade(db, NOW, DEFAULTS)
-    await flask_enrolls(db, 1, "1111")
-    await flask_enrolls(db, 1, "2222")
+    await enroll_on_the_flask_site(db, 1, "1111")
+    await enroll_on_the_flask_site(db, 1, "2222")
     report = await upgrade(db, NOW, DEFAULTS)
     assert report.changes == [
         "enrollment: 1 row without a term assigned to Spring 2027",
@@ -214,8 +214,8 @@ async def test_a_duplicate_number_is_listed_and_its_index_postponed(db: Database
     report = await upgrade(db, NOW, DEFAULTS)
     assert any(line.startswith("user: user_id 1 is used by 1 (_id") for line in report.unchanged)
     assert any(line.startswith("course: courseID 1111 is used by 1111") for line in report.unchanged)
-    waiting = [line for line in report.unchanged if "can’t be created" in line]
-    assert [line.split()[3] for line in waiting] == ["courseID_1", "user_id_1"]
+    postponed = [line for line in report.unchanged if "can’t be created" in line]
+    assert [line.split()[3] for line in postponed] == ["courseID_1", "user_id_1"]
     assert report.failures == []
 
 
@@ -300,7 +300,7 @@ async def test_an_overfull_flask_course_keeps_all_its_students(db: Database) -> 
         for courseID in ("1111", "3333")
     ]
     assert [line for line in found.discrepancies if not line.startswith("Enrollment ")] == []
-    assert len(found.discrepancies) == 2  # the rows that are left alone
+    assert len(found.discrepancies) == 2  # the rows that the upgrade doesn't change
 
 
 async def test_a_school_with_terms_and_sections_keeps_them(db: Database) -> None:
@@ -341,7 +341,7 @@ async def test_imported_courses_get_sections_if_all_sections_are_generated(db: D
 
 
 @pytest.mark.parametrize(
-    "own",
+    "imported",
     [
         Section(TERM, "1111", "A", 1, waitlist_capacity=10),
         Section(TERM, "1111", "01", 40, waitlist_capacity=10),
@@ -352,13 +352,13 @@ async def test_imported_courses_get_sections_if_all_sections_are_generated(db: D
     ],
 )
 async def test_a_school_that_imports_sections_gets_generated_ones_only_on_request(
-    db: Database, own: Section | Term
+    db: Database, imported: Section | Term
 ) -> None:
     await upgrade(db, NOW, DEFAULTS)
-    if isinstance(own, Term):
-        await terms.put_all(db, [own])
+    if isinstance(imported, Term):
+        await terms.put_all(db, [imported])
     else:
-        await sections.put_all(db, [own])
+        await sections.put_all(db, [imported])
     await import_course(db)
     report = await upgrade(db, NOW, DEFAULTS)
     assert report.changes == []
@@ -370,7 +370,7 @@ async def test_a_school_that_imports_sections_gets_generated_ones_only_on_reques
     assert await sections.find_all(db, [TERM], "8888")
 
 
-async def test_courses_without_a_term_and_sections_without_a_course_are_listed(db: Database) -> None:
+async def test_courses_of_no_term_and_sections_of_no_course_are_listed(db: Database) -> None:
     await upgrade(db, NOW, DEFAULTS)
     await import_course(db, "8888", "Winter 2022")
     await sections.put_all(db, [Section(TERM, "9998", "01", 30), Section("Fall 2019", "1111", "B", 30)])
@@ -388,8 +388,8 @@ async def test_courses_without_a_term_and_sections_without_a_course_are_listed(d
 
 
 async def test_an_old_enrollment_is_placed_in_a_term_that_its_course_names(db: Database) -> None:
-    await flask_enrolls(db, 2, "2222")
-    await flask_enrolls(db, 2, "2222")
+    await enroll_on_the_flask_site(db, 2, "2222")
+    await enroll_on_the_flask_site(db, 2, "2222")
     report = await upgrade(db, NOW, DEFAULTS)
     assert await seats(db, "Spring 2027") == [(2, "2222")]
     assert "enrollment: 1 row merged into another in Spring 2027" in report.changes
@@ -397,23 +397,23 @@ async def test_an_old_enrollment_is_placed_in_a_term_that_its_course_names(db: D
 
 async def test_an_old_enrollment_waits_until_the_term_of_its_course_exists(db: Database) -> None:
     await db.course.update_one({"courseID": "2222"}, {"$set": {"term": "Winter 2022"}})
-    await flask_enrolls(db, 2, "2222")
-    waits = "enrollment: 1 of course 2222 can’t be assigned until a term exists that the course names"
-    assert waits in (await upgrade(db, NOW, DEFAULTS)).unchanged
+    await enroll_on_the_flask_site(db, 2, "2222")
+    unassigned = "enrollment: 1 of course 2222 can’t be assigned until a term exists that the course names"
+    assert unassigned in (await upgrade(db, NOW, DEFAULTS)).unchanged
     winter = replace(people.FALL, term="Winter 2022")
     await terms.put_all(db, [winter])
-    assert waits not in (await upgrade(db, NOW, DEFAULTS)).unchanged
+    assert unassigned not in (await upgrade(db, NOW, DEFAULTS)).unchanged
     assert await seats(db, "Winter 2022") == [(2, "2222")]
 
 
 async def test_an_old_row_gives_no_second_seat_in_a_course(db: Database) -> None:
     await upgrade(db, NOW, DEFAULTS)
-    await flask_enrolls(db, 2, "1111")
-    seat = {"user_id": 2, "courseID": "1111"}
-    await db.enrollment.update_one({**seat, "term": TERM}, {"$set": {"term": "Spring 2027"}})
+    await enroll_on_the_flask_site(db, 2, "1111")
+    held = {"user_id": 2, "courseID": "1111"}
+    await db.enrollment.update_one({**held, "term": TERM}, {"$set": {"term": "Spring 2027"}})
     report = await upgrade(db, NOW, DEFAULTS)
     assert "enrollment: 1 row merged into another in Spring 2027" in report.changes
-    [row] = await db.enrollment.find(seat).to_list(None)
+    [row] = await db.enrollment.find(held).to_list(None)
     assert (row["term"], row["enrolled_at"]) == ("Spring 2027", legacy_flask.made_at(3))
 
 
@@ -455,40 +455,40 @@ async def test_old_enrollments_of_courses_without_a_season_wait_for_a_term(db: D
 
 
 class Killed(Exception):
-    """The process ends here."""
+    """Stands for the death of the process."""
 
 
-class Writes:
-    """Lets that many writes through and then raises Killed; None lets all through."""
+class WriteLimiter:
+    """Lets `remaining` writes through, then raises Killed; None lets all through."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.left: int | None = None
+        self.remaining: int | None = None
         for name in ("update_one", "update_many", "delete_many", "bulk_write"):
             write = getattr(AsyncIOMotorCollection, name)
             monkeypatch.setattr(AsyncIOMotorCollection, name, self._counted(write))
 
     def _counted(self, write: Callable[..., Any]) -> Callable[..., Any]:
         def counted(*args: Any, **kwargs: Any) -> Any:
-            if self.left == 0:
+            if self.remaining == 0:
                 raise Killed
-            if self.left is not None:
-                self.left -= 1
+            if self.remaining is not None:
+                self.remaining -= 1
             return write(*args, **kwargs)
 
         return counted
 
 
-async def killed_before_write(db: Database, writes: Writes, number: int) -> bool:
-    """Upgrade a Flask site's database in a process that dies at that write; return False if there are fewer writes."""
+async def killed_before_write(db: Database, limiter: WriteLimiter, number: int) -> bool:
+    """Upgrade a Flask site's database until that write, and return whether the upgrade had so many."""
     await db.client.drop_database(db.name)
     await legacy_flask.fill(db)
-    writes.left = number
+    limiter.remaining = number
     try:
         await upgrade(db, NOW, DEFAULTS)
     except Killed:
         return True
     finally:
-        writes.left = None
+        limiter.remaining = None
     return False
 
 
@@ -496,12 +496,12 @@ async def test_an_upgrade_killed_at_any_write_is_completed_by_the_next_run(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await upgrade(db, NOW, DEFAULTS)
-    wanted = await everything(db)
-    writes = Writes(monkeypatch)
+    wanted = await all_rows(db)
+    limiter = WriteLimiter(monkeypatch)
     number = 0
-    while await killed_before_write(db, writes, number):
+    while await killed_before_write(db, limiter, number):
         await upgrade(db, NOW, DEFAULTS)
-        assert await everything(db) == wanted
+        assert await all_rows(db) == wanted
         number += 1
     assert number >= 9
 
@@ -514,8 +514,8 @@ async def set_passwords(db: Database, passwords: dict[int, str]) -> None:
 async def test_plain_text_passwords_are_hashed_and_still_work(db: Database) -> None:
     await set_passwords(db, {1: "fall2022!", 2: "a long pass phrase of bob"})
     report = await upgrade(db, NOW, replace(DEFAULTS, password_method=people.PASSWORD_METHOD))
-    said = [line for line in report.changes if "plain-text" in line]
-    assert said == [
+    hashed = [line for line in report.changes if "plain-text" in line]
+    assert hashed == [
         "user: the plain-text passwords of 2 users were hashed; others may have read them, so replace them: 1, 2"
     ]
     assert await db.user.count_documents({"password": {"$regex": f"^{people.PASSWORD_METHOD}"}}) == 2
@@ -543,7 +543,7 @@ async def test_passwords_in_unknown_formats_are_counted_and_left_alone(db: Datab
     assert stored == foreign
 
 
-async def test_people_who_were_imported_without_a_password_are_not_listed(db: Database) -> None:
+async def test_users_imported_without_a_password_are_not_listed(db: Database) -> None:
     await set_passwords(db, {1: unusable_hash(people.PASSWORD_METHOD)})
     assert not any("password" in line for line in (await upgrade(db, NOW, DEFAULTS)).unchanged)
 
@@ -582,7 +582,7 @@ async def test_the_upgrade_command_reports_and_exits_successfully(db: Database, 
 async def test_the_upgrade_command_explains_an_impossible_index(db: Database, mongod: str) -> None:
     await db.course.drop_index("courseID_1")
     await db.course.create_index("courseID")
-    done = await asyncio.to_thread(quart, "upgrade-db", MONGO_URI=with_database(mongod, db.name))
-    assert done.returncode == 1
-    assert done.stderr.startswith("Error: course: the index courseID_1 has other options")
-    assert "Traceback" not in done.stderr
+    result = await asyncio.to_thread(quart, "upgrade-db", MONGO_URI=with_database(mongod, db.name))
+    assert result.returncode == 1
+    assert result.stderr.startswith("Error: course: the index courseID_1 has other options")
+    assert "Traceback" not in result.stderr

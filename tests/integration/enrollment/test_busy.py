@@ -1,4 +1,4 @@
-"""What students see, and how changes are retried, when more are waiting than the site can make in time."""
+"""A busy site: what its pages say, and how they repeat the request."""
 
 import re
 from html import unescape
@@ -18,7 +18,7 @@ from quart_enroll.state import EXTENSION, AppState
 from quart_enroll.web import application, retry
 from tests.support.people import ADA, FALL_MORNING, PASSWORD, Browser, seats_taken, text
 
-FORM = {"courseID": "1111", "term": "Fall 2026", "section": "01"}
+SECTION_FORM = {"courseID": "1111", "term": "Fall 2026", "section": "01"}
 
 
 @pytest.fixture
@@ -28,19 +28,19 @@ def locks(app: Quart) -> SectionLocks:
 
 
 @pytest.fixture
-def crowded(locks: SectionLocks) -> None:
-    """Let as many changes wait as the limit allows."""
+def at_capacity(locks: SectionLocks) -> None:
+    """Let the site refuse further changes as busy."""
     locks.max_changes = 0
 
 
-def button(page: str) -> dict[str, str] | None:
-    """Return the fields that the retry button would send, without the token; None if there is no such button."""
-    found = re.search(r'<form method="post" action="/enrollment".*?</form>', page, re.DOTALL)
-    if found is None:
+def repeat_form(page: str) -> dict[str, str] | None:
+    """Return what the button that repeats an enrollment sends, without the CSRF token; None if there is no button."""
+    form = re.search(r'<form method="post" action="/enrollment".*?</form>', page, re.DOTALL)
+    if form is None:
         return None
-    fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', found[0]))
-    fields.pop("csrf_token")
-    return {name: unescape(value) for name, value in fields.items()}
+    values = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', form[0]))
+    values.pop("csrf_token")
+    return {name: unescape(value) for name, value in values.items()}
 
 
 async def test_a_busy_page_repeats_the_enrollment_when_there_is_capacity(
@@ -48,38 +48,40 @@ async def test_a_busy_page_repeats_the_enrollment_when_there_is_capacity(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(locks, "max_changes", 0)
-        response = await ada.post("/enrollment", form=FORM)
+        response = await ada.post("/enrollment", form=SECTION_FORM)
     page = await text(response)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
-    assert "Refresh" not in response.headers  # it would reload, not repeat the change
+    assert "Refresh" not in response.headers  # a reload would not repeat the change
     assert "Many people are enrolling right now. No changes were made." in page
     assert 'data-retry-after="5"' in page
     assert await seats_taken(db, "1111") == 0
 
-    sent = button(page)
-    assert sent == FORM | {"again": "1"}
-    assert (await ada.post("/enrollment", form=sent)).status_code == 303
-    assert (await ada.post("/enrollment", form=sent)).status_code == 303  # a repeat is harmless
+    fields = repeat_form(page)
+    assert fields == SECTION_FORM | {"again": "1"}
+    assert (await ada.post("/enrollment", form=fields)).status_code == 303
+    assert (await ada.post("/enrollment", form=fields)).status_code == 303  # a repeat is harmless
     assert await seats_taken(db, "1111") == 1
 
 
-@pytest.mark.usefixtures("crowded")
+@pytest.mark.usefixtures("at_capacity")
 async def test_a_busy_page_stops_retrying_after_a_while(ada: Browser) -> None:
-    page = await text(await ada.post("/enrollment", form=FORM | {"again": str(retry.MAX_AUTOMATIC_REPEATS)}))
+    page = await text(await ada.post("/enrollment", form=SECTION_FORM | {"again": str(retry.MAX_AUTOMATIC_REPEATS)}))
     assert "data-retry-after" not in page
-    assert button(page) is not None
+    assert repeat_form(page) is not None
 
 
-@pytest.mark.usefixtures("crowded")
+@pytest.mark.usefixtures("at_capacity")
 async def test_a_busy_api_response_has_retry_after(ada: Browser) -> None:
     headers = {"Accept": "application/json"}
-    response = await ada.client.post("/api/v1/me/enrollments", json=FORM, auth=(ADA.email, PASSWORD), headers=headers)
+    response = await ada.client.post(
+        "/api/v1/me/enrollments", json=SECTION_FORM, auth=(ADA.email, PASSWORD), headers=headers
+    )
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
     assert response.content_type == "application/problem+json"
     assert (await response.get_json())["code"] == "busy"
 
 
-@pytest.mark.usefixtures("crowded")
+@pytest.mark.usefixtures("at_capacity")
 async def test_a_plan_refused_as_busy_stays_and_is_retried(ada: Browser, db: Database) -> None:
     await plan.add(EnrollmentContext(db), ADA.user_id, SectionRequest("1111", "Fall 2026", "01"), FALL_MORNING)
     response = await ada.post("/plan/enroll", form={"term": "Fall 2026"})
@@ -90,30 +92,30 @@ async def test_a_plan_refused_as_busy_stays_and_is_retried(ada: Browser, db: Dat
 
 
 async def test_a_busy_page_never_contains_a_password(anyone: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Hasher, "_run", _unsettled)
+    monkeypatch.setattr(Hasher, "_run", _raise_outcome_unknown)
     page = await text(await anyone.sign_in(ADA))
     assert PASSWORD not in page
     assert "<form" not in page.split("<main")[1].split("</main>")[0]
 
 
 async def test_a_busy_page_reloads_automatically(ada: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sessions, "resume", _unsettled)
+    monkeypatch.setattr(sessions, "resume", _raise_outcome_unknown)
     response = await ada.get("/enrollment")
     assert response.status_code == 503
     assert 5 <= int(response.headers["Refresh"]) <= 10
     assert "reloads automatically" in await text(response)
-    response = await ada.get("/enrollment", headers={"Accept": "application/json"})
-    assert "Refresh" not in response.headers
+    json_response = await ada.get("/enrollment", headers={"Accept": "application/json"})
+    assert "Refresh" not in json_response.headers
 
 
 async def test_a_form_from_another_site_is_not_retried(ada: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sessions, "resume", _unsettled)
-    response = await ada.client.post("/enrollment", form=FORM, headers={"Sec-Fetch-Site": "cross-site"})
+    monkeypatch.setattr(sessions, "resume", _raise_outcome_unknown)
+    response = await ada.client.post("/enrollment", form=SECTION_FORM, headers={"Sec-Fetch-Site": "cross-site"})
     assert response.status_code == 503
-    assert button(await text(response)) is None
-    ours = await ada.post("/enrollment", form=FORM)
-    assert button(await text(ours)) is not None
-    assert "may have gone through" in await text(ours)
+    assert repeat_form(await text(response)) is None
+    own_form = await ada.post("/enrollment", form=SECTION_FORM)
+    assert repeat_form(await text(own_form)) is not None
+    assert "may have gone through" in await text(own_form)
 
 
 async def test_a_slow_change_is_answered_before_the_router_times_out(
@@ -121,10 +123,10 @@ async def test_a_slow_change_is_answered_before_the_router_times_out(
 ) -> None:
     monkeypatch.setattr(application, "MAX_CHANGE_SECONDS", 0.2)
     async with locks.hold([SectionKey("Fall 2026", "1111", "01")], timeout_seconds=5):
-        response = await ada.post("/enrollment", form=FORM)
+        response = await ada.post("/enrollment", form=SECTION_FORM)
         assert response.status_code == 503
     await locks.finish()
-    assert await seats_taken(db, "1111") == 1  # it had begun, and no response said otherwise
+    assert await seats_taken(db, "1111") == 1  # it had begun, so it is completed
 
 
 async def test_a_promotion_caused_by_a_change_needs_no_capacity_of_its_own(db: Database) -> None:
@@ -143,5 +145,5 @@ async def test_a_promotion_caused_by_a_change_needs_no_capacity_of_its_own(db: D
     assert locks.pending_changes == 0
 
 
-async def _unsettled(*_: object) -> None:
+async def _raise_outcome_unknown(*_: object) -> None:
     raise OutcomeUnknown

@@ -1,4 +1,4 @@
-"""What pages and the API say about courses that must be taken together, and how a student takes them."""
+"""Corequisites on pages and in the API, and how a student enrolls in them together."""
 
 from html import unescape
 
@@ -22,15 +22,15 @@ from tests.support.people import (
     text,
 )
 
-TOGETHER = "ART LAB must be taken with 6666 (ART 100)."
-HOW = "Enroll in both at once on the course page or from your plan."
-WITH = "Enroll with 6666 (ART 100) : ART LAB, section 01"
+MISSING_COREQUISITE = "ART LAB must be taken with 6666 (ART 100)."
+HINT = "Enroll in both at once on the course page or from your plan."
+BUTTON = "Enroll with 6666 (ART 100) : ART LAB, section 01"
 PAGES = ("/course/7777", "/courses/Fall?q=ART", "/enrollment/form?courseID=7777&term=Fall")
 
 
 @pytest.fixture
 async def art(db: Database) -> Database:
-    """A lecture, and a lab that needs it."""
+    """Offer a lecture, and a lab that requires it."""
     await offer_course(db, "6666", "ART 100", NOONS)
     await offer_course(db, "7777", "ART LAB", EVENINGS, corequisites=("6666",))
     return db
@@ -44,23 +44,23 @@ async def ada_program(app: Quart, art: Database) -> Program:
 @pytest.mark.parametrize("path", PAGES)
 async def test_a_row_names_the_missing_corequisite_and_offers_both(ada: Browser, art: Database, path: str) -> None:
     page = await ada.read(path)
-    assert f"{TOGETHER} {HOW}" in page
-    assert WITH in buttons(page)
+    assert f"{MISSING_COREQUISITE} {HINT}" in page
+    assert BUTTON in buttons(page)
     assert "Enroll in ART LAB, section 01" not in buttons(page)
 
 
 async def test_one_button_enrolls_in_both_corequisites(ada: Browser, art: Database) -> None:
     lab = {"courseID": "7777", "term": "Fall 2026", "section": "01", "with_corequisites": "y"}
-    said = await message_after(ada, "/enrollment", **lab)
-    assert said == "You’re enrolled in ART LAB for Fall 2026. You’re enrolled in ART 100 for Fall 2026."
+    message = await message_after(ada, "/enrollment", **lab)
+    assert message == "You’re enrolled in ART LAB for Fall 2026. You’re enrolled in ART 100 for Fall 2026."
     assert (await seats_taken(art, "6666"), await seats_taken(art, "7777")) == (1, 1)
     assert "already enrolled in ART LAB" in await message_after(ada, "/enrollment", **lab)
 
 
-async def test_the_lab_alone_is_refused_where_both_can_be_taken(ada: Browser, art: Database) -> None:
+async def test_the_lab_alone_is_refused_with_a_hint_to_enroll_in_both(ada: Browser, art: Database) -> None:
     response = await ada.post("/enrollment", form={"courseID": "7777", "term": "Fall 2026"})
     assert response.location == "/enrollment/form?courseID=7777&term=Fall+2026"
-    assert f"{TOGETHER} {HOW}" in await ada.read(response.location)
+    assert f"{MISSING_COREQUISITE} {HINT}" in await ada.read(response.location)
     refused = "Not possible: a corequisite was missing."
     assert refused in await ada.read("/enrollment/history")
     assert await art.enrollment.count_documents({}) == 0
@@ -89,25 +89,25 @@ async def test_the_lecture_is_never_offered_in_exchange_for_its_lab(ada: Browser
     assert '<option value="1111"' in await ada.read("/course/7777") or times is NOONS
 
 
-async def test_a_student_with_the_lecture_or_waiting_for_it_may_wait_for_the_full_lab(
+async def test_a_student_enrolled_in_or_waiting_for_the_lecture_may_join_the_waitlist_of_the_lab(
     ada: Browser, art: Database
 ) -> None:
     await art.section.update_many({"courseID": {"$in": ["6666", "7777"]}}, {"$set": {"seats_taken": 1}})
     join = "Join waitlist for ART LAB, section 01"
     assert join not in buttons(await ada.read("/course/7777"))
-    assert TOGETHER in await message_after(ada, "/waitlist", courseID="7777")
+    assert MISSING_COREQUISITE in await message_after(ada, "/waitlist", courseID="7777")
     await ada.post("/waitlist", form={"courseID": "6666"})
     assert join in buttons(await ada.read("/course/7777"))
     await ada.post("/waitlist", form={"courseID": "7777"})
     page = await ada.read("/enrollment")
-    assert f"If a seat opened now, it would go to the next student in line: {TOGETHER}" in page
+    assert f"If a seat opened now, it would go to the next student in line: {MISSING_COREQUISITE}" in page
 
 
-async def test_the_plan_says_what_is_missing_until_that_is_planned(ada: Browser, art: Database) -> None:
+async def test_the_plan_names_the_missing_corequisite_until_it_is_planned(ada: Browser, art: Database) -> None:
     await ada.post("/plan/add", form={"courseID": "7777", "section": "01", "term": "Fall 2026"})
-    assert TOGETHER in await ada.read("/plan?term=Fall")
+    assert MISSING_COREQUISITE in await ada.read("/plan?term=Fall")
     await ada.post("/plan/add", form={"courseID": "6666", "section": "01", "term": "Fall 2026"})
-    assert TOGETHER not in await ada.read("/plan?term=Fall")
+    assert MISSING_COREQUISITE not in await ada.read("/plan?term=Fall")
     await ada.post("/plan/enroll", form={"term": "Fall 2026"})
     assert await art.enrollment.count_documents({"status": "enrolled"}) == 2
 
@@ -122,27 +122,27 @@ async def test_a_lab_without_its_lecture_stays_with_a_warning(ada: Browser, art:
 
 async def test_a_late_drop_of_several_courses_warns_about_each_w(ada: Browser, art: Database, clock: Clock) -> None:
     await ada.post("/enrollment", form={"courseID": "7777", "with_corequisites": "y"})
-    lecture, for_good = {"courseID": "6666", "term": "Fall 2026"}, "They stay on your schedule with a W"
+    lecture, withdrawal_warning = {"courseID": "6666", "term": "Fall 2026"}, "They stay on your schedule with a W"
 
-    async def read_page() -> str:
+    async def ask_to_drop() -> str:
         return await text(await ada.post("/enrollment/drop", form=lecture))
 
-    page = await read_page()
+    page = await ask_to_drop()
     assert "Drop all" in page
-    assert for_good not in page
+    assert withdrawal_warning not in page
     await set_clock(FALL.drop_deadline, clock, (ada, ADA))
-    page = await read_page()
+    page = await ask_to_drop()
     assert "Withdraw from all" in page
-    assert for_good in page
+    assert withdrawal_warning in page
     await ada.post("/enrollment/drop", form=lecture | {"with_corequisites": "y"})
     assert await art.enrollment.count_documents({"status": "withdrawn"}) == 2
 
 
-async def test_the_api_names_what_is_missing_and_takes_both(ada_program: Program, art: Database) -> None:
+async def test_the_api_names_the_missing_corequisite_and_enrolls_in_both(ada_program: Program, art: Database) -> None:
     status, problem = await ada_program.post(ENROLLMENTS, {"courseID": "7777"})
     assert (status, problem["code"], problem["courses"]) == (409, "corequisite_missing", ["6666"])
     body = {"courseID": "7777", "with_corequisites": True}
-    status, taken = await ada_program.post(ENROLLMENTS, body)
-    assert (status, taken["courseID"]) == (201, "7777")
-    assert await ada_program.post(ENROLLMENTS, body) == (200, taken)
+    status, enrollment = await ada_program.post(ENROLLMENTS, body)
+    assert (status, enrollment["courseID"]) == (201, "7777")
+    assert await ada_program.post(ENROLLMENTS, body) == (200, enrollment)
     assert await art.enrollment.count_documents({"status": "enrolled"}) == 2

@@ -1,4 +1,4 @@
-"""Dropping a course."""
+"""Dropping and withdrawing from courses."""
 
 import re
 from datetime import timedelta
@@ -35,7 +35,7 @@ async def test_dropping_frees_the_seat_without_a_trace(ada: Browser, db: Databas
 
 
 async def test_fractional_credits_can_be_dropped_in_any_order(ada: Browser, db: Database) -> None:
-    for courseID, credits in (("1111", 1.0), ("3333", 1.3)):  # in floating point, 1.0 + 1.3 - 1.0 - 1.3 < 0
+    for courseID, credits in (("1111", 1.0), ("3333", 1.3)):  # in floating-point numbers, 1.0 + 1.3 - 1.0 - 1.3 < 0
         await db.course.update_one({"courseID": courseID}, {"$set": {"credits": credits}})
         await ada.post("/enrollment", form={"courseID": courseID})
     for courseID in ("1111", "3333"):
@@ -65,40 +65,40 @@ async def test_a_second_drop_says_so_and_changes_nothing(ada: Browser, bob: Brow
 
 
 @pytest.fixture
-async def twice(ada: Browser, db: Database) -> None:
-    """Let ada have PYT 101 in two terms."""
+async def enrolled_in_two_terms(ada: Browser, db: Database) -> None:
+    """Enroll ada in PYT 101 in two terms."""
     await db.term.update_one({"term": "Spring 2027"}, {"$set": {"opens_at": FALL.opens_at}})
     for term in ("Fall 2026", "Spring 2027"):
         await ada.post("/enrollment", form={"courseID": "1111", "term": term})
 
 
-@pytest.mark.usefixtures("twice")
+@pytest.mark.usefixtures("enrolled_in_two_terms")
 @pytest.mark.parametrize("term", ["", "Fall, Spring"])
 async def test_a_drop_without_a_term_is_refused_if_two_are_possible(ada: Browser, db: Database, term: str) -> None:
-    expected = (
+    question = (
         "PYT 101 is on your schedule for Fall 2026 and Spring 2027. Choose one of these terms. No changes were made."
     )
-    assert await message_after(ada, "/enrollment/drop", courseID="1111", term=term) == expected
+    assert await message_after(ada, "/enrollment/drop", courseID="1111", term=term) == question
     assert await db.enrollment.count_documents({}) == 2
 
 
-@pytest.mark.usefixtures("twice")
+@pytest.mark.usefixtures("enrolled_in_two_terms")
 async def test_a_repeated_drop_does_not_drop_the_course_of_another_term(
     ada: Browser, clock: Clock, db: Database
 ) -> None:
-    await set_clock(SPRING.opens_at, clock, (ada, ADA))  # the courses of fall can no longer be dropped
+    await set_clock(SPRING.opens_at, clock, (ada, ADA))  # courses in fall can no longer be dropped
     assert "You dropped PYT 101 for Spring 2027." in await message_after(ada, "/enrollment/drop", courseID="1111")
-    again = await message_after(ada, "/enrollment/drop", courseID="1111")
-    assert again == "The deadline to drop PYT 101 has passed. No changes were made."
+    repeated = await message_after(ada, "/enrollment/drop", courseID="1111")
+    assert repeated == "The deadline to drop PYT 101 has passed. No changes were made."
     assert await db.enrollment.distinct("term") == ["Fall 2026"]
 
 
 async def test_dropping_a_course_held_in_no_term_names_no_term(ada: Browser) -> None:
     for term in ("", "Fall, Spring"):
-        said = await message_after(ada, "/enrollment/drop", courseID="1111", term=term)
-        assert said == "You’re not enrolled in PYT 101. No changes were made."
-        said = await message_after(ada, "/waitlist/leave", courseID="1111", term=term)
-        assert said == "You’re not on the waitlist for PYT 101. No changes were made."
+        message = await message_after(ada, "/enrollment/drop", courseID="1111", term=term)
+        assert message == "You’re not enrolled in PYT 101. No changes were made."
+        message = await message_after(ada, "/waitlist/leave", courseID="1111", term=term)
+        assert message == "You’re not on the waitlist for PYT 101. No changes were made."
 
 
 async def test_dropping_after_the_deadline_leaves_a_withdrawn_course(ada: Browser, clock: Clock, db: Database) -> None:
@@ -107,8 +107,8 @@ async def test_dropping_after_the_deadline_leaves_a_withdrawn_course(ada: Browse
     assert buttons(await ada.read("/enrollment")) == ["Drop PHP 202"]
     await set_clock(FALL.drop_deadline, clock, (ada, ADA))
     assert buttons(await ada.read("/enrollment")) == ["Withdraw from PHP 202"]
-    said = await message_after(ada, "/enrollment/drop", courseID="3333")
-    assert said == "You withdrew from PHP 202 for Fall 2026. It stays on your schedule with a W."
+    message = await message_after(ada, "/enrollment/drop", courseID="3333")
+    assert message == "You withdrew from PHP 202 for Fall 2026. It stays on your schedule with a W."
     page = await ada.read("/enrollment")
     assert "Withdrawn (W)" in page
     assert "0 of 18 credits" in page

@@ -1,4 +1,4 @@
-"""Enrolling, and the schedule."""
+"""Enrolling in a course, and the schedule."""
 
 import asyncio
 import re
@@ -33,14 +33,14 @@ async def test_enrolling_twice_warns_and_changes_nothing(ada: Browser, db: Datab
     assert await db.enrollment.count_documents({}) == 1
 
 
-async def test_20_identical_posts_at_once_make_one_row(ada: Browser, db: Database) -> None:
+async def test_20_simultaneous_identical_requests_enroll_once(ada: Browser, db: Database) -> None:
     posts = [ada.post("/enrollment", form={"courseID": "1111"}) for _ in range(20)]
     assert {response.status_code for response in await asyncio.gather(*posts)} == {303}
     assert await db.enrollment.count_documents({}) == 1
 
 
 @pytest.mark.parametrize(
-    ("term", "placed"),
+    ("term", "enrolled_term"),
     [
         ("", "Fall 2026"),
         ("Fall, Spring", "Fall 2026"),
@@ -48,14 +48,14 @@ async def test_20_identical_posts_at_once_make_one_row(ada: Browser, db: Databas
         ("spring 2027", "Spring 2027"),
     ],
 )
-async def test_a_text_with_two_terms_means_the_first_open_one(
-    ada: Browser, db: Database, term: str, placed: str
+async def test_a_form_with_two_terms_enrolls_in_the_first_open_one(
+    ada: Browser, db: Database, term: str, enrolled_term: str
 ) -> None:
     await db.term.update_one({"term": "Spring 2027"}, {"$set": {"opens_at": FALL.opens_at}})
     await ada.post("/enrollment", form={"courseID": "1111", "term": term})
     row = await db.enrollment.find_one({"courseID": "1111"})
     assert row is not None
-    assert row["term"] == placed
+    assert row["term"] == enrolled_term
 
 
 @pytest.mark.parametrize(
@@ -111,20 +111,20 @@ async def test_a_malformed_enrollment_keeps_what_was_typed(ada: Browser) -> None
 
 
 async def test_the_requested_course_is_kept_through_sign_in(anyone: Browser) -> None:
-    sent = await anyone.post("/enrollment", form={"courseID": "1111", "term": "Fall 2026"})
-    wanted = parse_qs(urlsplit(sent.location).query)["next"][0]
-    assert wanted == "/enrollment/form?courseID=1111&term=Fall+2026"
-    after = await anyone.sign_in(ADA, next=wanted)
-    page = await anyone.read(after.location)
+    response = await anyone.post("/enrollment", form={"courseID": "1111", "term": "Fall 2026"})
+    next_url = parse_qs(urlsplit(response.location).query)["next"][0]
+    assert next_url == "/enrollment/form?courseID=1111&term=Fall+2026"
+    signed_in = await anyone.sign_in(ADA, next=next_url)
+    page = await anyone.read(signed_in.location)
     assert 'value="1111"' in page
     assert "PYT 101" in page
     assert '<option selected value="Fall 2026">' in page
 
 
 async def test_the_requested_section_is_kept_through_sign_in(anyone: Browser) -> None:
-    sent = await anyone.post("/enrollment", form={"courseID": "1111", "term": "Fall 2026", "section": "02"})
-    after = await anyone.sign_in(ADA, next=parse_qs(urlsplit(sent.location).query)["next"][0])
-    assert '<option selected value="02">' in await anyone.read(after.location)
+    response = await anyone.post("/enrollment", form={"courseID": "1111", "term": "Fall 2026", "section": "02"})
+    signed_in = await anyone.sign_in(ADA, next=parse_qs(urlsplit(response.location).query)["next"][0])
+    assert '<option selected value="02">' in await anyone.read(signed_in.location)
 
 
 async def test_a_form_opened_by_url_asks_for_missing_fields(anyone: Browser) -> None:

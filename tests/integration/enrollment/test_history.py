@@ -1,4 +1,4 @@
-"""The enrollment history, in sentences."""
+"""The student's history of changes and refusals."""
 
 import asyncio
 import re
@@ -16,8 +16,8 @@ from quart_enroll.pages.enrollment import history
 from tests.support.people import ADA, FALL, Browser, Clock, message_after
 
 
-async def lines(browser: Browser) -> list[str]:
-    """Return the history's entries, the latest first, without their times."""
+async def history_entries(browser: Browser) -> list[str]:
+    """Return the history's entries, latest first, without their times."""
     page = (await browser.read("/enrollment/history")).split('<ol class="history"')[1].split("</ol>")[0]
     entries = re.findall(r"<li>\s*<span[^>]*>.*?</span>(.*?)</li>", page, re.DOTALL)
     return [" ".join(unescape(re.sub("<[^>]+>", "", entry)).split()) for entry in entries]
@@ -38,12 +38,12 @@ async def test_the_history_lists_changes_and_refusals_with_the_latest_first(
         await ada.post(path, form=form)
         clock.now += timedelta(minutes=1)
     await bob.post("/enrollment", form={"courseID": "3333"})
-    assert await lines(ada) == [
+    assert await history_entries(ada) == [
         "Enrolled in PHP 202, section 01, for Fall 2026.",
         "Dropped PYT 101, section 01, for Fall 2026.",
         "Enrolled in PYT 101, section 01, for Fall 2026.",
     ]
-    assert await lines(bob) == [
+    assert await history_entries(bob) == [
         "Tried to enroll in PHP 202, section 01, for Fall 2026. Not possible: the section was full."
     ]
 
@@ -61,7 +61,7 @@ async def test_changing_sections_is_recorded_as_one_swap(
     await ada.post("/waitlist", form={"courseID": "1111", "section": "01", "drop_if_enrolled": "1111"})
     clock.now += timedelta(minutes=1)
     await bob.post("/enrollment/swap", form={"drop": "1111", "add": "3333"})
-    assert await lines(ada) == [
+    assert await history_entries(ada) == [
         "Enrolled from the waitlist: PYT 101, section 01, for Fall 2026. It replaced section 02.",
         "Joined the waitlist for PYT 101, section 01, in Fall 2026.",
         "Swapped into PYT 101, section 02, for Fall 2026. It replaced section 01.",
@@ -69,7 +69,7 @@ async def test_changing_sections_is_recorded_as_one_swap(
     ]
     assert "Withdrawn (W)" not in await ada.read("/enrollment")
     assert [row["credits"] async for row in db.schedule.find({"user_id": 1})] == [3]
-    assert "Withdrew from PYT 101, section 01, for Fall 2026." in await lines(bob)
+    assert "Withdrew from PYT 101, section 01, for Fall 2026." in await history_entries(bob)
     assert "Withdrawn (W)" in await bob.read("/enrollment")
 
 
@@ -83,7 +83,7 @@ async def test_a_promotion_does_not_reveal_who_dropped_the_seat(ada: Browser, bo
     await ada.post("/waitlist", form={"courseID": "3333"})
     clock.now += timedelta(minutes=1)
     await bob.post("/enrollment/drop", form={"courseID": "3333"})
-    assert await lines(ada) == [
+    assert await history_entries(ada) == [
         "Enrolled from the waitlist: PHP 202, section 01, for Fall 2026.",
         "Joined the waitlist for PHP 202, section 01, in Fall 2026.",
     ]
@@ -95,14 +95,14 @@ async def test_a_refusal_that_only_reports_the_current_state_is_not_recorded(ada
     assert "Nothing yet." in await ada.read("/enrollment/history")
 
 
-async def test_a_repeated_refusal_is_one_line_with_a_count_and_both_times(
+async def test_a_repeated_refusal_is_one_entry_with_a_count_and_both_times(
     ada: Browser, bob: Browser, db: Database, clock: Clock
 ) -> None:
     await bob.post("/enrollment", form={"courseID": "3333"})
     for _ in range(12):
         await ada.post("/enrollment", form={"courseID": "3333"})
         clock.now += timedelta(minutes=1)
-    assert await lines(ada) == [
+    assert await history_entries(ada) == [
         "Tried to enroll in PHP 202, section 01, for Fall 2026. Not possible: the section was full. "
         "Tried 12 times, most recently on Tuesday, 1 September 2026, 05:11 (America/New_York)."
     ]
@@ -110,7 +110,7 @@ async def test_a_repeated_refusal_is_one_line_with_a_count_and_both_times(
     assert await db.event.count_documents({"user_id": ADA.user_id}) == 1
 
 
-async def test_another_section_reason_student_or_day_is_another_line(
+async def test_another_section_reason_student_or_day_is_another_entry(
     ada: Browser, bob: Browser, rita: Browser, clock: Clock
 ) -> None:
     await rita.post("/enrollment", form={"courseID": "3333"})
@@ -125,7 +125,8 @@ async def test_another_section_reason_student_or_day_is_another_line(
     await ada.sign_in(ADA)
     await ada.post("/enrollment", form={"courseID": "3333"})
     assert [
-        line.removesuffix(" (America/New_York).").partition(" Not possible: ")[::2] for line in await lines(ada)
+        line.removesuffix(" (America/New_York).").partition(" Not possible: ")[::2]
+        for line in await history_entries(ada)
     ] == [
         ("Tried to enroll in PHP 202, section 01, for Fall 2026.", "enrollment was closed."),
         ("Tried to enroll in PYT 101, section 02, for Fall 2026.", "enrollment was closed."),
@@ -153,13 +154,13 @@ async def test_successful_changes_are_never_counted_together(ada: Browser, db: D
 
 
 async def test_the_row_of_a_refusal_is_found_without_reading_the_whole_history(db: Database, clock: Clock) -> None:
-    full = Event(clock.now, ADA.user_id, ADA.user_id, "enroll", "3333", "Fall 2026", "01", "section_full")
-    await db.event.insert_many([events.to_row(replace(full, result="ok")) for _ in range(100)])
-    await events.add_refusal(db, full)
+    refusal = Event(clock.now, ADA.user_id, ADA.user_id, "enroll", "3333", "Fall 2026", "01", "section_full")
+    await db.event.insert_many([events.to_row(replace(refusal, result="ok")) for _ in range(100)])
+    await events.add_refusal(db, refusal)
     row = await db.event.find_one({"result": "section_full"})
     assert row is not None
-    same = {name: row[name] for name in events.REFUSAL_KEY_FIELDS}
-    explained = await db.command("explain", {"find": "event", "filter": same}, verbosity="executionStats")
+    key = {name: row[name] for name in events.REFUSAL_KEY_FIELDS}
+    explained = await db.command("explain", {"find": "event", "filter": key}, verbosity="executionStats")
     assert explained["executionStats"]["totalDocsExamined"] == 1
 
 
@@ -168,7 +169,7 @@ async def test_a_long_history_comes_in_pages(ada: Browser, monkeypatch: pytest.M
     for _ in range(2):
         await ada.post("/enrollment", form={"courseID": "3333"})
         await ada.post("/enrollment/drop", form={"courseID": "3333"})
-    assert len(await lines(ada)) == 2
+    assert len(await history_entries(ada)) == 2
     [earlier] = re.findall(r'<a rel="next" href="(.*?)"', await ada.read("/enrollment/history"))
     page = await ada.read(unescape(earlier))
     assert page.count("<li>\n    <span") == 2
@@ -180,7 +181,7 @@ async def test_the_history_outlives_deleted_courses_and_terms(ada: Browser, db: 
     await ada.post("/enrollment", form={"courseID": "1111"})
     await db.course.delete_many({})
     await db.term.delete_many({})
-    assert await lines(ada) == ["Enrolled in 1111, section 01, for Fall 2026."]
+    assert await history_entries(ada) == ["Enrolled in 1111, section 01, for Fall 2026."]
 
 
 def test_the_history_has_a_sentence_for_every_action() -> None:

@@ -17,7 +17,7 @@ from quart_enroll.i18n.language import Sentence
 from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.enrollment import enroll, waitlist
 from quart_enroll.services.enrollment.context import EnrollmentContext
-from quart_enroll.services.notifications import outbox as service
+from quart_enroll.services.notifications import outbox as outbox
 from quart_enroll.services.notifications.mail import Postponed, SmtpSender, Undeliverable
 from quart_enroll.services.notifications.outbox import (
     FIRST_RETRY_DELAY,
@@ -33,19 +33,19 @@ from tests.support.people import ADA, BOB, COURSES, FALL_MORNING, SECTIONS, TERM
 from tests.support.processes import free_port, with_database
 from tests.support.smtp import HANG_UP, Postbox, mail_server
 
-FROM = "no-reply@school.example"
+SENDER_ADDRESS = "no-reply@school.example"
 LINKS = EmailLinks("a key that only the tests know", "https://enroll.school.example")
-FREE = "A seat opened: you’re now enrolled in PYT 101, section 01, for Fall 2026."
+PROMOTION = "A seat opened: you’re now enrolled in PYT 101, section 01, for Fall 2026."
 
 
-class Stuck:
-    """A sender whose mail server never answers."""
+class HangingSender:
+    """A sender that never gets an answer."""
 
     def __init__(self) -> None:
-        self.busy = asyncio.Event()
+        self.started = asyncio.Event()
 
     async def send(self, _to: str, _subject: str, _text: str) -> None:
-        self.busy.set()
+        self.started.set()
         await asyncio.Event().wait()
 
 
@@ -71,22 +71,22 @@ def clock() -> Clock:
     return Clock()
 
 
-def notice(user_id: int = ADA.user_id, title: str = "PYT 101", because: str = "") -> Notice:
+def notice(user_id: int = ADA.user_id, title: str = "PYT 101", reason: str = "") -> Notice:
     return Notice(
         FALL_MORNING,
         user_id,
-        "skip" if because else "promote",
+        "skip" if reason else "promote",
         "1111",
         title,
         "Fall 2026",
         "01",
-        because=Sentence(because),
+        because=Sentence(reason),
     )
 
 
-async def post(db: Database, *stories: Notice) -> None:
-    for story in stories or (notice(),):
-        await notices.add(db, story, None)
+async def add_notices(db: Database, *added: Notice) -> None:
+    for one in added or (notice(),):
+        await notices.add(db, one, None)
 
 
 async def stored(db: Database) -> dict[str, Any]:
@@ -96,12 +96,12 @@ async def stored(db: Database) -> dict[str, Any]:
 
 
 async def test_a_promoted_student_gets_an_email(db: Database, clock: Clock) -> None:
-    await post(db)
+    await add_notices(db)
     async with mail_server() as mail:
-        assert await send_due(db, SmtpSender(mail.url, FROM), clock, LINKS, "one") == 1
+        assert await send_due(db, SmtpSender(mail.url, SENDER_ADDRESS), clock, LINKS, "one") == 1
     [message] = mail.received
     assert (message["To"], message["Subject"]) == ("ada@school.example", "You’re enrolled in PYT 101")
-    assert message.get_content().splitlines()[:3] == ["Hello Ada,", "", FREE]
+    assert message.get_content().splitlines()[:3] == ["Hello Ada,", "", PROMOTION]
     assert (await stored(db))["sent_at"] == FALL_MORNING
 
 
@@ -113,25 +113,25 @@ async def test_a_drop_notifies_only_the_promoted_student(db: Database, clock: Cl
     await enroll.enroll(EnrollmentContext(db), ADA.user_id, request, clock.now)
     await waitlist.join(EnrollmentContext(db), BOB.user_id, request, clock.now)
     await enroll.drop(EnrollmentContext(db), ADA.user_id, request, clock.now)
-    box = Postbox()
-    assert [await send_due(db, box, clock, LINKS, "one") for _ in range(2)] == [1, 0]
-    assert [(to, subject) for to, subject, _ in box.letters] == [(BOB.email, "You’re enrolled in PHP 202")]
+    postbox = Postbox()
+    assert [await send_due(db, postbox, clock, LINKS, "one") for _ in range(2)] == [1, 0]
+    assert [(to, subject) for to, subject, _ in postbox.letters] == [(BOB.email, "You’re enrolled in PHP 202")]
 
 
 async def test_a_skipped_student_is_told_why(db: Database, clock: Clock) -> None:
-    await post(db, notice(because="PYT 101 conflicts with PHP 202: MWF 09:00–09:50."))
-    box = Postbox()
-    await send_due(db, box, clock, LINKS, "one")
-    [(_, subject, text)] = box.letters
+    await add_notices(db, notice(reason="PYT 101 conflicts with PHP 202: MWF 09:00–09:50."))
+    postbox = Postbox()
+    await send_due(db, postbox, clock, LINKS, "one")
+    [(_, subject, text)] = postbox.letters
     assert subject == "Your place on the waitlist for PYT 101"
     assert "PYT 101 conflicts with PHP 202: MWF 09:00–09:50. You keep your place." in text
 
 
 async def test_a_seat_alert_is_also_emailed(db: Database, clock: Clock) -> None:
-    await post(db, Notice(FALL_MORNING, ADA.user_id, "alert", "1111", "PYT 101", "Fall 2026", "01"))
-    box = Postbox()
-    await send_due(db, box, clock, LINKS, "one")
-    [(_, subject, text)] = box.letters
+    await add_notices(db, Notice(FALL_MORNING, ADA.user_id, "alert", "1111", "PYT 101", "Fall 2026", "01"))
+    postbox = Postbox()
+    await send_due(db, postbox, clock, LINKS, "one")
+    [(_, subject, text)] = postbox.letters
     assert subject == "A seat opened in PYT 101"
     assert "A seat opened in PYT 101, section 01, for Fall 2026. It’s first come, first served" in text
 
@@ -140,44 +140,44 @@ async def test_notices_are_deleted_after_a_year_and_a_page_shows_a_limited_numbe
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(notices, "MAX_NOTICES_PER_PAGE", 2)
-    await post(db, *(notice(title=f"Course {number}") for number in range(3)))
+    await add_notices(db, *(notice(title=f"Course {number}") for number in range(3)))
     assert (await stored(db))["forget_at"] == FALL_MORNING + notices.NOTICE_LIFETIME
     assert [len(await notices.take_unseen(db, ADA.user_id)) for _ in range(3)] == [2, 1, 0]
 
 
 async def test_a_line_break_in_a_title_does_not_break_the_email(db: Database, clock: Clock) -> None:
-    await post(db, notice(title="PYT 101\r\nBcc: bob@school.example"))
+    await add_notices(db, notice(title="PYT 101\r\nBcc: bob@school.example"))
     async with mail_server() as mail:
-        await send_due(db, SmtpSender(mail.url, FROM), clock, LINKS, "one")
+        await send_due(db, SmtpSender(mail.url, SENDER_ADDRESS), clock, LINKS, "one")
     [message] = mail.received
     assert message["Bcc"] is None
     assert message["Subject"] == "You’re enrolled in PYT 101 Bcc: bob@school.example"
 
 
 async def test_two_simultaneous_senders_send_each_notice_once(db: Database, uri: str, clock: Clock) -> None:
-    await post(db, *(notice(title=f"Course {number}") for number in range(40)))
+    await add_notices(db, *(notice(title=f"Course {number}") for number in range(40)))
     async with mail_server() as mail, client.open_database(uri, 20) as other:
-        sender = SmtpSender(mail.url, FROM)
-        # The same holder twice: even when both believe that the lease is theirs.
-        drains = [send_due(which, sender, clock, LINKS, "one") for which in (db, other, db, other)]
-        assert sum(await asyncio.gather(*drains)) == 40
+        sender = SmtpSender(mail.url, SENDER_ADDRESS)
+        # All under one name, so that each of them holds the lease.
+        senders = [send_due(connection, sender, clock, LINKS, "one") for connection in (db, other, db, other)]
+        assert sum(await asyncio.gather(*senders)) == 40
     subjects = sorted(str(message["Subject"]) for message in mail.received)
     assert subjects == sorted(f"You’re enrolled in Course {number}" for number in range(40))
     assert await db.notice.count_documents({"sent_at": FALL_MORNING}) == 40
 
 
 async def test_a_sent_notice_is_not_sent_again(db: Database, clock: Clock) -> None:
-    await post(db)
-    box = Postbox()
-    assert [await send_due(db, box, clock, LINKS, "one") for _ in range(3)] == [1, 0, 0]
+    await add_notices(db)
+    postbox = Postbox()
+    assert [await send_due(db, postbox, clock, LINKS, "one") for _ in range(3)] == [1, 0, 0]
 
 
 async def test_a_refused_connection_is_retried(db: Database, clock: Clock) -> None:
-    await post(db)
-    nobody = SmtpSender(f"smtp://127.0.0.1:{free_port()}", FROM)
-    assert await send_due(db, nobody, clock, LINKS, "one") == 0
+    await add_notices(db)
+    unreachable = SmtpSender(f"smtp://127.0.0.1:{free_port()}", SENDER_ADDRESS)
+    assert await send_due(db, unreachable, clock, LINKS, "one") == 0
     async with mail_server() as mail:
-        sender = SmtpSender(mail.url, FROM)
+        sender = SmtpSender(mail.url, SENDER_ADDRESS)
         clock.now += FIRST_RETRY_DELAY - timedelta(seconds=1)
         assert await send_due(db, sender, clock, LINKS, "one") == 0
         clock.now += timedelta(seconds=1)
@@ -186,16 +186,16 @@ async def test_a_refused_connection_is_retried(db: Database, clock: Clock) -> No
 
 
 async def test_the_delay_between_attempts_grows_up_to_a_limit(db: Database, clock: Clock) -> None:
-    await post(db)
-    waits = []
+    await add_notices(db)
+    delays = []
     for _ in range(MAX_EMAIL_TRIES - 1):
         await send_due(db, Postbox(Postponed("the mail server answered 451")), clock, LINKS, "one")
-        waits.append((await stored(db))["next_try_at"] - clock.now)
-        clock.now += waits[-1]
+        delays.append((await stored(db))["next_try_at"] - clock.now)
+        clock.now += delays[-1]
     await send_due(db, Postbox(Postponed("the mail server answered 451")), clock, LINKS, "one")
     document = await stored(db)
-    assert waits == sorted(waits)
-    assert (waits[:3], waits[-1]) == (
+    assert delays == sorted(delays)
+    assert (delays[:3], delays[-1]) == (
         [FIRST_RETRY_DELAY, 2 * FIRST_RETRY_DELAY, 4 * FIRST_RETRY_DELAY],
         MAX_RETRY_DELAY,
     )
@@ -205,32 +205,32 @@ async def test_the_delay_between_attempts_grows_up_to_a_limit(db: Database, cloc
 
 
 async def test_while_the_mail_server_is_down_further_notices_wait(db: Database, clock: Clock) -> None:
-    await post(db, notice(), notice(BOB.user_id))
+    await add_notices(db, notice(), notice(BOB.user_id))
     await send_due(db, Postbox(Postponed("ConnectionRefusedError")), clock, LINKS, "one")
     assert sorted([document["tries"] async for document in db.notice.find()]) == [0, 1]
 
 
 async def test_a_permanent_failure_is_not_retried_and_does_not_block_others(db: Database, clock: Clock) -> None:
-    await post(db, notice(), notice(BOB.user_id))
+    await add_notices(db, notice(), notice(BOB.user_id))
     async with mail_server(RCPT="550 no such mailbox") as mail:
-        assert await send_due(db, SmtpSender(mail.url, FROM), clock, LINKS, "one") == 0
+        assert await send_due(db, SmtpSender(mail.url, SENDER_ADDRESS), clock, LINKS, "one") == 0
         assert mail.verbs.count("RCPT") == 2
     clock.now += MAX_RETRY_DELAY
     assert await send_due(db, Postbox(), clock, LINKS, "one") == 0
     assert (await stored(db))["failed_because"] == "the mail server answered 550"
 
 
-async def test_a_notice_for_a_deleted_user_is_given_up(db: Database, clock: Clock) -> None:
-    await post(db, notice(user_id=99))
+async def test_a_notice_for_a_deleted_user_is_marked_as_failed(db: Database, clock: Clock) -> None:
+    await add_notices(db, notice(user_id=99))
     assert await send_due(db, Postbox(), clock, LINKS, "one") == 0
     assert (await stored(db))["failed_because"] == "there is no such account"
 
 
 async def test_a_notice_claimed_by_a_dead_process_is_not_sent_again(db: Database, clock: Clock) -> None:
-    await post(db)
-    stuck = Stuck()
-    task = asyncio.create_task(send_due(db, stuck, clock, LINKS, "one"))
-    await stuck.busy.wait()
+    await add_notices(db)
+    sender = HangingSender()
+    task = asyncio.create_task(send_due(db, sender, clock, LINKS, "one"))
+    await sender.started.wait()
     task.cancel()
     await asyncio.wait({task})
     clock.now += MAX_RETRY_DELAY
@@ -241,37 +241,37 @@ async def test_a_notice_claimed_by_a_dead_process_is_not_sent_again(db: Database
 
 
 async def test_an_email_without_a_final_response_is_not_sent_again(db: Database, clock: Clock) -> None:
-    await post(db)
+    await add_notices(db)
     async with mail_server(TEXT=HANG_UP) as mail:
-        await send_due(db, SmtpSender(mail.url, FROM), clock, LINKS, "one")
+        await send_due(db, SmtpSender(mail.url, SENDER_ADDRESS), clock, LINKS, "one")
         mail.replies.clear()
         clock.now += MAX_RETRY_DELAY
-        await send_due(db, SmtpSender(mail.url, FROM), clock, LINKS, "one")
+        await send_due(db, SmtpSender(mail.url, SENDER_ADDRESS), clock, LINKS, "one")
     assert len(mail.received) == 1
 
 
 async def test_an_aborted_change_sends_nothing(db: Database, clock: Clock) -> None:
-    box = Postbox()
+    postbox = Postbox()
 
     async def promote(session: Session) -> None:
         await notices.add(db, notice(), session)
-        assert await send_due(db, box, clock, LINKS, "one") == 0  # not while it is undecided either
+        assert await send_due(db, postbox, clock, LINKS, "one") == 0  # nor before the transaction is committed
         raise RuntimeError("the seat is gone")
 
     with pytest.raises(RuntimeError):
         await transaction(db, promote)
-    assert await send_due(db, box, clock, LINKS, "one") == 0
-    assert box.letters == []
+    assert await send_due(db, postbox, clock, LINKS, "one") == 0
+    assert postbox.letters == []
 
 
 async def test_an_outdated_notice_is_not_sent(db: Database, clock: Clock) -> None:
-    await post(db)
+    await add_notices(db)
     clock.now += MAX_NOTICE_AGE + timedelta(seconds=1)
     assert await send_due(db, Postbox(), clock, LINKS, "one") == 0
 
 
-async def test_one_process_at_a_time_sends(db: Database, clock: Clock) -> None:
-    await post(db)
+async def test_only_one_process_at_a_time_sends_notices(db: Database, clock: Clock) -> None:
+    await add_notices(db)
     assert await leases.acquire(db, LEASE_NAME, "one", LEASE_DURATION)
     assert await send_due(db, Postbox(), clock, LINKS, "two") == 0
     assert await leases.acquire(db, LEASE_NAME, "one", LEASE_DURATION)
@@ -285,54 +285,54 @@ async def test_one_process_at_a_time_sends(db: Database, clock: Clock) -> None:
 
 
 async def test_only_one_of_many_processes_gets_the_lease(db: Database) -> None:
-    wanted = [leases.acquire(db, LEASE_NAME, f"process {number}", LEASE_DURATION) for number in range(20)]
-    assert sum(await asyncio.gather(*wanted)) == 1
+    attempts = [leases.acquire(db, LEASE_NAME, f"process {number}", LEASE_DURATION) for number in range(20)]
+    assert sum(await asyncio.gather(*attempts)) == 1
 
 
 async def test_finding_due_notices_uses_an_index(db: Database) -> None:
-    await post(db)
+    await add_notices(db)
     due = {"next_try_at": {"$gte": FALL_MORNING - MAX_NOTICE_AGE, "$lte": FALL_MORNING}}
-    plan = await db.notice.find(due).sort("next_try_at").limit(1).explain()
-    assert "IXSCAN" in str(plan["queryPlanner"]["winningPlan"])
-    assert "'SORT'" not in str(plan["queryPlanner"]["winningPlan"])
+    explained = await db.notice.find(due).sort("next_try_at").limit(1).explain()
+    assert "IXSCAN" in str(explained["queryPlanner"]["winningPlan"])
+    assert "'SORT'" not in str(explained["queryPlanner"]["winningPlan"])
 
 
 @pytest.mark.parametrize("refusal", [None, Postponed("451"), Undeliverable("550")])
 async def test_the_log_contains_no_email_and_no_course(
     db: Database, clock: Clock, refusal: Exception | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await post(db)
+    await add_notices(db)
     with caplog.at_level("INFO", "quart_enroll"):
         await send_due(db, Postbox(refusal), clock, LINKS, "one")
     assert "@" not in caplog.text
     assert "PYT" not in caplog.text
 
 
-async def test_the_outbox_is_drained_while_the_site_serves(
+async def test_notices_are_sent_while_the_site_is_running(
     db: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "OUTBOX_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(outbox, "OUTBOX_POLL_SECONDS", 0.01)
     sent = asyncio.Event()
 
-    class Bell(Postbox):
+    class SignalingPostbox(Postbox):
         async def send(self, to: str, subject: str, text: str) -> None:
             await super().send(to, subject, text)
             sent.set()
 
-    async with run_outbox(db, bell := Bell(), clock, LINKS):
-        await post(db)
+    async with run_outbox(db, postbox := SignalingPostbox(), clock, LINKS):
+        await add_notices(db)
         await asyncio.wait_for(sent.wait(), 20)
-    assert len(bell.letters) == 1
+    assert len(postbox.letters) == 1
     assert "sent_at" in await stored(db)
     assert await db.lease.count_documents({}) == 0
 
 
 async def test_an_error_does_not_stop_the_sender(db: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "OUTBOX_POLL_SECONDS", 0.01)
-    await post(db, notice(), notice(BOB.user_id))
+    monkeypatch.setattr(outbox, "OUTBOX_POLL_SECONDS", 0.01)
+    await add_notices(db, notice(), notice(BOB.user_id))
     sent = asyncio.Event()
 
-    class Clumsy:
+    class FailingOnce:
         letters = 0
 
         async def send(self, _to: str, _subject: str, _text: str) -> None:
@@ -341,13 +341,13 @@ async def test_an_error_does_not_stop_the_sender(db: Database, clock: Clock, mon
                 raise ZeroDivisionError
             sent.set()
 
-    async with run_outbox(db, Clumsy(), clock, LINKS):
+    async with run_outbox(db, FailingOnce(), clock, LINKS):
         await asyncio.wait_for(sent.wait(), 20)
     assert await db.notice.count_documents({"sent_at": {"$exists": True}}) == 1
 
 
 async def test_without_a_mail_server_nothing_is_sent(db: Database, clock: Clock) -> None:
-    await post(db)
+    await add_notices(db)
     async with run_outbox(db, None, clock, LINKS):
         pass
     assert (await stored(db))["tries"] == 0

@@ -1,4 +1,4 @@
-"""Refused enrollments: each reason has a sentence of its own."""
+"""Why an enrollment is refused: each reason has its own message."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -86,7 +86,7 @@ async def test_a_window_across_the_end_of_daylight_saving_time_is_shown_in_the_s
     assert await message_after(ada, "/enrollment", courseID="2222") == "You’re enrolled in JAV 201 for Spring 2027."
 
 
-async def test_two_classes_at_one_time_are_refused_with_both_names_and_the_time(ada: Browser, db: Database) -> None:
+async def test_a_time_conflict_is_refused_with_both_courses_and_the_time(ada: Browser, db: Database) -> None:
     await offer_course(db, "6666", "ART 100", NOONS)
     await ada.post("/enrollment", form={"courseID": "3333"})
     refused = await message_after(ada, "/enrollment", courseID="6666")
@@ -135,7 +135,7 @@ async def test_an_unknown_section_is_refused(ada: Browser) -> None:
 
 @pytest.mark.parametrize("path", ["/enrollment/drop", "/enrollment/swap", "/waitlist", "/waitlist/leave"])
 @pytest.mark.parametrize("body", [b"", b"courseID=%ff&drop=%ff&add=1", b"courseID=1&courseID=2&drop=1&drop=2&add=1"])
-async def test_forged_form_values_are_refused_with_a_sentence(ada: Browser, path: str, body: bytes) -> None:
+async def test_forged_form_values_are_refused_with_a_message(ada: Browser, path: str, body: bytes) -> None:
     response = await ada.post(path, data=body, headers={"Content-Type": "application/x-www-form-urlencoded"})
     assert response.status_code == 422
     assert "That didn’t work" in await text(response)
@@ -154,13 +154,13 @@ async def test_forged_form_values_are_refused_with_a_sentence(ada: Browser, path
 async def test_an_api_client_gets_the_errors_of_each_field(ada: Browser, path: str, field: str) -> None:
     form = {field: "1" * 21, "drop": "1111", "term": "x" * 101}
     response = await ada.post(path, form=form, headers={"Accept": "application/json"})
-    answer = await response.get_json()
-    assert (response.status_code, answer["error"]) == (422, "wrong_fields")
-    assert answer["fields"] == {
+    problem = await response.get_json()
+    assert (response.status_code, problem["error"]) == (422, "wrong_fields")
+    assert problem["fields"] == {
         field: ["Enter a course number of at most 20 characters."],
         "term": ["Enter a term like Fall 2026."],
     }
-    assert "Enter a term like Fall 2026." in answer["message"]
+    assert "Enter a term like Fall 2026." in problem["message"]
 
 
 @pytest.mark.parametrize(
@@ -179,6 +179,6 @@ async def test_an_api_client_gets_a_refusal_as_json(
 ) -> None:
     await bob.post("/enrollment", form={"courseID": "3333"})
     response = await ada.post(path, form=form, headers={"Accept": "application/json"})
-    answer = await response.get_json()
-    assert (response.status_code, answer["error"]) == (status, code)
-    assert answer["message"]
+    problem = await response.get_json()
+    assert (response.status_code, problem["error"]) == (status, code)
+    assert problem["message"]

@@ -1,4 +1,4 @@
-"""Swapping one course for another."""
+"""Swapping one course or section for another."""
 
 import pytest
 
@@ -8,11 +8,11 @@ from tests.support.people import ADA, NOONS, Browser, buttons, message_after, of
 
 async def test_a_swap_enrolls_in_one_course_and_drops_the_other(ada: Browser, db: Database) -> None:
     await ada.post("/enrollment", form={"courseID": "3333"})
-    said = await message_after(ada, "/enrollment/swap", drop="3333", add="1111", section="01", term="Fall 2026")
-    assert said == "Swap complete: you’re now enrolled in PYT 101, section 01."
+    message = await message_after(ada, "/enrollment/swap", drop="3333", add="1111", section="01", term="Fall 2026")
+    assert message == "Swap complete: you’re now enrolled in PYT 101, section 01."
     assert [row["courseID"] async for row in db.enrollment.find()] == ["1111"]
-    said = await message_after(ada, "/enrollment/swap", drop="3333", add="1111", section="01", term="Fall 2026")
-    assert said == "You’re already enrolled in PYT 101 for Fall 2026."
+    message = await message_after(ada, "/enrollment/swap", drop="3333", add="1111", section="01", term="Fall 2026")
+    assert message == "You’re already enrolled in PYT 101 for Fall 2026."
     assert [row["courseID"] async for row in db.enrollment.find()] == ["1111"]
 
 
@@ -24,8 +24,8 @@ async def test_a_swap_into_another_section_of_the_same_course(ada: Browser, db: 
 
 async def test_a_swap_into_any_section_of_the_same_course_is_refused(ada: Browser, db: Database) -> None:
     await ada.post("/enrollment", form={"courseID": "1111", "section": "02"})
-    said = await message_after(ada, "/enrollment/swap", drop="1111", add="1111")
-    assert said == "You’re already enrolled in PYT 101 for Fall 2026."
+    message = await message_after(ada, "/enrollment/swap", drop="1111", add="1111")
+    assert message == "You’re already enrolled in PYT 101 for Fall 2026."
     assert await seats_taken(db, "1111", "02") == 1
 
 
@@ -46,13 +46,13 @@ async def test_a_swap_that_fails_keeps_the_old_seat(
     assert await db.enrollment.find_one({"user_id": ADA.user_id, "courseID": "1111", "status": "enrolled"})
 
 
-async def test_a_swap_of_a_course_that_the_student_lacks_changes_nothing(ada: Browser, db: Database) -> None:
+async def test_swapping_a_course_without_being_enrolled_in_it_changes_nothing(ada: Browser, db: Database) -> None:
     refused = await message_after(ada, "/enrollment/swap", drop="3333", add="1111")
     assert refused == "You’re not enrolled in PHP 202 for Fall 2026. No changes were made."
     assert await db.enrollment.count_documents({}) == 0
 
 
-async def test_a_swap_of_what_another_course_needs_is_refused(ada: Browser, db: Database) -> None:
+async def test_swapping_a_course_that_another_one_requires_is_refused(ada: Browser, db: Database) -> None:
     await offer_course(db, "6666", "ART 100")
     await offer_course(db, "7777", "ART LAB", corequisites=("6666",))
     for courseID in ("6666", "7777"):
@@ -70,7 +70,7 @@ async def test_a_course_with_its_own_swap_button_is_not_offered_twice(ada: Brows
     assert "<option" not in page
 
 
-async def test_the_form_offers_all_that_can_be_swapped_for_a_section(ada: Browser, db: Database) -> None:
+async def test_the_form_offers_every_course_that_can_be_swapped_for_a_section(ada: Browser, db: Database) -> None:
     await db.term.update_many({}, {"$set": {"max_credits": 4}})
     await ada.post("/enrollment", form={"courseID": "1111"})
     page = await ada.read("/enrollment/form?courseID=3333&term=Fall")
@@ -79,7 +79,7 @@ async def test_the_form_offers_all_that_can_be_swapped_for_a_section(ada: Browse
     assert "Swap into PHP 202, section 01" in buttons(page)
 
 
-async def test_where_a_prerequisite_is_missing_no_swap_is_offered(ada: Browser, db: Database) -> None:
+async def test_no_swap_is_offered_where_a_prerequisite_is_missing(ada: Browser, db: Database) -> None:
     await ada.post("/enrollment", form={"courseID": "1111"})
     assert "Swap into PHP 202, section 01" in buttons(await ada.read("/course/3333"))
     await db.course.update_one({"courseID": "3333"}, {"$set": {"prerequisites": ["2222"]}})

@@ -1,4 +1,4 @@
-"""Waiting for a seat, and being promoted."""
+"""Waitlists and promotions."""
 
 from datetime import timedelta
 
@@ -28,12 +28,12 @@ from tests.support.people import (
 SECOND = timedelta(seconds=1)
 
 PHP = {"courseID": "3333", "term": "Fall 2026", "section": "01"}
-"""A section with one seat and one waitlist place."""
+"""A section with one seat, and one place on its waitlist."""
 
 
 @pytest.fixture
-async def full(bob: Browser) -> None:
-    """Let bob have the only seat in PHP 202."""
+async def section_full(bob: Browser) -> None:
+    """Enroll bob in the only seat of PHP 202."""
     await bob.post("/enrollment", form=PHP)
 
 
@@ -46,7 +46,7 @@ async def cal(app: Quart, db: Database) -> Browser:
     return browser
 
 
-@pytest.mark.usefixtures("full")
+@pytest.mark.usefixtures("section_full")
 async def test_joining_a_waitlist_shows_the_position(ada: Browser, cal: Browser, db: Database) -> None:
     await db.section.update_one({"courseID": "3333"}, {"$set": {"waitlist_capacity": 12}})
     await cal.post("/waitlist", form=PHP)
@@ -57,7 +57,7 @@ async def test_joining_a_waitlist_shows_the_position(ada: Browser, cal: Browser,
     assert buttons(page) == ["Leave waitlist for PHP 202"]
 
 
-@pytest.mark.usefixtures("full")
+@pytest.mark.usefixtures("section_full")
 async def test_joining_twice_says_so_and_changes_nothing(ada: Browser, db: Database) -> None:
     await ada.post("/waitlist", form=PHP)
     refused = "You’re already on the waitlist for PHP 202, section 01."
@@ -66,8 +66,8 @@ async def test_joining_twice_says_so_and_changes_nothing(ada: Browser, db: Datab
     assert await db.waitlist.count_documents({}) == 1
 
 
-@pytest.mark.usefixtures("full")
-async def test_a_full_waitlist_refuses_everybody(ada: Browser, cal: Browser, db: Database) -> None:
+@pytest.mark.usefixtures("section_full")
+async def test_a_full_waitlist_refuses_everyone(ada: Browser, cal: Browser, db: Database) -> None:
     await cal.post("/waitlist", form=PHP)
     assert await message_after(ada, "/waitlist", **PHP) == "The waitlist for PHP 202, section 01, is full."
     assert await message_after(ada, "/enrollment", **PHP) == "PHP 202, section 01, is full."
@@ -84,19 +84,19 @@ async def test_joining_the_waitlist_of_a_section_with_an_open_seat_enrolls_at_on
 async def test_an_open_seat_is_taken_despite_a_full_waitlist_and_a_requested_swap(ada: Browser, db: Database) -> None:
     await db.section.update_one({"courseID": "3333"}, {"$set": {"waitlist_capacity": 0}})
     await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
-    said = await message_after(ada, "/waitlist", **PHP, drop_if_enrolled="1111")
-    assert said == "A seat was open, so we swapped you into PHP 202, section 01."
+    message = await message_after(ada, "/waitlist", **PHP, drop_if_enrolled="1111")
+    assert message == "A seat was open, so we swapped you into PHP 202, section 01."
     assert [row["courseID"] async for row in db.enrollment.find()] == ["3333"]
 
 
-@pytest.mark.usefixtures("full")
+@pytest.mark.usefixtures("section_full")
 async def test_leaving_frees_the_place_and_a_second_time_changes_nothing(
     ada: Browser, cal: Browser, db: Database
 ) -> None:
     await ada.post("/waitlist", form=PHP)
     assert await message_after(ada, "/waitlist/leave", courseID="3333") == "You left the waitlist for PHP 202."
-    said = await message_after(ada, "/waitlist/leave", courseID="3333", term="Fall 2026")
-    assert said == "You’re not on the waitlist for PHP 202 in Fall 2026. No changes were made."
+    message = await message_after(ada, "/waitlist/leave", courseID="3333", term="Fall 2026")
+    assert message == "You’re not on the waitlist for PHP 202 in Fall 2026. No changes were made."
     assert "1 of 1" in await message_after(cal, "/waitlist", **PHP)
     assert "There is no course 9999" in await message_after(ada, "/waitlist/leave", courseID="9999")
 
@@ -112,7 +112,7 @@ async def test_leaving_without_a_section_is_refused_if_two_waitlists_are_possibl
     assert await db.waitlist.distinct("term") == ["Spring 2027"]
 
 
-@pytest.mark.usefixtures("full")
+@pytest.mark.usefixtures("section_full")
 async def test_a_dropped_seat_goes_to_the_first_waitlisted_student_with_one_notice(
     ada: Browser, bob: Browser, db: Database
 ) -> None:
@@ -120,7 +120,7 @@ async def test_a_dropped_seat_goes_to_the_first_waitlisted_student_with_one_noti
     await ada.read("/enrollment")
     await bob.post("/enrollment/drop", form={"courseID": "3333"})
     assert await seats_taken(db, "3333") == 1
-    assert (await ada.get("/api/")).status_code == 200  # shows no notices, and takes none away
+    assert (await ada.get("/api/")).status_code == 200  # neither shows notices nor marks them as seen
     sentence = "A seat opened: you’re now enrolled in PHP 202, section 01, for Fall 2026."
     page = await ada.read("/")
     assert sentence in page
@@ -130,57 +130,34 @@ async def test_a_dropped_seat_goes_to_the_first_waitlisted_student_with_one_noti
     assert "PHP 202</a><span" in await ada.read("/enrollment")
 
 
-@pytest.mark.usefixtures("full")
+@pytest.mark.usefixtures("section_full")
 async def test_a_skipped_student_keeps_the_position_and_sees_why(ada: Browser, bob: Browser, db: Database) -> None:
     await offer_course(db, "6666", "ART 100", NOONS)
     await ada.post("/waitlist", form=PHP)
     await ada.post("/enrollment", form={"courseID": "6666"})
     await ada.read("/")
     await bob.post("/enrollment/drop", form={"courseID": "3333"})
-    because = f"PHP 202 conflicts with ART 100: {NOONS[0]}."
+    reason = f"PHP 202 conflicts with ART 100: {NOONS[0]}."
     page = await ada.read("/enrollment")
     assert "alert-warning" in page
-    assert page.count(because) == 2  # the notice, and the reason beside the place
+    assert page.count(reason) == 2  # in the notice and beside the position
     assert ">Waitlisted, 1 of 1<" in page
-    assert because in await ada.read("/courses/")
+    assert reason in await ada.read("/courses/")
     assert "alert-warning" not in await ada.read("/enrollment")
 
 
-@pytest.mark.usefixtures("full")
-async def test_a_student_skipped_by_an_earlier_version_is_not_notified_of_the_same_reason_again(
-    ada: Browser, bob: Browser, db: Database
-) -> None:
-    await offer_course(db, "6666", "ART 100", NOONS)
-    await ada.post("/waitlist", form=PHP)
-    await ada.post("/enrollment", form={"courseID": "6666"})
-    when = {"days": {"days": NOONS[0].days}, "start": NOONS[0].start, "end": NOONS[0].end}
-    earlier = {
-        "message": "%(title)s meets at the same time as %(other)s: %(when)s.",
-        "plural": "",
-        "values": {
-            "title": "PHP 202",
-            "other": "ART 100",
-            "when": {"message": "%(days)s %(start)s–%(end)s", "plural": "", "values": when},
-        },
-    }
-    await db.waitlist.update_one({"user_id": ADA.user_id}, {"$set": {"skipped_because": earlier}})
-    await bob.post("/enrollment/drop", form={"courseID": "3333"})
-    assert await db.notice.count_documents({"action": "skip"}) == 0
-    assert f"PHP 202 conflicts with ART 100: {NOONS[0]}." in await ada.read("/enrollment")
-
-
-@pytest.mark.usefixtures("full")
+@pytest.mark.usefixtures("section_full")
 async def test_dropping_the_conflicting_course_promotes(ada: Browser, bob: Browser, db: Database) -> None:
     await offer_course(db, "6666", "ART 100", NOONS)
     await ada.post("/waitlist", form=PHP)
     await ada.post("/enrollment", form={"courseID": "6666"})
     await bob.post("/enrollment/drop", form={"courseID": "3333"})
-    said = await message_after(ada, "/enrollment/drop", courseID="6666")
-    assert "You dropped ART 100 for Fall 2026." in said
-    assert "you’re now enrolled in PHP 202" in said
+    message = await message_after(ada, "/enrollment/drop", courseID="6666")
+    assert "You dropped ART 100 for Fall 2026." in message
+    assert "you’re now enrolled in PHP 202" in message
 
 
-@pytest.mark.usefixtures("full")
+@pytest.mark.usefixtures("section_full")
 async def test_a_promotion_drops_the_course_to_be_replaced(ada: Browser, bob: Browser, db: Database) -> None:
     await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
     assert "1 of 1" in await message_after(ada, "/waitlist", **PHP, drop_if_enrolled="1111")
@@ -191,8 +168,8 @@ async def test_a_promotion_drops_the_course_to_be_replaced(ada: Browser, bob: Br
 
 
 @pytest.fixture
-async def evening_full(bob: Browser, db: Database) -> None:
-    """Let bob have the only seat in section 02 of PYT 101, and let there be a section 03."""
+async def evening_section_full(bob: Browser, db: Database) -> None:
+    """Enroll bob in the only seat of PYT 101, section 02, and add a section 03."""
     await db.section.update_one({"courseID": "1111", "section": "02"}, {"$set": {"capacity": 1}})
     await bob.post("/enrollment", form={"courseID": "1111", "section": "02"})
     await sections.put_all(db, [Section("Fall 2026", "1111", "03", 5, 0, 5)])
@@ -201,20 +178,20 @@ async def evening_full(bob: Browser, db: Database) -> None:
 PYT = {"courseID": "1111", "term": "Fall 2026"}
 
 
-@pytest.mark.usefixtures("evening_full")
-@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.usefixtures("evening_section_full")
+@pytest.mark.parametrize("drops_first", [False, True])
 async def test_waiting_to_change_sections_keeps_the_position(
-    ada: Browser, bob: Browser, db: Database, again: bool
+    ada: Browser, bob: Browser, db: Database, drops_first: bool
 ) -> None:
     await ada.post("/enrollment", form=PYT | {"section": "01"})
     await ada.post("/waitlist", form=PYT | {"section": "02", "drop_if_enrolled": "1111"})
-    if again:
+    if drops_first:
         await ada.post("/enrollment/drop", form=PYT)
-        said = await message_after(ada, "/enrollment", **PYT, section="03")
-        assert said == "You’re enrolled in PYT 101 for Fall 2026."
+        message = await message_after(ada, "/enrollment", **PYT, section="03")
+        assert message == "You’re enrolled in PYT 101 for Fall 2026."
     else:
-        said = await message_after(ada, "/enrollment/swap", drop="1111", add="1111", term="Fall 2026", section="03")
-        assert said == "Swap complete: you’re now enrolled in PYT 101, section 03."
+        message = await message_after(ada, "/enrollment/swap", drop="1111", add="1111", term="Fall 2026", section="03")
+        assert message == "Swap complete: you’re now enrolled in PYT 101, section 03."
     assert "Replaces PYT 101 if you get a seat" in await ada.read("/enrollment")
     await bob.post("/enrollment/drop", form=PYT)
     rows = db.enrollment.find({"user_id": ADA.user_id})
@@ -222,36 +199,36 @@ async def test_waiting_to_change_sections_keeps_the_position(
     assert await seats_taken(db, "1111", "03") == 0
 
 
-@pytest.mark.usefixtures("evening_full")
-@pytest.mark.parametrize("instead_of", ["", "3333"])
+@pytest.mark.usefixtures("evening_section_full")
+@pytest.mark.parametrize("replaced_course", ["", "3333"])
 async def test_a_pointless_waitlist_entry_is_removed_with_a_message(
-    ada: Browser, db: Database, instead_of: str
+    ada: Browser, db: Database, replaced_course: str
 ) -> None:
     await ada.post("/enrollment", form=PHP)
-    await ada.post("/waitlist", form=PYT | {"section": "02", "drop_if_enrolled": instead_of})
-    said = await message_after(ada, "/enrollment", **PYT, section="03")
-    assert said == ("You’re enrolled in PYT 101 for Fall 2026. You’re no longer on the waitlist for section 02.")
+    await ada.post("/waitlist", form=PYT | {"section": "02", "drop_if_enrolled": replaced_course})
+    message = await message_after(ada, "/enrollment", **PYT, section="03")
+    assert message == ("You’re enrolled in PYT 101 for Fall 2026. You’re no longer on the waitlist for section 02.")
     assert await db.waitlist.count_documents({}) == 0
     assert "Left the waitlist for PYT 101, section 02, in Fall 2026." in await ada.read("/enrollment/history")
 
 
-@pytest.mark.usefixtures("full")
+@pytest.mark.usefixtures("section_full")
 async def test_waiting_to_replace_a_course_requires_having_it(ada: Browser, db: Database) -> None:
     refused = await message_after(ada, "/waitlist", **PHP, drop_if_enrolled="1111")
     assert refused == "You’re not enrolled in PYT 101 for Fall 2026. No changes were made."
     assert await db.waitlist.count_documents({}) == 0
 
 
-@pytest.mark.usefixtures("full")
-async def test_nobody_joins_a_waitlist_outside_the_window(ada: Browser, clock: Clock) -> None:
+@pytest.mark.usefixtures("section_full")
+async def test_no_student_joins_a_waitlist_outside_the_window(ada: Browser, clock: Clock) -> None:
     await set_clock(FALL.opens_at - SECOND, clock, (ada, ADA))
     assert "Enrollment for Fall 2026 opens on" in await message_after(ada, "/waitlist", **PHP)
     await set_clock(FALL.add_deadline, clock, (ada, ADA))
     assert "Enrollment for Fall 2026 closed at" in await message_after(ada, "/waitlist", **PHP)
 
 
-@pytest.mark.usefixtures("full")
-async def test_after_the_add_deadline_nobody_is_promoted(
+@pytest.mark.usefixtures("section_full")
+async def test_after_the_add_deadline_no_student_is_promoted(
     ada: Browser, bob: Browser, clock: Clock, db: Database
 ) -> None:
     await ada.post("/waitlist", form=PHP)
@@ -261,7 +238,7 @@ async def test_after_the_add_deadline_nobody_is_promoted(
     assert ">Waitlisted, 1 of 1<" in await ada.read("/enrollment")
 
 
-@pytest.mark.usefixtures("full")
+@pytest.mark.usefixtures("section_full")
 async def test_the_form_offers_the_waitlist_and_the_courses_to_replace(ada: Browser) -> None:
     await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
     page = await ada.read("/enrollment/form?courseID=3333&term=Fall")
@@ -271,19 +248,19 @@ async def test_the_form_offers_the_waitlist_and_the_courses_to_replace(ada: Brow
     assert 'name="drop_if_enrolled"' in page
 
 
-async def test_a_student_cannot_join_a_waitlist_for_another(ada: Browser, full: None, db: Database) -> None:
+async def test_a_student_cannot_join_a_waitlist_for_another(ada: Browser, section_full: None, db: Database) -> None:
     await ada.post("/waitlist", form=PHP | {"user_id": "2"})
     assert [row["user_id"] async for row in db.waitlist.find()] == [ADA.user_id]
 
 
-async def test_a_prefetched_page_does_not_mark_notices_as_seen(ada: Browser, bob: Browser, full: None) -> None:
+async def test_a_prefetched_page_does_not_mark_notices_as_seen(ada: Browser, bob: Browser, section_full: None) -> None:
     await ada.post("/waitlist", form=PHP)
     await bob.post("/enrollment/drop", form={"courseID": "3333"})
     await ada.get("/", headers={"Sec-Purpose": "prefetch"})
     assert "A seat opened" in await text(await ada.get("/"))
 
 
-@pytest.mark.usefixtures("full")
+@pytest.mark.usefixtures("section_full")
 async def test_a_student_skipped_for_a_prerequisite_sees_its_title(ada: Browser, bob: Browser, db: Database) -> None:
     await ada.post("/waitlist", form=PHP)
     await db.course.update_one({"courseID": "3333"}, {"$set": {"prerequisites": ["2222"]}})
@@ -291,11 +268,11 @@ async def test_a_student_skipped_for_a_prerequisite_sees_its_title(ada: Browser,
     assert "PHP 202 requires 2222 (JAV 201) from an earlier term." in await ada.read("/enrollment")
 
 
-TOO_MANY = "Seats from all your waitlists would bring you to 7 credits (limit 6)"
-WOULD_GO = "PHP 202 would bring you to 7 credits (limit 6)."
+ALL_WAITLISTS_WARNING = "Seats from all your waitlists would bring you to 7 credits (limit 6)"
+CREDIT_LIMIT_REASON = "PHP 202 would bring you to 7 credits (limit 6)."
 
 
-@pytest.mark.usefixtures("full")
+@pytest.mark.usefixtures("section_full")
 async def test_a_waitlist_warns_if_the_seat_would_exceed_the_credit_limit(
     ada: Browser, bob: Browser, db: Database
 ) -> None:
@@ -305,19 +282,22 @@ async def test_a_waitlist_warns_if_the_seat_would_exceed_the_credit_limit(
     assert "(limit " not in await ada.read("/enrollment")
     await ada.post("/enrollment", form={"courseID": "7777"})
     page = await ada.read("/enrollment")
-    assert f"If a seat opened now, it would go to the next student in line: {WOULD_GO} You keep your place." in page
+    assert (
+        f"If a seat opened now, it would go to the next student in line: {CREDIT_LIMIT_REASON} You keep your place."
+        in page
+    )
     assert page.count("(limit ") == 1
 
     await bob.post("/enrollment/drop", form=PHP)
     page = await ada.read("/enrollment")
-    assert "If a seat opened now" not in page  # the skip has happened, and the entry has the reason
-    assert f"but we couldn’t enroll you: {WOULD_GO}" in page
+    assert "If a seat opened now" not in page  # it has opened, and the entry says so
+    assert f"but we couldn’t enroll you: {CREDIT_LIMIT_REASON}" in page
 
     await ada.post("/enrollment/drop", form={"courseID": "7777"})
     assert await seats_taken(db, "3333") == 1
 
 
-@pytest.mark.usefixtures("full")
+@pytest.mark.usefixtures("section_full")
 async def test_waitlists_that_together_exceed_the_credit_limit_show_one_warning(
     ada: Browser, bob: Browser, clock: Clock, db: Database
 ) -> None:
@@ -325,14 +305,14 @@ async def test_waitlists_that_together_exceed_the_credit_limit_show_one_warning(
     await bob.post("/enrollment", form={"courseID": "6666"})
     await db.term.update_many({}, {"$set": {"max_credits": 6}})
     await ada.post("/waitlist", form=PHP)
-    assert TOO_MANY not in await ada.read("/enrollment")
+    assert ALL_WAITLISTS_WARNING not in await ada.read("/enrollment")
     await ada.post("/waitlist", form={"courseID": "6666"})
-    assert TOO_MANY in await ada.read("/enrollment")
+    assert ALL_WAITLISTS_WARNING in await ada.read("/enrollment")
     await set_clock(FALL.add_deadline, clock, (ada, ADA))
-    assert TOO_MANY not in await ada.read("/enrollment")  # nobody can get a seat anymore
+    assert ALL_WAITLISTS_WARNING not in await ada.read("/enrollment")  # no student is promoted any more
 
 
-@pytest.mark.usefixtures("full")
+@pytest.mark.usefixtures("section_full")
 async def test_a_course_to_be_replaced_does_not_count_toward_the_credit_limit(ada: Browser, db: Database) -> None:
     await db.term.update_many({}, {"$set": {"max_credits": 4}})
     await ada.post("/enrollment", form={"courseID": "1111"})
@@ -342,9 +322,9 @@ async def test_a_course_to_be_replaced_does_not_count_toward_the_credit_limit(ad
     assert "(limit " not in page
 
 
-@pytest.mark.usefixtures("full")
+@pytest.mark.usefixtures("section_full")
 async def test_after_the_deadline_a_waitlist_has_closed(ada: Browser, clock: Clock) -> None:
     await ada.post("/waitlist", form=PHP)
     await set_clock(FALL.withdraw_deadline, clock, (ada, ADA))
-    said = await message_after(ada, "/waitlist/leave", courseID="3333")
-    assert said == "The waitlist for PHP 202 has closed. No changes were made."
+    message = await message_after(ada, "/waitlist/leave", courseID="3333")
+    assert message == "The waitlist for PHP 202 has closed. No changes were made."

@@ -1,4 +1,4 @@
-"""The week beside the list of the schedule."""
+"""The week view of the schedule."""
 
 import re
 
@@ -6,11 +6,11 @@ from quart_enroll.db.client import Database
 from tests.support.people import ADA, FALL, NOONS, Browser, Clock, offer_course, set_clock
 
 
-async def boxes(browser: Browser) -> list[tuple[str, str]]:
-    """Return the state and the words of each box."""
+async def week_boxes(browser: Browser) -> list[tuple[str, str]]:
+    """Return the state and the text of each box in the week."""
     page = await browser.read("/enrollment")
     found = re.findall(r'<svg class="box(?: narrow)? is-(.*?)".*?<div class="box-text">(.*?)</div>', page, re.DOTALL)
-    return [(state, " ".join(re.sub("<[^>]+>", "", words).split())) for state, words in found]
+    return [(state, " ".join(re.sub("<[^>]+>", "", content).split())) for state, content in found]
 
 
 async def conflicts(browser: Browser) -> list[str]:
@@ -26,7 +26,7 @@ async def test_the_week_shows_enrolled_and_waitlisted_courses(ada: Browser, bob:
     await bob.post("/enrollment", form={"courseID": "3333"})
     await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
     await ada.post("/waitlist", form={"courseID": "3333"})
-    assert await boxes(ada) == [
+    assert await week_boxes(ada) == [
         ("enrolled", "PYT 101 09:00–09:50 Hall 12"),
         ("waiting", "PHP 202 waitlisted 12:00–13:15 Lab 1"),
     ] * 2 + [("enrolled", "PYT 101 09:00–09:50 Hall 12")]
@@ -46,7 +46,7 @@ async def test_a_waitlisted_course_at_the_same_time_shows_the_conflict(
     [conflict] = await conflicts(ada)
     assert conflict.startswith("BIO 101 conflicts with PHP 202 (waitlisted): T 13:00–13:15.")
     assert '<a href="/help#swap">' in conflict
-    assert ("waiting clashes", "PHP 202 waitlisted 12:00–13:15 Lab 1") in await boxes(ada)
+    assert ("waiting clashes", "PHP 202 waitlisted 12:00–13:15 Lab 1") in await week_boxes(ada)
 
 
 async def test_a_waitlisted_replacement_is_no_conflict(ada: Browser, bob: Browser, db: Database) -> None:
@@ -54,7 +54,7 @@ async def test_a_waitlisted_replacement_is_no_conflict(ada: Browser, bob: Browse
     await bob.post("/enrollment", form={"courseID": "3333"})
     await ada.post("/enrollment", form={"courseID": "7777"})
     await ada.post("/waitlist", form={"courseID": "3333", "drop_if_enrolled": "7777"})
-    assert {state for state, _ in await boxes(ada)} == {"enrolled", "waiting"}
+    assert {state for state, _ in await week_boxes(ada)} == {"enrolled", "waiting"}
     assert await conflicts(ada) == []
 
 
@@ -62,14 +62,14 @@ async def test_a_withdrawn_course_is_marked_in_the_week(ada: Browser, clock: Clo
     await ada.post("/enrollment", form={"courseID": "1111"})
     await set_clock(FALL.drop_deadline, clock, (ada, ADA))
     await ada.post("/enrollment/drop", form={"courseID": "1111"})
-    assert set(await boxes(ada)) == {("withdrawn", "PYT 101 withdrawn 09:00–09:50 Hall 12")}
+    assert set(await week_boxes(ada)) == {("withdrawn", "PYT 101 withdrawn 09:00–09:50 Hall 12")}
 
 
 async def test_a_course_without_times_is_listed_below_the_week(ada: Browser, db: Database) -> None:
     await offer_course(db, "7777", "BIO 101")
     await ada.post("/enrollment", form={"courseID": "7777"})
     assert "No fixed times: BIO 101." in await ada.read("/enrollment")
-    assert await boxes(ada) == []
+    assert await week_boxes(ada) == []
 
 
 async def test_the_week_stays_until_the_last_day_on_which_courses_meet(
@@ -108,7 +108,7 @@ async def test_courses_on_the_schedule_link_to_their_pages(ada: Browser, bob: Br
     page = await ada.read("/enrollment")
     for courseID, title, days in (("1111", "PYT 101", 3), ("3333", "PHP 202", 2)):
         links = re.findall(rf'href="(/course/{courseID}[^"]*)">{title}</a>', page)
-        # one of its list, one of each day in the picture, one of each in the list that a phone shows
+        # one in the list, one per day in the week, and one per day in the list shown on phones
         assert links == [f"/course/{courseID}?term=Fall+2026"] * (1 + days + days)
         assert f"<h1>{title}" in await ada.read(links[0])
 

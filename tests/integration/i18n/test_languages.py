@@ -1,4 +1,4 @@
-"""Which language each reader sees."""
+"""The language of pages, emails and the API."""
 
 import re
 from dataclasses import replace
@@ -39,12 +39,12 @@ async def test_choosing_a_language_returns_to_the_page(anyone: Browser) -> None:
     assert (response.status_code, response.location) == (303, "/courses/Fall?q=python")
     again = await anyone.get("/courses/Fall?q=python", headers={"Accept-Language": "en"})
     assert again.headers["Content-Language"] == "es"
-    assert again.headers["Cache-Control"] == "no-cache"  # the choice is no secret, and made no session
+    assert again.headers["Cache-Control"] == "no-cache"  # the choice is not private, and starts no session
 
 
-@pytest.mark.parametrize("where", ["https://evil.example/", "//evil.example", ""])
-async def test_choosing_a_language_never_redirects_to_another_site(where: str, anyone: Browser) -> None:
-    response = await anyone.post("/language", form={"language": "es", "next": where})
+@pytest.mark.parametrize("next_url", ["https://evil.example/", "//evil.example", ""])
+async def test_choosing_a_language_never_redirects_to_another_site(next_url: str, anyone: Browser) -> None:
+    response = await anyone.post("/language", form={"language": "es", "next": next_url})
     assert (response.status_code, response.location) == (303, "/")
 
 
@@ -64,14 +64,14 @@ async def test_another_sites_page_cannot_choose_a_language(ada: Browser) -> None
 async def test_a_users_language_is_kept_across_browsers(app: Quart, ada: Browser) -> None:
     await ada.post("/language", form={"language": "es"})
     assert (await ada.get("/enrollment")).headers["Content-Language"] == "es"
-    elsewhere = Browser(app.test_client())
-    await elsewhere.sign_in(ADA)
-    assert "Hola, Ada. Has iniciado sesión." in await elsewhere.read("/")
-    await elsewhere.post("/logout")
-    assert (await elsewhere.get("/")).headers["Content-Language"] == "en"
+    other_browser = Browser(app.test_client())
+    await other_browser.sign_in(ADA)
+    assert "Hola, Ada. Has iniciado sesión." in await other_browser.read("/")
+    await other_browser.post("/logout")
+    assert (await other_browser.get("/")).headers["Content-Language"] == "en"
 
 
-async def test_a_users_language_is_that_of_the_first_sign_in(db: Database, app: Quart) -> None:
+async def test_a_new_account_has_the_language_of_its_browser(db: Database, app: Quart) -> None:
     browser = Browser(app.test_client())
     await browser.post("/register", form=registration(), headers=SPANISH)
     found = await users.find_credentials(db, "zoe@school.example")
@@ -97,10 +97,10 @@ async def test_a_notice_caused_by_another_student_is_in_the_readers_language(
     await ada.post("/enrollment/drop", form={"courseID": "3333", "term": "Fall 2026"})
     page = await bob.read("/enrollment")
     assert page.count("PHP 202 coincide con ART 100: MJ 12:00–13:15.") == 2
-    box = Postbox()
-    await send_due(db, box, clock, LINKS, "one")
-    assert [subject for _, subject, _ in box.letters] == ["Tu puesto en la lista de espera de PHP 202"]
-    assert "MJ 12:00–13:15. Conservas tu puesto.\n\nInicia sesión para ver tu horario." in box.letters[0][2]
+    postbox = Postbox()
+    await send_due(db, postbox, clock, LINKS, "one")
+    assert [subject for _, subject, _ in postbox.letters] == ["Tu puesto en la lista de espera de PHP 202"]
+    assert "MJ 12:00–13:15. Conservas tu puesto.\n\nInicia sesión para ver tu horario." in postbox.letters[0][2]
 
 
 async def test_updates_of_an_open_page_are_in_its_language(app: Quart) -> None:

@@ -1,4 +1,4 @@
-"""Error pages, and what they don't reveal."""
+"""Error pages, and what the log says about errors."""
 
 import asyncio
 
@@ -47,13 +47,13 @@ async def test_a_large_body_of_a_visitor_who_must_sign_in_is_refused_too(anyone:
 
 
 async def test_a_websocket_is_refused(app: Quart, caplog: pytest.LogCaptureFixture) -> None:
-    said = []
+    messages = []
 
     async def send(message: dict[str, object]) -> None:
-        said.append(message)
+        messages.append(message)
 
     await app({"type": "websocket", "path": "/", "headers": []}, None, send)  # type: ignore[arg-type]
-    assert said == [{"type": "websocket.close"}]
+    assert messages == [{"type": "websocket.close"}]
     assert caplog.text == ""
 
 
@@ -71,11 +71,11 @@ async def test_an_internal_error_shows_a_request_id_and_no_stack_trace(
     assert "router-number-1" in page
     assert "secret inside" not in page
     assert "failed: GET / request_id=router-number-1" in log.text
-    assert len(log.text.splitlines()) == 2  # the stack trace is in the log line of the error
+    assert len(log.text.splitlines()) == 2  # the stack trace is part of the error's line
 
 
 async def test_nobody_can_inject_lines_into_the_log(app: Quart, anyone: Browser, log: pytest.LogCaptureFixture) -> None:
-    await anyone.client.post("/login", form={})  # without a CSRF token
+    await anyone.client.post("/login", form={})  # without proof that it comes from this site
     assert "method=POST path=/login status=400" in log.text
     await anyone.post("/courses/a%0Ainjected", form={})
     await anyone.client.post("/api/a%0Ainjected", form=registration(first_name="x" * 70_000))
@@ -96,17 +96,17 @@ async def test_a_change_completes_before_shutdown_although_its_client_disconnect
     app = create_app(config(mongo_uri=mongod))
     async with app.test_app():
         context: EnrollmentContext = app.extensions[EXTENSION].enrollment
-        begun, go_on = asyncio.Event(), asyncio.Event()
+        begun, proceed = asyncio.Event(), asyncio.Event()
 
         async def body(session: Session) -> None:
             begun.set()
-            await go_on.wait()
+            await proceed.wait()
             await context.db.course.update_one({"courseID": "1111"}, {"$set": {"credits": 5}}, session=session)
 
         client = asyncio.ensure_future(context.locks.run([], body))
         await begun.wait()
         client.cancel()
-        asyncio.get_running_loop().call_later(0.05, go_on.set)
+        asyncio.get_running_loop().call_later(0.05, proceed.set)
     course = await courses.find(db, "1111")
     assert course is not None
     assert course.credits == 5

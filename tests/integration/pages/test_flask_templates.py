@@ -20,20 +20,20 @@ TEMPLATES = Path(__file__).parents[2] / "support/flask_templates"
 
 @pytest.fixture
 async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
-    """The site with the school's templates, for ada, bob and rita."""
+    """The site with the school's templates; the browsers in this module use it."""
     app = create_app(config(mongo_uri=mongod, template_overrides=TEMPLATES), clock=clock)
     async with app.test_app():
         yield app
 
 
-def links(page: str) -> list[str]:
-    """The navigation's words, the current page's in brackets."""
+def navigation_labels(page: str) -> list[str]:
+    """Return the labels of the navigation, with that of the current page in brackets."""
     found = re.findall(r'<li class="nav-item ?(active)?">\s*<a[^>]*>([^<]+)<', page)
     return [f"[{word}]" if active else word for active, word in found]
 
 
-async def take(browser: Browser, page: str, courseID: str) -> str:
-    """Press the enroll button of that course on the page and return where it leads."""
+async def press_enroll(browser: Browser, page: str, courseID: str) -> str:
+    """Press the enroll button of the course on this page, and return where it redirects."""
     forms = re.findall(r'<form action="/enrollment" method="POST">(.*?)</form>', page, re.DOTALL)
     sent = [dict(re.findall(r'name="(\w+)" value="([^"]*)"', form)) for form in forms]
     [fields] = [fields for fields in sent if fields["courseID"] == courseID]
@@ -44,7 +44,7 @@ async def take(browser: Browser, page: str, courseID: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("path", "navigation"),
+    ("path", "expected_labels"),
     [
         ("/", "[Home] Classes Login Register"),
         ("/index", "[Home] Classes Login Register"),
@@ -54,27 +54,27 @@ async def take(browser: Browser, page: str, courseID: str) -> str:
         ("/register", "Home Classes Login [Register]"),
     ],
 )
-async def test_everybody_sees_the_schools_pages(anyone: Browser, path: str, navigation: str) -> None:
+async def test_everyone_sees_the_schools_pages(anyone: Browser, path: str, expected_labels: str) -> None:
     response = await anyone.get(path)
     page = await text(response)
     assert response.status_code == 200
     assert "Hilltop College" in page
-    assert " ".join(links(page)) == navigation
+    assert " ".join(navigation_labels(page)) == expected_labels
 
 
 @pytest.mark.parametrize(
-    ("path", "navigation"),
+    ("path", "expected_labels"),
     [
         ("/home", "[Home] Classes Your Schedule Log Out"),
         ("/courses/", "Home [Classes] Your Schedule Log Out"),
         ("/enrollment", "Home Classes [Your Schedule] Log Out"),
     ],
 )
-async def test_a_student_sees_the_schools_pages(ada: Browser, path: str, navigation: str) -> None:
+async def test_a_student_sees_the_schools_pages(ada: Browser, path: str, expected_labels: str) -> None:
     response = await ada.get(path)
     page = await text(response)
     assert response.status_code == 200
-    assert " ".join(links(page)) == navigation
+    assert " ".join(navigation_labels(page)) == expected_labels
 
 
 async def test_the_home_page_knows_the_students_name_and_number(ada: Browser) -> None:
@@ -109,8 +109,8 @@ async def test_pages_without_an_override_use_the_schools_layout(ada: Browser) ->
 
 async def test_the_schools_static_files_take_precedence(anyone: Browser) -> None:
     page = await anyone.read("/")
-    [url] = re.findall(r'href="(/static/css/main[^"]*)"', page)
-    for path in (url, "/static/css/main.css"):
+    [stylesheet_url] = re.findall(r'href="(/static/css/main[^"]*)"', page)
+    for path in (stylesheet_url, "/static/css/main.css"):
         response = await anyone.get(path)
         assert response.status_code == 200
         assert await response.get_data() == (TEMPLATES / "static/css/main.css").read_bytes()
@@ -122,7 +122,7 @@ async def test_registering_enrolling_and_signing_out_work(anyone: Browser) -> No
     assert "Good to see you, Zoe" in page
     assert 'class="alert alert-success' in page
 
-    assert await take(anyone, await anyone.read("/courses/"), "1111") == "/enrollment"
+    assert await press_enroll(anyone, await anyone.read("/courses/"), "1111") == "/enrollment"
     page = await anyone.read("/enrollment")
     assert "You’re enrolled in PYT 101 for Fall 2026." in page
     assert "Zoe's classes" in page
@@ -130,7 +130,7 @@ async def test_registering_enrolling_and_signing_out_work(anyone: Browser) -> No
     assert "<td>PYT 101: Introduction to Python</td>" in page
 
     page = await text(await anyone.get("/logout", follow_redirects=True))
-    assert " ".join(links(page)) == "[Home] Classes Login Register"
+    assert " ".join(navigation_labels(page)) == "[Home] Classes Login Register"
     response = await anyone.get("/enrollment")
     assert response.location.startswith("/login?next=")
 
@@ -138,8 +138,8 @@ async def test_registering_enrolling_and_signing_out_work(anyone: Browser) -> No
 SPRING_PAGE = {"Referer": "http://localhost/courses/Spring"}
 
 
-async def pressed(browser: Browser, term: str | None, headers: dict[str, str]) -> str:
-    """Press the button of PYT 101, taught in both terms; return what the next page says."""
+async def enroll_in_pyt_101(browser: Browser, term: str | None, headers: dict[str, str]) -> str:
+    """Press the button of PYT 101, which is offered in both terms, and return the next page."""
     form = {"courseID": "1111", "title": "PYT 101"} | ({} if term is None else {"term": term})
     response = await browser.post("/enrollment", form=form, headers=headers)
     return await browser.read(response.location)
@@ -147,29 +147,29 @@ async def pressed(browser: Browser, term: str | None, headers: dict[str, str]) -
 
 @pytest.mark.parametrize("term", [None, "", "Fall, Spring", " Fall, Spring "])
 async def test_a_button_on_the_page_of_a_term_enrolls_in_that_term(ada: Browser, term: str | None) -> None:
-    assert "You’re enrolled in PYT 101 for Spring 2027." not in await pressed(ada, term, {})
-    page = await pressed(ada, term, SPRING_PAGE)
+    assert "You’re enrolled in PYT 101 for Spring 2027." not in await enroll_in_pyt_101(ada, term, {})
+    page = await enroll_in_pyt_101(ada, term, SPRING_PAGE)
     assert "Enrollment for Spring 2027 opens on Sunday, 15 November 2026, 00:00" in page
 
 
 async def test_the_button_enrolls_when_that_term_is_open(ada: Browser, clock: Clock, db: Database) -> None:
     await set_clock(SPRING.opens_at, clock, (ada, ADA))
-    later = {"add_deadline": SPRING.add_deadline, "drop_deadline": SPRING.add_deadline}
-    await db.term.update_one({"term": "Fall 2026"}, {"$set": later | {"withdraw_deadline": SPRING.add_deadline}})
+    deadlines = {"add_deadline": SPRING.add_deadline, "drop_deadline": SPRING.add_deadline}
+    await db.term.update_one({"term": "Fall 2026"}, {"$set": deadlines | {"withdraw_deadline": SPRING.add_deadline}})
     page = await ada.read("/courses/Spring")
     fields = re.search(r'name="term" value="([^"]*)"', page)
     assert fields is not None
-    assert "You’re enrolled in PYT 101 for Spring 2027." in await pressed(ada, fields[1], SPRING_PAGE)
+    assert "You’re enrolled in PYT 101 for Spring 2027." in await enroll_in_pyt_101(ada, fields[1], SPRING_PAGE)
     assert [row["term"] async for row in db.enrollment.find()] == ["Spring 2027"]
 
 
 @pytest.mark.parametrize("term", ["Fall", "fall 2026"])
 async def test_a_term_in_the_form_takes_precedence(ada: Browser, term: str) -> None:
-    assert "You’re enrolled in PYT 101 for Fall 2026." in await pressed(ada, term, SPRING_PAGE)
+    assert "You’re enrolled in PYT 101 for Fall 2026." in await enroll_in_pyt_101(ada, term, SPRING_PAGE)
 
 
 async def test_an_unknown_term_in_the_form_is_not_replaced(ada: Browser) -> None:
-    assert "There is no term “2028 Spring” in the catalog." in await pressed(ada, "2028 Spring", SPRING_PAGE)
+    assert "There is no term “2028 Spring” in the catalog." in await enroll_in_pyt_101(ada, "2028 Spring", SPRING_PAGE)
 
 
 @pytest.mark.parametrize(
@@ -187,21 +187,21 @@ async def test_an_unknown_term_in_the_form_is_not_replaced(ada: Browser) -> None
     ],
 )
 async def test_other_pages_do_not_set_the_term(ada: Browser, page: str) -> None:
-    said = await pressed(ada, None, {"Referer": page})
+    next_page = await enroll_in_pyt_101(ada, None, {"Referer": page})
     expected = "There is no term" if "%FF" in page else "You’re enrolled in PYT 101 for Fall 2026."
-    assert expected in said
+    assert expected in next_page
 
 
 async def test_the_term_of_the_page_is_kept_when_a_form_is_retried(
     ada: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sessions, "resume", _unsettled)
+    monkeypatch.setattr(sessions, "resume", _raise_outcome_unknown)
     response = await ada.post("/enrollment", form={"courseID": "1111", "term": "Fall, Spring"}, headers=SPRING_PAGE)
     assert response.status_code == 503
     assert '<input type="hidden" name="term" value="Spring">' in await text(response)
 
 
-async def _unsettled(*_: object) -> None:
+async def _raise_outcome_unknown(*_: object) -> None:
     raise OutcomeUnknown
 
 
@@ -212,11 +212,11 @@ async def test_the_term_of_the_page_is_kept_while_the_visitor_signs_in(anyone: B
 
 
 async def test_a_course_requested_before_signing_in_is_kept(anyone: Browser) -> None:
-    login = await take(anyone, await anyone.read("/courses/"), "3333")
+    login = await press_enroll(anyone, await anyone.read("/courses/"), "3333")
     page = await anyone.read(login)
     assert "Please sign in" in page
-    [wanted] = re.findall(r'name="next"[^>]*value="([^"]*)"', page)
-    sent = {"email": ADA.email, "password": PASSWORD, "next": unescape(wanted)}
+    [next_url] = re.findall(r'name="next"[^>]*value="([^"]*)"', page)
+    sent = {"email": ADA.email, "password": PASSWORD, "next": unescape(next_url)}
     response = await anyone.post(login, form=sent)
     page = await anyone.read(response.location)
     assert 'value="3333"' in page
@@ -233,8 +233,8 @@ async def test_errors_appear_beside_their_fields_and_values_stay(anyone: Browser
 
 
 async def test_another_sites_page_cannot_submit_the_form_without_a_token(ada: Browser, db: Database) -> None:
-    foreign = {"Sec-Fetch-Site": "cross-site"}
-    response = await ada.post("/enrollment", form={"courseID": "1111"}, headers=foreign)
+    cross_site = {"Sec-Fetch-Site": "cross-site"}
+    response = await ada.post("/enrollment", form={"courseID": "1111"}, headers=cross_site)
     assert response.status_code == 400
     assert await db.enrollment.count_documents({}) == 0
 

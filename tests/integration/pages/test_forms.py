@@ -1,5 +1,4 @@
-"""Every form shows its errors in the same way: at the top, with the focus, with links to the fields, and in the
-title."""
+"""Every form reports errors in the same way: in the title and in a focused summary with links to the fields."""
 
 import re
 from pathlib import Path
@@ -13,32 +12,36 @@ from quart_enroll.state import EXTENSION
 from tests.support.people import ADA, PASSWORD, Browser, Clock, text
 
 TEMPLATES = Path(quart_enroll.__file__).parent / "templates"
-NOT_MINE = "not my password"
+WRONG_PASSWORD = "not my password"
 
-WRONG = [
+INVALID_FORMS = [
     ("login.html", "/login", {}, ["email", "password"]),
-    ("login.html", "/login", {"email": ADA.email, "password": NOT_MINE}, []),
+    ("login.html", "/login", {"email": ADA.email, "password": WRONG_PASSWORD}, []),
     ("register.html", "/register", {}, ["email", "password", "password_confirm", "first_name"]),
     ("password_forgot.html", "/password/forgot", {"email": "ada"}, ["email"]),
     ("password_reset.html", "/password/reset", {"password": PASSWORD}, ["password_confirm"]),
     ("password_change.html", "/account/password", {}, ["current_password", "password", "password_confirm"]),
-    ("account_delete.html", "/account/delete", {"password": NOT_MINE}, ["password"]),
+    ("account_delete.html", "/account/delete", {"password": WRONG_PASSWORD}, ["password"]),
     ("tokens.html", "/account/tokens", {"scope": "all"}, ["name", "scope", "expires_at", "password"]),
-    ("calendar_link.html", "/enrollment/calendar", {"password": NOT_MINE}, ["password"]),
+    ("calendar_link.html", "/enrollment/calendar", {"password": WRONG_PASSWORD}, ["password"]),
     ("enrollment_form.html", "/enrollment", {"courseID": ""}, ["courseID"]),
 ]
-"""Wrong values for each form, and the fields that must show an error."""
+"""Each form with invalid values, and the fields that must show an error."""
 
-FOR_NOBODY = ("/login", "/register", "/password/forgot", "/password/reset")
+SIGNED_OUT_PATHS = ("/login", "/register", "/password/forgot", "/password/reset")
 
 
-@pytest.mark.parametrize(("path", "form", "fields"), [wrong[1:] for wrong in WRONG], ids=[wrong[1] for wrong in WRONG])
+@pytest.mark.parametrize(
+    ("path", "form", "fields"),
+    [invalid[1:] for invalid in INVALID_FORMS],
+    ids=[invalid[1] for invalid in INVALID_FORMS],
+)
 async def test_errors_are_listed_on_top_and_link_to_their_fields(
     anyone: Browser, ada: Browser, db: Database, clock: Clock, path: str, form: dict[str, str], fields: list[str]
 ) -> None:
-    browser = anyone if path in FOR_NOBODY else ada
+    browser = anyone if path in SIGNED_OUT_PATHS else ada
     if path == "/password/reset":
-        await browser.get(await _link(browser, db, clock))
+        await browser.get(await _reset_link(browser, db, clock))
     response = await browser.post(path, form=form)
     page = await text(response)
     assert response.status_code == 422
@@ -54,12 +57,12 @@ async def test_errors_are_listed_on_top_and_link_to_their_fields(
         assert 'aria-invalid="true"' in control
         assert f"{field}-error" in re.findall('aria-describedby="([^"]+)"', control)[0]
         assert f'id="{field}-error"' in page
-    assert NOT_MINE not in page
+    assert WRONG_PASSWORD not in page
 
 
 def test_every_form_is_tested() -> None:
     forms = {path.name for path in TEMPLATES.rglob("*.html") if "form.hidden_tag()" in path.read_text()}
-    assert forms == {wrong[0] for wrong in WRONG}
+    assert forms == {invalid[0] for invalid in INVALID_FORMS}
 
 
 async def test_every_message_is_announced_to_screen_readers(ada: Browser) -> None:
@@ -75,8 +78,8 @@ async def test_every_message_is_announced_to_screen_readers(ada: Browser) -> Non
     assert page.index('<div id="messages" aria-live="polite">') < page.index('<div class="alert')
 
 
-async def _link(browser: Browser, db: Database, clock: Clock) -> str:
-    """Return the path of the link with which ada chooses a new password."""
+async def _reset_link(browser: Browser, db: Database, clock: Clock) -> str:
+    """Return the path of ada's password reset link."""
     found = await users.find_credentials_by_id(db, ADA.user_id)
     assert found is not None
     links = browser.client.app.extensions[EXTENSION].links

@@ -1,4 +1,4 @@
-"""The help page: answers to students' questions."""
+"""The help page, which answers frequent questions."""
 
 import re
 from datetime import timedelta
@@ -19,10 +19,10 @@ ANCHORS = {
 
 async def test_every_question_has_an_answer_and_every_link_a_question(anyone: Browser) -> None:
     page = await anyone.read("/help")
-    answered = re.findall(r'<h2 id="([^"]+)">', page)
-    assert re.findall(r'<li><a href="#([^"]+)">', page) == answered
+    answers = re.findall(r'<h2 id="([^"]+)">', page)
+    assert re.findall(r'<li><a href="#([^"]+)">', page) == answers
     assert ANCHORS
-    assert set(answered) >= ANCHORS
+    assert set(answers) >= ANCHORS
 
 
 async def test_every_page_links_to_the_help_page(anyone: Browser, ada: Browser) -> None:
@@ -36,10 +36,10 @@ async def test_the_help_page_links_to_the_password_reset(anyone: Browser) -> Non
 
 async def test_the_help_page_has_the_dates_of_upcoming_terms(anyone: Browser, db: Database, clock: Clock) -> None:
     page = await anyone.read("/help")
-    for words in ("<h3>Fall 2026</h3>", "<h3>Spring 2027</h3>", "the end of 31 October 2026 (America/New_York)"):
-        assert words in page
-    five = {"drop_deadline": FALL.drop_deadline + timedelta(hours=17)}
-    await db.term.update_one({"term": "Fall 2026"}, {"$set": five})
+    for expected in ("<h3>Fall 2026</h3>", "<h3>Spring 2027</h3>", "the end of 31 October 2026 (America/New_York)"):
+        assert expected in page
+    at_five = {"drop_deadline": FALL.drop_deadline + timedelta(hours=17)}
+    await db.term.update_one({"term": "Fall 2026"}, {"$set": at_five})
     assert "Tuesday, 15 September 2026, 17:00 (America/New_York)" in await anyone.read("/help")
     clock.now = FALL.withdraw_deadline
     assert "Fall 2026" not in await anyone.read("/help")

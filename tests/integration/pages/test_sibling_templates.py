@@ -71,9 +71,9 @@ async def test_the_schedules_courses_are_available_under_alternative_names(ada: 
 async def test_a_drop_works_under_its_alternative_name(ada: Browser, db: Database) -> None:
     await ada.post("/enrollment", form={"courseID": "1111"})
     page = await ada.read("/enrollment")
-    url, fields = re.findall(r'<form action="([^"]+)" method="post">(.*?)</form>', page, re.DOTALL)[0]
+    action, fields = re.findall(r'<form action="([^"]+)" method="post">(.*?)</form>', page, re.DOTALL)[0]
     form = dict(re.findall(r'name="(\w+)" value="([^"]*)"', fields))
-    assert (await ada.post(url, form=form)).status_code == 303
+    assert (await ada.post(action, form=form)).status_code == 303
     assert await db.enrollment.count_documents({"status": "enrolled"}) == 0
 
 

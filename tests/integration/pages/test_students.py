@@ -18,24 +18,24 @@ NAMES = {
 
 
 @pytest.fixture
-async def people(db: Database) -> None:
-    """Let there be three more students besides ada and bob."""
+async def three_more_students(db: Database) -> None:
+    """Add three students to ada and bob."""
     for number, (first, last, email) in NAMES.items():
         await users.add(db, User(number, email, first, last, "student"), PASSWORD_HASH)
 
 
 @pytest.fixture
-async def crowd(db: Database) -> None:
-    """Let there be 120 students besides ada and bob."""
+async def many_students(db: Database) -> None:
+    """Add 120 students to ada and bob."""
     for number in range(1001, 1121):
         await users.add(db, User(number, f"s{number}@crowd.example", "Sam", f"No{number}", "student"), PASSWORD_HASH)
 
 
-def numbers(page: str) -> list[int]:
+def student_ids(page: str) -> list[int]:
     return [int(number) for number in re.findall(r'data-label="Student ID">(\d+)<', page)]
 
 
-@pytest.mark.usefixtures("people")
+@pytest.mark.usefixtures("three_more_students")
 @pytest.mark.parametrize(
     ("q", "found"),
     [
@@ -55,32 +55,32 @@ def numbers(page: str) -> list[int]:
 async def test_a_student_is_found_by_name_email_or_number(rita: Browser, q: str, found: list[int]) -> None:
     response = await rita.get("/user", query_string={"q": q})
     page = await text(response)
-    assert numbers(page) == found
-    word = "students" if len(found) != 1 else "student"
-    assert f"{len(found)} {word}{' found' if q.strip() else ''}" in page
+    assert student_ids(page) == found
+    noun = "students" if len(found) != 1 else "student"
+    assert f"{len(found)} {noun}{' found' if q.strip() else ''}" in page
     assert ("No students match" in page) == (not found)
 
 
-@pytest.mark.usefixtures("crowd")
+@pytest.mark.usefixtures("many_students")
 async def test_many_students_come_in_pages(rita: Browser) -> None:
     first = await rita.read("/user?q=crowd")
-    assert numbers(first) == list(range(1001, 1051))
+    assert student_ids(first) == list(range(1001, 1051))
     assert '<a rel="next" href="/user?q=crowd&amp;page=2">' in first
     last = await rita.read("/user?q=crowd&page=3")
-    assert numbers(last) == list(range(1101, 1121))
+    assert student_ids(last) == list(range(1101, 1121))
     assert 'rel="next"' not in last
-    assert numbers(await rita.read("/user")) == [1, 2, *range(1001, 1049)]
+    assert student_ids(await rita.read("/user")) == [1, 2, *range(1001, 1049)]
 
 
-@pytest.mark.usefixtures("crowd")
+@pytest.mark.usefixtures("many_students")
 @pytest.mark.parametrize(
-    ("page", "begins"),
+    ("page", "first_id"),
     [("abc", 1), ("", 1), ("0", 1), ("-1", 1), ("1e3", 1), ("２", 1), ("999999", 1), ("99999", 1099), ("4", 1099)],
 )
-async def test_a_page_number_out_of_range_shows_the_first_or_last_page(rita: Browser, page: str, begins: int) -> None:
+async def test_a_page_number_out_of_range_shows_the_first_or_last_page(rita: Browser, page: str, first_id: int) -> None:
     response = await rita.get("/user", query_string={"page": page})
     assert response.status_code == 200
-    assert numbers(await text(response))[0] == begins
+    assert student_ids(await text(response))[0] == first_id
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ async def test_no_search_examines_more_than_the_students(rita: Browser, db: Data
     assert "SORT" not in str(found["queryPlanner"]["winningPlan"])
 
 
-@pytest.mark.usefixtures("people")
+@pytest.mark.usefixtures("three_more_students")
 @pytest.mark.parametrize(
     ("q", "found"),
     [
@@ -126,14 +126,14 @@ async def test_a_name_is_found_however_it_is_typed(rita: Browser, db: Database, 
     await users.add(db, User(104, "l@x.example", "Łukasz", "Søren", "student"), PASSWORD_HASH)
     await users.add(db, User(105, "ivän@bücher.example", "Иван", "Jose\u0308", "student"), PASSWORD_HASH)
     response = await rita.get("/user", query_string={"q": q})
-    assert numbers(await text(response)) == found
+    assert student_ids(await text(response)) == found
 
 
 @pytest.mark.parametrize("name", ["김민준", "がくせい", "शर्मा", "विद्यार्थी", "ไทยแท้", "שָׁלוֹם", "مُحَمَّد", "தமிழ்"])
 async def test_a_name_in_any_script_is_found_as_it_is_typed(rita: Browser, db: Database, name: str) -> None:
     await users.add(db, User(106, "n@x.example", name, f"van {name}", "student"), PASSWORD_HASH)
     response = await rita.get("/user", query_string={"q": name})
-    assert numbers(await text(response)) == [106]
+    assert student_ids(await text(response)) == [106]
 
 
 @pytest.mark.parametrize("q", ["ﷺ" * 100, "ae" * 50, "o" * 100, "ö" * 100, "[" * 100, "각" * 100])

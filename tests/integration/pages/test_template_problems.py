@@ -1,4 +1,4 @@
-"""A school's own templates with problems: each is logged once at the start, and pages show everything else."""
+"""Faulty templates of a school: the log names each problem at the start, and pages show everything else."""
 
 import re
 import shutil
@@ -16,47 +16,44 @@ from tests.support.people import ADA, PASSWORD, Browser, Clock, config, text
 
 TEMPLATES = Path(__file__).parents[2] / "support/sibling_templates"
 PAGES = ("/", "/courses/", "/login", "/register", "/help", "/nowhere")
-OWN = "Riverside Academy"
+SCHOOL_NAME = "Riverside Academy"
 
 Start = Callable[[], Awaitable[Browser]]
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A copy of the templates, to break."""
+    """A copy of the templates, for tests to damage."""
     return Path(shutil.copytree(TEMPLATES, tmp_path / "templates"))
 
 
 @pytest.fixture
 async def start(db: Database, mongod: str, clock: Clock, folder: Path) -> AsyncIterator[Start]:
-    """Start the site with these templates, for ada."""
+    """Yield a function that starts the site with these templates and returns a browser."""
     async with AsyncExitStack() as stack:
 
-        async def begin(**settings: object) -> Browser:
+        async def start_site(**settings: object) -> Browser:
             app: Quart = create_app(config(mongo_uri=mongod, template_overrides=folder, **settings), clock=clock)
             await stack.enter_async_context(app.test_app())
             return Browser(app.test_client())
 
-        yield begin
+        yield start_site
 
 
-def logged(log: pytest.LogCaptureFixture) -> list[str]:
-    """Return the log's sentences about templates."""
+def template_messages(log: pytest.LogCaptureFixture) -> list[str]:
+    """Return the log's messages about templates."""
     return [message for record in log.records if (message := record.getMessage()).startswith("template ")]
 
 
-def add(folder: Path, name: str, line: str) -> None:
-    """Add the line in front of the last line of a template, the end of its block."""
+def add_line(folder: Path, name: str, line: str) -> int:
+    """Insert the line before the last line of a template, the end of its block, and return its line number."""
     lines = (folder / name).read_text().splitlines()
     (folder / name).write_text("\n".join([*lines[:-1], line, lines[-1]]))
-
-
-def last_line(folder: Path, name: str) -> int:
-    return len((folder / name).read_text().splitlines()) - 1
+    return len(lines)
 
 
 @pytest.mark.parametrize(
-    ("name", "line", "says", "shown"),
+    ("name", "line", "expected_message", "expected_html"),
     [
         ("courses.html", "<i>[{{ lessons }}]</i>", "names “lessons”", "<i>[]</i>"),
         ("courses.html", "<i>[{% for a in lessons.b %}{{ a }}{% endfor %}]</i>", "names “lessons”", "<i>[]</i>"),
@@ -87,19 +84,25 @@ def last_line(folder: Path, name: str) -> int:
     ],
 )
 async def test_an_unknown_name_is_logged_once_and_the_rest_is_shown(
-    start: Start, folder: Path, log: pytest.LogCaptureFixture, name: str, line: str, says: str, shown: str
+    start: Start,
+    folder: Path,
+    log: pytest.LogCaptureFixture,
+    name: str,
+    line: str,
+    expected_message: str,
+    expected_html: str,
 ) -> None:
-    add(folder, name, line)
+    line_number = add_line(folder, name, line)
     browser = await start()
-    first, *others = logged(log)
-    assert first.startswith(f"template {name}:{last_line(folder, name)} ")
-    assert says in first
+    first, *others = template_messages(log)
+    assert first.startswith(f"template {name}:{line_number} ")
+    assert expected_message in first
     assert all("now_is" in other for other in others)
     page = await browser.read("/login" if name == "login.html" else "/courses/")
     await browser.read("/courses/")
-    assert shown in page
-    assert OWN in page
-    assert len(logged(log)) == 1 + len(others)
+    assert expected_html in page
+    assert SCHOOL_NAME in page
+    assert len(template_messages(log)) == 1 + len(others)
 
 
 @pytest.mark.parametrize(
@@ -119,10 +122,10 @@ async def test_an_unknown_name_is_logged_once_and_the_rest_is_shown(
 async def test_a_guarded_unknown_name_is_no_problem(
     start: Start, folder: Path, log: pytest.LogCaptureFixture, line: str
 ) -> None:
-    add(folder, "courses.html", line)
+    add_line(folder, "courses.html", line)
     browser = await start()
-    assert OWN in await browser.read("/courses/")
-    assert logged(log) == []
+    assert SCHOOL_NAME in await browser.read("/courses/")
+    assert template_messages(log) == []
 
 
 BROKEN = [
@@ -143,23 +146,25 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize(("name", "line", "says"), BROKEN)
+@pytest.mark.parametrize(("name", "line", "expected_message"), BROKEN)
 @pytest.mark.parametrize("app_env", ["development", "production"])
 async def test_an_unusable_template_is_replaced_by_the_sites_own(
-    start: Start, folder: Path, log: pytest.LogCaptureFixture, name: str, line: str, says: str, app_env: str
+    start: Start, folder: Path, log: pytest.LogCaptureFixture, name: str, line: str, expected_message: str, app_env: str
 ) -> None:
-    add(folder, name, line)
+    line_number = add_line(folder, name, line)
     browser = await start(app_env=app_env)
-    [first] = logged(log)
-    assert first.startswith(f"template {name}:{last_line(folder, name)} ")
-    assert says in first
+    [first] = template_messages(log)
+    assert first.startswith(f"template {name}:{line_number} ")
+    assert expected_message in first
     for path in PAGES:
         page = await text(await browser.get(path))
-        assert (OWN in page, '<main id="main"' in page) == ((True, False) if name == "courses.html" else (False, True))
+        assert (SCHOOL_NAME in page, '<main id="main"' in page) == (
+            (True, False) if name == "courses.html" else (False, True)
+        )
         if path == "/courses/":
             assert "PYT 101" in page
             assert ('id="results"' in page) == (name == "courses.html")
-    assert logged(log) == [first]
+    assert template_messages(log) == [first]
 
 
 @pytest.mark.parametrize(
@@ -176,29 +181,29 @@ async def test_an_unusable_template_is_replaced_by_the_sites_own(
 async def test_a_template_that_fails_at_render_time_is_replaced_too(
     start: Start, folder: Path, log: pytest.LogCaptureFixture, line: str, error: str
 ) -> None:
-    add(folder, "courses.html", line)
+    line_number = add_line(folder, "courses.html", line)
     browser = await start()
     for _ in range(2):
         page = await browser.read("/courses/")
         assert "PYT 101" in page
-        assert OWN in page
-    failed = [one for one in logged(log) if "failed" in one]
+        assert SCHOOL_NAME in page
+    failed = [message for message in template_messages(log) if "failed" in message]
     assert len(failed) == bool(error)
     if error:
-        assert failed[0].startswith(f"template courses.html:{last_line(folder, 'courses.html')} failed: {error}")
+        assert failed[0].startswith(f"template courses.html:{line_number} failed: {error}")
         assert failed[0].endswith("The site's own courses.html is shown instead.")
 
 
 async def test_an_unknown_dynamic_name_is_logged_when_rendered(
     start: Start, folder: Path, log: pytest.LogCaptureFixture
 ) -> None:
-    add(folder, "courses.html", "{% set page = 'main.' ~ 'about' %}<i>{{ url_for(page) }}</i>")
+    line_number = add_line(folder, "courses.html", "{% set page = 'main.' ~ 'about' %}<i>{{ url_for(page) }}</i>")
     browser = await start()
-    assert logged(log) == []
+    assert template_messages(log) == []
     for _ in range(2):
         assert "<i>#</i>" in await browser.read("/courses/")
-    [sentence] = logged(log)
-    assert sentence.startswith(f"template courses.html:{last_line(folder, 'courses.html')} links to")
+    [sentence] = template_messages(log)
+    assert sentence.startswith(f"template courses.html:{line_number} links to")
 
 
 async def test_the_error_page_does_not_need_the_layout(start: Start, folder: Path) -> None:
@@ -215,34 +220,34 @@ async def test_a_layout_without_a_content_block_is_used_only_by_the_schools_page
         path = folder / name
         path.write_text(path.read_text().replace("block content", "block body"))
     browser = await start()
-    [sentence] = logged(log)
+    [sentence] = template_messages(log)
     assert sentence.startswith("template layout.html has no block “content”")
-    assert OWN in await browser.read("/courses/")
+    assert SCHOOL_NAME in await browser.read("/courses/")
     page = await browser.read("/help")
-    assert OWN not in page
+    assert SCHOOL_NAME not in page
     assert '<main id="main"' in page
 
 
 async def test_an_unused_template_is_logged(start: Start, folder: Path, log: pytest.LogCaptureFixture) -> None:
     (folder / "home.html").write_text("{{ nothing }}")
     await start()
-    [sentence] = logged(log)
+    [sentence] = template_messages(log)
     assert re.match(r"template home.html is never shown. The site's pages are .*courses.html, .*index.html", sentence)
 
 
 async def test_a_file_in_another_encoding_is_logged(start: Start, folder: Path, log: pytest.LogCaptureFixture) -> None:
     (folder / "courses.html").write_bytes("Académie".encode("latin-1"))
     browser = await start()
-    assert logged(log)[0].startswith("template courses.html can't be read: it is not in UTF-8.")
+    assert template_messages(log)[0].startswith("template courses.html can't be read: it is not in UTF-8.")
     assert "PYT 101" in await browser.read("/courses/")
 
 
 async def test_a_template_that_shows_passwords_is_logged_and_shows_none(
     start: Start, folder: Path, log: pytest.LogCaptureFixture
 ) -> None:
-    add(folder, "user.html", "{% for user in users %}{{ user.password }}{% endfor %}")
+    add_line(folder, "user.html", "{% for user in users %}{{ user.password }}{% endfor %}")
     await start()
-    [sentence] = logged(log)
+    [sentence] = template_messages(log)
     assert "shows “password”, which no page gives away" in sentence
 
 
@@ -250,23 +255,23 @@ async def test_in_development_a_repaired_template_is_used_again(start: Start, fo
     good = (folder / "layout.html").read_text()
     (folder / "layout.html").write_text("{% if %}")
     browser = await start()
-    assert OWN not in await browser.read("/")
+    assert SCHOOL_NAME not in await browser.read("/")
     (folder / "layout.html").write_text(good)
-    assert OWN in await browser.read("/")
+    assert SCHOOL_NAME in await browser.read("/")
 
 
 async def test_several_processes_of_a_server_log_a_problem_once(
     start: Start, folder: Path, tmp_path: Path, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(SLOTS_FOLDER_VARIABLE, str(tmp_path))
-    add(folder, "courses.html", "{{ lessons }}")
+    add_line(folder, "courses.html", "{{ lessons }}")
     for browser in (await start(), await start()):
         await browser.read("/courses/")
-    assert len(logged(log)) == 1
+    assert len(template_messages(log)) == 1
 
 
 async def test_a_form_works_whatever_else_is_wrong_with_its_page(start: Start, folder: Path) -> None:
-    add(folder, "login.html", "{% import 'bootstrap/wtf.html' as wtf %}{{ wtf.quick_form(form) }}")
+    add_line(folder, "login.html", "{% import 'bootstrap/wtf.html' as wtf %}{{ wtf.quick_form(form) }}")
     browser = await start()
     assert 'name="password"' in await browser.read("/login")
     assert (await browser.sign_in(ADA, password=PASSWORD)).status_code == 303
@@ -280,7 +285,7 @@ async def test_a_failing_template_is_excluded_however_its_name_is_written(
     (folder / "layout.html").write_text("{{ 1 / 0 }}")
     page = await text(await (await start()).get("/"))
     assert '<main id="main"' in page
-    assert logged(log)[-1].startswith("template layout.html:1 failed: ZeroDivisionError")
+    assert template_messages(log)[-1].startswith("template layout.html:1 failed: ZeroDivisionError")
 
 
 async def test_a_failing_include_of_the_layout_breaks_no_page(start: Start, folder: Path) -> None:
@@ -303,8 +308,8 @@ async def test_a_failing_include_of_the_layout_breaks_no_page(start: Start, fold
 async def test_a_template_that_fails_to_compile_is_logged(
     start: Start, folder: Path, log: pytest.LogCaptureFixture, line: str
 ) -> None:
-    add(folder, "courses.html", line)
+    add_line(folder, "courses.html", line)
     browser = await start()
-    [sentence] = logged(log)
+    [sentence] = template_messages(log)
     assert sentence.startswith("template courses.html can't be read: ")
     assert "PYT 101" in await browser.read("/courses/")

@@ -1,4 +1,4 @@
-"""Whatever a client puts into a path, a query, a header or a form, no answer is a 5xx or redirects to another site."""
+"""No path, query, header or form causes a 5xx response or a redirect to another site."""
 
 import asyncio
 import logging
@@ -22,14 +22,14 @@ from tests.support.people import ADA, Browser, Clock, config
 
 SITE = "https://enroll.school.example"
 
-PIECES = [
+PAYLOADS = [
     *("%0d%0ax", "%0d%0aSet-Cookie:%20a=b", "%0A", "%00", "%09", "%7f", "%c2%85", "%e2%80%a8"),
     *("%ff%fe", "%ed%a0%80", "%c0%af", "%e2%80%ae", "%f0%9f%98%80", "e%cc%81"),
     *("%2f", "%2f%2fevil.example", "..%2f..%2fetc%2fpasswd", "..", ".", "%5c%5cevil.example", "\\evil.example"),
     *("%", "%zz", "%25%0d", "%250d%250a", "%3f%23", "%u0041", "%20", "+", ";a=b", "@evil.example", ":"),
     *("-1", "9" * 5000, "1e999", "NaN", "%d9%a3", "%c2%b2", "{{7*7}}", "%25s%25n", "[$ne]", "<script>", "a" * 3000),
 ]
-"""Pieces of a path or a query, as they are sent."""
+"""Parts of a path or a query, exactly as they are sent."""
 
 TARGETS = [
     *("", "*", "//", "///evil.example", "//evil.example/courses", "/\\evil.example", "http://", "http://[/"),
@@ -39,15 +39,40 @@ TARGETS = [
 ]
 """Whole request targets, some of which no browser sends."""
 
-NAMES = ["q", "page", "term", "course", "courseID", "section", "next", "cursor", "limit", "credits", "days", "mine"]
-FIELDS = [*NAMES, "email", "password", "first_name", "name", "language", "token", "drop", "add", "csrf_token", "id"]
+PARAMETER_NAMES = [
+    "q",
+    "page",
+    "term",
+    "course",
+    "courseID",
+    "section",
+    "next",
+    "cursor",
+    "limit",
+    "credits",
+    "days",
+    "mine",
+]
+FORM_FIELDS = [
+    *PARAMETER_NAMES,
+    "email",
+    "password",
+    "first_name",
+    "name",
+    "language",
+    "token",
+    "drop",
+    "add",
+    "csrf_token",
+    "id",
+]
 
-HEADERS = [
+HEADER_NAMES = [
     *("host", "accept", "accept-language", "accept-encoding", "accept-charset", "user-agent", "cookie", "referer"),
     *("x-request-id", "x-reader", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "origin", "range"),
     *("authorization", "if-none-match", "if-modified-since", "content-type", "sec-fetch-site", "hx-request", "te"),
 ]
-VALUES = [
+HEADER_VALUES = [
     *(b"", b" ", b"\t", b"\x80\xff", b"\xed\xa0\x80", b"%0d%0aX: y", b"\xe2\x80\xae", b"\xf0\x9f\x98\x80", b"\\", b'"'),
     *(b"=", b";;=;", b"a=b=c; d", b",,;q=", b"*;q=nan", b"en;q=-1", b"en;q=1e999", b"x" * 5000, b"a;" * 2000),
     *(b"http://[", b"[::1", b"Basic \xff", b"Basic !!", b"Bearer " + b"\xc3\xa9", b"Basic OjpAOg==", b"bytes=9-1"),
@@ -56,7 +81,7 @@ VALUES = [
 
 
 @dataclass
-class Response:
+class SentResponse:
     """The response to a request, as a server would send it."""
 
     status: int = 0
@@ -81,13 +106,13 @@ async def cookie(app: Quart) -> bytes:
     """Ada's cookies after signing in."""
     browser = Browser(app.test_client())
     await browser.sign_in(ADA, scheme="https")
-    return "; ".join(f"{one.name}={one.value}" for one in browser.client.cookie_jar or ()).encode()
+    return "; ".join(f"{cookie.name}={cookie.value}" for cookie in browser.client.cookie_jar or ()).encode()
 
 
-async def ask(
+async def send_request(
     app: Quart, target: str, *headers: tuple[bytes, bytes], method: str = "GET", body: bytes | None = None
-) -> Response:
-    """Send a request as Hypercorn would, and check that the answer is valid."""
+) -> SentResponse:
+    """Send a request as Hypercorn would, and check that the response is valid HTTP."""
     path, _, query = target.partition("?")
     if body is not None:
         headers = (*headers, (b"content-length", str(len(body)).encode()))
@@ -95,11 +120,11 @@ async def ask(
     scope |= {"scheme": "http", "path": unquote(path), "raw_path": path.encode(), "query_string": query.encode()}
     scope |= {"root_path": "", "headers": list(headers), "client": ("192.0.2.1", 4711), "server": None}
     scope |= {"state": {}, "extensions": {}}
-    response, sent = Response(), [{"type": "http.request", "body": body or b"", "more_body": False}]
+    response, messages = SentResponse(), [{"type": "http.request", "body": body or b"", "more_body": False}]
 
     async def receive() -> Any:
-        if sent:
-            return sent.pop()
+        if messages:
+            return messages.pop()
         await asyncio.Event().wait()
         raise AssertionError
 
@@ -113,117 +138,121 @@ async def ask(
     return response
 
 
-class Watch:
-    """Checks answers and the log lines written meanwhile."""
+class ResponseChecker:
+    """Checks responses and the log lines written since the test began."""
 
     def __init__(self, log: pytest.LogCaptureFixture) -> None:
         self._log = log
 
-    def check(self, response: Response, what: object) -> None:
-        assert 200 <= response.status < 500, what
-        faults = [one for one in self._log.records if one.exc_info or one.levelno >= logging.ERROR]
-        assert faults == [], what
+    def check(self, response: SentResponse, request: object) -> None:
+        assert 200 <= response.status < 500, request
+        errors = [record for record in self._log.records if record.exc_info or record.levelno >= logging.ERROR]
+        assert errors == [], request
         if (location := response.location) is not None:
-            assert all("!" <= character <= "~" for character in location), what
+            assert all("!" <= character <= "~" for character in location), request
             parts = urlsplit(location)
-            assert not location.startswith(("//", "/\\")), what
-            assert f"{parts.scheme}://{parts.netloc}" in ("://", SITE), what
+            assert not location.startswith(("//", "/\\")), request
+            assert f"{parts.scheme}://{parts.netloc}" in ("://", SITE), request
 
 
 @pytest.fixture
-def watch(log: pytest.LogCaptureFixture) -> Watch:
-    return Watch(log)
+def checker(log: pytest.LogCaptureFixture) -> ResponseChecker:
+    return ResponseChecker(log)
 
 
 def rules(app: Quart) -> list[Rule]:
     return [rule for rule in app.url_map.iter_rules() if not rule.build_only]
 
 
-def targets(app: Quart, turn: int = 0, *, every: int = 1) -> Iterator[str]:
-    """Yield targets that match each rule, or nearly, with each piece in one of four places."""
+def targets(app: Quart, offset: int = 0, *, step: int = 1) -> Iterator[str]:
+    """Yield targets that match each rule, exactly or nearly, with each payload in one of four positions."""
     for number, rule in enumerate(rules(app)):
-        for place, piece in [*enumerate(PIECES, number + turn)][::every]:
-            path, plain = rule.rule, rule.rule.replace("<term>", "Fall").replace("<path:courseID>", "1111")
+        for position, payload in [*enumerate(PAYLOADS, number + offset)][::step]:
+            path, plain_path = rule.rule, rule.rule.replace("<term>", "Fall").replace("<path:courseID>", "1111")
             for name in rule.arguments:
-                path = re.sub(rf"<(\w+:)?{name}>", piece.replace("\\", r"\\"), path)
+                path = re.sub(rf"<(\w+:)?{name}>", payload.replace("\\", r"\\"), path)
             yield (
-                path if rule.arguments else f"{plain}?{piece}",
-                f"{path}{piece}",
-                f"{plain}?q={piece}&{piece}={piece}",
-                f"{path}?{'&'.join(f'{name}={piece}' for name in NAMES)}",
-            )[place % 4]
+                path if rule.arguments else f"{plain_path}?{payload}",
+                f"{path}{payload}",
+                f"{plain_path}?q={payload}&{payload}={payload}",
+                f"{path}?{'&'.join(f'{name}={payload}' for name in PARAMETER_NAMES)}",
+            )[position % 4]
 
 
-@pytest.mark.parametrize("turn", range(3))
-async def test_no_path_or_query_causes_a_server_error(app: Quart, watch: Watch, turn: int) -> None:
-    for target in targets(app, turn, every=3):
-        watch.check(await ask(app, target, (b"x-forwarded-proto", b"https")), target)
+@pytest.mark.parametrize("offset", range(3))
+async def test_no_path_or_query_causes_a_server_error(app: Quart, checker: ResponseChecker, offset: int) -> None:
+    for target in targets(app, offset, step=3):
+        checker.check(await send_request(app, target, (b"x-forwarded-proto", b"https")), target)
 
 
-async def test_no_path_or_query_over_http_redirects_to_another_site(app: Quart, watch: Watch) -> None:
-    for target in targets(app, every=3):
-        watch.check(await ask(app, target, (b"x-forwarded-proto", b"http")), target)
+async def test_no_path_or_query_over_http_redirects_to_another_site(app: Quart, checker: ResponseChecker) -> None:
+    for target in targets(app, step=3):
+        checker.check(await send_request(app, target, (b"x-forwarded-proto", b"http")), target)
 
 
-async def test_no_path_or_query_of_a_student_causes_a_server_error(app: Quart, watch: Watch, cookie: bytes) -> None:
-    for target in targets(app, every=5):
+async def test_no_path_or_query_sent_by_a_student_causes_a_server_error(
+    app: Quart, checker: ResponseChecker, cookie: bytes
+) -> None:
+    for target in targets(app, step=5):
         if not target.startswith(("/logout", "/static")):
-            watch.check(await ask(app, target, (b"cookie", cookie)), target)
+            checker.check(await send_request(app, target, (b"cookie", cookie)), target)
 
 
-@pytest.mark.parametrize("name", NAMES)
-async def test_no_api_parameter_causes_a_server_error(app: Quart, watch: Watch, name: str) -> None:
+@pytest.mark.parametrize("name", PARAMETER_NAMES)
+async def test_no_api_parameter_causes_a_server_error(app: Quart, checker: ResponseChecker, name: str) -> None:
     for path in ("/api/v1/courses", "/api/v1/sections", "/courses/"):
-        for piece in PIECES:
-            watch.check(await ask(app, f"{path}?{name}={piece}"), (path, name, piece))
+        for payload in PAYLOADS:
+            checker.check(await send_request(app, f"{path}?{name}={payload}"), (path, name, payload))
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "PROPFIND", "TRACE", "CONNECT", "X" * 500])
-async def test_no_request_target_causes_a_server_error(app: Quart, watch: Watch, method: str) -> None:
+async def test_no_request_target_causes_a_server_error(app: Quart, checker: ResponseChecker, method: str) -> None:
     for target in TARGETS:
         for proto in (b"http", b"https", b""):
-            response = await ask(app, target, (b"x-forwarded-proto", proto), method=method)
-            watch.check(response, (method, target, proto))
+            response = await send_request(app, target, (b"x-forwarded-proto", proto), method=method)
+            checker.check(response, (method, target, proto))
 
 
-async def test_no_header_causes_a_server_error(app: Quart, watch: Watch, cookie: bytes) -> None:
+async def test_no_header_causes_a_server_error(app: Quart, checker: ResponseChecker, cookie: bytes) -> None:
     for path in ("/courses/", "/enrollment", "/api/v1/me"):
-        for name in HEADERS:
-            for number, value in enumerate(VALUES):
-                mine = [(b"cookie", cookie)] if number % 2 and name != "cookie" else []
-                response = await ask(app, path, *mine, (name.encode(), value))
-                watch.check(response, (path, name, value))
+        for name in HEADER_NAMES:
+            for number, value in enumerate(HEADER_VALUES):
+                cookies = [(b"cookie", cookie)] if number % 2 and name != "cookie" else []
+                response = await send_request(app, path, *cookies, (name.encode(), value))
+                checker.check(response, (path, name, value))
 
 
-async def test_no_form_causes_a_server_error(app: Quart, watch: Watch, cookie: bytes) -> None:
+async def test_no_form_causes_a_server_error(app: Quart, checker: ResponseChecker, cookie: bytes) -> None:
     form = (b"content-type", b"application/x-www-form-urlencoded")
-    ours, https = (b"sec-fetch-site", b"same-origin"), (b"x-forwarded-proto", b"https")
+    same_origin, https = (b"sec-fetch-site", b"same-origin"), (b"x-forwarded-proto", b"https")
     for rule in rules(app):
-        # Each of these counts as a guess, or ends the sign-in.
+        # These would end the sign-in.
         if "POST" not in (rule.methods or ()) or rule.endpoint in ("logout", "account_sign_out"):
             continue
-        for piece in PIECES[::7]:
-            body = "&".join(f"{name}={piece}" for name in FIELDS)[:16_000].encode()
-            response = await ask(app, rule.rule, form, ours, https, (b"cookie", cookie), method="POST", body=body)
-            watch.check(response, (rule.rule, piece))
+        for payload in PAYLOADS[::7]:
+            body = "&".join(f"{name}={payload}" for name in FORM_FIELDS)[:16_000].encode()
+            response = await send_request(
+                app, rule.rule, form, same_origin, https, (b"cookie", cookie), method="POST", body=body
+            )
+            checker.check(response, (rule.rule, payload))
 
 
 async def test_a_page_over_http_redirects_to_the_same_page_over_https(app: Quart) -> None:
     http = (b"x-forwarded-proto", b"http")
-    for sent, led in [
+    for target, redirect in [
         ("/courses/Fall?q=a%20b&page=2", "/courses/Fall?q=a%20b&page=2"),
         ("/%0d%0ax", "/%0D%0Ax"),
         ("/course/a%3Fb%2Fc", "/course/a%3Fb/c"),
         ("/courses/é".replace("é", "%C3%A9"), "/courses/%C3%A9"),
     ]:
-        response = await ask(app, sent, http)
-        assert (response.status, response.location) == (308, SITE + led)
+        response = await send_request(app, target, http)
+        assert (response.status, response.location) == (308, SITE + redirect)
 
 
 async def test_a_url_that_is_too_long_is_refused(app: Quart) -> None:
-    response = await ask(app, "/courses/?q=" + "a" * (MAX_TARGET_LENGTH - len("/courses/q=")))
+    response = await send_request(app, "/courses/?q=" + "a" * (MAX_TARGET_LENGTH - len("/courses/q=")))
     assert response.status == 200
     for target in ("/courses/?q=" + "a" * MAX_TARGET_LENGTH, "/" + "a" * MAX_TARGET_LENGTH, "/api/v1/me?" + "a" * 9000):
-        assert (await ask(app, target)).status == 414
+        assert (await send_request(app, target)).status == 414
     page = await app.test_client().get("/courses/" + 9000 * "x", headers={"X-Forwarded-Proto": "https"})
     assert "This link is too long." in await page.get_data(as_text=True)

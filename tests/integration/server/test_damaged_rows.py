@@ -26,7 +26,7 @@ Fields = dict[str, Any]
 
 @pytest.fixture
 async def school(db: Database) -> Database:
-    """Bob is enrolled in PHP 202, which is full; ada waits for it. Both are enrolled in PYT 101."""
+    """Bob is enrolled in PHP 202, which is full; ada is on its waitlist. Both are enrolled in PYT 101."""
     await db.section.update_one(PHP, {"$set": {"waitlist_capacity": 5}})
     for user in (ADA, BOB):
         await enroll.enroll(EnrollmentContext(db), user.user_id, SectionRequest("1111", section="01"), NOW)
@@ -44,39 +44,41 @@ async def cal(app: Quart, db: Database) -> Browser:
     return browser
 
 
-async def found(db: Database) -> list[str]:
+async def discrepancies(db: Database) -> list[str]:
     return (await audit.check(db, NOW)).discrepancies
 
 
-async def remaining_after_repair(db: Database) -> list[str]:
-    """Repair, and return the remaining discrepancies."""
+async def repair(db: Database) -> list[str]:
+    """Repair the database and return the remaining discrepancies."""
     await audit.repair(db, NOW)
-    return await found(db)
+    return await discrepancies(db)
 
 
 async def test_a_seat_count_that_is_too_low_prevents_no_drop(school: Database, ada: Browser) -> None:
     await school.section.update_one(PYT, {"$set": {"seats_taken": 0}})
     assert await message_after(ada, "/enrollment/drop", courseID="1111") == "You dropped PYT 101 for Fall 2026."
-    assert await found(school) == ["1111, section 01, Fall 2026: 0 seats counted as taken, but 1 enrolled."]
-    assert await remaining_after_repair(school) == []
+    assert await discrepancies(school) == ["1111, section 01, Fall 2026: 0 seats counted as taken, but 1 enrolled."]
+    assert await repair(school) == []
 
 
-async def test_a_waiting_count_that_is_too_low_prevents_nobody_from_leaving(
+async def test_a_waiting_count_that_is_too_low_prevents_no_student_from_leaving(
     school: Database, ada: Browser, cal: Browser
 ) -> None:
     await cal.post("/waitlist", form=PHP)
     await school.section.update_one(PHP, {"$set": {"waiting": 0}})
     assert await message_after(ada, "/waitlist/leave", courseID="3333") == "You left the waitlist for PHP 202."
-    assert await found(school) == ["3333, section 01, Fall 2026: 0 counted as waiting, but 1 on the waitlist."]
-    assert await remaining_after_repair(school) == []
+    assert await discrepancies(school) == ["3333, section 01, Fall 2026: 0 counted as waiting, but 1 on the waitlist."]
+    assert await repair(school) == []
 
 
 async def test_joining_a_waitlist_with_a_damaged_tail_puts_the_student_last(school: Database, cal: Browser) -> None:
     await school.section.update_one(PHP, {"$set": {"queue_tail": 0}})
     assert "2 of 2" in await message_after(cal, "/waitlist", **PHP)
     assert [row["user_id"] async for row in school.waitlist.find().sort("place")] == [ADA.user_id, CAL.user_id]
-    assert await found(school) == ["3333, section 01, Fall 2026: place 2 is beyond the last counted waitlist place, 1."]
-    assert await remaining_after_repair(school) == []
+    assert await discrepancies(school) == [
+        "3333, section 01, Fall 2026: place 2 is beyond the last counted waitlist place, 1."
+    ]
+    assert await repair(school) == []
 
 
 async def test_a_seat_in_a_section_that_was_deleted_is_not_lost_by_the_next_enrollment(
@@ -90,14 +92,14 @@ async def test_a_seat_in_a_section_that_was_deleted_is_not_lost_by_the_next_enro
     assert await school.enrollment.find().to_list(None) == before
     assert await message_after(ada, "/enrollment/drop", courseID="1111") == "You dropped PYT 101 for Fall 2026."
     assert await message_after(ada, "/enrollment", courseID="1111") == "You’re enrolled in PYT 101 for Fall 2026."
-    [left] = await remaining_after_repair(school)
-    assert left.endswith("(1111, section 01, Fall 2026): student 2 is enrolled, but there is no such section.")
+    [remaining] = await repair(school)
+    assert remaining.endswith("(1111, section 01, Fall 2026): student 2 is enrolled, but there is no such section.")
 
 
 async def test_a_seat_in_a_section_that_was_deleted_can_be_swapped(school: Database, ada: Browser) -> None:
     await school.section.delete_one(PYT)
-    said = await message_after(ada, "/enrollment/swap", drop="1111", add="1111", section="02")
-    assert said == "Swap complete: you’re now enrolled in PYT 101, section 02."
+    message = await message_after(ada, "/enrollment/swap", drop="1111", add="1111", section="02")
+    assert message == "Swap complete: you’re now enrolled in PYT 101, section 02."
     assert await school.enrollment.count_documents({"user_id": ADA.user_id}) == 1
 
 
@@ -107,19 +109,21 @@ async def test_a_term_with_an_unknown_timezone_is_shown_in_utc(school: Database,
     assert "Tuesday, 1 September 2026, 09:00 (UTC)" in await ada.read("/enrollment/history")
     for path in ("/courses/", "/enrollment", "/enrollment/form?courseID=1111"):
         assert (await ada.get(path)).status_code == 200
-    assert await found(school) == [f"Fall 2026: the timezone “{timezone}” is unknown; its times are shown in UTC."]
-    told_of = f"term: the timezone “{timezone}” of Fall 2026 is unknown; its times are shown in UTC"
-    assert (await upgrade(school, NOW, UpgradeDefaults())).unchanged == [told_of]
+    assert await discrepancies(school) == [
+        f"Fall 2026: the timezone “{timezone}” is unknown; its times are shown in UTC."
+    ]
+    line = f"term: the timezone “{timezone}” of Fall 2026 is unknown; its times are shown in UTC"
+    assert (await upgrade(school, NOW, UpgradeDefaults())).unchanged == [line]
 
 
 async def damage(db: Database, collection: str, row: Fields, change: Fields) -> None:
-    """Change a row as no user of the site could."""
-    done = await db[collection].update_one(row, change, bypass_document_validation=True)
-    assert done.modified_count == 1
+    """Change a row in a way that no user of the site can."""
+    result = await db[collection].update_one(row, change, bypass_document_validation=True)
+    assert result.modified_count == 1
 
 
 @pytest.mark.parametrize(
-    ("collection", "row", "change", "lacks", "stays"),
+    ("collection", "row", "change", "missing", "remains"),
     [
         ("term", {"term": "Fall 2026"}, {"$unset": {"opens_at": ""}}, "term: Fall 2026|opens_at", True),
         ("term", {"term": "Fall 2026"}, {"$unset": {"timezone": ""}}, "term: Fall 2026|timezone", True),
@@ -150,20 +154,20 @@ async def test_an_incomplete_row_is_listed_and_breaks_neither_pages_nor_the_chec
     collection: str,
     row: Fields,
     change: Fields,
-    lacks: str,
-    stays: bool,
+    missing: str,
+    remains: bool,
 ) -> None:
     await damage(school, collection, row, change)
     await school.section.update_one({"courseID": "1111", "section": "02"}, {"$set": {"seats_taken": 2}})
-    whose, fields = lacks.split("|")
+    row_name, fields = missing.split("|")
 
-    def listed(lines: list[str]) -> bool:
-        return any(one.startswith(f"{whose} (_id ") and one.endswith(f") lacks a valid {fields}.") for one in lines)
+    def is_listed(lines: list[str]) -> bool:
+        return any(one.startswith(f"{row_name} (_id ") and one.endswith(f") lacks a valid {fields}.") for one in lines)
 
-    before = await found(school)
-    assert listed(before)
+    before = await discrepancies(school)
+    assert is_listed(before)
     assert "1111, section 02, Fall 2026: 2 seats counted as taken, but 0 enrolled." in before
-    assert listed(await remaining_after_repair(school)) is stays
+    assert is_listed(await repair(school)) is remains
     assert await school.enrollment.count_documents({}) == 3
     for path in ("/courses/", "/enrollment", "/enrollment/form?courseID=1111", "/enrollment/history"):
         assert (await ada.get(path)).status_code == 200
@@ -186,11 +190,11 @@ async def test_a_section_without_counts_accepts_no_students_but_allows_drops(
     assert "PHP 202, section 01, is full" in await message_after(cal, "/enrollment", **PHP)
     assert (await cal.post("/waitlist", form=PHP)).status_code == 303
     assert await message_after(bob, "/enrollment/drop", courseID="3333") == "You dropped PHP 202 for Fall 2026."
-    assert await remaining_after_repair(school) == []
+    assert await repair(school) == []
     assert [row["user_id"] async for row in school.enrollment.find({"courseID": "3333"})] == [ADA.user_id]
 
 
-async def test_rows_without_any_field_are_listed_and_the_others_counted(school: Database, ada: Browser) -> None:
+async def test_empty_rows_are_listed_and_the_others_counted(school: Database, ada: Browser) -> None:
     for collection in ("event", "notice"):
         await school[collection].insert_one({"user_id": ADA.user_id, "seen": False}, bypass_document_validation=True)
     for collection in ("term", "section", "enrollment", "waitlist", "schedule"):
@@ -210,20 +214,20 @@ async def test_students_with_the_same_waitlist_place_get_distinct_ones_in_order_
 ) -> None:
     await cal.post("/waitlist", form=PHP)
     built_databases.remove(school.name)
-    await school.waitlist.drop_index("term_1_courseID_1_section_1_place_1")  # else it can't be
-    [unguarded] = await found(school)
+    await school.waitlist.drop_index("term_1_courseID_1_section_1_place_1")  # which prevents shared places
+    [missing_index] = await discrepancies(school)
     await school.waitlist.update_one({"user_id": ADA.user_id}, {"$set": {"place": 2, "joined_at": NOW + SECOND}})
-    shared = "3333, section 01, Fall 2026: 2 students have place 2 on the waitlist."
-    assert await found(school) == [unguarded, shared]
-    numbered = "3333, section 01, Fall 2026: waitlist renumbered, 2 waiting in the same order."
-    assert numbered in await audit.repair(school, NOW)
-    assert await found(school) == [unguarded]
-    line = [(row["user_id"], row["place"]) async for row in school.waitlist.find().sort("place")]
-    assert line == [(CAL.user_id, 3), (ADA.user_id, 4)]
+    shared_place = "3333, section 01, Fall 2026: 2 students have place 2 on the waitlist."
+    assert await discrepancies(school) == [missing_index, shared_place]
+    renumbered = "3333, section 01, Fall 2026: waitlist renumbered, 2 waiting in the same order."
+    assert renumbered in await audit.repair(school, NOW)
+    assert await discrepancies(school) == [missing_index]
+    waitlist_entries = [(row["user_id"], row["place"]) async for row in school.waitlist.find().sort("place")]
+    assert waitlist_entries == [(CAL.user_id, 3), (ADA.user_id, 4)]
     assert await audit.repair(school, NOW) == []
 
 
 async def test_a_waitlist_entry_without_a_user_prevents_no_drop(school: Database, bob: Browser) -> None:
     await damage(school, "waitlist", {}, {"$unset": {"user_id": ""}})
     assert await message_after(bob, "/enrollment/drop", courseID="3333") == "You dropped PHP 202 for Fall 2026."
-    assert any(line.startswith("waitlist: 3333 (_id ") for line in await found(school))
+    assert any(line.startswith("waitlist: 3333 (_id ") for line in await discrepancies(school))

@@ -1,4 +1,4 @@
-"""The site's use of the database: the number of connections, and a time limit for every command."""
+"""The number of connections to the database, and the time limit of each command."""
 
 import asyncio
 import subprocess
@@ -18,18 +18,18 @@ from tests.integration.auth.test_permissions import STATUSES_BY_ROUTE, path_of
 from tests.support.people import ADA, Browser, Clock, config, registration
 from tests.support.processes import PROJECT, TIMEOUT_SECONDS, environment
 
-CONTINUING_COMMANDS = {"getMore"}
-"""Commands that continue one with a limit, or wait for changes; the driver limits them all alike."""
+COMMANDS_WITHOUT_LIMIT = {"getMore"}
+"""`getMore` continues a command that has a limit, or waits for changes; the driver's own timeout applies to it."""
 
 
-class Limits(CommandListener):
-    """Records the time limit of each command in milliseconds; None for one without a limit."""
+class TimeLimitRecorder(CommandListener):
+    """Records the time limits of each kind of command in milliseconds; None stands for no limit."""
 
     def __init__(self) -> None:
-        self.seen: dict[str, set[int | None]] = defaultdict(set)
+        self.limits: dict[str, set[int | None]] = defaultdict(set)
 
     def started(self, event: CommandStartedEvent) -> None:
-        self.seen[event.command_name].add(event.command.get("maxTimeMS"))
+        self.limits[event.command_name].add(event.command.get("maxTimeMS"))
 
     def succeeded(self, event: CommandSucceededEvent) -> None: ...
 
@@ -37,15 +37,15 @@ class Limits(CommandListener):
 
 
 @pytest.fixture
-def limits() -> Limits:
-    return Limits()
+def recorder() -> TimeLimitRecorder:
+    return TimeLimitRecorder()
 
 
 @pytest.fixture
 async def ada(
-    db: Database, mongod: str, clock: Clock, limits: Limits, monkeypatch: pytest.MonkeyPatch
+    db: Database, mongod: str, clock: Clock, recorder: TimeLimitRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Browser]:
-    monkeypatch.setattr(client, "SlowCommandLogger", lambda _: limits)
+    monkeypatch.setattr(client, "SlowCommandLogger", lambda _: recorder)
     app = create_app(config(mongo_uri=mongod, database_timeout=3.5), clock=clock)
     async with app.test_app():
         browser = Browser(app.test_client())
@@ -53,16 +53,18 @@ async def ada(
         yield browser
 
 
-async def test_every_command_has_the_configured_time_limit(ada: Browser, limits: Limits) -> None:
+async def test_every_command_has_the_configured_time_limit(ada: Browser, recorder: TimeLimitRecorder) -> None:
     for path in (path_of(rule) for rule in STATUSES_BY_ROUTE if rule != "/logout"):
         await ada.get(path)
     for path in ("/plan/add", "/plan/enroll", "/enrollment", "/waitlist", "/enrollment/drop", "/alert", "/logout"):
         await ada.post(path, form={"courseID": "1111", "term": "Fall 2026", "section": "02"})
     await ada.post("/register", form=registration())
-    assert limits.seen.keys() >= {"find", "aggregate", "insert", "update", "delete", "findAndModify"}
-    assert limits.seen.keys() >= {"commitTransaction", "abortTransaction"}
-    slow = {name: most for name, most in limits.seen.items() if not all(one and one <= 3500 for one in most)}
-    assert slow.keys() <= CONTINUING_COMMANDS, slow
+    assert recorder.limits.keys() >= {"find", "aggregate", "insert", "update", "delete", "findAndModify"}
+    assert recorder.limits.keys() >= {"commitTransaction", "abortTransaction"}
+    unlimited = {
+        name: found for name, found in recorder.limits.items() if not all(limit and limit <= 3500 for limit in found)
+    }
+    assert unlimited.keys() <= COMMANDS_WITHOUT_LIMIT, unlimited
 
 
 async def test_the_connection_pool_has_the_configured_size(mongod: str) -> None:
@@ -72,7 +74,7 @@ async def test_the_connection_pool_has_the_configured_size(mongod: str) -> None:
 
 
 def test_the_driver_has_a_thread_for_each_connection() -> None:
-    said = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", "import asgi, motor.frameworks.asyncio as motor; print(motor.max_workers)"],
         cwd=PROJECT,
         env=environment(DATABASE_POOL=7),
@@ -81,7 +83,7 @@ def test_the_driver_has_a_thread_for_each_connection() -> None:
         timeout=TIMEOUT_SECONDS,
         check=True,
     )
-    assert said.stdout == "7\n"
+    assert result.stdout == "7\n"
 
 
 async def test_only_the_error_of_a_closed_cursor_is_not_logged(mongod: str, log: pytest.LogCaptureFixture) -> None:

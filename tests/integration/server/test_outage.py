@@ -1,4 +1,4 @@
-"""The database becomes unavailable, and comes back."""
+"""Outages of the database."""
 
 import asyncio
 import logging
@@ -22,34 +22,34 @@ from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, upgrade
 from quart_enroll.state import EXTENSION
 from tests.support.people import COURSES, SECTIONS, Browser, config, registration, text
 
-FOREVER = Term("Fall 2150", *(datetime(year, 1, 1, tzinfo=UTC) for year in (2000, 2150, 2150, 2150)))
-SECTION = replace(SECTIONS[0], term=FOREVER.term)
+OPEN_TERM = Term("Fall 2150", *(datetime(year, 1, 1, tzinfo=UTC) for year in (2000, 2150, 2150, 2150)))
+SECTION = replace(SECTIONS[0], term=OPEN_TERM.term)
 
-TIMEOUT_SECONDS = 1.0
-"""The database timeout in these tests, in seconds; the default is 3.5."""
+DATABASE_TIMEOUT_SECONDS = 1.0
+"""Shorter than the default of 3.5 seconds."""
 
 
 @pytest.fixture
 def folder(quick_folder: Path, request: pytest.FixtureRequest) -> Path:
-    """The folder of a mongod of the test's own, with its data while it runs and while it doesn't."""
+    """The data folder of the test's own mongod, which stays while that is stopped."""
     return quick_folder / request.node.name
 
 
 @pytest.fixture
 def uri(folder: Path) -> str:
-    with local_mongod(folder) as uri:
-        return uri
+    with local_mongod(folder) as local_uri:
+        return local_uri
 
 
 @pytest.fixture
 async def site(uri: str) -> AsyncIterator[Quart]:
-    """The site, served while its database is unavailable."""
-    app = create_app(config(mongo_uri=uri, database_timeout=TIMEOUT_SECONDS))
+    """The site, served while its database is down."""
+    app = create_app(config(mongo_uri=uri, database_timeout=DATABASE_TIMEOUT_SECONDS))
     async with app.test_app():
         yield app
 
 
-async def _assert_away(browser: Browser, path: str) -> None:
+async def _assert_unavailable(browser: Browser, path: str) -> None:
     response = await browser.get(path)
     page = await text(response)
     assert response.status_code == 503
@@ -63,7 +63,7 @@ async def test_a_site_started_without_a_database_works_once_the_database_is_up(
 ) -> None:
     browser = Browser(site.test_client())
     log.set_level(logging.ERROR)
-    await _assert_away(browser, "/courses/")
+    await _assert_unavailable(browser, "/courses/")
     assert len(log.records) == 1
     assert "method=GET path=/courses/ status=503" in log.text
     assert "code=database_away" in log.text
@@ -88,13 +88,13 @@ async def test_an_unresponsive_database_shows_an_error_page_and_loses_nothing(
         assert (await browser.post("/register", form=registration())).status_code == 303
         os.kill(pid, signal.SIGSTOP)
         try:
-            await _assert_away(browser, "/enrollment")
+            await _assert_unavailable(browser, "/enrollment")
             refused = await browser.post("/enrollment", form={"courseID": "1111"})
             assert refused.status_code == 503
         finally:
             os.kill(pid, signal.SIGCONT)
         assert (await browser.get("/enrollment")).status_code == 200
-    await _assert_away(browser, "/enrollment")
+    await _assert_unavailable(browser, "/enrollment")
     with local_mongod(folder):
         assert "Your schedule" in await browser.read("/enrollment")
 
@@ -112,14 +112,14 @@ async def test_the_catalog_is_shown_during_an_outage_and_updated_afterwards(
     with local_mongod(folder):
         async with open_database(uri, 10) as db:
             await db.course.insert_one(asdict(COURSES[0]))
-            await terms.put_all(db, [FOREVER])
+            await terms.put_all(db, [OPEN_TERM])
             await sections.put_all(db, [SECTION])
-        snapshot: CatalogCache = site.extensions[EXTENSION].catalog_cache
-        await snapshot.reload()
+        catalog_cache: CatalogCache = site.extensions[EXTENSION].catalog_cache
+        await catalog_cache.reload()
     assert "30 of 30 seats open" in await browser.read("/courses/")
     with local_mongod(folder):
         async with open_database(uri, 10) as db:
             await sections.take_seat(db, SECTION.key, None)
         async with asyncio.timeout(30):
             while "29 of 30 seats open" not in await browser.read("/courses/"):
-                await snapshot.wait_until_replaced()
+                await catalog_cache.wait_until_replaced()

@@ -1,4 +1,4 @@
-"""The headers that every response has for browsers and caches."""
+"""Security headers, cache headers and cookies."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from quart_enroll.db.client import Database
 from tests.integration.auth.test_permissions import STATUSES_BY_ROUTE, path_of
 from tests.support.people import ADA, PASSWORD, Browser, Clock, config
 
-ALWAYS = {
+SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Content-Security-Policy": (
@@ -26,11 +26,11 @@ ALWAYS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
-UNCHANGED = ("Cache-Control", "ETag", "Vary")
-CLIENT_HEADERS = {"content-type", "content-length"}
-"""Headers that the tests' client adds to a response without them."""
+CACHE_HEADERS = ("Cache-Control", "ETag", "Vary")
+TEST_CLIENT_HEADERS = {"content-type", "content-length"}
+"""Headers that the test client adds to a response without them."""
 
-REQUESTS = [
+OTHER_REQUESTS = [
     ("GET", "/courses"),
     ("GET", "/nothing"),
     ("POST", "/"),
@@ -38,9 +38,9 @@ REQUESTS = [
     ("HEAD", "/"),
     ("POST", "/logout"),
 ]
-"""A redirect, an unknown URL, a wrong method, and a change without a CSRF token."""
+"""A redirect, an unknown path, methods that aren't allowed, and a change that may come from another site."""
 
-CACHE_CONTROL = {
+CACHE_CONTROL_BY_PATH = {
     "/static/site.css": "no-cache",
     "/healthz": "no-cache",
     "/readyz": "no-cache",
@@ -51,15 +51,15 @@ CACHE_CONTROL = {
         "public, no-cache",
     ),
 }
-"""Paths whose responses are the same for everybody; all others are private to the signed-in visitor."""
+"""Responses that are the same for everyone; caches must not store the others."""
 
 
-FROM_EMAILS = [rule for rule in STATUSES_BY_ROUTE if rule.startswith(("/password/reset", "/email/confirm"))]
-OWN = {path_of(rule): {"Referrer-Policy": "no-referrer"} for rule in FROM_EMAILS}
+EMAIL_LINK_RULES = [rule for rule in STATUSES_BY_ROUTE if rule.startswith(("/password/reset", "/email/confirm"))]
+HEADERS_BY_PATH = {path_of(rule): {"Referrer-Policy": "no-referrer"} for rule in EMAIL_LINK_RULES}
 
 
-def _told(response: Response) -> dict[str, str]:
-    return {name: response.headers[name] for name in ALWAYS}
+def _security_headers(response: Response) -> dict[str, str]:
+    return {name: response.headers[name] for name in SECURITY_HEADERS}
 
 
 @pytest.fixture
@@ -71,10 +71,10 @@ async def production(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Q
 
 
 async def test_every_response_has_the_security_headers(anyone: Browser, ada: Browser) -> None:
-    for method, path in [("GET", path_of(rule)) for rule in STATUSES_BY_ROUTE if rule != "/logout"] + REQUESTS:
+    for method, path in [("GET", path_of(rule)) for rule in STATUSES_BY_ROUTE if rule != "/logout"] + OTHER_REQUESTS:
         for visitor in (anyone, ada):
             response = await visitor.client.open(path, method=method)
-            assert _told(response) == ALWAYS | OWN.get(path, {}), (method, path)
+            assert _security_headers(response) == SECURITY_HEADERS | HEADERS_BY_PATH.get(path, {}), (method, path)
             assert "unsafe-inline" not in str(response.headers)
             assert len(response.headers["X-Request-ID"]) == 16
             assert "Strict-Transport-Security" not in response.headers
@@ -84,25 +84,25 @@ async def test_every_response_has_the_security_headers(anyone: Browser, ada: Bro
 async def test_a_304_does_not_repeat_the_security_headers(anyone: Browser, path: str) -> None:
     first = await anyone.get(path)
     for _ in range(2):
-        again = await anyone.get(path, headers={"If-None-Match": first.headers["ETag"]})
-        assert again.status_code == 304
-        names = {name.lower() for name, _ in again.headers}
-        assert names - CLIENT_HEADERS == {"cache-control", "etag", "vary", "x-request-id"}
-        assert [again.headers[name] for name in UNCHANGED] == [first.headers[name] for name in UNCHANGED]
+        repeated = await anyone.get(path, headers={"If-None-Match": first.headers["ETag"]})
+        assert repeated.status_code == 304
+        names = {name.lower() for name, _ in repeated.headers}
+        assert names - TEST_CLIENT_HEADERS == {"cache-control", "etag", "vary", "x-request-id"}
+        assert [repeated.headers[name] for name in CACHE_HEADERS] == [first.headers[name] for name in CACHE_HEADERS]
 
 
 async def test_no_shared_cache_stores_a_students_pages(ada: Browser) -> None:
     for path in (path_of(rule) for rule in STATUSES_BY_ROUTE if rule not in ("/logout", "/login", "/register")):
         response = await ada.get(path)
-        assert response.headers["Cache-Control"] == CACHE_CONTROL.get(path, "no-store"), path
-        assert ("Cookie" in response.headers.get("Vary", "")) == (path not in CACHE_CONTROL), path
+        assert response.headers["Cache-Control"] == CACHE_CONTROL_BY_PATH.get(path, "no-store"), path
+        assert ("Cookie" in response.headers.get("Vary", "")) == (path not in CACHE_CONTROL_BY_PATH), path
     assert (await ada.get("/nothing")).headers["Cache-Control"] == "no-store"
 
 
 async def test_no_shared_cache_stores_a_token_or_message(anyone: Browser) -> None:
     assert (await anyone.get("/courses/")).headers["Cache-Control"] == "no-cache"
     assert (await anyone.get("/login")).headers["Cache-Control"] == "no-store"
-    await anyone.get("/enrollment")  # "Please sign in" waits for the next page
+    await anyone.get("/enrollment")  # the next page shows "Please sign in"
     for _ in range(2):
         assert (await anyone.get("/courses/")).headers["Cache-Control"] == "no-store"
         assert (await anyone.post("/login", form={"email": ADA.email, "password": PASSWORD})).status_code == 303
@@ -116,7 +116,7 @@ async def test_an_error_response_has_the_security_headers_too(app: Quart, anyone
     app.config["PROPAGATE_EXCEPTIONS"] = False
     response = await anyone.get("/")
     assert response.status_code == 500
-    assert _told(response) == ALWAYS
+    assert _security_headers(response) == SECURITY_HEADERS
 
 
 async def test_production_cookies_are_host_only_and_hsts_is_sent(production: Quart) -> None:
@@ -127,23 +127,23 @@ async def test_production_cookies_are_host_only_and_hsts_is_sent(production: Qua
     assert {"__Host-session", "__Host-QUART_AUTH"} <= set(cookies)
     for name, cookie in cookies.items():
         assert name.startswith("__Host-")
-        assert all(f"; {word}" in cookie for word in ("Secure", "HttpOnly", "Path=/", "SameSite=Lax"))
+        assert all(f"; {attribute}" in cookie for attribute in ("Secure", "HttpOnly", "Path=/", "SameSite=Lax"))
         assert "Domain=" not in cookie
-    for path in (*CACHE_CONTROL, "/", "/nothing"):
-        answer = await browser.get(path)
-        assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
+    for path in (*CACHE_CONTROL_BY_PATH, "/", "/nothing"):
+        response = await browser.get(path)
+        assert response.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
 
 
 async def test_production_deletes_cookies_in_a_way_that_browsers_accept(production: Quart) -> None:
     browser = Browser(production.test_client())
     await browser.sign_in(ADA, scheme="https")
-    [gone] = [
+    [deletion] = [
         cookie
         for cookie in (await browser.post("/logout", scheme="https")).headers.getlist("Set-Cookie")
         if cookie.startswith("__Host-QUART_AUTH=;")
     ]
-    assert "; Secure" in gone
-    assert "; Path=/" in gone
+    assert "; Secure" in deletion
+    assert "; Path=/" in deletion
 
 
 async def test_production_refuses_plain_http_with_an_explanation(production: Quart) -> None:
@@ -157,9 +157,9 @@ async def test_production_refuses_plain_http_with_an_explanation(production: Qua
 
 async def test_production_answers_plain_http_only_for_health_checks(production: Quart) -> None:
     client, plain = production.test_client(), {"X-Forwarded-Proto": "http"}
-    answers = {rule: (await client.get(path_of(rule), headers=plain)).status_code for rule in STATUSES_BY_ROUTE}
-    assert {rule for rule, status in answers.items() if status == 200} == {"/healthz", "/readyz"}
-    assert set(answers.values()) == {200, 400}
+    status_codes = {rule: (await client.get(path_of(rule), headers=plain)).status_code for rule in STATUSES_BY_ROUTE}
+    assert {rule for rule, status in status_codes.items() if status == 200} == {"/healthz", "/readyz"}
+    assert set(status_codes.values()) == {200, 400}
 
 
 async def test_plain_http_is_redirected_to_the_sites_own_url_only(production: Quart) -> None:

@@ -1,4 +1,4 @@
-"""The site's server processes: how they start, and how they stop."""
+"""How the server processes start and stop."""
 
 import os
 import select
@@ -27,15 +27,15 @@ from tests.support.processes import (
     wait_until,
 )
 
-SLOW_HASH = "scrypt:65536:8:1"  # a sixth of a second each, and ten times that on a busy machine
+SLOW_PASSWORD_METHOD = "scrypt:65536:8:1"  # a sixth of a second per hash, and ten times that on a busy machine
 NAMES = ["Ada", "Bob", "Chioma", "Dilan", "Eva"]
 
 
 @pytest.fixture
 def database(fresh_uri: str) -> str:
-    """The URI of a database of the test's own, as `upgrade-db` creates it."""
-    done = quart("upgrade-db", MONGO_URI=fresh_uri)
-    assert done.returncode == 0, done.stderr
+    """Return the URI of a database of the test's own, prepared by `upgrade-db`."""
+    result = quart("upgrade-db", MONGO_URI=fresh_uri)
+    assert result.returncode == 0, result.stderr
     return fresh_uri
 
 
@@ -45,14 +45,14 @@ def test_requests_in_flight_are_answered_when_every_process_is_told_to_stop(
     workers: int, database: str, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"
-    settings = {"MONGO_URI": database, "PASSWORD_METHOD": SLOW_HASH, "PASSWORD_THREADS": 1}  # one after the other
+    settings = {"MONGO_URI": database, "PASSWORD_METHOD": SLOW_PASSWORD_METHOD, "PASSWORD_THREADS": 1}  # one at a time
     with (
         server(log, WEB_CONCURRENCY=workers, **settings) as site,
         ExitStack() as stack,
     ):
         connections = [stack.enter_context(site.connection()) for _ in NAMES]
         for name, connection in zip(NAMES, connections, strict=True):
-            connection.request("POST", "/register", registration(name), headers=FROM_THE_SITE)
+            connection.request("POST", "/register", registration(name), headers=SAME_ORIGIN_FORM_HEADERS)
         answered, _, _ = select.select([connection.sock for connection in connections], [], [], TIMEOUT_SECONDS)
         assert 0 < len(answered) < len(NAMES)
 
@@ -65,21 +65,21 @@ def test_requests_in_flight_are_answered_when_every_process_is_told_to_stop(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
-@pytest.mark.parametrize(("workers", "ending"), [(1, signal.SIGINT), (2, signal.SIGTERM)])
+@pytest.mark.parametrize(("workers", "stop_signal"), [(1, signal.SIGINT), (2, signal.SIGTERM)])
 def test_open_streams_end_when_every_process_is_told_to_stop(
-    workers: int, ending: signal.Signals, database: str, tmp_path: Path
+    workers: int, stop_signal: signal.Signals, database: str, tmp_path: Path
 ) -> None:
     log = tmp_path / "log"
     with server(log, WEB_CONCURRENCY=workers, MONGO_URI=database) as site, ExitStack() as stack:
         streams = []
-        for _ in range(8):  # so that each worker has one
+        for _ in range(8):  # enough for each worker to get one
             connection = stack.enter_context(site.connection())
             connection.request("GET", "/live?term=Fall+2026")
             streams.append(connection.getresponse())
             assert streams[-1].readline().startswith(b"retry: ")
 
         for pid in (site.process.pid, *descendants(site.process.pid)):
-            os.kill(pid, ending)
+            os.kill(pid, stop_signal)
 
         for stream in streams:  # a stream that is cut off, as after graceful_timeout, is an IncompleteRead
             assert b"retry: " in stream.read()
@@ -87,29 +87,29 @@ def test_open_streams_end_when_every_process_is_told_to_stop(
     assert "Traceback" not in log.read_text()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="finds what a worker knows in /proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="reads a worker's environment in /proc")
 def test_workers_share_the_hashing_slots(database: str, tmp_path: Path) -> None:
     with server(tmp_path / "log", WEB_CONCURRENCY=2, PASSWORD_THREADS=1, MONGO_URI=database) as site:
-        folder = Path(known_to_a_worker(site)["PASSWORD_SLOTS"])
-        mine = HashSlots(str(folder), 2)
+        folder = Path(worker_environment(site)["PASSWORD_SLOTS"])
+        slots = HashSlots(str(folder), 2)
         with site.connection() as connection:
-            with mine.take(0), mine.take(1):  # one for each worker: now all slots are taken
-                connection.request("POST", "/register", registration("Ada"), headers=FROM_THE_SITE)
+            with slots.take(0), slots.take(1):  # one per worker: now all slots are taken
+                connection.request("POST", "/register", registration("Ada"), headers=SAME_ORIGIN_FORM_HEADERS)
                 wait_until(lambda: is_locked(folder / "next0") or is_locked(folder / "next1"))
             assert connection.getresponse().status == 303
     assert not folder.exists()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="finds what a worker knows in /proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="reads a worker's environment in /proc")
 def test_workers_allocate_hashing_memory_in_huge_pages(database: str, tmp_path: Path) -> None:
     with server(tmp_path / "log", WEB_CONCURRENCY=2, MONGO_URI=database) as site:
-        assert known_to_a_worker(site)["GLIBC_TUNABLES"] == "glibc.malloc.hugetlb=1"
+        assert worker_environment(site)["GLIBC_TUNABLES"] == "glibc.malloc.hugetlb=1"
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("command", [SERVER, (*QUART, "seed")], ids=["hypercorn", "quart"])
-def test_an_invalid_setting_ends_the_start_with_its_error(command: tuple[str, ...], workers: int) -> None:
-    ended = subprocess.run(
+def test_an_invalid_setting_stops_the_start_with_an_error_message(command: tuple[str, ...], workers: int) -> None:
+    result = subprocess.run(
         command,
         cwd=PROJECT,
         env=environment(DATABASE_TIMEOUT="soon", WEB_CONCURRENCY=workers),
@@ -118,17 +118,17 @@ def test_an_invalid_setting_ends_the_start_with_its_error(command: tuple[str, ..
         timeout=TIMEOUT_SECONDS,
         check=False,
     )
-    assert ended.returncode == 1
-    assert ended.stderr == (
+    assert result.returncode == 1
+    assert result.stderr == (
         "DATABASE_TIMEOUT must be a number from 0.1 to 25. "
         "(Seconds to wait for the database before a page reports that it didn't answer.)\n"
     )
 
 
-FROM_THE_SITE = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
+SAME_ORIGIN_FORM_HEADERS = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
 
 
-def known_to_a_worker(site: Server) -> dict[str, str]:
+def worker_environment(site: Server) -> dict[str, str]:
     """Return the environment of a worker."""
     pairs = Path(f"/proc/{descendants(site.process.pid)[-1]}/environ").read_bytes().decode().split("\0")
     return dict(pair.split("=", 1) for pair in pairs if pair)
@@ -148,24 +148,26 @@ def registration(name: str) -> str:
 
 def test_workers_share_metrics_and_leave_no_folder_behind(tmp_path: Path) -> None:
     token, log = "of-no-use-to-anybody", tmp_path / "log"
-    nowhere = "mongodb://127.0.0.1:1/?replicaSet=none"  # these requests need no database
-    with server(log, WEB_CONCURRENCY=2, METRICS_TOKEN=token, MONGO_URI=nowhere, TMPDIR=tmp_path) as site:
-        for _ in range(20):  # each on a connection of its own, which one of the two takes up
+    unreachable_uri = "mongodb://127.0.0.1:1/?replicaSet=none"  # these requests need no database
+    with server(log, WEB_CONCURRENCY=2, METRICS_TOKEN=token, MONGO_URI=unreachable_uri, TMPDIR=tmp_path) as site:
+        for _ in range(20):  # each on its own connection, so that both workers get some
             with site.connection():
                 pass
         with site.connection() as connection:
             connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {token}"})
-            exposition = connection.getresponse().read().decode()
+            metrics = connection.getresponse().read().decode()
         assert len(list(tmp_path.glob("quart-enroll-*/counter_*.db"))) == 2
-    assert 'endpoint="healthz",method="GET",status="200"} 21.0' in exposition
+    assert 'endpoint="healthz",method="GET",status="200"} 21.0' in metrics
     assert list(tmp_path.glob("quart-enroll-*")) == []
     assert [line for line in log.read_text().splitlines() if not line.startswith("at=")] == []
 
 
-def test_metrics_are_answered_although_the_shared_folder_is_gone(tmp_path: Path) -> None:
-    token, nowhere = "of-no-use-to-anybody", "mongodb://127.0.0.1:1/?replicaSet=none"
-    with server(tmp_path / "log", WEB_CONCURRENCY=2, METRICS_TOKEN=token, MONGO_URI=nowhere, TMPDIR=tmp_path) as site:
-        shutil.rmtree(next(tmp_path.glob("quart-enroll-*")))  # as programs that tidy up /tmp do
+def test_metrics_are_served_although_the_shared_folder_is_gone(tmp_path: Path) -> None:
+    token, unreachable_uri = "of-no-use-to-anybody", "mongodb://127.0.0.1:1/?replicaSet=none"
+    with server(
+        tmp_path / "log", WEB_CONCURRENCY=2, METRICS_TOKEN=token, MONGO_URI=unreachable_uri, TMPDIR=tmp_path
+    ) as site:
+        shutil.rmtree(next(tmp_path.glob("quart-enroll-*")))  # as cleanup programs do
         with site.connection() as connection:
             connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {token}"})
             assert connection.getresponse().status == 200

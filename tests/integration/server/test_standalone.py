@@ -1,5 +1,4 @@
-"""A mongod without a replica set, as `systemctl start mongod` starts it: the site can read it, and says what it can't
-do."""
+"""A standalone mongod, as `systemctl start mongod` runs it: pages can be read, and changes are refused."""
 
 import asyncio
 import signal
@@ -22,7 +21,7 @@ from tests.support import people, school
 from tests.support.people import ADA, PASSWORD, Browser, Clock, config, registration, text
 from tests.support.processes import PROJECT, TIMEOUT_SECONDS, free_port, wait_for_port
 
-SENTENCE = "This isn’t possible right now because the site’s database isn’t fully set up."
+REFUSAL = "This isn’t possible right now because the site’s database isn’t fully set up."
 FORM = {
     "courseID": "1111",
     "term": "Fall 2026",
@@ -37,12 +36,12 @@ FORM = {
     "email": ADA.email,
     "confirm": "y",
 }
-"""Fields for every form of the site."""
+"""Values for every form of the site."""
 
 
 @pytest.fixture(scope="module")
 def standalone(quick_folder: Path) -> Iterator[str]:
-    """The URI of a database on a mongod without a replica set."""
+    """Yield the URI of a database on a mongod without a replica set."""
     port, data = free_port(), quick_folder / "standalone"
     data.mkdir()
     command = [find_mongod(), "--dbpath", str(data), "--port", str(port), *SMALL_FOOTPRINT_OPTIONS]
@@ -70,8 +69,8 @@ async def site(standalone_db: Database, standalone: str, clock: Clock) -> AsyncI
 
 
 @pytest.fixture
-async def reader(site: Quart, standalone_db: Database, db: Database, ada: Browser) -> Browser:
-    """The browser of ada, who signed in before her database came to this server."""
+async def signed_in_ada(site: Quart, standalone_db: Database, db: Database, ada: Browser) -> Browser:
+    """The browser of ada, who signed in before her database moved to this server."""
     await standalone_db.login.insert_many(await db.login.find().to_list(None))
     browser = Browser(site.test_client())
     browser.client.cookie_jar = ada.client.cookie_jar
@@ -89,15 +88,15 @@ async def test_on_a_standalone_mongod_the_site_is_not_ready_and_logs_why_once(
     assert (await browser.get("/healthz")).status_code == 200
 
 
-async def test_on_a_standalone_mongod_the_start_logs_why_without_a_probe(
+async def test_on_a_standalone_mongod_the_site_logs_why_when_it_starts(
     standalone_db: Database, standalone: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = asyncio.Event()
+    logged = asyncio.Event()
     monkeypatch.setattr(
-        schema_check.logger, "error", lambda event, **_: said.set() if event == STANDALONE_MESSAGE else None
+        schema_check.logger, "error", lambda event, **_: logged.set() if event == STANDALONE_MESSAGE else None
     )
     async with create_app(config(mongo_uri=standalone)).test_app(), asyncio.timeout(TIMEOUT_SECONDS):
-        await said.wait()
+        await logged.wait()
 
 
 async def test_on_a_standalone_mongod_the_catalog_works(
@@ -114,35 +113,37 @@ async def test_on_a_standalone_mongod_the_catalog_works(
             await site.extensions[EXTENSION].catalog_cache.wait_until_replaced()
 
 
-async def test_on_a_standalone_mongod_signed_in_students_see_their_pages(reader: Browser) -> None:
+async def test_on_a_standalone_mongod_signed_in_students_see_their_pages(signed_in_ada: Browser) -> None:
     for path in ("/enrollment", "/enrollment/history", "/plan", "/account", "/courses/"):
-        assert (await reader.get(path)).status_code == 200
-    assert (await reader.get("/account/data")).status_code == 503  # read as of one moment, which takes a replica set
-    assert "Your schedule" in await reader.read("/enrollment")
+        assert (await signed_in_ada.get(path)).status_code == 200
+    assert (await signed_in_ada.get("/account/data")).status_code == 503  # a snapshot requires a replica set
+    assert "Your schedule" in await signed_in_ada.read("/enrollment")
 
 
-async def test_on_a_standalone_mongod_nothing_causes_a_server_error(reader: Browser, standalone_db: Database) -> None:
-    refused = set()
+async def test_on_a_standalone_mongod_nothing_causes_a_server_error(
+    signed_in_ada: Browser, standalone_db: Database
+) -> None:
+    refused_paths = set()
     for route in ROUTES:
         path = route.path.replace("<token>", "x").replace("<path:", "<").partition("<")[0]
         for method in set(route.methods) - {"GET"} if not path.startswith("/api/v1/") else ():
-            if path not in ("/login", "/logout", "/account/sign-out", "/account/end"):  # the sign-in is still needed
-                response = await reader.client.open(
+            if path not in ("/login", "/logout", "/account/sign-out", "/account/end"):  # ada must stay signed in
+                response = await signed_in_ada.client.open(
                     path, method=method, form=FORM, headers={"Sec-Fetch-Site": "same-origin"}
                 )
                 assert response.status_code != 500, path
                 if response.status_code == 503:
-                    assert SENTENCE in await text(response)
-                    refused.add(path)
-    assert {"/enrollment", "/enrollment/drop", "/enrollment/swap", "/waitlist", "/plan/add"} <= refused
-    assert "/account/delete" in refused
+                    assert REFUSAL in await text(response)
+                    refused_paths.add(path)
+    assert {"/enrollment", "/enrollment/drop", "/enrollment/swap", "/waitlist", "/plan/add"} <= refused_paths
+    assert "/account/delete" in refused_paths
     assert await standalone_db.enrollment.count_documents({}) == 0
 
 
 async def test_on_a_standalone_mongod_no_account_is_half_created(site: Quart, standalone_db: Database) -> None:
     response = await Browser(site.test_client()).post("/register", form=registration())
     assert response.status_code == 503
-    assert SENTENCE in await text(response)
+    assert REFUSAL in await text(response)
     assert await standalone_db.user.count_documents({}) == 3
 
 
@@ -150,28 +151,28 @@ async def test_on_a_standalone_mongod_signing_in_is_refused_with_an_explanation(
     response = await Browser(site.test_client()).sign_in(ADA)
     assert response.status_code == 503
     page = await text(response)
-    assert SENTENCE in page
+    assert REFUSAL in page
     assert 'href="/courses/"' in page
-    assert "Retry-After" not in response.headers  # a retry would not help
+    assert "Retry-After" not in response.headers  # trying again soon won't help
 
 
 async def test_on_a_standalone_mongod_an_api_client_gets_a_code(site: Quart) -> None:
     client = site.test_client()
     auth = (ADA.email, PASSWORD)
-    sent = {"courseID": "1111", "term": "Fall 2026"}
-    for key in ("first", "first"):  # the key is free again
+    body = {"courseID": "1111", "term": "Fall 2026"}
+    for key in ("first", "first"):  # a refusal doesn't use up the key
         response = await client.post(
-            "/api/v1/me/enrollments", json=sent, auth=auth, headers={"Idempotency-Key": key}, scheme="https"
+            "/api/v1/me/enrollments", json=body, auth=auth, headers={"Idempotency-Key": key}, scheme="https"
         )
         problem = await response.get_json()
         assert (response.status_code, problem["code"]) == (503, "database_read_only")
-        assert problem["detail"].startswith(SENTENCE)
+        assert problem["detail"].startswith(REFUSAL)
     assert (await client.get("/api/v1/me", auth=auth, scheme="https")).status_code == 200
 
 
 async def test_on_a_standalone_mongod_commands_say_what_is_missing(site: Quart, standalone_db: Database) -> None:
     runner = site.test_cli_runner()
     for command in (("upgrade-db",), ("check-seats",), ("import", "course", str(PROJECT / "data/courses.json"))):
-        done = await asyncio.to_thread(runner.invoke, args=command)
-        assert (done.exit_code, done.output) == (1, f"Error: {STANDALONE_MESSAGE}\n")
+        result = await asyncio.to_thread(runner.invoke, args=command)
+        assert (result.exit_code, result.output) == (1, f"Error: {STANDALONE_MESSAGE}\n")
     assert len(await courses.find_all(standalone_db)) == 3

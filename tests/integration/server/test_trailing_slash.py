@@ -1,4 +1,4 @@
-"""A URL with an extra slash at its end leads to its page, and never to another site."""
+"""A URL with a superfluous trailing slash redirects to its page, and never to another site."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from tests.support.people import Browser
 
 
 @pytest.mark.parametrize(
-    ("path", "leads_to"),
+    ("path", "expected_path"),
     [
         ("/login/", "/login"),
         ("/login/?next=/enrollment&x=a%20b", "/login?next=/enrollment&x=a%20b"),
@@ -24,14 +24,14 @@ from tests.support.people import Browser
         ("/api/v1/terms/", "/api/v1/terms"),
     ],
 )
-async def test_a_page_is_found_with_a_trailing_slash(anyone: Browser, path: str, leads_to: str) -> None:
-    for _ in range(2):  # of two slashes, one goes at a time
+async def test_a_page_is_found_with_a_trailing_slash(anyone: Browser, path: str, expected_path: str) -> None:
+    for _ in range(2):  # each redirect removes one slash
         response = await anyone.get(path)
         assert response.status_code == 308
         path = response.location
-        if path == leads_to:
+        if path == expected_path:
             break
-    assert path == leads_to
+    assert path == expected_path
 
 
 async def test_the_catalog_keeps_its_trailing_slash(anyone: Browser) -> None:
@@ -56,7 +56,7 @@ async def test_a_post_with_a_trailing_slash_is_not_redirected(anyone: Browser) -
         *("/courses/\\evil.example/", "/courses//evil.example/", "/course/\r\nX-Evil: 1/", "/", "//", "///"),
     ],
 )
-async def test_no_slashes_redirect_to_another_site(anyone: Browser, path: str) -> None:
+async def test_extra_slashes_never_redirect_to_another_site(anyone: Browser, path: str) -> None:
     response = await anyone.client.get("/", scope_base={"path": path, "raw_path": path.encode()})
     assert response.status_code in (200, 308, 404)
     location = response.headers.get("Location", "/")
