@@ -33,7 +33,7 @@ UNCACHED_HEADERS = {"If-Modified-Since": "Thu, 01 Jan 2026 00:00:00 GMT"}
 API_CLIENT_HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "a program of the school"}
 
 CATALOG_ROW = '<article class="course"'
-SIGNED_IN = "Sign out"
+SIGNED_IN = 'action="/logout"'
 
 
 IDLE_SECONDS, MAX_IDLE_WAIT_SECONDS = 0.1, 10.0
