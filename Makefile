@@ -15,7 +15,7 @@ run: .venv/ready .env ## Run the site on this machine and open it in a browser
 	@$(IN_VENV) quart --app asgi develop
 
 test: lint ## Check style, types and layers, and run all tests (as CI does)
-	@$(IN_VENV) pytest -n auto --maxprocesses 4 --dist worksteal
+	@$(IN_VENV) pytest -n auto --dist worksteal
 
 test-fast: .venv/ready ## Run the tests that need no database, in about a minute
 	@$(IN_VENV) pytest tests/unit

@@ -22,6 +22,9 @@ from quart_enroll.web.jinja_environment import PageEnvironment
 from quart_enroll.web.overrides import check
 from tests.support.processes import fresh_database
 
+MAX_WORKERS = 4
+"""Processes that share out the tests, each with a mongod of its own."""
+
 settings.register_profile("reproducible", derandomize=True, deadline=None)
 settings.load_profile("reproducible")  # `pytest --hypothesis-profile default` tries random examples
 
@@ -44,6 +47,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("caches"):
                 item.add_marker(pytest.mark.skip(reason="runs with caches only"))
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Run one process more than there are cores, because a third of the time goes by waiting for child processes."""
+    return min(MAX_WORKERS, (os.cpu_count() or 1) + 1)
 
 
 @pytest.fixture(scope="session")
