@@ -147,9 +147,8 @@ class ResponseCache:
             del self.public[key]
         if not key.encoding or (plain := self._find_public(key._replace(encoding=""), state)) is None:
             return None
-        if len(plain.full.body) < MIN_COMPRESSED_BYTES:
-            return plain
-        response = self.public[key] = plain.compressed(key.encoding)
+        is_small = len(plain.full.body) < MIN_COMPRESSED_BYTES
+        response = self.public[key] = plain if is_small else plain.compressed(key.encoding)
         return response
 
     async def store(self, response: ResponseTypes, languages: tuple[str, ...]) -> ResponseTypes:
