@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from quart_enroll.db.collections import courses, enrollments, sections
+from quart_enroll.db.collections import enrollments, sections
 from quart_enroll.domain import rules
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import (
@@ -15,7 +15,6 @@ from quart_enroll.domain.errors import (
     NotEnrolled,
     Refused,
     SectionFull,
-    UnknownCourse,
 )
 from quart_enroll.domain.models import Course, Registration, SectionRequest, Term
 from quart_enroll.observability import metrics
@@ -81,9 +80,7 @@ async def drop(
     need this one and would be dropped too, unless the student agreed to that `with_corequisites`.
     """
     db = context.db
-    course = await courses.find(db, request.courseID)
-    if course is None:
-        raise UnknownCourse(request.courseID)
+    course = await resolve.find_course(db, request)
     enrolled_terms = await enrollments.find_terms(db, user_id, request.courseID)
     term = await resolve.find_term(db, request, course.title, enrolled_terms, now)
     if term is None:

@@ -6,9 +6,9 @@ from datetime import datetime
 from functools import partial
 
 from quart_enroll.db.client import Database, Session
-from quart_enroll.db.collections import courses, plans
+from quart_enroll.db.collections import plans
 from quart_enroll.domain import rules
-from quart_enroll.domain.errors import CreditLimit, NotPlanned, PlanFull, Refused, UnknownCourse
+from quart_enroll.domain.errors import CreditLimit, NotPlanned, PlanFull, Refused
 from quart_enroll.domain.models import Course, PlannedSection, Registration, SectionRequest, Term
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.observability import metrics
@@ -91,9 +91,7 @@ async def move_up(
 
 
 async def _resolve(db: Database, user_id: int, request: SectionRequest, now: datetime) -> tuple[Course, Term]:
-    course = await courses.find(db, request.courseID)
-    if course is None:
-        raise UnknownCourse(request.courseID)
+    course = await resolve.find_course(db, request)
     planned_terms = await plans.find_terms(db, user_id, request.courseID)
     term = await resolve.find_term(db, request, course.title, planned_terms, now)
     if term is None:

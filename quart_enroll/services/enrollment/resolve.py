@@ -18,8 +18,16 @@ from quart_enroll.domain.errors import (
     UnknownCourse,
     UnknownSection,
 )
-from quart_enroll.domain.models import Registration, SectionKey, SectionRequest, Term
+from quart_enroll.domain.models import Course, Registration, SectionKey, SectionRequest, Term
 from quart_enroll.services.enrollment.candidates import Offering
+
+
+async def find_course(db: Database, request: SectionRequest) -> Course:
+    """Return the requested course; raise UnknownCourse."""
+    course = await courses.find(db, request.courseID)
+    if course is None:
+        raise UnknownCourse(request.courseID)
+    return course
 
 
 async def find_options(

@@ -3,13 +3,12 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from quart_enroll.db.collections import courses, sections, waitlist
+from quart_enroll.db.collections import sections, waitlist
 from quart_enroll.domain import rules
 from quart_enroll.domain.errors import (
     AlreadyWaiting,
     NotWaiting,
     Refused,
-    UnknownCourse,
     WaitlistFull,
     WaitlistOver,
 )
@@ -132,9 +131,7 @@ async def _add_entry(
 async def leave(context: EnrollmentContext, user_id: int, request: SectionRequest, now: datetime) -> SectionKey:
     """Remove the student from the waitlist; raise UnknownCourse, UnknownTerm, TermNeeded or NotWaiting."""
     db = context.db
-    course = await courses.find(db, request.courseID)
-    if course is None:
-        raise UnknownCourse(request.courseID)
+    course = await resolve.find_course(db, request)
     waitlisted_terms = await waitlist.find_terms(db, user_id, request.courseID)
     term = await resolve.find_term(db, request, course.title, waitlisted_terms, now)
     if term is None:
