@@ -17,6 +17,7 @@ from quart_enroll.api.v1 import cors, document
 from quart_enroll.db import client
 from quart_enroll.fastpath import response_cache
 from quart_enroll.fastpath.asgi_connection import FastConnection
+from quart_enroll.fastpath.page_views import PageViews
 from quart_enroll.fastpath.response_cache import ResponseCache
 from quart_enroll.forms.accounts import LoginForm, RegisterForm
 from quart_enroll.i18n import language
@@ -69,6 +70,7 @@ class Enroll(SiteApp):
         super().__init__(*args, **options)
         self.config["FASTPATH"] = fastpath
         self.response_cache = ResponseCache(enabled=fastpath)
+        self.page_views: PageViews | None = None
         self._awaits_shutdown = False
         if fastpath:
             self.asgi_http_class = FastConnection
@@ -85,12 +87,18 @@ class Enroll(SiteApp):
                 if state and (cached := self.response_cache.find(scope, state, self.config["LANGUAGES"])):
                     status = await response_cache.send(cached, scope, send)
                     access_log.count(self, cached.endpoint, scope["method"], status, monotonic() - began)
-                else:
+                elif not (state and await self._send_page(scope, send)):
                     await super().asgi_app(proxies.trust(scope, self.config["PROXIES"]), receive, send)
             case "websocket":
                 await send({"type": "websocket.close"})
             case _:
                 await super().asgi_app(scope, receive, send)
+
+    async def _send_page(self, scope: Any, send: Any) -> bool:
+        """Send the page without the framework, if that is possible."""
+        return self.page_views is not None and await self.page_views.respond(
+            proxies.trust(scope, self.config["PROXIES"]), send
+        )
 
     def _normalize(self, scope: Any) -> Any:
         """Return the scope with a valid path, and without query parameters that its view does not read.
@@ -121,7 +129,7 @@ class Enroll(SiteApp):
         response = security_headers.add(self, await super().finalize_request(*args, **options))
         response = await self.response_cache.store(response, self.config["LANGUAGES"])
         security_headers.shorten(response)
-        access_log.log_response(response)
+        access_log.log_response(response.status_code)
         return response
 
 
@@ -153,6 +161,8 @@ def create_app(
     if config.cors_origins:
         app.after_request(cors.headers_for(config.cors_origins))
     routes.register(app)
+    if fastpath and not config.template_overrides:  # a school's own templates may use anything of the request
+        app.page_views = PageViews(app)
     document.init_app(app)
     error_pages.init_app(app)
     cli.register(app)

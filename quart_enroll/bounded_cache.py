@@ -17,8 +17,7 @@ V = TypeVar("V")
 
 CACHE_BYTES = {
     "public responses": 5_000_000,
-    "private responses": 4_000_000,
-    "page fragments": 5_000_000,
+    "page fragments": 9_000_000,
     "catalog rows": 7_000_000,
     "students": 7_000_000,
     "sign-ins": 4_000_000,
@@ -38,6 +37,7 @@ CACHE_BYTES = {
     "download limits": 200_000,
     "numbers": 200_000,
     "moments": 200_000,
+    "matched paths": 300_000,
 }
 """The most bytes that each cache of a process may hold."""
 

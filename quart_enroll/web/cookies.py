@@ -52,7 +52,11 @@ class CookieSessions(SecureCookieSessionInterface):
         self._signed = SignedValues(serializer, "session cookies")
 
     async def open_session(self, app: Quart, request: BaseRequestWebsocket) -> SecureCookieSession:
-        cookie = cast(SiteRequest, request).cookie(self.get_cookie_name(app))
+        return self.load(app, cast(SiteRequest, request))
+
+    def load(self, app: Quart, request: SiteRequest) -> SecureCookieSession:
+        """Return the request's session, which is empty without a valid cookie."""
+        cookie = request.cookie(self.get_cookie_name(app))
         data = self._signed.read(cookie, app.permanent_session_lifetime.total_seconds()) if cookie else None
         return self.session_class(data if isinstance(data, dict) else None)
 

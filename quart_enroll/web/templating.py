@@ -1,6 +1,6 @@
 """Render pages, from a school's own templates first."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -10,7 +10,8 @@ from quart import Quart, current_app
 
 from quart_enroll.i18n import language
 from quart_enroll.web import locale
-from quart_enroll.web.fragment_cache import TOKEN_PLACEHOLDER
+from quart_enroll.web.compression import Part, join
+from quart_enroll.web.fragment_cache import TOKEN_PLACEHOLDER, Chunks
 from quart_enroll.web.jinja_environment import TEMPLATES, PageEnvironment
 from quart_enroll.web.overrides.check import Site
 from quart_enroll.web.overrides.rendering import OverrideTemplates
@@ -50,7 +51,13 @@ def _overrides(app: Quart) -> OverrideTemplates | None:
     return cast("OverrideTemplates | None", app.extensions.get(OVERRIDES_EXTENSION))
 
 
-def render(template: str, /, **variables: Any) -> bytes:
+class RenderedPage(bytes):
+    """The text of a page, with the `parts` that it consists of: they are compressed separately."""
+
+    parts: Sequence[Part]
+
+
+def render(template: str, /, **variables: Any) -> RenderedPage:
     """Render the template with these variables and those of every page."""
     shared_context, csrf_token = current_app.extensions[EXTENSION]
     context = {
@@ -63,9 +70,22 @@ def render(template: str, /, **variables: Any) -> bytes:
     }
     overrides = _overrides(current_app)
     environment = cast(PageEnvironment, current_app.jinja_env)
-    parts = overrides.render(template, context) if overrides else environment.render_page(template, context)
-    token = csrf_token().encode() if any(len(chunks) > 1 for chunks in parts) else b""
-    return b"".join([token.join(chunks) for chunks in parts])
+    chunked = overrides.render(template, context) if overrides else environment.render_page(template, context)
+    return _fill_in(chunked, csrf_token)
+
+
+def _fill_in(chunked: Iterable[Chunks], csrf_token: Callable[[], str]) -> RenderedPage:
+    """Join the chunks, with the visitor's token between those that belong together."""
+    token = b""
+    parts: list[Part] = []
+    for first, *others in chunked:
+        parts.append(first)
+        for chunk in others:
+            token = token or csrf_token().encode()
+            parts += (token, chunk)
+    page = RenderedPage(join(parts))
+    page.parts = parts
+    return page
 
 
 def is_overridden(template: str) -> bool:

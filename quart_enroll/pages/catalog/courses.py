@@ -12,7 +12,7 @@ from quart_enroll.domain.catalog import Catalog, CourseSections
 from quart_enroll.domain.models import Term
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.fastpath.per_catalog import cached_per_catalog
-from quart_enroll.fastpath.response_cache import cache_private, cache_public
+from quart_enroll.fastpath.response_cache import cache_public
 from quart_enroll.forms.search import SearchForm
 from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog.course_rows import (
@@ -114,8 +114,6 @@ async def courses(term: str | None = None) -> bytes:
     # The countdown to the opening needs the current time, and a school's own templates may show anything.
     if user is None and not (window and window.opens) and not current_app.config["TEMPLATE_OVERRIDES"]:
         cache_public(moment, offered)
-    if is_cacheable and snapshot and not (window and window.opens):
-        cache_private(moment, offered, snapshot)
     is_shared = bool(rows) and not results.form.fits.data  # no other student has the same page of courses that fit
     return render(
         "courses.html",
