@@ -6,7 +6,7 @@ document.addEventListener("htmx:sseBeforeMessage", (event) => {
 
 // Tells the server for whom the page was rendered, so that another user's request reloads the whole page.
 document.addEventListener("htmx:configRequest", ({ detail }) => {
-  const { reader } = document.body.dataset;
+  const { reader } = document.getElementById("act")?.dataset ?? {};
   if (reader) detail.headers["X-Reader"] = reader;
 });
 

@@ -13,7 +13,7 @@ from quart_enroll.web import locale
 from quart_enroll.web.compression import Part, join
 from quart_enroll.web.fragment_cache import TOKEN_PLACEHOLDER, Chunks
 from quart_enroll.web.jinja_environment import TEMPLATES, PageEnvironment
-from quart_enroll.web.overrides.check import Site
+from quart_enroll.web.overrides.check import LAYOUT_TEMPLATE, Site
 from quart_enroll.web.overrides.rendering import OverrideTemplates
 from quart_enroll.web.request import current_request
 
@@ -65,6 +65,7 @@ def render(template: str, /, **variables: Any) -> RenderedPage:
         "language": language.current_language(),
         "languages": _language_names(locale.offered()),
         "here": _current_url(),
+        "has_page_form": not is_overridden(LAYOUT_TEMPLATE),
         **shared_context(),
         **variables,
     }

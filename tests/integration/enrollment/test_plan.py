@@ -84,7 +84,7 @@ async def test_with_javascript_a_button_returns_to_its_row(ada: Browser) -> None
     assert (response.status_code, response.location) == (303, "/course/3333?term=Fall+2026")
     page = await ada.read(response.location)
     [(endpoint, row_id)] = re.findall(
-        r'hx-post="/plan/(\w+)" hx-target="closest .section">.*?id="(\w+)-plan"', page, re.DOTALL
+        r'hx-post="/plan/(\w+)\?[^"]*" hx-target="closest .section" id="(\w+)-plan"', page
     )
     assert endpoint == "remove"
     assert f'<li class="section" id="{row_id}"' in page
