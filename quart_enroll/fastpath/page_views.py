@@ -26,7 +26,7 @@ from quart_enroll.i18n import language
 from quart_enroll.web import access_log, auth, security_headers
 from quart_enroll.web.application import ERROR_KEY, SiteApp
 from quart_enroll.web.before_request import check_read
-from quart_enroll.web.compression import accepts_gzip, gzip, mark_compressed
+from quart_enroll.web.compression import accepts_gzip, add_headers, gzip
 from quart_enroll.web.cookies import CookieSessions
 from quart_enroll.web.request import MAX_COOKIE_HEADER_LENGTH, SiteRequest
 from quart_enroll.web.route import SiteRule
@@ -146,12 +146,12 @@ class PageViews:
         key = language.current_language(), is_compressed, auth.user() is None
         if (head := self._heads.get(key)) is None:
             head = self._heads[key] = self._head(is_compressed=is_compressed)
-        return head.with_body(gzip(page.parts, page) if is_compressed else bytes(page))
+        return head.with_body(gzip(page.parts, page, has_input=bool(request.query_string)) if is_compressed else bytes(page))
 
     def _head(self, *, is_compressed: bool) -> SerializedResponse:
         """Return the head of all pages for the same kind of visitor, in the same language."""
         response = Response(b"", content_type="text/html; charset=utf-8")
-        mark_compressed(response, is_compressed=is_compressed)
+        add_headers(response, is_compressed=is_compressed)
         security_headers.add(self._app, response)
         headers = encode_headers(response.headers)
         own = (b"x-request-id", b"content-length")

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from quart_enroll.bounded_cache import ByteCache, size_of
 from quart_enroll.i18n import language
-from quart_enroll.web.compression import Part, Piece
+from quart_enroll.web.compression import SharedText
 
 TOKEN_PLACEHOLDER = secrets.token_hex(16)
 """Stands for the visitor's CSRF token; random, so that no title or name contains it."""
@@ -26,7 +26,7 @@ FRAGMENT_PLACEHOLDER = secrets.token_hex(16)
 
 FRAGMENT_PATTERN = re.compile(rf"{FRAGMENT_PLACEHOLDER}(\d+);")
 
-Chunks = Sequence[Part]
+Chunks = Sequence[bytes]
 """Encoded text, split where the CSRF token belongs."""
 
 
@@ -37,19 +37,19 @@ class Fragment:
     __slots__ = ("chunks",)
 
     def __init__(self, text: str) -> None:
-        self.chunks = [Piece(chunk) for chunk in split_at_token(text)]
+        self.chunks = [SharedText(chunk) for chunk in split_at_token(text)]
 
     @property
     def text(self) -> Markup:
         """The text to insert in an outer fragment."""
-        return Markup(TOKEN_PLACEHOLDER.encode().join(chunk.text for chunk in self.chunks).decode())  # noqa: S704  # our own
+        return Markup(TOKEN_PLACEHOLDER.encode().join(self.chunks).decode())  # noqa: S704  # our own
 
 
 def _size(key: Hashable, fragment: Fragment) -> int:
-    return size_of(key) + sum(chunk.size for chunk in fragment.chunks)
+    return size_of(key) + size_of(fragment.chunks)
 
 
-def split_at_token(text: str) -> list[bytes]:
+def split_at_token(text: str) -> Chunks:
     """Encode the text, and split it where the CSRF token belongs."""
     return text.encode().split(TOKEN_PLACEHOLDER.encode())
 

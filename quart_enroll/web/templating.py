@@ -10,7 +10,7 @@ from quart import Quart, current_app
 
 from quart_enroll.i18n import language
 from quart_enroll.web import locale
-from quart_enroll.web.compression import Part, join
+from quart_enroll.web.compression import Secret
 from quart_enroll.web.fragment_cache import TOKEN_PLACEHOLDER, Chunks
 from quart_enroll.web.jinja_environment import TEMPLATES, PageEnvironment
 from quart_enroll.web.overrides.check import LAYOUT_TEMPLATE, Site
@@ -54,7 +54,7 @@ def _overrides(app: Quart) -> OverrideTemplates | None:
 class RenderedPage(bytes):
     """The text of a page, with the `parts` that it consists of: they are compressed separately."""
 
-    parts: Sequence[Part]
+    parts: Sequence[bytes]
 
 
 def render(template: str, /, **variables: Any) -> RenderedPage:
@@ -78,13 +78,13 @@ def render(template: str, /, **variables: Any) -> RenderedPage:
 def _fill_in(chunked: Iterable[Chunks], csrf_token: Callable[[], str]) -> RenderedPage:
     """Join the chunks, with the visitor's token between those that belong together."""
     token = b""
-    parts: list[Part] = []
+    parts: list[bytes] = []
     for first, *others in chunked:
         parts.append(first)
         for chunk in others:
-            token = token or csrf_token().encode()
+            token = token or Secret(csrf_token().encode())
             parts += (token, chunk)
-    page = RenderedPage(join(parts))
+    page = RenderedPage(b"".join(parts))
     page.parts = parts
     return page
 
