@@ -17,13 +17,13 @@ V = TypeVar("V")
 
 CACHE_BYTES = {
     "public responses": 5_000_000,
-    "page fragments": 9_000_000,
-    "catalog rows": 7_000_000,
-    "students": 7_000_000,
+    "page fragments": 4_000_000,
+    "catalog rows": 9_000_000,
+    "students": 14_000_000,
     "sign-ins": 4_000_000,
+    "row signatures": 2_000_000,
     "searches": 1_500_000,
     "pages of rows": 1_500_000,
-    "rows of a student": 1_000_000,
     "schedules": 1_500_000,
     "seats of past terms": 500_000,
     "live seats": 1_000_000,

@@ -146,7 +146,9 @@ class PageViews:
         key = language.current_language(), is_compressed, auth.user() is None
         if (head := self._heads.get(key)) is None:
             head = self._heads[key] = self._head(is_compressed=is_compressed)
-        return head.with_body(gzip(page.parts, page, has_input=bool(request.query_string)) if is_compressed else bytes(page))
+        return head.with_body(
+            gzip(page.parts, page, has_input=bool(request.query_string)) if is_compressed else bytes(page)
+        )
 
     def _head(self, *, is_compressed: bool) -> SerializedResponse:
         """Return the head of all pages for the same kind of visitor, in the same language."""

@@ -8,6 +8,7 @@ The visitor's CSRF token is never cached: a placeholder stands for it until the 
 import re
 import secrets
 from collections.abc import Callable, Hashable, Sequence
+from typing import cast
 
 from jinja2 import Environment, nodes
 from jinja2.ext import Extension
@@ -26,32 +27,36 @@ FRAGMENT_PLACEHOLDER = secrets.token_hex(16)
 
 FRAGMENT_PATTERN = re.compile(rf"{FRAGMENT_PLACEHOLDER}(\d+);")
 
-Chunks = Sequence[bytes]
-"""Encoded text, split where the CSRF token belongs."""
+TOKEN_MARK = TOKEN_PLACEHOLDER.encode()
+"""Stands for the token among the parts of a page."""
 
 
 class Fragment:
     """A rendered part of a page. It is stored encoded: encoding it costs more than assembling a page from fragments,
     and as text it would take twice the memory."""
 
-    __slots__ = ("chunks",)
+    __slots__ = ("parts",)
 
-    def __init__(self, text: str) -> None:
-        self.chunks = [SharedText(chunk) for chunk in split_at_token(text)]
+    def __init__(self, parts: Sequence[bytes]) -> None:
+        self.parts = parts
 
     @property
     def text(self) -> Markup:
         """The text to insert in an outer fragment."""
-        return Markup(TOKEN_PLACEHOLDER.encode().join(self.chunks).decode())  # noqa: S704  # our own
+        return Markup(b"".join(self.parts).decode())  # noqa: S704  # our own
 
 
 def _size(key: Hashable, fragment: Fragment) -> int:
-    return size_of(key) + size_of(fragment.chunks)
+    return size_of(key) + size_of(tuple(fragment.parts))
 
 
-def split_at_token(text: str) -> Chunks:
-    """Encode the text, and split it where the CSRF token belongs."""
-    return text.encode().split(TOKEN_PLACEHOLDER.encode())
+def split(text: str, kind: type[bytes] = bytes) -> list[bytes]:
+    """Return the encoded text in parts of that kind, with TOKEN_MARK where the visitor's token belongs."""
+    first, *others = text.encode().split(TOKEN_MARK)
+    parts = [kind(first)]
+    for part in others:
+        parts += (TOKEN_MARK, kind(part))
+    return parts
 
 
 class FragmentCache(Extension):
@@ -75,8 +80,8 @@ class FragmentCache(Extension):
     def clear(self) -> None:
         self._fragments.clear()
 
-    def render_page(self, render: Callable[[], str]) -> list[Chunks]:
-        """Return the page that `render` returns, as the chunks of its consecutive parts."""
+    def render_page(self, render: Callable[[], str]) -> list[bytes]:
+        """Return the page that `render` returns, as its parts."""
         fragments: list[Fragment] = []
         self._page_fragments = fragments
         try:
@@ -84,13 +89,31 @@ class FragmentCache(Extension):
         finally:
             self._page_fragments = None
         # The pattern's group makes `split` return texts and fragment indexes by turns.
-        parts = FRAGMENT_PATTERN.split(page)
-        return [fragments[int(part)].chunks if i % 2 else split_at_token(part) for i, part in enumerate(parts)]
+        parts: list[bytes] = []
+        for number, part in enumerate(FRAGMENT_PATTERN.split(page)):
+            parts += fragments[int(part)].parts if number % 2 else split(part)
+        return parts
+
+    def insert(self, parts: Sequence[bytes]) -> Markup:
+        """Insert parts that have been rendered already; to be called by templates."""
+        return self._place(Fragment(parts))
+
+    def text(self, key: Hashable, render: Callable[[], str]) -> SharedText:
+        """Return what `render` returns, rendered once for each key and language."""
+        if not self.enabled:
+            return SharedText(render().encode())
+        key = (key, language.current_language())
+        if (fragment := self._fragments.get(key)) is None:
+            fragment = self._fragments[key] = Fragment((SharedText(render().encode()),))
+        return cast(SharedText, fragment.parts[0])
 
     def _render(self, position: str, key: Hashable, caller: Callable[[], Markup]) -> Markup:
         if key is None or not self.enabled:
             return caller()
-        fragment = self._find((position, key, language.current_language()), caller)
+        return self._place(self._find((position, key, language.current_language()), caller))
+
+    def _place(self, fragment: Fragment) -> Markup:
+        """Return what stands for the fragment until the page is complete; its text within another fragment."""
         if self._page_fragments is None:
             return fragment.text
         self._page_fragments.append(fragment)
@@ -102,7 +125,7 @@ class FragmentCache(Extension):
             return fragment
         page_fragments, self._page_fragments = self._page_fragments, None  # inner fragments are inserted as text
         try:
-            fragment = self._fragments[key] = Fragment(caller())
+            fragment = self._fragments[key] = Fragment(split(caller(), SharedText))
         finally:
             self._page_fragments = page_fragments
         return fragment

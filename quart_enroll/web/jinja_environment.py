@@ -13,7 +13,7 @@ from quart import Quart, current_app
 from quart_enroll.bounded_cache import cached
 from quart_enroll.domain.models import Section, SectionKey
 from quart_enroll.i18n import language
-from quart_enroll.web.fragment_cache import Chunks, FragmentCache
+from quart_enroll.web.fragment_cache import FragmentCache
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
@@ -42,6 +42,7 @@ class PageEnvironment(Environment):
         self.newstyle_gettext = True
         self.globals |= {"gettext": gettext, "_": gettext, "ngettext": ngettext}
         self.add_extension(FragmentCache)
+        self.globals["insert"] = self.fragment_cache.insert
         self.fragment_cache.enabled = app.config.get("FRAGMENT_CACHE", True) and not app.config["TEMPLATE_OVERRIDES"]
 
     @property
@@ -53,8 +54,8 @@ class PageEnvironment(Environment):
         self.fragment_cache.clear()
         return super().compile(*args, **options)
 
-    def render_page(self, template: str, context: dict[str, Any]) -> list[Chunks]:
-        """Render the template to chunks between which the CSRF token belongs."""
+    def render_page(self, template: str, context: dict[str, Any]) -> list[bytes]:
+        """Render the template to the parts of a page."""
         return self.fragment_cache.render_page(lambda: self.get_template(template).render(context))
 
 

@@ -1,6 +1,6 @@
 """Render pages, from a school's own templates first."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -10,10 +10,10 @@ from quart import Quart, current_app
 
 from quart_enroll.i18n import language
 from quart_enroll.web import locale
-from quart_enroll.web.compression import Secret
-from quart_enroll.web.fragment_cache import TOKEN_PLACEHOLDER, Chunks
+from quart_enroll.web.compression import Secret, SharedText
+from quart_enroll.web.fragment_cache import TOKEN_MARK, TOKEN_PLACEHOLDER
 from quart_enroll.web.jinja_environment import TEMPLATES, PageEnvironment
-from quart_enroll.web.overrides.check import LAYOUT_TEMPLATE, Site
+from quart_enroll.web.overrides.check import Site
 from quart_enroll.web.overrides.rendering import OverrideTemplates
 from quart_enroll.web.request import current_request
 
@@ -59,34 +59,41 @@ class RenderedPage(bytes):
 
 def render(template: str, /, **variables: Any) -> RenderedPage:
     """Render the template with these variables and those of every page."""
-    shared_context, csrf_token = current_app.extensions[EXTENSION]
-    context = {
+    _, csrf_token = current_app.extensions[EXTENSION]
+    context = _context(variables)
+    overrides = _overrides(current_app)
+    parts = overrides.render(template, context) if overrides else _environment().render_page(template, context)
+    if TOKEN_MARK in parts:
+        token = Secret(csrf_token().encode())
+        parts = [token if part is TOKEN_MARK else part for part in parts]
+    page = RenderedPage(b"".join(parts))
+    page.parts = parts
+    return page
+
+
+def render_shared(template: str, key: Hashable, /, **variables: Any) -> SharedText:
+    """Render a part of pages once for each `key`, which names everything that it depends on besides the language."""
+    environment = _environment()
+    return environment.fragment_cache.text(
+        (template, key), lambda: environment.get_template(template).render(_context(variables))
+    )
+
+
+def _context(variables: dict[str, Any]) -> dict[str, Any]:
+    """Return the variables together with those of every page."""
+    shared_context, _ = current_app.extensions[EXTENSION]
+    return {
         "csrf_token": _token_placeholder,
         "language": language.current_language(),
         "languages": _language_names(locale.offered()),
         "here": _current_url(),
-        "has_page_form": not is_overridden(LAYOUT_TEMPLATE),
         **shared_context(),
         **variables,
     }
-    overrides = _overrides(current_app)
-    environment = cast(PageEnvironment, current_app.jinja_env)
-    chunked = overrides.render(template, context) if overrides else environment.render_page(template, context)
-    return _fill_in(chunked, csrf_token)
 
 
-def _fill_in(chunked: Iterable[Chunks], csrf_token: Callable[[], str]) -> RenderedPage:
-    """Join the chunks, with the visitor's token between those that belong together."""
-    token = b""
-    parts: list[bytes] = []
-    for first, *others in chunked:
-        parts.append(first)
-        for chunk in others:
-            token = token or Secret(csrf_token().encode())
-            parts += (token, chunk)
-    page = RenderedPage(b"".join(parts))
-    page.parts = parts
-    return page
+def _environment() -> PageEnvironment:
+    return cast(PageEnvironment, current_app.jinja_env)
 
 
 def is_overridden(template: str) -> bool:
