@@ -42,7 +42,6 @@ class PageEnvironment(Environment):
         self.newstyle_gettext = True
         self.globals |= {"gettext": gettext, "_": gettext, "ngettext": ngettext}
         self.add_extension(FragmentCache)
-        self.globals["insert"] = self.fragment_cache.insert
         self.fragment_cache.enabled = app.config.get("FRAGMENT_CACHE", True) and not app.config["TEMPLATE_OVERRIDES"]
 
     @property

@@ -1,24 +1,29 @@
 """Render pages, from a school's own templates first."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 from jinja2 import ChoiceLoader, FileSystemLoader
+from markupsafe import escape
 from quart import Quart, current_app
 
 from quart_enroll.i18n import language
 from quart_enroll.web import locale
 from quart_enroll.web.compression import Secret, SharedText
-from quart_enroll.web.fragment_cache import TOKEN_MARK, TOKEN_PLACEHOLDER
+from quart_enroll.web.fragment_cache import Gap, gap
 from quart_enroll.web.jinja_environment import TEMPLATES, PageEnvironment
-from quart_enroll.web.overrides.check import Site
+from quart_enroll.web.overrides.check import LAYOUT_TEMPLATE, Site
 from quart_enroll.web.overrides.rendering import OverrideTemplates
 from quart_enroll.web.request import current_request
 
 EXTENSION = "quart_enroll.web.templating"
 OVERRIDES_EXTENSION = "quart_enroll.web.overrides"
+
+TOKEN_GAP = b"csrf_token"
+"""The gap for the visitor's CSRF token."""
 
 
 def init_app(
@@ -59,24 +64,61 @@ class RenderedPage(bytes):
 
 def render(template: str, /, **variables: Any) -> RenderedPage:
     """Render the template with these variables and those of every page."""
-    _, csrf_token = current_app.extensions[EXTENSION]
-    context = _context(variables)
     overrides = _overrides(current_app)
-    parts = overrides.render(template, context) if overrides else _environment().render_page(template, context)
-    if TOKEN_MARK in parts:
-        token = Secret(csrf_token().encode())
-        parts = [token if part is TOKEN_MARK else part for part in parts]
-    page = RenderedPage(b"".join(parts))
-    page.parts = parts
-    return page
+    renderer = overrides.render if overrides else _environment().render_page
+    return _fill(renderer(template, _context(variables)), {})
+
+
+def render_frame(
+    template: str, key: Hashable, gaps: Mapping[str, Sequence[bytes]], /, **variables: Any
+) -> RenderedPage:
+    """Render the template with gaps, once for each `key`, and fill these with parts of the visitor's own.
+
+    The key names everything that the page depends on besides its URL, the language and the visitor's role; for None, it
+    is rendered each time. To the template, a gap is a variable, and what it knows of the visitor are gaps too.
+    """
+    environment, context = _environment(), _context(variables)
+    visitor = context["current_user"]
+    full_key = None if key is None else (template, key, current_request().full_path, visitor.role)
+
+    def render_parts() -> Sequence[bytes]:
+        hidden = {
+            "current_user": SimpleNamespace(is_authenticated=visitor.is_authenticated, role=visitor.role),
+            "session": {name: gap(name) for name in context["session"]},
+        }
+        names = {name: gap(name) for name in gaps}
+        parts = environment.render_page(template, {**context, **hidden, **names})
+        return [part if isinstance(part, Gap) else SharedText(part) for part in parts]
+
+    own = {name: [str(escape(value)).encode()] for name, value in context["session"].items()}
+    return _fill(environment.fragment_cache.get_or_render(full_key, render_parts), {**own, **gaps})
 
 
 def render_shared(template: str, key: Hashable, /, **variables: Any) -> SharedText:
     """Render a part of pages once for each `key`, which names everything that it depends on besides the language."""
     environment = _environment()
-    return environment.fragment_cache.text(
-        (template, key), lambda: environment.get_template(template).render(_context(variables))
-    )
+
+    def render_part() -> Sequence[bytes]:
+        return [SharedText(environment.get_template(template).render(_context(variables)).encode())]
+
+    [part] = environment.fragment_cache.get_or_render((template, key), render_part)
+    return cast(SharedText, part)
+
+
+def _fill(parts: Sequence[bytes], gaps: Mapping[str, Sequence[bytes]]) -> RenderedPage:
+    """Return the page with the visitor's token and everything else of their own in its place."""
+    filled: list[bytes] = []
+    for part in parts:
+        if type(part) is not Gap:
+            filled.append(part)
+        elif part == TOKEN_GAP:
+            _, csrf_token = current_app.extensions[EXTENSION]
+            filled.append(Secret(csrf_token().encode()))
+        else:
+            filled += gaps[part.decode()]
+    page = RenderedPage(b"".join(filled))
+    page.parts = filled
+    return page
 
 
 def _context(variables: dict[str, Any]) -> dict[str, Any]:
@@ -87,6 +129,7 @@ def _context(variables: dict[str, Any]) -> dict[str, Any]:
         "language": language.current_language(),
         "languages": _language_names(locale.offered()),
         "here": _current_url(),
+        "has_page_form": not is_overridden(LAYOUT_TEMPLATE),
         **shared_context(),
         **variables,
     }
@@ -103,7 +146,7 @@ def is_overridden(template: str) -> bool:
 
 
 def _token_placeholder() -> str:
-    return TOKEN_PLACEHOLDER
+    return gap(TOKEN_GAP.decode())
 
 
 @lru_cache

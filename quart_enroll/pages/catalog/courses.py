@@ -16,7 +16,6 @@ from quart_enroll.fastpath.response_cache import cache_public
 from quart_enroll.forms.search import SearchForm
 from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog.course_rows import (
-    CatalogRow,
     RowRenderer,
     SharedRow,
     last_boundary,
@@ -30,7 +29,7 @@ from quart_enroll.pages.student_state import WaitlistedSection
 from quart_enroll.pages.term_window import closed_window
 from quart_enroll.state import catalog, now
 from quart_enroll.web import auth
-from quart_enroll.web.templating import is_overridden, render
+from quart_enroll.web.templating import is_overridden, render, render_frame
 
 COURSES_PER_PAGE = 25
 
@@ -101,22 +100,27 @@ async def courses(term: str | None = None) -> bytes:
     # The countdown to the opening needs the current time, and a school's own templates may show anything.
     if user is None and not (window and window.opens) and not current_app.config["TEMPLATE_OVERRIDES"]:
         cache_public(moment, offered)
-    is_shared = bool(page.items) and not results.form.fits.data  # others' courses that fit are different ones
-    return render(
-        "courses.html",
-        courses=True,
-        course_data=[one.found.course for one in page.items],
-        term=str(chosen),
-        terms=[str(one) for one in coming_terms],
-        rows=await _rows(offered, chosen, page, last_boundary(chosen, moment), snapshot),
-        fragment_key=(results.mark, request.path, page.number) if is_shared else None,
-        window=window,
-        results=results,
-        page=page,
-        fingerprint=snapshot.fingerprint if snapshot else "",
-        page_url=page_url,
-        looser_searches=[] if page.items else await _looser_searches(offered, chosen, results),
-    )
+    facts = {
+        "courses": True,
+        "term": str(chosen),
+        "terms": [str(one) for one in coming_terms],
+        "window": window,
+        "results": results,
+        "page": page,
+        "page_url": page_url,
+        "looser_searches": [] if page.items else await _looser_searches(offered, chosen, results),
+    }
+    boundary = last_boundary(chosen, moment)
+    if is_overridden("courses.html"):
+        state = await student_state.load(user, chosen, offered, snapshot)
+        rows = personal_rows(chosen, page.items, state, boundary)
+        return render("courses.html", **facts, course_data=[one.found.course for one in page.items], rows=rows)
+    # A filter like "fits" finds other courses for each student, and a countdown is new in each minute.
+    is_shared = bool(page.items) and not results.form.fits.data and not window
+    gaps = {"rows": await _rows(offered, chosen, page, boundary, snapshot)}
+    if snapshot:
+        gaps["fingerprint"] = [snapshot.fingerprint.encode()]
+    return render_frame("courses.html", (results.mark, page.number) if is_shared else None, gaps, **facts)
 
 
 @cached_per_catalog("searches", _search_size)
@@ -143,11 +147,8 @@ async def _load_page(
 
 async def _rows(
     offered: Catalog, term: Term, page: Page[SharedRow], boundary: datetime, snapshot: StudentSnapshot | None
-) -> Sequence[bytes] | Sequence[CatalogRow]:
-    """Return the rows as the visitor sees them: their texts, or for a school's own template the rows themselves."""
-    if is_overridden("courses.html"):
-        state = await student_state.load(auth.user(), term, offered, snapshot)
-        return personal_rows(term, page.items, state, boundary)
+) -> Sequence[bytes]:
+    """Return the texts of the rows as the visitor sees them."""
     if snapshot is None:
         return [(row.text or render_row(term, row)).whole for row in page.items]
     waiting = {entry.key.courseID for entry in snapshot.waiting if entry.key.term == term.term}
