@@ -156,13 +156,13 @@ def create_app(
     static_files.init_app(app, config.template_overrides)
     locale.init_app(app, _languages(config))
     app.session_interface = CookieSessions(app)
-    auth.init_app(app, remembered=REMEMBERED_LIFETIME)
+    sign_in_cookies = auth.init_app(app, remembered=REMEMBERED_LIFETIME)
     app.before_request(check_request)
     if config.cors_origins:
         app.after_request(cors.headers_for(config.cors_origins))
     routes.register(app)
     if fastpath and not config.template_overrides:  # a school's own templates may use anything of the request
-        app.page_views = PageViews(app)
+        app.page_views = PageViews(app, sign_in_cookies)
     document.init_app(app)
     error_pages.init_app(app)
     cli.register(app)

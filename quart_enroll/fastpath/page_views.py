@@ -7,16 +7,17 @@ redirect, a message to show, a cookie to set) is left to the framework, which th
 """
 
 import asyncio
+import time
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from quart import Quart, Response, g
 from quart.globals import _cv_app, _cv_request
 from quart.sessions import SecureCookieSession
 from quart.utils import encode_headers
-from quart_auth import current_user
-from werkzeug.datastructures import Headers
+from quart_auth import AuthUser, current_user
+from werkzeug.datastructures import Headers, ImmutableMultiDict
 from werkzeug.exceptions import HTTPException
 
 from quart_enroll.bounded_cache import ByteCache, size_of_entry
@@ -27,7 +28,7 @@ from quart_enroll.web import access_log, auth, security_headers
 from quart_enroll.web.application import ERROR_KEY, SiteApp
 from quart_enroll.web.before_request import check_read
 from quart_enroll.web.compression import accepts_gzip, add_headers, gzip
-from quart_enroll.web.cookies import CookieSessions
+from quart_enroll.web.cookies import CookieSessions, SignInCookies
 from quart_enroll.web.request import MAX_COOKIE_HEADER_LENGTH, SiteRequest
 from quart_enroll.web.route import SiteRule
 from quart_enroll.web.templating import RenderedPage
@@ -38,6 +39,15 @@ class MatchedPath(NamedTuple):
 
     rule: SiteRule
     view_args: Mapping[str, Any]
+
+
+class KnownVisitor(NamedTuple):
+    """What the cookies of a visitor say until the time `end`."""
+
+    cookies: ImmutableMultiDict[str, str]
+    session: Mapping[str, Any]
+    identity: str | None
+    end: float
 
 
 class PageRequest(SiteRequest):
@@ -80,21 +90,28 @@ class _RequestContext:
 class PageViews:
     """The pages of an application that need no framework."""
 
-    def __init__(self, app: SiteApp) -> None:
-        self._app = app
+    def __init__(self, app: SiteApp, sign_in: SignInCookies) -> None:
+        self._app, self._sign_in = app, sign_in
+        self._sessions = cast(CookieSessions, app.session_interface)
         self._adapter = app.url_map.bind("localhost")
         self._paths: ByteCache[str, MatchedPath | None] = ByteCache("matched paths", size_of_entry)
+        self._visitors: ByteCache[bytes, KnownVisitor] = ByteCache("visitors", _visitor_size)
         self._heads: dict[tuple[str, bool, bool], SerializedResponse] = {}
 
     async def respond(self, scope: Any, send: Send) -> bool:
         """Send the page that the request asks for; return False, with nothing sent, if the framework must answer."""
-        if scope["method"] != "GET" or (matched := self._match(scope["path"])) is None or not _is_plain(scope):
+        if scope["method"] != "GET" or (matched := self._match(scope["path"])) is None:
+            return False
+        if (cookie_header := _only_cookies(scope)) is None:
             return False
         request = PageRequest(scope, matched)
-        session = self._session(request)
-        if session is None or "_flashes" in session:
+        visitor = self._recognize(request, cookie_header)
+        if visitor is None or "_flashes" in visitor.session:
             return False
+        request.cookies = visitor.cookies
+        session = SecureCookieSession(visitor.session)
         context = _AppContext(self._app)
+        setattr(context.g, self._sign_in.attribute_name or "", AuthUser(visitor.identity))
         tokens = _cv_app.set(context), _cv_request.set(_RequestContext(self._app, request, session))  # type: ignore[arg-type]
         try:
             page = await self._render(request)
@@ -125,9 +142,15 @@ class PageViews:
         self._paths[path] = found
         return found
 
-    def _session(self, request: PageRequest) -> SecureCookieSession | None:
-        interface = self._app.session_interface
-        return interface.load(self._app, request) if isinstance(interface, CookieSessions) else None
+    def _recognize(self, request: PageRequest, cookie_header: bytes) -> KnownVisitor | None:
+        """Return what the cookies say; None if one of them is too old."""
+        visitor = self._visitors.get(cookie_header)
+        if visitor is None:
+            session, session_end = self._sessions.read(self._app, request)
+            identity, sign_in_end = self._sign_in.read_identity(request.cookie(self._sign_in.cookie_name or ""))
+            visitor = KnownVisitor(request.cookies, session or {}, identity, min(session_end, sign_in_end))
+            self._visitors[cookie_header] = visitor
+        return visitor if time.time() < visitor.end else None
 
     async def _render(self, request: PageRequest) -> RenderedPage | None:
         """Return the page; None if there is none, or if the framework has more to do than to show it."""
@@ -160,15 +183,22 @@ class PageViews:
         return SerializedResponse(200, [header for header in headers if header[0] not in own], b"")
 
 
-def _is_plain(scope: Any) -> bool:
-    """Tell whether the request has cookies, and no headers that only the framework handles."""
-    has_cookies = False
+def _only_cookies(scope: Any) -> bytes | None:
+    """Return the Cookie header; None without one, or if there are headers that only the framework handles."""
+    found: bytes | None = None
     for name, value in scope["headers"]:
         if name == b"cookie":
-            has_cookies = len(value) <= MAX_COOKIE_HEADER_LENGTH
+            if found is not None or len(value) > MAX_COOKIE_HEADER_LENGTH:  # in HTTP/2 there may be several
+                return None
+            found = value
         elif name in FRAMEWORK_HEADERS or (name == b"x-forwarded-proto" and value != b"https"):
-            return False
-    return has_cookies
+            return None
+    return found
+
+
+def _visitor_size(header: bytes, visitor: KnownVisitor) -> int:
+    """Estimate the bytes of cookies: the header, their values as text, and what these contain."""
+    return 3 * len(header) + 250 * (2 + len(visitor.cookies) + len(visitor.session))
 
 
 def _signs_out() -> bool:
