@@ -158,9 +158,10 @@ class PageViews:
             async with asyncio.timeout(self._app.read_seconds):
                 if await check_read(request) is not None or auth.has_notices() or _signs_out():
                     return None
-                page = await self._app.view_functions[request.route.endpoint](**(request.view_args or {}))
+                view: Any = self._app.view_functions[request.route.endpoint]
+                page = await view(**(request.view_args or {}))
         except Exception as error:  # noqa: BLE001  # the framework raises it again, and handles it
-            request.scope[ERROR_KEY] = error
+            cast(dict[str, Any], request.scope)[ERROR_KEY] = error
             return None
         return page if isinstance(page, RenderedPage) else None
 

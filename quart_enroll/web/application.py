@@ -81,7 +81,7 @@ class SiteApp(Quart):
         The driver's own limit starts only when one of its threads takes the operation, and there may be a queue. A
         change consists of many operations; it is cancelled as if the client had hung up.
         """
-        if (error := request.scope.pop(ERROR_KEY, None)) is not None:
+        if (error := cast(dict[str, Any], request.scope).pop(ERROR_KEY, None)) is not None:
             raise error
         is_read = request.method in SAFE_METHODS
         async with asyncio.timeout(self.read_seconds if is_read else MAX_CHANGE_SECONDS):

@@ -214,6 +214,8 @@ class RowRenderer:
 
     def _kept_ends(self) -> dict[str, tuple[object, PersonalTexts | None]]:
         derived, key = self._snapshot.derived, ("rows", self._term.term, current_language())
+        courses: object
+        kept: dict[str, tuple[object, PersonalTexts | None]]
         courses, kept = derived.get(key, (None, {}))
         if courses is not self._offered.courses or len(kept) > MAX_KEPT_ROWS:
             kept = {}
