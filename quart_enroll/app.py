@@ -9,7 +9,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, cast
 
-from quart import Quart
+from quart import Quart, g
 from quart.typing import ResponseTypes
 
 from quart_enroll import cli, routes
@@ -38,6 +38,7 @@ from quart_enroll.system.background import run_in_background
 from quart_enroll.web import (
     access_log,
     auth,
+    compression,
     error_pages,
     locale,
     proxies,
@@ -50,7 +51,7 @@ from quart_enroll.web.before_request import check_request
 from quart_enroll.web.cookies import CookieSessions
 from quart_enroll.web.csrf import csrf_token
 from quart_enroll.web.overrides.check import Site
-from quart_enroll.web.request import normalize_path
+from quart_enroll.web.request import current_request, normalize_path
 from quart_enroll.web.shutdown import shutdown_waiter
 from quart_enroll.web.template_context import SESSION_KEYS, TemplateVisitor, shared_context
 
@@ -126,7 +127,10 @@ class Enroll(SiteApp):
 
     async def finalize_request(self, *args: Any, **options: Any) -> ResponseTypes:
         """Complete the response to any request: add the headers, store it if its view allows that, and log it."""
-        response = security_headers.add(self, await super().finalize_request(*args, **options))
+        response = await super().finalize_request(*args, **options)
+        if "cache_public" not in g:
+            compression.compress(response, current_request())
+        security_headers.add(self, response)
         response = await self.response_cache.store(response, self.config["LANGUAGES"])
         security_headers.shorten(response)
         access_log.log_response(response.status_code)

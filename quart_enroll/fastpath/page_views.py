@@ -27,11 +27,10 @@ from quart_enroll.i18n import language
 from quart_enroll.web import access_log, auth, security_headers
 from quart_enroll.web.application import ERROR_KEY, SiteApp
 from quart_enroll.web.before_request import check_read
-from quart_enroll.web.compression import accepts_gzip, add_headers, gzip
+from quart_enroll.web.compression import RenderedPage, accepts_gzip, add_headers
 from quart_enroll.web.cookies import CookieSessions, SignInCookies
 from quart_enroll.web.request import MAX_COOKIE_HEADER_LENGTH, SiteRequest
 from quart_enroll.web.route import SiteRule
-from quart_enroll.web.templating import RenderedPage
 
 
 class MatchedPath(NamedTuple):
@@ -170,9 +169,7 @@ class PageViews:
         key = language.current_language(), is_compressed, auth.user() is None
         if (head := self._heads.get(key)) is None:
             head = self._heads[key] = self._head(is_compressed=is_compressed)
-        return head.with_body(
-            gzip(page.parts, page, has_input=bool(request.query_string)) if is_compressed else bytes(page)
-        )
+        return head.with_body(page.gzip(has_input=bool(request.query_string)) if is_compressed else page)
 
     def _head(self, *, is_compressed: bool) -> SerializedResponse:
         """Return the head of all pages for the same kind of visitor, in the same language."""
@@ -186,15 +183,13 @@ class PageViews:
 
 def _only_cookies(scope: Any) -> bytes | None:
     """Return the Cookie header; None without one, or if there are headers that only the framework handles."""
-    found: bytes | None = None
+    cookies = b""
     for name, value in scope["headers"]:
         if name == b"cookie":
-            if found is not None or len(value) > MAX_COOKIE_HEADER_LENGTH:  # in HTTP/2 there may be several
-                return None
-            found = value
+            cookies = cookies + b"; " + value if cookies else value  # in HTTP/2 there may be several
         elif name in FRAMEWORK_HEADERS or (name == b"x-forwarded-proto" and value != b"https"):
             return None
-    return found
+    return cookies if 0 < len(cookies) <= MAX_COOKIE_HEADER_LENGTH else None
 
 
 def _visitor_size(header: bytes, visitor: KnownVisitor) -> int:

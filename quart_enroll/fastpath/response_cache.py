@@ -83,7 +83,7 @@ class ResponseCache:
 
     def __init__(self, *, enabled: bool = True) -> None:
         self._enabled = enabled
-        self._responses: ByteCache[ResponseKey, CachedResponse] = ByteCache("public responses", _size)
+        self.responses: ByteCache[ResponseKey, CachedResponse] = ByteCache("public responses", _size)
 
     def find(self, scope: Any, state: AppState, languages: tuple[str, ...]) -> CachedResponse | None:
         """Return the current response to the request, if one is stored."""
@@ -91,15 +91,15 @@ class ResponseCache:
         return None if key is None else self._find(key, state)
 
     def _find(self, key: ResponseKey, state: AppState) -> CachedResponse | None:
-        response = self._responses.get(key)
+        response = self.responses.get(key)
         if response is not None:
             if response.is_current(state):
                 return response
-            del self._responses[key]
+            del self.responses[key]
         if not key.encoding or (plain := self._find(key._replace(encoding=""), state)) is None:
             return None
         is_small = len(plain.full.body) < MIN_COMPRESSED_BYTES
-        response = self._responses[key] = plain if is_small else plain.compressed(key.encoding)
+        response = self.responses[key] = plain if is_small else plain.compressed(key.encoding)
         return response
 
     async def store(self, response: ResponseTypes, languages: tuple[str, ...]) -> ResponseTypes:
@@ -123,7 +123,7 @@ class ResponseCache:
                 (name, value) for name, value in headers if name.decode() in security_headers.NOT_MODIFIED_HEADERS
             ]
             not_modified = SerializedResponse(304, sent_headers, b"")
-            self._responses[key._replace(encoding="")] = CachedResponse(
+            self.responses[key._replace(encoding="")] = CachedResponse(
                 request.endpoint or "", basis, headers, etag, not_modified, _serialize(headers, body)
             )
         return await response.make_conditional(request)

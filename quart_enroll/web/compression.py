@@ -6,13 +6,17 @@ compressed at all; and if a request has a query, text that only this visitor see
 visitors share are compressed each on its own. ISA-L compresses a page in a tenth of the time that zlib takes.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from isal import isal_zlib
+from quart import Response
 from quart.typing import ResponseTypes
+from quart.wrappers.response import DataBody
 from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header
+
+from quart_enroll.web.request import SiteRequest
 
 COMPRESSION_LEVEL = 2
 """Of ISA-L's levels from 0 to 3; 3 takes four times as long."""
@@ -42,14 +46,26 @@ class Secret(bytes):
     __slots__ = ()
 
 
-def gzip(parts: Iterable[bytes], text: bytes, *, has_input: bool) -> bytes:
-    """Return the parts, whose joined text is `text`, compressed for Content-Encoding: gzip.
+class RenderedPage(bytes):
+    """The text of a page, with the `parts` that it consists of."""
 
-    `has_input` says that parts of the page may repeat what the request said.
-    """
-    blocks = _separate_blocks(parts) if has_input else _joint_blocks(parts)
-    trailer = isal_zlib.crc32(text).to_bytes(4, "little") + (len(text) & 0xFFFFFFFF).to_bytes(4, "little")
-    return b"".join((GZIP_HEADER, *blocks, LAST_BLOCK, trailer))
+    parts: Sequence[bytes]
+
+    @classmethod
+    def of(cls, parts: Sequence[bytes]) -> "RenderedPage":
+        """Return the page of these parts."""
+        page = cls(b"".join(parts))
+        page.parts = parts
+        return page
+
+    def gzip(self, *, has_input: bool) -> bytes:
+        """Return the page compressed for Content-Encoding: gzip.
+
+        `has_input` says that it may repeat what the request said.
+        """
+        blocks = _separate_blocks(self.parts) if has_input else _joint_blocks(self.parts)
+        trailer = isal_zlib.crc32(self).to_bytes(4, "little") + (len(self) & 0xFFFFFFFF).to_bytes(4, "little")
+        return b"".join((GZIP_HEADER, *blocks, LAST_BLOCK, trailer))
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
@@ -62,6 +78,18 @@ def add_headers(response: ResponseTypes, *, is_compressed: bool) -> None:
     response.vary.add("Accept-Encoding")
     if is_compressed:
         response.headers["Content-Encoding"] = "gzip"
+
+
+def compress(response: ResponseTypes, request: SiteRequest) -> None:
+    """Compress the response if it is a page that was requested and the client accepts it."""
+    if not isinstance(response, Response) or request.method not in ("GET", "HEAD") or response.status_code != 200:
+        return
+    body = response.response
+    if isinstance(body, DataBody) and isinstance(page := body.data, RenderedPage):
+        is_compressed = accepts_gzip(request.header_map.get("accept-encoding", ""))
+        add_headers(response, is_compressed=is_compressed)
+        if is_compressed:
+            response.set_data(page.gzip(has_input=bool(request.query_string)))
 
 
 @lru_cache(500)  # of truncated texts: some 200 kB

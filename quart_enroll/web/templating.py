@@ -8,11 +8,11 @@ from typing import Any, cast
 
 from jinja2 import ChoiceLoader, FileSystemLoader
 from markupsafe import escape
-from quart import Quart, current_app
+from quart import Quart, current_app, get_flashed_messages
 
 from quart_enroll.i18n import language
 from quart_enroll.web import locale
-from quart_enroll.web.compression import Secret, SharedText
+from quart_enroll.web.compression import RenderedPage, Secret, SharedText
 from quart_enroll.web.fragment_cache import Gap, gap
 from quart_enroll.web.jinja_environment import TEMPLATES, PageEnvironment
 from quart_enroll.web.overrides.check import LAYOUT_TEMPLATE, Site
@@ -56,12 +56,6 @@ def _overrides(app: Quart) -> OverrideTemplates | None:
     return cast("OverrideTemplates | None", app.extensions.get(OVERRIDES_EXTENSION))
 
 
-class RenderedPage(bytes):
-    """The text of a page, with the `parts` that it consists of: they are compressed separately."""
-
-    parts: Sequence[bytes]
-
-
 def render(template: str, /, **variables: Any) -> RenderedPage:
     """Render the template with these variables and those of every page."""
     overrides = _overrides(current_app)
@@ -78,15 +72,18 @@ def render_frame(
     is rendered each time. To the template, a gap is a variable, and what it knows of the visitor are gaps too.
     """
     environment, context = _environment(), _context(variables)
+    names = {name: gap(name) for name in gaps}
+    if overrides := _overrides(current_app):  # a school's own templates may show anything about the visitor
+        return _fill(overrides.render(template, {**context, **names}), gaps)
     visitor = context["current_user"]
-    full_key = None if key is None else (template, key, current_request().full_path, visitor.role)
+    is_shared = key is not None and not get_flashed_messages()
+    full_key = (template, key, current_request().full_path, visitor.role) if is_shared else None
 
     def render_parts() -> Sequence[bytes]:
         hidden = {
             "current_user": SimpleNamespace(is_authenticated=visitor.is_authenticated, role=visitor.role),
             "session": {name: gap(name) for name in context["session"]},
         }
-        names = {name: gap(name) for name in gaps}
         parts = environment.render_page(template, {**context, **hidden, **names})
         return [part if isinstance(part, Gap) else SharedText(part) for part in parts]
 
@@ -107,18 +104,22 @@ def render_shared(template: str, key: Hashable, /, **variables: Any) -> SharedTe
 
 def _fill(parts: Sequence[bytes], gaps: Mapping[str, Sequence[bytes]]) -> RenderedPage:
     """Return the page with the visitor's token and everything else of their own in its place."""
+    token: Secret | None = None
     filled: list[bytes] = []
     for part in parts:
         if type(part) is not Gap:
             filled.append(part)
         elif part == TOKEN_GAP:
-            _, csrf_token = current_app.extensions[EXTENSION]
-            filled.append(Secret(csrf_token().encode()))
+            token = token or _token()
+            filled.append(token)
         else:
             filled += gaps[part.decode()]
-    page = RenderedPage(b"".join(filled))
-    page.parts = filled
-    return page
+    return RenderedPage.of(filled)
+
+
+def _token() -> Secret:
+    _, csrf_token = current_app.extensions[EXTENSION]
+    return Secret(csrf_token().encode())
 
 
 def _context(variables: dict[str, Any]) -> dict[str, Any]:

@@ -102,6 +102,7 @@ async def courses(term: str | None = None) -> bytes:
         cache_public(moment, offered)
     facts = {
         "courses": True,
+        "course_data": [one.found.course for one in page.items],
         "term": str(chosen),
         "terms": [str(one) for one in coming_terms],
         "window": window,
@@ -114,7 +115,7 @@ async def courses(term: str | None = None) -> bytes:
     if is_overridden("courses.html"):
         state = await student_state.load(user, chosen, offered, snapshot)
         rows = personal_rows(chosen, page.items, state, boundary)
-        return render("courses.html", **facts, course_data=[one.found.course for one in page.items], rows=rows)
+        return render("courses.html", **facts, rows=rows)
     # A filter like "fits" finds other courses for each student, and a countdown is new in each minute.
     is_shared = bool(page.items) and not results.form.fits.data and not window
     gaps = {"rows": await _rows(offered, chosen, page, boundary, snapshot)}
