@@ -24,7 +24,7 @@ CACHE_BYTES = {
     "row signatures": 1_000_000,
     "searches": 1_000_000,
     "pages of rows": 1_500_000,
-    "schedules": 1_500_000,
+    "schedules": 1_000_000,
     "seats of past terms": 500_000,
     "live seats": 1_000_000,
     "URLs": 700_000,

@@ -53,10 +53,6 @@ class RowText(NamedTuple):
     whole: SharedText
 
 
-PersonalTexts = Sequence[tuple[SharedText | None, SharedText]]
-"""For each section the text of its beginning, if it is not the usual one, and of its end."""
-
-
 @dataclass(eq=False, slots=True)
 class SharedRow:
     """A row as visitors see it if nothing of their own affects it.
@@ -207,23 +203,23 @@ class RowRenderer:
                 parts.append(text.whole)
                 continue
             parts.append(text.course)
-            for section, (start, end) in zip(text.sections, found[1], strict=True):
-                parts += (start or section.start, section.seats, end)
+            for section, end in zip(text.sections, found[1], strict=True):
+                parts += (*section, end)
             parts.append(ROW_END)
         return parts
 
-    def _kept_ends(self) -> dict[str, tuple[object, PersonalTexts | None]]:
+    def _kept_ends(self) -> dict[str, tuple[object, Sequence[SharedText] | None]]:
         derived, key = self._snapshot.derived, ("rows", self._term.term, current_language())
         courses: object
-        kept: dict[str, tuple[object, PersonalTexts | None]]
+        kept: dict[str, tuple[object, Sequence[SharedText] | None]]
         courses, kept = derived.get(key, (None, {}))
         if courses is not self._offered.courses or len(kept) > MAX_KEPT_ROWS:
             kept = {}
             derived[key] = self._offered.courses, kept
         return kept
 
-    def _personal_texts(self, row: SharedRow) -> PersonalTexts | None:
-        """Return the texts that differ from those of a student who has nothing; None if none differs."""
+    def _personal_texts(self, row: SharedRow) -> Sequence[SharedText] | None:
+        """Return the ends of the sections; None if they are those of a student who has nothing."""
         if self._state is None:
             positions = {one.entry: one for one in self._positions}
             waiting = [one for one in self._snapshot.waiting if one.key.term == self._term.term]
@@ -234,7 +230,7 @@ class RowRenderer:
         if not personal.may_affect(row, self._term):
             return None
         choices = section_actions.for_course(self._term, row.found.course, row.found.sections, state, self._now)
-        return tuple(_personal_text(row.found.course, choice) for choice in choices)
+        return tuple(map(_end, choices))
 
 
 def render_row(term: Term, row: SharedRow) -> RowText:
@@ -242,22 +238,16 @@ def render_row(term: Term, row: SharedRow) -> RowText:
     course = row.found.course
     first = row.found.sections[0]
     heading = render_shared("rows/course.html", (course, first.key), course=course, section=first)
-    sections = [SectionText(_start(course, one, waits=False), _seats(one)) for one in row.found.sections]
-    ends = [_end(course, choice) for choice in row.choices]
+    sections = [SectionText(_start(one), _seats(one)) for one in row.found.sections]
+    ends = list(map(_end, row.choices))
     texts = [part for section, end in zip(sections, ends, strict=True) for part in (*section, end)]
     row.text = RowText(heading, sections, SharedText(b"".join([heading, *texts, ROW_END])))
     return row.text
 
 
-def _personal_text(course: Course, choice: SectionActions) -> tuple[SharedText | None, SharedText]:
-    waits = choice.state == "waiting"
-    return _start(course, choice.section, waits=True) if waits else None, _end(course, choice)
-
-
-def _start(course: Course, section: Section, *, waits: bool) -> SharedText:
-    facts = section.meetings, section.instructor, section.room, section.open_seats > 0
-    key = section.key, course.courseID, facts, waits
-    return render_shared("rows/section_start.html", key, course=course, section=section, waits=waits)
+def _start(section: Section) -> SharedText:
+    key = section.key, section.meetings, section.instructor, section.room
+    return render_shared("rows/section_start.html", key, section=section)
 
 
 def _seats(section: Section) -> SharedText:
@@ -265,9 +255,9 @@ def _seats(section: Section) -> SharedText:
     return render_shared("rows/seats.html", key, section=section)
 
 
-def _end(course: Course, choice: SectionActions) -> SharedText:
+def _end(choice: SectionActions) -> SharedText:
     key = choice.section.key, auth.user() is None, choice.appearance
-    return render_shared("rows/section_end.html", key, course=course, choice=choice)
+    return render_shared("rows/section_end.html", key, choice=choice)
 
 
 def hours_of(sections: Iterable[Section]) -> WeekHours | None:
