@@ -56,8 +56,9 @@ async def guard_students(db: Database, sections: Collection[SectionKey], session
     for key in sections:
         enrolled = section_keys.to_filter(key) | {"status": "enrolled"}
         students = await _distinct(db, "enrollment", "user_id", enrolled, session)
-        schedules = {"term": key.term, "user_id": {"$in": students}}
-        await db.schedule.update_many(schedules, INCREMENT_VERSION, session=session)
+        if students:
+            schedules = {"term": key.term, "user_id": {"$in": students}}
+            await db.schedule.update_many(schedules, INCREMENT_VERSION, session=session)
 
 
 async def find_affected(db: Database, keys: Collection[SectionKey], session: Session) -> list[AffectedStudent]:
