@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
@@ -78,6 +79,7 @@ STATUS_INTERRUPTED = 130
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, writable=True, allow_dash=True),
+    callback=lambda _context, _parameter, path: _writable(path),
     default="rehearsal.html",
     show_default=True,
     help="The file for the report; - prints it.",
@@ -119,6 +121,14 @@ def rehearse(
     _report(figures, output, as_json=as_json)
     if not figures.succeeded:
         raise click.ClickException("Not everything went well; the report says what.")
+
+
+def _writable(path: str) -> str:
+    """Return the path of the report; raise BadParameter now rather than when everything is measured."""
+    folder = Path(path).absolute().parent
+    if path != "-" and not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise click.BadParameter(f"the folder {folder} doesn’t exist or can’t be written to")
+    return path
 
 
 def _say(line: str) -> None:

@@ -171,7 +171,7 @@ def other_database_uri(uri: str, name: str) -> str:
     For mongodb+srv this reads the DNS records, in which the options may be.
     """
     found, parts = parse_uri(uri), urlsplit(uri)
-    options, query = found["options"], parts.query
+    options, query = {name.lower(): value for name, value in found["options"].items()}, parts.query
     # Without authSource, a user with a password is looked up in the database that the URI names.
     if found["username"] and options.get("authmechanism", "SCRAM").startswith("SCRAM") and "authsource" not in options:
         query = "&".join(filter(None, [query, f"authSource={found['database'] or 'admin'}"]))

@@ -24,6 +24,9 @@ TARGET_SHARE = 0.6
 MEMORY_MARGIN = 1.25
 """The memory to plan for, as a multiple of what was used."""
 
+OTHER_PROGRAMS_CORES = 0.3
+"""From this use on, other programs on the machine distort the figures."""
+
 FIRST_SECONDS = 10.0
 """Sections that are full within these seconds are a matter of luck for the students."""
 
@@ -128,6 +131,11 @@ def _waits(step: StepFigures) -> str:
 def _shortages(figures: Figures) -> Iterator[str]:
     """Yield a sentence for whatever was busy in the busiest seconds."""
     setup = figures.setup
+    if (others := _other_programs(figures)) > OTHER_PROGRAMS_CORES:
+        yield (
+            f"Other programs used {others:.1f} of this machine’s {setup.cores} cores meanwhile, so the figures are "
+            "worse than they should be. Rehearse when the machine has nothing else to do."
+        )
     site = _busiest([moment.site_cores for moment in figures.moments])
     database = _busiest([moment.database_cores for moment in figures.moments])
     if site is not None and site > BUSY_SHARE * setup.processes:
@@ -148,6 +156,19 @@ def _shortages(figures: Figures) -> Iterator[str]:
             f"MongoDB used {database:.1f} cores in the busiest seconds. If its cluster has no more than "
             f"{ceil(database)}, choose the next larger one for the day."
         )
+
+
+def _other_programs(figures: Figures) -> float:
+    """Return how many cores other programs used in the mean, after the opening; 0 if it isn't known."""
+    used = [
+        one.machine_cores
+        - (one.site_cores or 0)
+        - (one.students_cores or 0)
+        - (one.database_cores or 0) * figures.setup.database_is_here
+        for one in figures.moments
+        if one.at > 0 and one.machine_cores is not None
+    ]
+    return max(0.0, sum(used) / len(used)) if used else 0.0
 
 
 def _unknown_shortage(figures: Figures) -> str:

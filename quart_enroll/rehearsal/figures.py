@@ -49,7 +49,10 @@ class StepFigures:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The state at one moment, in seconds from the opening; CPU in cores, memory in bytes, None where unknown."""
+    """The state at one moment, in seconds from the opening; CPU in cores, memory in bytes, None where unknown.
+
+    `machine_cores` are those of all programs on the machine together.
+    """
 
     at: float
     taken: int
@@ -58,6 +61,7 @@ class Moment:
     site_cores: float | None
     database_cores: float | None
     students_cores: float | None
+    machine_cores: float | None
     largest_process: int | None
     site_memory: int | None
     database_memory: int | None

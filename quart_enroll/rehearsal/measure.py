@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from time import monotonic
 
 from quart_enroll.db.client import Database
@@ -11,11 +12,26 @@ from quart_enroll.rehearsal.figures import Moment
 from quart_enroll.rehearsal.site import RehearsedSite
 from quart_enroll.rehearsal.summary import percentile
 from quart_enroll.services.maintenance import rehearsal
-from quart_enroll.services.maintenance.rehearsal import SeatCounts, ServerUsage
-from quart_enroll.system.usage import Usage, read_usage
+from quart_enroll.system.usage import read_busy_seconds, read_usage
 
 SECONDS_BETWEEN_MOMENTS = 1.0
 SECONDS_BETWEEN_REPORTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Usages:
+    """The CPU seconds that each has used up to a moment; None where unknown."""
+
+    at: float
+    site: float | None
+    database: float | None
+    students: float | None
+    machine: float | None
+
+    def cores(self, name: str, since: "_Usages") -> float | None:
+        """Return how many cores it has used since then, in the mean."""
+        used, before, elapsed = getattr(self, name), getattr(since, name), self.at - since.at
+        return None if used is None or before is None or elapsed <= 0 else max(0.0, (used - before) / elapsed)
 
 
 class Watch:
@@ -31,7 +47,7 @@ class Watch:
         self._site = site
         self._opens_at = opens_at
         self._say = say
-        self._previous: tuple[float, Usage | None, ServerUsage | None, float] | None = None
+        self._previous: _Usages | None = None
         self._reported_samples = 0
 
     async def run(self) -> None:
@@ -47,36 +63,31 @@ class Watch:
         """Record the state at this moment."""
         counts = await rehearsal.count_seats(self._db, self._term)
         server = await rehearsal.read_server_usage(self._db)
-        at, site, own = monotonic(), read_usage(self._site.pid), sum(os.times()[:2])
-        moment = self._moment(at, counts, site, server, own)
-        self._previous = at, site, server, own
-        self.moments.append(moment)
-        if len(self.moments) % SECONDS_BETWEEN_REPORTS == 0:
-            self._report(moment)
-
-    def _moment(
-        self, at: float, counts: SeatCounts, site: Usage | None, server: ServerUsage | None, own: float
-    ) -> Moment:
-        before_at, before_site, before_server, before_own = self._previous or (at, site, server, own)
-        elapsed = at - before_at
-
-        def cores(now: float | None, before: float | None) -> float | None:
-            return None if now is None or before is None or elapsed <= 0 else max(0.0, (now - before) / elapsed)
-
-        return Moment(
-            at=at - self._opens_at,
+        site = read_usage(self._site.pid)
+        usages = _Usages(
+            monotonic(),
+            site=site.cpu_seconds if site else None,
+            database=server.cpu_seconds if server else None,
+            students=sum(os.times()[:2]),
+            machine=read_busy_seconds(),
+        )
+        since, self._previous = self._previous or usages, usages
+        moment = Moment(
+            at=usages.at - self._opens_at,
             taken=counts.taken,
             waiting=counts.waiting,
             full=counts.full,
-            site_cores=cores(site.cpu_seconds if site else None, before_site.cpu_seconds if before_site else None),
-            database_cores=cores(
-                server.cpu_seconds if server else None, before_server.cpu_seconds if before_server else None
-            ),
-            students_cores=cores(own, before_own),
+            site_cores=usages.cores("site", since),
+            database_cores=usages.cores("database", since),
+            students_cores=usages.cores("students", since),
+            machine_cores=usages.cores("machine", since),
             largest_process=max(site.memory) if site else None,
             site_memory=sum(site.memory) if site else None,
             database_memory=server.memory if server else None,
         )
+        self.moments.append(moment)
+        if len(self.moments) % SECONDS_BETWEEN_REPORTS == 0:
+            self._report(moment)
 
     def _report(self, moment: Moment) -> None:
         latest = self.samples[self._reported_samples :]

@@ -51,8 +51,8 @@ def render(figures: Figures, advice: Sequence[Advice], created_at: datetime) -> 
 
 
 def to_json(figures: Figures, advice: Sequence[Advice]) -> dict[str, Any]:
-    """Return the figures and the advice as JSON values; section keys become lists."""
-    moments = [asdict(one) | {"full": sorted(one.full)} for one in figures.moments]
+    """Return the figures and the advice as JSON values."""
+    moments = [asdict(one) | {"full": [asdict(key) for key in sorted(one.full)]} for one in figures.moments]
     return asdict(figures) | {
         "succeeded": figures.succeeded,
         "moments": moments,
@@ -89,6 +89,7 @@ def _charts(figures: Figures) -> list[Chart]:
                 line("the site", lambda one: one.site_cores),
                 line("MongoDB", lambda one: one.database_cores),
                 line("the invented students", lambda one: one.students_cores),
+                line("the whole machine", lambda one: one.machine_cores),
             ],
         ),
     ]

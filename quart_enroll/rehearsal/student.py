@@ -225,8 +225,9 @@ class Actor:
 
     async def _read_enrollments(self) -> None:
         """Read, as a program would, in which courses the site says the student is enrolled."""
-        response = await self.browser.get(f"/api/v1/me/enrollments?{self._term_query}", "reads the result", JSON)
-        found = response.data or {"enrollments": []}
+        path = f"/api/v1/me/enrollments?{self._term_query}"
+        response = await self._repeat(lambda: self.browser.get(path, "reads the list of enrollments", JSON))
+        found = response.data
         self.outcome.enrolled = {one["courseID"] for one in found["enrollments"] if one["status"] == "enrolled"}
 
     async def _think(self) -> None:

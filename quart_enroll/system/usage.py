@@ -30,6 +30,16 @@ def read_usage(pid: int) -> Usage | None:
     return Usage(sum(cpu for cpu, _ in found), tuple(memory for _, memory in found)) if found else None
 
 
+def read_busy_seconds() -> float | None:
+    """Return the seconds that all cores of the machine have worked so far, added up; None if that can't be read."""
+    try:
+        first = Path("/proc/stat").read_text().partition("\n")[0]
+    except OSError:
+        return None
+    user, nice, system, _idle, _waiting, *interrupts = map(int, first.split()[1:8])
+    return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
+
+
 def descendants(pid: int) -> list[int]:
     """Return the ids of all descendants of the process."""
     children: list[int] = []
