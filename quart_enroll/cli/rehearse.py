@@ -45,6 +45,9 @@ T = TypeVar("T")
 
 MAX_STUDENTS = 50_000
 
+FILES_PER_STUDENT, OTHER_FILES = 2, 200
+"""The connections of a student: one for pages, one for live updates. And what else this process may have open."""
+
 SETTINGS_OF_ITS_OWN = {
     "UPGRADE_MONGO_URI": "",
     "SMTP_URL": "",  # so no emails are sent
@@ -73,7 +76,7 @@ STATUS_INTERRUPTED = 130
     type=click.IntRange(0, 100),
     default=10,
     show_default=True,
-    help="The percentage of students who come in the first minute and sign in with a password.",
+    help="The percentage of students who come after the opening and sign in with a password.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Another number invents other students.")
 @click.option(
@@ -111,10 +114,10 @@ def rehearse(
         if only_remove:
             _say("Removed." if _run(_remove_leftovers(uri)) else "There was nothing to remove.")
             return
-        raise_file_limit()  # every student has up to two connections, and the site has the other ends
         facts, name = _run(_read_school(uri, term_name))
         extent = _extent(facts, students, minutes, password_percent, seed)
-        _check(facts, force=force)
+        _check_openings(facts, force=force)
+        _check_file_limit(extent.students)
         if not yes:
             _confirm(facts, extent, name)
         figures = _run(run(uri, facts, extent, _site_settings(current_site()), _say))
@@ -139,10 +142,15 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     """Run `work`; a signal cancels it, so that it cleans up, and an error becomes a sentence."""
 
     async def cancellable() -> T:
-        loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
+        loop, task = asyncio.get_running_loop(), asyncio.create_task(work)
+
+        def stop() -> None:
+            if not task.cancelling():  # a second signal must not interrupt the removal of the database
+                task.cancel()
+
         for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if ending != signal.SIGHUP or signal.getsignal(ending) != signal.SIG_IGN:  # keeps nohup working
-                loop.add_signal_handler(ending, task.cancel)
+                loop.add_signal_handler(ending, stop)
         return await task
 
     try:
@@ -178,12 +186,21 @@ def _extent(facts: SchoolFacts, students: int | None, minutes: float, password_p
     return Extent(min(number, MAX_STUDENTS), source, minutes, password_percent, seed)
 
 
-def _check(facts: SchoolFacts, *, force: bool) -> None:
+def _check_openings(facts: SchoolFacts, *, force: bool) -> None:
     if not force:
         try:
             rehearsal.check_openings(facts.terms, datetime.now(UTC))
         except RehearsalRefused as refusal:
             raise click.ClickException(str(refusal)) from refusal
+
+
+def _check_file_limit(students: int) -> None:
+    limit = raise_file_limit()
+    if (most := (limit - OTHER_FILES) // FILES_PER_STUDENT) < students:
+        raise click.ClickException(
+            f"A process of this machine may open {limit:,} files, enough for {most:,} students. Raise the limit "
+            "(`ulimit -Hn`), or rehearse with fewer students."
+        )
 
 
 def _confirm(facts: SchoolFacts, extent: Extent, name: str) -> None:

@@ -8,7 +8,7 @@ from quart_enroll.domain.models import SectionKey
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What was rehearsed: the size, the settings that matter, and the machine."""
+    """The conditions of the rehearsal: its size, the settings that matter, and the machine."""
 
     term: str
     students: int

@@ -26,7 +26,7 @@ MIN_KNOWN_DEMAND = 50
 """From this many planned or taken seats on, they show what students want."""
 
 UNKNOWN_DEMAND = 0.5
-"""The demand for a course that nobody has planned, where plans show what students want."""
+"""The demand for a course without plans, where plans show the demand."""
 
 CAREFUL_PROBABILITY = 0.9
 """How likely a student plans a section that fits the rest of the plan, rather than the favorite one."""
@@ -42,8 +42,8 @@ MAX_CHOICES = 60
 class InventedStudent:
     """A student with a plan, in the order of preference.
 
-    `arrival` is when they come, as a fraction of the time for arriving; students who use a password come in the minute
-    that begins with the opening. `taken` are the prerequisites of the planned courses.
+    `arrival` is when they come, as a fraction of the time for arriving: before the opening, or right after it for those
+    who use a password. `taken` are the prerequisites of the planned courses.
     """
 
     user_id: int

@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from quart_enroll.rehearsal.advice import Advice
+from quart_enroll.rehearsal.advice_text import Advice, seconds_text
 from quart_enroll.rehearsal.charts import Chart, Line
 from quart_enroll.rehearsal.figures import Figures, Moment
 
@@ -97,9 +97,7 @@ def _charts(figures: Figures) -> list[Chart]:
 
 
 def _seconds(seconds: float | None) -> str:
-    if seconds is None:
-        return "–"
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+    return "–" if seconds is None else seconds_text(seconds)
 
 
 def _size(size: int | None) -> str:

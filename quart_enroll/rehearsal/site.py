@@ -1,11 +1,11 @@
-"""The site's own server processes, on a port of this machine that nobody else can reach."""
+"""The site's own server processes, on a port that only this machine can reach."""
 
 import asyncio
 import os
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from time import monotonic
 
@@ -25,7 +25,7 @@ class SiteFailed(Exception):
 class RehearsedSite:
     """The running site: its port, its first process, and its log."""
 
-    def __init__(self, port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    def __init__(self, port: int, process: subprocess.Popen[bytes], log: Path) -> None:
         self.port = port
         self.pid = process.pid
         self._process = process
@@ -57,16 +57,22 @@ async def serve(
 ) -> AsyncIterator[RehearsedSite]:
     """Run the site with `command` and its own settings, except for `settings`, during the block.
 
-    The log is in `folder`. Stopping is done in a thread, because it may take seconds.
+    The log is in `folder`. While the site stops, this process closes the students' connections, for which the site
+    would wait otherwise.
     """
     port = _free_port()
     environ = {**os.environ, **settings, "PORT": str(port)}
     log = folder / "site.log"
     bound = [*command, "--bind", f"{HOST}:{port}"]  # in production, the settings listen on all interfaces
-    with log.open("wb") as output, child_process(bound, output=output, environ=environ, cwd=project) as process:
-        site = RehearsedSite(port, process, log)
-        await site.wait_until_ready()
-        yield site
+    with ExitStack() as stopping:
+        output = stopping.enter_context(log.open("wb"))
+        process = stopping.enter_context(child_process(bound, output=output, environ=environ, cwd=project))
+        try:
+            site = RehearsedSite(port, process, log)
+            await site.wait_until_ready()
+            yield site
+        finally:
+            await asyncio.to_thread(stopping.close)
 
 
 def _free_port() -> int:

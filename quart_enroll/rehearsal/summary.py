@@ -28,7 +28,7 @@ EXPECTED_STATUSES = frozenset({200, 303, 304, 409, 429})
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """What was recorded: every response, every second, what students were told, and what the database held at the end.
+    """The records of a rehearsal: every response, every second, the outcomes, and the database at the end.
 
     `seated` and `waiting` are pairs of user_id and courseID. `discrepancies` are new, `known_discrepancies` counts
     those that the catalog had before.

@@ -5,19 +5,24 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from config import Config
+from quart_enroll.cli.rehearse import SETTINGS_OF_ITS_OWN
 from quart_enroll.db.client import other_database_uri
 from quart_enroll.domain import rules
 from quart_enroll.domain.models import Course, Meeting, Section, SectionKey, Term
 from quart_enroll.rehearsal import report, summary
-from quart_enroll.rehearsal.advice import PRESS, SIGN_IN, Advice, advise
+from quart_enroll.rehearsal.advice import advise
+from quart_enroll.rehearsal.advice_text import Advice
 from quart_enroll.rehearsal.browser import Browser, Sample
 from quart_enroll.rehearsal.charts import Chart, Line
 from quart_enroll.rehearsal.figures import Figures, Moment, PlanConflict, Settling, Setup, StepFigures
 from quart_enroll.rehearsal.invention import Demand, InventedStudent, estimate_demand, find_conflicts, invent_students
+from quart_enroll.rehearsal.machine_advice import PRESS, SIGN_IN
 from quart_enroll.rehearsal.student import StudentOutcome
 from quart_enroll.services.maintenance.rehearsal import RehearsalRefused, check_openings, database_name
 
@@ -398,6 +403,13 @@ def test_an_opening_within_a_day_is_refused() -> None:
     check_openings([far], NOW)
     with pytest.raises(RehearsalRefused, match="2026-03-01 at 12:00"):
         check_openings([far, near], NOW)
+
+
+def test_the_rehearsed_site_sends_no_emails_whatever_the_school_s_settings(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("SMTP_URL=smtp://mail.example\nMAIL_FROM=enroll@school.example\n")
+    school = {"APP_ENV": "development", "SECRET_KEY": "k" * 40, "SMTP_URL": "smtp://mail.example"}
+    assert Config.from_env(school, tmp_path).smtp_url
+    assert not Config.from_env(school | SETTINGS_OF_ITS_OWN, tmp_path).smtp_url
 
 
 RESPONSES = {

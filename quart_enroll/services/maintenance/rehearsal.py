@@ -5,11 +5,11 @@ import os
 import socket
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
-from quart_enroll.db.client import DATABASE_REFUSED, UNAUTHORIZED_CODE, Database
+from quart_enroll.db.client import DATABASE_REFUSED, DATABASE_UNAVAILABLE, UNAUTHORIZED_CODE, Database
 from quart_enroll.db.collections import courses, leases, sections, terms, users
 from quart_enroll.db.queries import rehearsal
 from quart_enroll.db.queries.rehearsal import (
@@ -191,7 +191,8 @@ def _has_died(holder: str) -> bool:
 
 async def _renew_lease(db: Database, holder: str) -> None:
     while True:
-        await leases.acquire(db, LEASE_NAME, holder, LEASE_DURATION)
+        with suppress(*DATABASE_UNAVAILABLE):
+            await leases.acquire(db, LEASE_NAME, holder, LEASE_DURATION)
         await asyncio.sleep(LEASE_RENEWAL_SECONDS)
 
 
