@@ -245,6 +245,6 @@ def _report(figures: Figures, output: str, *, as_json: bool) -> None:
         _say(f"The report: {output}")
     for one in advice:
         if one.level != "note":
-            _say(f"- {one.title}")
+            _say(f"{report.HEADINGS[one.level]}: {one.title}")
     if as_json:
         click.echo(json.dumps(report.to_json(figures, advice), indent=1))
