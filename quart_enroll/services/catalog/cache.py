@@ -9,7 +9,6 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Set
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -146,8 +145,12 @@ class CatalogCache:
         if self._catalog is None or not changed <= self._sections.keys():
             await self._read()
             return
-        self._sections |= await sections.find_changed(self._db, changed)
-        self._replace(replace(self._catalog, sections=tuple(self._sections.values())))
+        read = await sections.find_changed(self._db, changed)
+        if any(section.key != self._sections[section_id].key for section_id, section in read.items()):
+            await self._read()
+            return
+        self._sections |= read
+        self._replace(self._catalog.with_sections(tuple(self._sections.values()), read.values()))
 
     def _replace(self, catalog: Catalog) -> None:
         self._catalog = catalog

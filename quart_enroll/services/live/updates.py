@@ -274,7 +274,8 @@ class UpdateBroker:
 
     async def _publish(self, before: Catalog, after: Catalog) -> None:
         notified: dict[Subscriber, None] = {}
-        for section in changed_sections(before, after):
+        reread = reread_sections(before, after)
+        for section in (one for one, has_changed in reread.items() if has_changed):
             update, key = SectionUpdate(section), section.key
             for subscriber in self._subscribers(section):
                 subscriber.changed_sections[key] = update
@@ -283,7 +284,7 @@ class UpdateBroker:
             subscriber.notify()
             if number % SUBSCRIBERS_PER_TURN == 0:
                 await asyncio.sleep(0)
-        for section in reread_sections(before, after):
+        for section in reread:
             key = section.key
             if waiting := [one for one in self._subscribers(section) if one.positions and key in one.positions]:
                 await self._publish_positions(key, waiting)
@@ -308,19 +309,16 @@ def _discard(sets: defaultdict[K, set[V]], key: K, value: V) -> None:
         del sets[key]
 
 
-def reread_sections(before: Catalog, after: Catalog) -> list[Section]:
-    """Return the sections that were read again, even unchanged ones: a student who joined may hide one who left."""
-    if len(before.sections) != len(after.sections):
-        return list(after.sections)
-    return [new for old, new in zip(before.sections, after.sections, strict=True) if old is not new]
+def reread_sections(before: Catalog, after: Catalog) -> dict[Section, bool]:
+    """Return the sections that were read again, and whether each is new or has changed.
 
-
-def changed_sections(before: Catalog, after: Catalog) -> list[Section]:
-    """Return the sections that are new or have changed."""
+    The position of a waiting student may have changed even if the section is the same: another one joined, too.
+    """
     if len(before.sections) != len(after.sections):
         known = set(before.sections)
-        return [section for section in after.sections if section not in known]
-    return [new for old, new in zip(before.sections, after.sections, strict=True) if old is not new and old != new]
+        return {section: section not in known for section in after.sections}
+    pairs = zip(before.sections, after.sections, strict=True)
+    return {new: old != new for old, new in pairs if old is not new}
 
 
 @asynccontextmanager
