@@ -24,9 +24,6 @@ from quart_enroll.domain.models import Registration, Section
 from quart_enroll.domain.student import StudentSeat
 from quart_enroll.system.background import run_in_background
 
-CHANGE_BATCH_SECONDS = 0.1
-"""Seconds for which changes are collected before they are read; a page is out of date for at least as long."""
-
 CATALOG_RETRY_SECONDS = 1.0
 """Seconds between two attempts to read what has changed."""
 
@@ -111,7 +108,6 @@ class CatalogCache:
         """Read what has changed, until cancelled."""
         while True:
             await self._has_changes.wait()
-            await asyncio.sleep(CHANGE_BATCH_SECONDS)
             self._has_changes.clear()
             changed, self._changed = self._changed, set()
             since, self._outdated_since = self._outdated_since, None  # later changes are read the next time
