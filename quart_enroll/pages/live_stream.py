@@ -20,6 +20,7 @@ from quart import Response, current_app, request
 from quart_enroll import state
 from quart_enroll.bounded_cache import cached, size_of
 from quart_enroll.domain.models import Section
+from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.fastpath.push_stream import Channel, push_response
 from quart_enroll.i18n import language
 from quart_enroll.pages import student_state
@@ -66,7 +67,7 @@ async def live() -> Response:
         locale=language.current_language(),
         render=partial(_seats, current_app.jinja_env),
         is_signed_in=auth.sign_in_checker(),
-        read_fingerprint=student_state.fingerprint_reader(user),
+        read_snapshot=student_state.snapshot_reader(user),
     )
     response = push_response(page, "text/event-stream")
     response.headers["Cache-Control"] = "no-store"
@@ -82,7 +83,7 @@ class LivePage(Subscriber):
     locale: str
     render: Callable[[str, Section], str]
     is_signed_in: Callable[[], Awaitable[bool]]
-    read_fingerprint: Callable[[str], Awaitable[str]]
+    read_snapshot: Callable[[], Awaitable[StudentSnapshot | None]]
     end_at: float = field(default_factory=lambda: monotonic() + random.uniform(*STREAM_SECONDS))  # noqa: S311  # no secret
     is_open: bool = False
     must_load: bool = True
@@ -163,11 +164,12 @@ class LivePage(Subscriber):
     async def _read_once(self) -> None:
         if self.must_load:
             self.must_load, self.must_compare = False, bool(self.fingerprint)
-            await self.broker.queue_everything(self)
+            await self.broker.queue_everything(self, has_positions=await self._may_have_positions())
             self.notify()
         elif self.must_compare:
             self.must_compare = False
-            if await self.read_fingerprint(self.fingerprint) != self.fingerprint:
+            snapshot = await self.read_snapshot()
+            if snapshot is not None and snapshot.fingerprint != self.fingerprint:
                 self._write(_event("mine"))
         elif monotonic() >= self.end_at or not await self.is_signed_in():
             self._end()
@@ -175,6 +177,13 @@ class LivePage(Subscriber):
             self.must_check_sign_in = False
             self._write(KEEP_ALIVE)
             self._check_later()
+
+    async def _may_have_positions(self) -> bool:
+        """Tell whether the page may show a waitlist position; if it shows the current snapshot, that says so."""
+        if self.user_id is None:
+            return False
+        snapshot = await self.read_snapshot()
+        return snapshot is None or bool(snapshot.waiting) or snapshot.fingerprint != self.fingerprint
 
     def _write(self, text: str) -> None:
         if self._channel is not None and self.is_open:

@@ -181,17 +181,17 @@ class UpdateBroker:
         self._closing_pages -= subscriber.must_close
         self._leave(subscriber)
 
-    async def queue_everything(self, subscriber: Subscriber) -> None:
+    async def queue_everything(self, subscriber: Subscriber, *, has_positions: bool = True) -> None:
         """Queue the whole state as an update, which covers what has changed since the page was rendered.
 
-        Raises one of client.DATABASE_UNAVAILABLE or client.DATABASE_REFUSED.
+        The database is only asked for a student who may be on a waitlist, as `has_positions` says. Raises one of client.DATABASE_UNAVAILABLE or client.DATABASE_REFUSED.
         """
         catalog = await self._catalog_cache.get()
         courses = product(subscriber.terms, subscriber.courses)
         sections = [section for term, courseID in courses for section in catalog.sections_in(courseID, term)]
         subscriber.changed_sections = {section.key: SectionUpdate(section) for section in sections}
         if subscriber.user_id is not None:
-            positions = await waitlist.find_positions(self._db, subscriber.user_id)
+            positions = await waitlist.find_positions(self._db, subscriber.user_id) if has_positions else {}
             subscriber.changed_positions = {
                 key: WaitlistPosition(key, *positions.get(key, (0, 0))) for key in subscriber.changed_sections
             }

@@ -13,8 +13,9 @@ from quart import Quart
 from quart.typing import TestHTTPConnectionProtocol as Connection
 
 from quart_enroll.db.client import Database
-from quart_enroll.db.collections import sections
+from quart_enroll.db.collections import sections, waitlist
 from quart_enroll.domain.models import Section, SectionKey
+from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.fastpath.push_stream import Channel
 from quart_enroll.observability import metrics
 from quart_enroll.pages import live_stream
@@ -520,24 +521,24 @@ async def signed_in() -> bool:
     return True
 
 
-async def current_fingerprint(_shown: str) -> str:
-    return "another fingerprint"
+async def current_snapshot() -> StudentSnapshot:
+    return StudentSnapshot((), (), frozenset(), (), None, frozenset(), "another fingerprint")
 
 
 def make_page(broker: UpdateBroker, **more: Any) -> LivePage:
     """Return a page of ada's that shows her earlier seats."""
     options: dict[str, Any] = {
         "locale": "en",
+        "fingerprint": "fingerprint of the page",
+        "read_snapshot": current_snapshot,
         "render": lambda _, section: f"{section.courseID}-{section.section}: {section.open_seats}\n",
     }
     return LivePage(
         terms=(FALL,),
         courses=("1111",),
         user_id=ADA.user_id,
-        fingerprint="fingerprint of the page",
         broker=broker,
         is_signed_in=signed_in,
-        read_fingerprint=current_fingerprint,
         **options | more,
     )
 
@@ -547,6 +548,26 @@ def page(broker: UpdateBroker, long_streams: None) -> Iterator[LivePage]:
     yield (page := make_page(broker))
     page.disconnect()
     assert broker.open_pages == 0
+
+
+@pytest.mark.usefixtures("long_streams")
+async def test_a_page_with_current_data_and_no_positions_opens_without_a_query(
+    broker: UpdateBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queries: list[int] = []
+    find_positions = waitlist.find_positions
+
+    async def recorded(db: Database, user_id: int) -> dict[SectionKey, tuple[int, int]]:
+        queries.append(user_id)
+        return await find_positions(db, user_id)
+
+    monkeypatch.setattr(waitlist, "find_positions", recorded)
+    for fingerprint, expected in (("another fingerprint", []), ("an old fingerprint", [ADA.user_id])):
+        opened = make_page(broker, fingerprint=fingerprint)
+        opened.start(channel := RecordingChannel())
+        await channel.wait_for("1111-02: 2")
+        opened.disconnect()
+        assert queries == expected
 
 
 async def test_the_event_is_repeated_if_fetching_the_change_failed(page: LivePage) -> None:
