@@ -90,8 +90,8 @@ def client_connections() -> "ClientConnections":
 class ClientConnections:
     """All connections of this process, at most `limit`."""
 
-    def __init__(self) -> None:
-        self.limit = MAX_FILE_DESCRIPTORS
+    def __init__(self, limit: int = MAX_FILE_DESCRIPTORS) -> None:
+        self.limit = limit
         self._is_draining = False
         self._open = 0
         self._waiting: dict[ClientConnection, None] = {}  # the one that has waited longest for its client comes first

@@ -1,0 +1,15 @@
+"""The site, with a page that makes a worker hang, as a fault in the code could."""
+
+import sys
+import time
+
+from asgi import app
+
+__all__ = ["app"]
+
+
+@app.get("/hang")
+async def hang() -> str:
+    print("hanging", file=sys.stderr, flush=True)
+    time.sleep(1000)  # noqa: ASYNC251  # blocks the event loop
+    return ""
