@@ -10,6 +10,7 @@ __all__ = ["app"]
 
 @app.get("/hang")
 async def hang() -> str:
-    print("hanging", file=sys.stderr, flush=True)
+    sys.stderr.write("hanging\n")
+    sys.stderr.flush()
     time.sleep(1000)  # noqa: ASYNC251  # blocks the event loop
     return ""
