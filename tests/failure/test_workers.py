@@ -90,7 +90,7 @@ def test_a_worker_that_hangs_holds_up_nobody_else_and_is_replaced(tmp_path: Path
                 connection.getresponse()
     output = log.read_text()
     assert "hangs: killing it" in output
-    assert "hanging_site.py\", line" in output  # where it hung
+    assert 'hanging_site.py", line' in output  # where it hung
 
 
 def send_requests_until_replaced(site: Server, log: Path) -> None:
