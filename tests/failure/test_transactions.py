@@ -173,7 +173,7 @@ async def test_short_attempts_find_out_together_that_a_frozen_process_blocks_the
         process.send_signal(signal.SIGSTOP)
         for _ in range(20):
             with suppress(OutcomeUnknown):
-                await locks.run_transaction([key], take_a_seat, timeout_seconds=15, attempt_seconds=0.8)
+                await locks.run_transaction([key], take_a_seat, timeout_seconds=0.8)
                 break
         else:
             pytest.fail("the section stays locked")
