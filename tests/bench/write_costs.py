@@ -1,8 +1,8 @@
 """`python -m tests.bench.write_costs`: what one added course costs, in CPU time of the site and of MongoDB.
 
-Every scenario runs on two server processes and a new database; in the end the seats must add up. CPU time hardly depends
-on what else the machine does, so this compares two versions of the write path without an idle machine. The rates do
-depend on it; they are printed beside the rate of a bare Quart response.
+Every scenario runs on two server processes and a new database; in the end the seats must add up. CPU time depends
+little on what else the machine does, so this compares two versions of the write path without an idle machine. The rates
+do depend on it; they are printed beside the rate of a bare Quart response.
 """
 
 import asyncio

@@ -30,12 +30,13 @@ from quart_enroll.services.enrollment.refusals import section_full
 from quart_enroll.services.enrollment.seat_changes import Enrolled, SeatTransaction
 from quart_enroll.services.enrollment.section_lock import SectionLocks
 
-BATCH_ATTEMPT_SECONDS = 2.0
-"""How long a batch is attempted. If a transaction elsewhere blocks one of its students, the others then go on alone."""
+MAX_BATCH_ATTEMPTS, BATCH_TIMEOUT_SECONDS = 2, 2.0
+"""How often and for how long a batch is attempted before smaller ones are. The smaller a batch, the less often it
+conflicts with the changes of other servers; and if something blocks one student, the others soon go on without."""
 
 
 class BatchAborted(Exception):
-    """The batch can't be committed; each student must try alone."""
+    """The batch had conflicts or took too long, and may be committed or not; smaller ones must try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,30 +49,25 @@ class Settled:
 
 @dataclass(eq=False, slots=True)
 class PendingRequest:
-    """A request that waits for its batch; with `plan_term` it is about whatever the student has planned for the term.
-
-    The result is None if the student must try alone.
-    """
+    """A request that waits for its batch; with `plan_term` it is about what the student has planned for the term."""
 
     request: SeatRequest
     plan_term: str = ""
     queued_at: float = field(default_factory=time.monotonic)
-    result: asyncio.Future[Settled | None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    result: asyncio.Future[Settled] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     @property
     def user_id(self) -> int:
         return self.request.user_id
 
-    def resolve(self, result: Settled | None) -> None:
+    def resolve(self, result: Settled) -> None:
         """Set the result, unless the wait for it was cancelled."""
         if not self.result.done():
             self.result.set_result(result)
 
-    def fail(self, cause: BaseException) -> None:
-        """Report that the outcome is unknown."""
+    def fail(self, error: Exception) -> None:
+        """Report the error."""
         if not self.result.done():
-            error = OutcomeUnknown()
-            error.__cause__ = cause
             self.result.set_exception(error)
 
 
@@ -96,28 +92,28 @@ async def run_batch(locks: SectionLocks, batch: Sequence[PendingRequest]) -> lis
     """Settle these requests in one transaction, and return the result of each, in their order.
 
     The last ones have no result, and belong to the next batch, if a seat before them may promote a waitlisted student.
-    Raises BatchAborted when other transactions block the batch, and one of DATABASE_UNAVAILABLE when the outcome is
-    unknown.
+    Raises BatchAborted when something blocks the batch, and one of DATABASE_UNAVAILABLE when the outcome is unknown.
     """
-    db, began = locks.db, False
+    db, attempts = locks.db, 0
     requests = await _with_planned_sections(db, batch)
 
     async def body(session: Session) -> tuple[list[Settled], bool]:
-        nonlocal began
-        began = True
+        nonlocal attempts
+        attempts += 1
+        if attempts > MAX_BATCH_ATTEMPTS and len(batch) > 1:
+            raise BatchAborted
         decided = await _decide(db, session, requests)
         return await _write(db, session, list(zip(batch, decided, strict=False)))
 
     remaining = min(pending.queued_at for pending in batch) + locks.timeout_seconds - time.monotonic()
-    attempt_seconds = BATCH_ATTEMPT_SECONDS if len(batch) > 1 else remaining
-    keys = {key for request in requests for key in request.keys}
+    attempt_seconds = min(BATCH_TIMEOUT_SECONDS, remaining) if len(batch) > 1 else remaining
     try:
-        settled, has_written = await locks.run_transaction(
-            keys, body, timeout_seconds=remaining, attempt_seconds=attempt_seconds
-        )
+        settled, has_written = await locks.run_batch(body, timeout_seconds=attempt_seconds)
     except OutcomeUnknown:
-        # If the batch was committed after all, students who then try alone learn that they are enrolled.
-        raise BatchAborted if began and attempt_seconds < remaining else OutcomeUnknown from None
+        # If the batch was committed after all, the students learn at the next attempt that they are enrolled.
+        if attempt_seconds < remaining:
+            raise BatchAborted from None
+        raise
     if not has_written:  # otherwise the commit waited for it
         await wait_for_majority(db)
     return settled
