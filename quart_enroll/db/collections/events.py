@@ -5,7 +5,7 @@ last time and a count. So an account that keeps trying doesn't fill the database
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,6 +26,8 @@ INDEXES = [
         [(name, 1) for name in REFUSAL_KEY_FIELDS], unique=True, partialFilterExpression={"day": {"$exists": True}}
     ),
 ]
+
+_ROW_FIELDS = [field.name for field in fields(Event) if field.name not in ("count", "last_at")]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -81,7 +83,7 @@ def _refusal(refusal: Event) -> tuple[Document, Document]:
 
 def to_row(event: Event) -> Document:
     """Return the event as a row; only refusals have a count."""
-    return {name: value for name, value in asdict(event).items() if name not in ("count", "last_at")}
+    return {name: getattr(event, name) for name in _ROW_FIELDS}
 
 
 def to_event(row: Mapping[str, Any]) -> Event:

@@ -88,11 +88,10 @@ class BatchJudge:
 
     def remaining(self, section: Section) -> Section:
         """Return the section as it is after the decisions so far."""
-        return replace(
-            section,
-            seats_taken=section.seats_taken + self._seats_given[section.key],
-            waiting=section.waiting + self._places_given[section.key],
-        )
+        seats, places = self._seats_given[section.key], self._places_given[section.key]
+        if not seats and not places:
+            return section
+        return replace(section, seats_taken=section.seats_taken + seats, waiting=section.waiting + places)
 
     def _decide_group(
         self, request: SeatRequest, group: Sequence[tuple[SectionKey, Candidate | Refused]], added: list[Registration]
@@ -103,14 +102,14 @@ class BatchJudge:
         for key, one in group:
             if isinstance(one, Refused):
                 return _refuse(keys, key, one)
-            registrations = [*one.registrations, *added]
             offering = replace(one.offering, section=self.remaining(one.offering.section))
-            wanted.append(replace(one, offering=offering, registrations=registrations))
+            wanted.append(replace(one, offering=offering, registrations=[*one.registrations, *added]))
         missing = [one for one in wanted if not _is_enrolled(one)] or wanted[:1]
         courseIDs = [one.offering.course.courseID for one in missing] if len(group) > 1 else []
         new: list[Registration] = []
         for number, one in enumerate(missing):
-            missing[number] = one = replace(one, registrations=[*one.registrations, *new])
+            if new:
+                missing[number] = one = replace(one, registrations=[*one.registrations, *new])
             try:
                 _check(request, one, courseIDs)
             except Refused as refusal:

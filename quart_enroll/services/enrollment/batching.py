@@ -20,7 +20,7 @@ from quart_enroll.services.enrollment.swap_cycles import complete_cycles
 MAX_BATCH_SIZE, MIN_BATCH_SIZE = 100, 4
 """Students in one transaction. A batch that conflicts with changes of other servers makes the next ones smaller."""
 
-STALLED_BATCH_SECONDS = 1.0
+STALLED_BATCH_SECONDS = 2.0
 """How long other students wait for a batch; then the next one begins beside it."""
 
 
