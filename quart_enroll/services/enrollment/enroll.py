@@ -78,8 +78,7 @@ async def drop(
     async def body(transaction: SeatTransaction) -> Dropped:
         return await _drop(transaction, user_id, course, term, with_corequisites=with_corequisites)
 
-    registrations = await enrollments.find_in_term(db, user_id, term.term)
-    keys = [one.section.key for one in registrations if one.courseID == course.courseID]
+    keys = await enrollments.find_keys(db, user_id, term.term, course.courseID)
     try:
         return await change_seats(context.locks, user_id, now, keys, body)
     except DropClosed as refusal:
@@ -88,14 +87,22 @@ async def drop(
 
 @metrics.count_change("swap")
 async def swap(
-    context: EnrollmentContext, user_id: int, dropped: str, request: SectionRequest, now: datetime
+    context: EnrollmentContext,
+    user_id: int,
+    dropped: str,
+    request: SectionRequest,
+    now: datetime,
+    catalog: Catalog | None = None,
 ) -> Enrolled:
     """Enroll the student and drop the course `dropped`; if anything fails, the student keeps that one.
 
-    The rules are checked as if the old course were gone. Raises what `enroll` raises, and NotEnrolled.
+    The rules are checked as if the old course were gone. Raises what `enroll` raises, and NotEnrolled. The `catalog` is
+    used as in `enroll`.
     """
     db = context.db
-    options = await resolve.find_options(db, user_id, request, now, dropped)
+    options = resolve.from_catalog(catalog, request, now) or await resolve.find_options(
+        db, user_id, request, now, dropped
+    )
     for offering in options:
         try:
             return await _swap(context, user_id, dropped, offering, now)
@@ -140,8 +147,7 @@ async def _swap(context: EnrollmentContext, user_id: int, dropped: str, offering
         await promote_waitlists(transaction)
         return transaction.enrolled(current)
 
-    registrations = await enrollments.find_in_term(context.db, user_id, offering.key.term)
-    old_keys = [one.section.key for one in registrations if one.courseID == dropped]
+    old_keys = await enrollments.find_keys(context.db, user_id, offering.key.term, dropped)
     return await change_seats(context.locks, user_id, now, [offering.key, *old_keys], body)
 
 
