@@ -1,7 +1,6 @@
 """Enroll in a section, drop a course, swap one for another; each is one transaction, and safe to repeat."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +8,6 @@ from quart_enroll.db.collections import enrollments, sections
 from quart_enroll.domain import rules
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import (
-    AlreadyWaiting,
     DropClosed,
     EnrollmentOver,
     NotEnrolled,
@@ -20,9 +18,7 @@ from quart_enroll.domain.models import Course, Registration, SectionRequest, Ter
 from quart_enroll.observability import metrics
 from quart_enroll.services.enrollment import resolve, seat_changes
 from quart_enroll.services.enrollment.candidates import (
-    Candidate,
     Offering,
-    check_can_enroll,
     check_rules,
     load_candidate,
 )
@@ -52,17 +48,10 @@ async def enroll(
     Raises UnknownCourse, UnknownTerm, UnknownSection, NotTaught, NotOpenYet, Closed, AlreadyEnrolled, AlreadyWaiting,
     TimeConflict, CreditLimit, PrerequisiteMissing, CorequisiteMissing, SectionFull.
     """
-    db = context.db
-    options = resolve.from_catalog(catalog, request, now) or await resolve.find_options(db, user_id, request, now)
-    for offering in options:
-        try:
-            return await _enroll(context, user_id, offering, now, catalog)
-        except (SectionFull, AlreadyWaiting) as refusal:
-            if offering is options[-1]:
-                raise await record_refusal(db, user_id, "enroll", offering.key, now, refusal) from None
-        except Refused as refusal:
-            raise await record_refusal(db, user_id, "enroll", offering.key, now, refusal) from None
-    raise AssertionError("There is always an option.")
+    options = resolve.from_catalog(catalog, request, now) or await resolve.find_options(
+        context.db, user_id, request, now
+    )
+    return await context.batches.enroll(user_id, [offering.key for offering in options], now)
 
 
 @metrics.count_change("drop")
@@ -113,42 +102,12 @@ async def swap(
         except SectionFull:
             if offering is options[-1]:
                 candidate = await load_candidate(db, user_id, offering.key)
-                full = await section_full(db, candidate, dropped=dropped)
+                offered = await sections.find_all(db, [offering.key.term], [offering.key.courseID])
+                full = section_full(candidate, offered, dropped)
                 raise await record_refusal(db, user_id, "swap", offering.key, now, full) from None
         except Refused as refusal:
             raise await record_refusal(db, user_id, "swap", offering.key, now, refusal) from None
     raise AssertionError("There is always an option.")
-
-
-async def _enroll(
-    context: EnrollmentContext, user_id: int, offering: Offering, now: datetime, catalog: Catalog | None
-) -> Enrolled:
-    db, key = context.db, offering.key
-
-    async def body(transaction: SeatTransaction) -> Enrolled:
-        candidate = await load_candidate(db, user_id, key, transaction.session)
-        check_can_enroll(candidate, now)
-        await seat_changes.take(transaction, user_id, "enroll", candidate)
-        await promote_waitlists(transaction)
-        return transaction.enrolled(candidate.offering)
-
-    async def recheck() -> None:
-        section = await sections.find(db, key)
-        if section is None or not section.open_seats:
-            raise SectionFull(offering.course.title, key.section)
-
-    # A full section starts no transaction, so a crowd in front of it only reads.
-    if offering.section.open_seats:
-        result = await context.batches.enroll(user_id, key, now)
-        if isinstance(result, Enrolled):
-            return result
-        if isinstance(result, Candidate):
-            raise await section_full(db, result, catalog)
-        with suppress(SectionFull):
-            return await change_seats(context.locks, user_id, now, [key], body, recheck=recheck)
-    candidate = await load_candidate(db, user_id, key)
-    check_can_enroll(candidate, now)
-    raise await section_full(db, candidate, catalog)
 
 
 async def _drop(

@@ -64,7 +64,7 @@ async def find_section(
 
 
 def from_catalog(catalog: Catalog | None, request: SectionRequest, now: datetime) -> list[Offering]:
-    """Return the requested section if the catalog shows an open seat there, without reading the database.
+    """Return the requested section if the catalog has it, without reading the database.
 
     Returns an empty list for a request that takes a closer look.
     """
@@ -75,7 +75,7 @@ def from_catalog(catalog: Catalog | None, request: SectionRequest, now: datetime
     except Refused:
         return []
     section = catalog.find_section(course.courseID, term.term, request.section)
-    return [Offering(term, course, section)] if section is not None and section.open_seats else []
+    return [Offering(term, course, section)] if section is not None else []
 
 
 async def find_term(
