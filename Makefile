@@ -20,7 +20,7 @@ test: lint ## Check style, types and layers, and run all tests (as CI does)
 test-fast: .venv/ready ## Run the tests that need no database, in about a minute
 	@$(IN_VENV) pytest tests/unit
 
-bench: .venv/ready .venv-bench/ready ## Measure pages, load, live pages and memory, compared with the Flask site; QUICK=1 takes about four minutes
+bench: .venv/ready .venv-bench/ready ## Measure pages, load, live pages and memory, compared with the Flask site; QUICK=1 takes about four minutes, ONLY=crowd measures one part
 	@$(IN_VENV) tests.bench
 
 dynos: .venv/ready ## Replace dynos under load behind a router like Heroku's (half a minute; needs nginx)

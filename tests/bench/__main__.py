@@ -1,7 +1,8 @@
 """`make bench`: compare this site with a bare Quart response and with the Flask site, and check every goal.
 
 Everything runs on this machine and shares its cores, so an otherwise idle machine gives the best figures.
-QUICK=1 takes about four minutes and only shows that it works. SOAK sets for how many seconds memory is observed.
+QUICK=1 takes about four minutes and only shows that it works. ONLY="crowd enroll" runs these parts, without a report.
+SOAK sets for how many seconds memory is observed.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from pathlib import Path
 from quart_enroll.cli.local_mongod import local_mongod
 from quart_enroll.db.client import open_database
 from tests.bench import (
+    crowd_pages,
     enrollment_load,
     machine,
     memory,
@@ -61,29 +63,40 @@ QUICK_RUN = RunPlan(2, 1, 1, 1, 600, 40, 8, 6, PROJECT / ".bench")
 
 def main() -> None:
     plan = QUICK_RUN if os.environ.get("QUICK") else FULL_RUN
+    names = os.environ.get("ONLY", "").replace(",", " ").split()
+    if unknown := set(names) - PARTS.keys():
+        sys.exit(f"There is no part {' or '.join(sorted(unknown))}; there are {', '.join(PARTS)}.")
     wrk.find()
     machine.raise_open_file_limit()
     facts = machine.describe() | {"rounds": plan.rounds, "seconds": plan.seconds}
     print(f"{machine.summary(facts)}; load before: {facts['load_before']}")
+    rows = _measure([PARTS[name] for name in names or PARTS], plan)
+    regressions = []
+    if not names:
+        regressions = find_regressions(rows, report.previous_figures(plan.folder, facts))
+        report.write(plan.folder, facts, rows, [*regressions, *_logged_errors])
+    print("\n".join(["", *report.missed(rows), *regressions, *_logged_errors]))
+    if not names:
+        print(f"Written to {plan.folder.relative_to(PROJECT)}/latest.md")
+    sys.exit(_has_failed(rows))
+
+
+def _measure(parts: Sequence["Part"], plan: RunPlan) -> list[Row]:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         with local_mongod(folder / "mongodb") as uri:
-            for measure_part in (_pages, _enroll, _stampede, _open_pages, _signin, _memory):
+            for measure_part in parts:
                 started = time.monotonic()
                 found = measure_part(plan, folder, uri)
                 rows += found
                 print(f"{report.plain(found)}\n  [{time.monotonic() - started:.0f} s]", flush=True)
-    regressions = find_regressions(rows, report.previous_figures(plan.folder, facts))
-    report.write(plan.folder, facts, rows, [*regressions, *_logged_errors])
-    print("\n".join(["", *report.missed(rows), *regressions, *_logged_errors]))
-    print(f"Written to {plan.folder.relative_to(PROJECT)}/latest.md")
-    sys.exit(_has_failed(rows))
+    return rows
 
 
 def _has_failed(rows: list[Row]) -> bool:
     """Tell whether a response was wrong or missing or an error was logged; inconsistent seats end the run at once."""
-    critical_goals = (enrollment_load.FAILED_RESPONSES, pages.WRONG_RESPONSES)
+    critical_goals = (enrollment_load.FAILED_RESPONSES, pages.WRONG_RESPONSES, crowd_pages.STALE_PAGES)
     return bool(_logged_errors) or any(
         goal.what in critical_goals and not goal.met for row in rows for goal in row.goals
     )
@@ -109,6 +122,10 @@ def _pages(plan: RunPlan, folder: Path, uri: str) -> list[Row]:
         for site in sites_by_size.values():
             _record_errors(site)
         return rows
+
+
+def _crowd(plan: RunPlan, folder: Path, uri: str) -> list[Row]:
+    return crowd_pages.measure(folder, with_database(uri, "crowd"), plan.rounds, plan.seconds, plan.warm_up)
 
 
 def _enroll(plan: RunPlan, folder: Path, uri: str) -> list[Row]:
@@ -191,6 +208,20 @@ def _serving(folder: Path, database_uri: str, name: str, processes: int = server
 def _record_errors(site: servers.Site) -> None:
     if errors := site.error_lines():
         _logged_errors.append(f"The site {site.name} logged {len(errors)} errors, the first: {errors[0]}")
+
+
+Part = Callable[[RunPlan, Path, str], list[Row]]
+
+PARTS: dict[str, Part] = {
+    "crowd": _crowd,
+    "pages": _pages,
+    "enroll": _enroll,
+    "stampede": _stampede,
+    "open": _open_pages,
+    "signin": _signin,
+    "memory": _memory,
+}
+"""What is measured, by the name for ONLY."""
 
 
 if __name__ == "__main__":

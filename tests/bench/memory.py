@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from pymongo import MongoClient
 
-from tests.bench import pages, wrk
+from tests.bench import browser, pages, wrk
 from tests.bench.figures import Goal, Row, Spread
 from tests.bench.school_data import course
 from tests.bench.servers import Site
@@ -56,7 +56,7 @@ def measure(uri: str, site: Site, students: Sequence[Student], seconds: float, f
 
 def _requests(student: Student) -> list[Request]:
     """Return the requests of a student: catalog pages (together, students cover all), searches, own pages, the API."""
-    headers = pages.BROWSER_HEADERS | {"Cookie": student.cookie, "Sec-Fetch-Site": "same-origin"}
+    headers = browser.headers_of(student.user_id, student.cookie)
     number = student.user_id
     searches = [f"/courses/?{urlencode({'q': word, 'page': number % 5 + 1})}" for word in SEARCH_WORDS]
     catalog_pages = [f"/courses/?page={(5 * number + turn) % 200 + 1}" for turn in range(5)]

@@ -1,18 +1,16 @@
 """Pages per second, compared with a bare Quart response and the Flask site; every page has its expected size."""
 
-import gzip
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
-from http.client import HTTPConnection
 from pathlib import Path
 from types import MappingProxyType
 
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
 
-from tests.bench import wrk
+from tests.bench import browser, wrk
+from tests.bench.browser import PageResponse, fetch
 from tests.bench.figures import Goal, Row, Spread
 from tests.bench.servers import SECRET_KEY, Site
 from tests.bench.wrk import Request
@@ -22,11 +20,7 @@ BARE, FLASK = "bare Quart", "Flask"
 UNCACHED = "rendered"
 SMALL_CATALOG = "50 sections"
 
-BROWSER_HEADERS = {
-    "Accept": "text/html,*/*;q=0.8",
-    "Accept-Encoding": "gzip",
-    "User-Agent": "Mozilla/5.0 Firefox/140.0",
-}
+BROWSER_HEADERS = browser.CHROME
 UNCACHED_HEADERS = {"If-Modified-Since": "Thu, 01 Jan 2026 00:00:00 GMT"}
 """Changes nothing about the response, but keeps it from being served from the cache."""
 
@@ -48,17 +42,6 @@ SLOW_SITE_FACTOR = 4
 
 class UnexpectedResponse(SystemExit):
     """A page is not the expected one, so measuring it would be pointless."""
-
-
-@dataclass(frozen=True, slots=True)
-class PageResponse:
-    """A response; `size` is in bytes as transferred."""
-
-    status: int
-    headers: Mapping[str, str]
-    cookies: Sequence[str]
-    text: str
-    size: int
 
 
 @dataclass(slots=True)
@@ -231,9 +214,9 @@ def _our_site(
     """Fetch and check each student's page once; the measured requests send the cookies of that response too."""
     site, requests, sizes = sites.school[courses], [], []
     for student in sites.students[courses]:
-        headers = {**BROWSER_HEADERS, **extra_headers, "Cookie": student.cookie, "Sec-Fetch-Site": "same-origin"}
+        headers = browser.headers_of(student.user_id, student.cookie, **extra_headers)
         first = fetch(site.port, path, headers)
-        headers["Cookie"] = "; ".join([student.cookie, *(cookie.partition(";")[0] for cookie in first.cookies)])
+        headers = browser.with_cookies(headers, first.cookies)
         requests.append(Request(path, headers))
         sizes.append(fetch(site.port, path, headers).size)
         _check_page(first, path, 200, min_bytes, SIGNED_IN, 1)
@@ -254,7 +237,7 @@ def _flask(
     requests = []
     for student in sites.students[500]:
         cookie = signer.dumps({"user_id": student.user_id, "username": "Stu"})
-        requests.append(Request(path, BROWSER_HEADERS | {"Cookie": f"session={cookie}"}))
+        requests.append(Request(path, browser.headers_of(student.user_id, f"session={cookie}")))
     page = fetch(sites.flask.port, path, requests[0].headers)
     _check_page(page, path, 200, min_bytes, marker, min_count)
     if signed_in_marker:
@@ -292,20 +275,6 @@ def _check_page(
         raise UnexpectedResponse(
             f"{path} has “{marker}” {page.text.count(marker)} times, and must have it {min_count} times"
         )
-
-
-def fetch(port: int, path: str, headers: Mapping[str, str]) -> PageResponse:
-    """Send one request, and return the whole response."""
-    with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
-        connection.request("GET", path, headers=dict(headers))
-        response = connection.getresponse()
-        body = response.read()
-        pairs = response.getheaders()
-    header_values = {name.lower(): value for name, value in pairs}
-    size = len("HTTP/1.1 200 \r\n\r\n") + sum(len(name) + len(value) + 4 for name, value in pairs) + len(body)
-    text = gzip.decompress(body) if header_values.get("content-encoding") == "gzip" else body
-    cookies = [value for name, value in pairs if name.lower() == "set-cookie"]
-    return PageResponse(response.status, header_values, cookies, text.decode(), size)
 
 
 def _wait_until_idle(site: Site) -> None:

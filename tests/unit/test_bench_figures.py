@@ -88,7 +88,7 @@ def test_the_report_has_figures_ratios_goals_and_the_machine(tmp_path: Path) -> 
 
 def test_the_output_of_wrk_is_parsed() -> None:
     output = '{"requests":500,"microseconds":2000000,"bytes":500000,"refused":1,"broken":2,"timeouts":3,"p99":40000}'
-    assert wrk.read(f"Running 2s test\n\nJSON{output}\n") == wrk.WrkResult(250.0, 1000.0, 1, 2, 3, 0.04)
+    assert wrk.read(f"Running 2s test\n\nJSON{output}\n") == wrk.WrkResult(250.0, 1000.0, 1, 2, 3, 0.04, 500)
 
 
 def test_a_failing_wrk_ends_the_run_with_its_error() -> None:

@@ -1,0 +1,150 @@
+"""The catalog page for a crowd: two thousand different students in turn, while seats move on that very page."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from pathlib import Path
+
+from quart_enroll.db.client import open_database
+from tests.bench import browser, crowd_school, wrk
+from tests.bench.crowd_school import Situation
+from tests.bench.figures import Goal, Row, Spread
+from tests.bench.memory import MAX_MIB, MEBIBYTE
+from tests.bench.moving_seats import MAX_STALENESS_SECONDS, MOVES_PER_SECOND, Report, moving_seats
+from tests.bench.pages import BARE, WRONG_RESPONSES
+from tests.bench.servers import Site, serve_bare_quart, serve_quart_enroll
+from tests.bench.wrk import Request
+
+IDENTITY = "uncompressed"
+MIN_RATIO = 0.8
+STALE_PAGES = f"pages not right to within {MAX_STALENESS_SECONDS:g} s"
+MAX_PAGE_BYTES = 9000
+MAX_COMPRESSION_COST = 1.1
+"""The CPU time of a compressed page, as a multiple of that of an uncompressed one."""
+
+
+@dataclass(slots=True)
+class MeasuredPages:
+    """The same requests to a site in each round, and what they took."""
+
+    site: Site
+    script: Path
+    rates: list[float] = field(default_factory=list)
+    cpu_ms: list[float] = field(default_factory=list)
+    sizes: list[float] = field(default_factory=list)
+    wrong: int = 0
+
+    def run(self, seconds: float) -> None:
+        """Send the requests for that long; a round with a wrong response counts as nothing."""
+        cpu_before = self.site.cpu_seconds()
+        result = wrk.run(self.site.port, self.script, seconds)
+        cpu_seconds = self.site.cpu_seconds() - cpu_before
+        wrong = result.refused + result.broken + result.timeouts
+        self.wrong += wrong
+        self.rates.append(0.0 if wrong else result.per_second)
+        self.cpu_ms.append(1000 * cpu_seconds / max(1.0, result.requests))
+        self.sizes.append(result.bytes_each)
+
+    def warm_up(self, seconds: float) -> None:
+        """Send the requests for that long, without recording anything but wrong responses."""
+        self.run(seconds)
+        for figures in (self.rates, self.cpu_ms, self.sizes):
+            figures.clear()
+
+
+def measure(folder: Path, uri: str, rounds: int, seconds: float, warm_up: float) -> list[Row]:
+    """Measure the catalog page for the crowd, compressed and not, and bare Quart, in turn."""
+    situations = create_school(uri)
+    with serve_quart_enroll(folder, uri, "crowd") as site, serve_bare_quart(folder) as bare:
+        requests = browser_requests(site.wait(), "/courses/", situations)
+        plain = {user_id: {**headers, "Accept-Encoding": "identity"} for user_id, headers in requests.items()}
+        compared = {
+            "site": MeasuredPages(site, _script(folder, "crowd", "/courses/", requests)),
+            BARE: MeasuredPages(bare.wait(), _bare_script(folder)),
+            IDENTITY: MeasuredPages(site, _script(folder, "crowd-identity", "/courses/", plain)),
+        }
+        with moving_seats(folder, uri, site.port, situations, requests) as moving:
+            for one in compared.values():
+                one.warm_up(warm_up)
+            for _ in range(rounds):
+                for one in compared.values():
+                    one.run(seconds)
+            mebibytes = site.memory()[0] / MEBIBYTE
+    return [_page_row(compared, moving.report, mebibytes), _wire_row(compared["site"], compared[IDENTITY])]
+
+
+def create_school(uri: str) -> list[Situation]:
+    """Create the crowd's school in an empty database."""
+
+    async def create() -> list[Situation]:
+        async with open_database(uri, 20) as db:
+            return await crowd_school.create_school(db)
+
+    return asyncio.run(create())
+
+
+def browser_requests(site: Site, path: str, situations: Sequence[Situation]) -> dict[int, dict[str, str]]:
+    """Let each student open the page once; return the headers that their browsers send from then on."""
+    requests = {}
+    with closing(HTTPConnection("127.0.0.1", site.port, timeout=30)) as connection:
+        for number, one in enumerate(situations):
+            headers = browser.headers_of(number, one.student.cookie)
+            page = browser.fetch_over(connection, path, headers)
+            if page.status != 200 or 'action="/logout"' not in page.text:
+                raise SystemExit(f"{path} was answered with {page.status}: {page.text[:500]}")
+            requests[one.student.user_id] = browser.with_cookies(headers, page.cookies)
+    return requests
+
+
+def _script(folder: Path, name: str, path: str, requests: Mapping[int, dict[str, str]]) -> Path:
+    return wrk.write_script(folder, name, [Request(path, headers) for headers in requests.values()])
+
+
+def _bare_script(folder: Path) -> Path:
+    return wrk.write_script(folder, "crowd-bare", [Request("/", headers) for headers in browser.BROWSERS])
+
+
+def _page_row(compared: Mapping[str, MeasuredPages], report: Report, mebibytes: float) -> Row:
+    site, bare = compared["site"], compared[BARE]
+    rate, bare_rate = Spread(tuple(site.rates)), Spread(tuple(bare.rates))
+    cpu_ratio = Spread(tuple(site.cpu_ms)).to(Spread(tuple(bare.cpu_ms)))
+    moves, writer_share = report.moves / report.seconds, report.cpu_seconds / report.seconds
+    return Row(
+        f"catalog page, {crowd_school.STUDENTS:,} different students, {MOVES_PER_SECOND} seats a second moving on it",
+        "pages/s",
+        rate,
+        {BARE: bare_rate},
+        goals=[
+            Goal(f"ratio to {BARE}", rate.to(bare_rate).median, at_least=MIN_RATIO),
+            Goal("MiB of memory of a process", mebibytes, at_most=MAX_MIB),
+            Goal(WRONG_RESPONSES, site.wrong, at_most=0),
+            Goal(STALE_PAGES, report.wrong, at_most=0),
+            Goal("pages checked", report.checked, at_least=1),
+            Goal("seats moved a second", moves, at_least=0.9 * MOVES_PER_SECOND),
+        ],
+        note="; ".join(
+            [
+                f"{cpu_ratio.median:.2f} × the CPU of a bare response",
+                f"moving and checking take {100 * writer_share:.0f} % of a core, also while bare Quart is measured",
+                *report.problems[:1],
+            ]
+        ),
+        compared_by=BARE,
+    )
+
+
+def _wire_row(compressed: MeasuredPages, plain: MeasuredPages) -> Row:
+    size, plain_size = Spread(tuple(compressed.sizes)), Spread(tuple(plain.sizes))
+    cost = Spread(tuple(compressed.cpu_ms)).to(Spread(tuple(plain.cpu_ms)))
+    return Row(
+        "the same pages on the wire",
+        "bytes",
+        size,
+        {IDENTITY: plain_size},
+        goals=[
+            Goal("bytes with headers", size.median, at_most=MAX_PAGE_BYTES),
+            Goal("CPU time compared with uncompressed pages", cost.median, at_most=MAX_COMPRESSION_COST),
+        ],
+    )
