@@ -2,7 +2,8 @@
 
 Everything runs on this machine and shares its cores, so an otherwise idle machine gives the best figures.
 QUICK=1 takes about four minutes and only shows that it works. ONLY="crowd enroll" runs these parts, without a report.
-SOAK sets for how many seconds memory is observed.
+SOAK sets for how many seconds memory is observed; PAGES and CHANGES set how many pages are open, and how many sections
+change in a second meanwhile.
 """
 
 import asyncio
@@ -44,7 +45,7 @@ _logged_errors: list[str] = []
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """The extent of a run, in seconds; `rounds`, `repeats`, `posts` and `people` are counts."""
+    """The extent of a run, in seconds; `rounds`, `repeats`, `posts`, `people` and `open_pages` are counts."""
 
     rounds: int
     seconds: float
@@ -52,13 +53,14 @@ class RunPlan:
     repeats: int
     posts: int
     people: int
-    open_pages: float
+    open_pages: int
+    open_pages_seconds: float
     memory: float
     folder: Path
 
 
-FULL_RUN = RunPlan(5, 4, 2, 3, 3000, 150, 60, 300, PROJECT / "docs" / "bench")
-QUICK_RUN = RunPlan(2, 1, 1, 1, 600, 40, 8, 6, PROJECT / ".bench")
+FULL_RUN = RunPlan(5, 4, 2, 3, 3000, 150, 5000, 30, 300, PROJECT / "docs" / "bench")
+QUICK_RUN = RunPlan(2, 1, 1, 1, 600, 40, 1000, 5, 6, PROJECT / ".bench")
 
 
 def main() -> None:
@@ -157,14 +159,20 @@ def _stampede(plan: RunPlan, folder: Path, uri: str) -> list[Row]:
 
 def _open_pages(plan: RunPlan, folder: Path, uri: str) -> list[Row]:
     database_uri = with_database(uri, "open_pages")
+    extent = open_pages.Extent(
+        int(os.environ.get("PAGES") or plan.open_pages),
+        float(os.environ.get("CHANGES") or open_pages.CHANGES_PER_SECOND),
+        plan.open_pages_seconds,
+    )
 
-    async def measure(site: servers.Site, students: list[Student]) -> Row:
+    async def measure(site: servers.Site, students: list[Student], bare_cpu_ms: float) -> Row:
         async with open_database(database_uri, 20) as db:
-            return await open_pages.measure(db, site, students, plan.open_pages)
+            return await open_pages.measure(db, site, students, bare_cpu_ms, extent)
 
-    students = _create_school(database_uri, 500)
+    students = [one.student for one in crowd_pages.create_school(database_uri)]
     with _serving(folder, database_uri, "open-pages") as site:
-        return [asyncio.run(measure(site, students))]
+        bare_cpu_ms = crowd_pages.bare_cpu_ms(folder, plan.seconds)
+        return [asyncio.run(measure(site, students, bare_cpu_ms))]
 
 
 def _signin(plan: RunPlan, folder: Path, uri: str) -> list[Row]:

@@ -75,6 +75,15 @@ def measure(folder: Path, uri: str, rounds: int, seconds: float, warm_up: float)
     return [_page_row(compared, moving.report, mebibytes), _wire_row(compared["site"], compared[IDENTITY])]
 
 
+def bare_cpu_ms(folder: Path, seconds: float) -> float:
+    """Return the CPU time of a bare response in milliseconds."""
+    with serve_bare_quart(folder) as bare:
+        measured = MeasuredPages(bare.wait(), _bare_script(folder))
+        measured.warm_up(1)
+        measured.run(seconds)
+    return measured.cpu_ms[0]
+
+
 def create_school(uri: str) -> list[Situation]:
     """Create the crowd's school in an empty database."""
 
