@@ -13,7 +13,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from quart_enroll.cli.local_mongod import local_mongod
@@ -24,6 +23,7 @@ from tests.bench import (
     machine,
     memory,
     open_pages,
+    own_pages,
     pages,
     report,
     school_data,
@@ -33,6 +33,7 @@ from tests.bench import (
     wrk,
 )
 from tests.bench.figures import Row, find_regressions
+from tests.bench.run_plan import FULL_RUN, QUICK_RUN, RunPlan
 from tests.support.processes import PROJECT, with_database
 from tests.support.student_crowd import Student
 
@@ -41,26 +42,6 @@ STUDENTS = 40
 
 
 _logged_errors: list[str] = []
-
-
-@dataclass(frozen=True, slots=True)
-class RunPlan:
-    """The extent of a run, in seconds; `rounds`, `repeats`, `posts`, `people` and `open_pages` are counts."""
-
-    rounds: int
-    seconds: float
-    warm_up: float
-    repeats: int
-    posts: int
-    people: int
-    open_pages: int
-    open_pages_seconds: float
-    memory: float
-    folder: Path
-
-
-FULL_RUN = RunPlan(5, 4, 2, 3, 3000, 150, 5000, 30, 300, PROJECT / "docs" / "bench")
-QUICK_RUN = RunPlan(2, 1, 1, 1, 600, 40, 1000, 5, 6, PROJECT / ".bench")
 
 
 def main() -> None:
@@ -127,7 +108,11 @@ def _pages(plan: RunPlan, folder: Path, uri: str) -> list[Row]:
 
 
 def _crowd(plan: RunPlan, folder: Path, uri: str) -> list[Row]:
-    return crowd_pages.measure(folder, with_database(uri, "crowd"), plan.rounds, plan.seconds, plan.warm_up)
+    return crowd_pages.measure(folder, with_database(uri, "crowd"), plan)
+
+
+def _own_pages(plan: RunPlan, folder: Path, uri: str) -> list[Row]:
+    return own_pages.measure(folder, with_database(uri, "own_pages"), plan)
 
 
 def _enroll(plan: RunPlan, folder: Path, uri: str) -> list[Row]:
@@ -169,7 +154,7 @@ def _open_pages(plan: RunPlan, folder: Path, uri: str) -> list[Row]:
         async with open_database(database_uri, 20) as db:
             return await open_pages.measure(db, site, students, bare_cpu_ms, extent)
 
-    students = [one.student for one in crowd_pages.create_school(database_uri)]
+    students = [one.student for one in crowd_pages.create_school(database_uri, plan.students)]
     with _serving(folder, database_uri, "open-pages") as site:
         bare_cpu_ms = crowd_pages.bare_cpu_ms(folder, plan.seconds)
         return [asyncio.run(measure(site, students, bare_cpu_ms))]
@@ -193,8 +178,10 @@ def _memory(plan: RunPlan, folder: Path, uri: str) -> list[Row]:
     database_uri = with_database(uri, "memory")
     students = _create_school(database_uri, 5000)
     with _serving(folder, database_uri, "memory", processes=1) as site:
-        memory_row = memory.measure(database_uri, site, students, float(os.environ.get("SOAK") or plan.memory), folder)
-        return [memory_row, unique_requests.measure(site, students, min(plan.memory, 40))]
+        memory_row = memory.measure(
+            database_uri, site, students, float(os.environ.get("SOAK") or plan.memory_seconds), folder
+        )
+        return [memory_row, unique_requests.measure(site, students, min(plan.memory_seconds, 40))]
 
 
 def _create_school(database_uri: str, courses: int) -> list[Student]:
@@ -222,6 +209,7 @@ Part = Callable[[RunPlan, Path, str], list[Row]]
 
 PARTS: dict[str, Part] = {
     "crowd": _crowd,
+    "own": _own_pages,
     "pages": _pages,
     "enroll": _enroll,
     "stampede": _stampede,

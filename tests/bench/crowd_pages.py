@@ -14,6 +14,7 @@ from tests.bench.figures import Goal, Row, Spread
 from tests.bench.memory import MAX_MIB, MEBIBYTE
 from tests.bench.moving_seats import MAX_STALENESS_SECONDS, MOVES_PER_SECOND, Report, moving_seats
 from tests.bench.pages import BARE, WRONG_RESPONSES
+from tests.bench.run_plan import RunPlan
 from tests.bench.servers import Site, serve_bare_quart, serve_quart_enroll
 from tests.bench.wrk import Request
 
@@ -54,9 +55,9 @@ class MeasuredPages:
             figures.clear()
 
 
-def measure(folder: Path, uri: str, rounds: int, seconds: float, warm_up: float) -> list[Row]:
+def measure(folder: Path, uri: str, plan: RunPlan) -> list[Row]:
     """Measure the catalog page for the crowd, compressed and not, and bare Quart, in turn."""
-    situations = create_school(uri)
+    situations = create_school(uri, plan.students)
     with serve_quart_enroll(folder, uri, "crowd") as site, serve_bare_quart(folder) as bare:
         requests = browser_requests(site.wait(), "/courses/", situations)
         plain = {user_id: {**headers, "Accept-Encoding": "identity"} for user_id, headers in requests.items()}
@@ -67,12 +68,15 @@ def measure(folder: Path, uri: str, rounds: int, seconds: float, warm_up: float)
         }
         with moving_seats(folder, uri, site.port, situations, requests) as moving:
             for one in compared.values():
-                one.warm_up(warm_up)
-            for _ in range(rounds):
+                one.warm_up(plan.warm_up)
+            for _ in range(plan.rounds):
                 for one in compared.values():
-                    one.run(seconds)
+                    one.run(plan.seconds)
             mebibytes = site.memory()[0] / MEBIBYTE
-    return [_page_row(compared, moving.report, mebibytes), _wire_row(compared["site"], compared[IDENTITY])]
+    return [
+        _page_row(plan.students, compared, moving.report, mebibytes),
+        _wire_row(compared["site"], compared[IDENTITY]),
+    ]
 
 
 def bare_cpu_ms(folder: Path, seconds: float) -> float:
@@ -84,12 +88,12 @@ def bare_cpu_ms(folder: Path, seconds: float) -> float:
     return measured.cpu_ms[0]
 
 
-def create_school(uri: str) -> list[Situation]:
+def create_school(uri: str, students: int) -> list[Situation]:
     """Create the crowd's school in an empty database."""
 
     async def create() -> list[Situation]:
         async with open_database(uri, 20) as db:
-            return await crowd_school.create_school(db)
+            return await crowd_school.create_school(db, students)
 
     return asyncio.run(create())
 
@@ -115,13 +119,13 @@ def _bare_script(folder: Path) -> Path:
     return wrk.write_script(folder, "crowd-bare", [Request("/", headers) for headers in browser.BROWSERS])
 
 
-def _page_row(compared: Mapping[str, MeasuredPages], report: Report, mebibytes: float) -> Row:
+def _page_row(students: int, compared: Mapping[str, MeasuredPages], report: Report, mebibytes: float) -> Row:
     site, bare = compared["site"], compared[BARE]
     rate, bare_rate = Spread(tuple(site.rates)), Spread(tuple(bare.rates))
     cpu_ratio = Spread(tuple(site.cpu_ms)).to(Spread(tuple(bare.cpu_ms)))
     moves, writer_share = report.moves / report.seconds, report.cpu_seconds / report.seconds
     return Row(
-        f"catalog page, {crowd_school.STUDENTS:,} different students, {MOVES_PER_SECOND} seats a second moving on it",
+        f"catalog page, {students:,} different students, {MOVES_PER_SECOND} seats a second moving on it",
         "pages/s",
         rate,
         {BARE: bare_rate},

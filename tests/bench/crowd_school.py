@@ -14,7 +14,6 @@ from tests.support.school import build
 from tests.support.student_crowd import Student, sign_in
 
 COURSES = 500
-STUDENTS = 2000
 FIRST_STUDENT_ID = 10_001
 COURSES_PER_PAGE = 25
 FULL_SECTIONS_PER_PAGE, NEARLY_FULL_SECTIONS_PER_PAGE = 3, 5
@@ -111,7 +110,7 @@ def _with_moving(situation: Situation, moving: Iterator[int]) -> Situation:
     return replace(situation, moving=number)
 
 
-async def create_school(db: Database, students: int = STUDENTS, courses: int = COURSES) -> list[Situation]:
+async def create_school(db: Database, students: int, courses: int = COURSES) -> list[Situation]:
     """Fill an empty database with an open term, courses with a section each, and the students in their situations."""
     await build(db)
     now = datetime.now(UTC)

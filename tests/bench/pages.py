@@ -1,6 +1,5 @@
 """Pages per second, compared with a bare Quart response and the Flask site; every page has its expected size."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,10 +28,6 @@ API_CLIENT_HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip", "
 CATALOG_ROW = '<article class="course"'
 SIGNED_IN = 'action="/logout"'
 
-
-IDLE_SECONDS, MAX_IDLE_WAIT_SECONDS = 0.1, 10.0
-"""Seconds without CPU use after which a site counts as idle, and within which it must become idle: the Flask site
-finishes the requests of 64 closed connections."""
 
 WRONG_RESPONSES = "wrong responses"
 
@@ -71,7 +66,7 @@ class ComparedSite:
         measured = wrk.run(self.site.port, self.script, seconds)
         if measured.per_second * seconds < 3 * wrk.CONNECTIONS:
             measured = wrk.run(self.site.port, self.script, seconds * SLOW_SITE_FACTOR)
-        _wait_until_idle(self.site)
+        self.site.wait_until_idle()
         wrong = measured.refused + measured.broken + measured.timeouts
         if measured.per_second and not wrong and abs(measured.bytes_each - self.size) > 0.1 * self.size + 100:
             wrong = round(measured.per_second * seconds)
@@ -275,14 +270,6 @@ def _check_page(
         raise UnexpectedResponse(
             f"{path} has “{marker}” {page.text.count(marker)} times, and must have it {min_count} times"
         )
-
-
-def _wait_until_idle(site: Site) -> None:
-    """Wait until the site uses no CPU time, so that it doesn't slow down the next one."""
-    cpu_seconds_before, deadline = -1.0, time.monotonic() + MAX_IDLE_WAIT_SECONDS
-    while (cpu_seconds_now := site.cpu_seconds()) > cpu_seconds_before and time.monotonic() < deadline:
-        cpu_seconds_before = cpu_seconds_now
-        time.sleep(IDLE_SECONDS)
 
 
 def measure(found: Sequence[Comparison], rounds: int, seconds: float, warm_up: float) -> list[Row]:
