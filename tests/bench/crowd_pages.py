@@ -3,19 +3,16 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
 
 from quart_enroll.db.client import open_database
 from tests.bench import browser, crowd_school, wrk
+from tests.bench.bench_run import BARE, BenchRun, MeasuredPages
 from tests.bench.crowd_school import Situation
-from tests.bench.figures import Goal, Row, Spread
-from tests.bench.memory import MAX_MIB, MEBIBYTE
+from tests.bench.figures import WRONG_RESPONSES, Goal, Row, Spread
 from tests.bench.moving_seats import MAX_STALENESS_SECONDS, MOVES_PER_SECOND, Report, moving_seats
-from tests.bench.pages import BARE, WRONG_RESPONSES
-from tests.bench.run_plan import RunPlan
-from tests.bench.servers import Site, serve_bare_quart, serve_quart_enroll
+from tests.bench.servers import MAX_MIB, MEBIBYTE, Site
 from tests.bench.wrk import Request
 
 IDENTITY = "uncompressed"
@@ -26,66 +23,27 @@ MAX_COMPRESSION_COST = 1.1
 """The CPU time of a compressed page, as a multiple of that of an uncompressed one."""
 
 
-@dataclass(slots=True)
-class MeasuredPages:
-    """The same requests to a site in each round, and what they took."""
-
-    site: Site
-    script: Path
-    rates: list[float] = field(default_factory=list)
-    cpu_ms: list[float] = field(default_factory=list)
-    sizes: list[float] = field(default_factory=list)
-    wrong: int = 0
-
-    def run(self, seconds: float) -> None:
-        """Send the requests for that long; a round with a wrong response counts as nothing."""
-        cpu_before = self.site.cpu_seconds()
-        result = wrk.run(self.site.port, self.script, seconds)
-        cpu_seconds = self.site.cpu_seconds() - cpu_before
-        wrong = result.refused + result.broken + result.timeouts
-        self.wrong += wrong
-        self.rates.append(0.0 if wrong else result.per_second)
-        self.cpu_ms.append(1000 * cpu_seconds / max(1.0, result.requests))
-        self.sizes.append(result.bytes_each)
-
-    def warm_up(self, seconds: float) -> None:
-        """Send the requests for that long, without recording anything but wrong responses."""
-        self.run(seconds)
-        for figures in (self.rates, self.cpu_ms, self.sizes):
-            figures.clear()
-
-
-def measure(folder: Path, uri: str, plan: RunPlan) -> list[Row]:
+def measure(run: BenchRun) -> list[Row]:
     """Measure the catalog page for the crowd, compressed and not, and bare Quart, in turn."""
+    uri, plan = run.database("crowd"), run.plan
     situations = create_school(uri, plan.students)
-    with serve_quart_enroll(folder, uri, "crowd") as site, serve_bare_quart(folder) as bare:
-        requests = browser_requests(site.wait(), "/courses/", situations)
+    with run.serve(uri, "crowd") as site:
+        requests = browser_requests(site, "/courses/", situations)
         plain = {user_id: {**headers, "Accept-Encoding": "identity"} for user_id, headers in requests.items()}
         compared = {
-            "site": MeasuredPages(site, _script(folder, "crowd", "/courses/", requests)),
-            BARE: MeasuredPages(bare.wait(), _bare_script(folder)),
-            IDENTITY: MeasuredPages(site, _script(folder, "crowd-identity", "/courses/", plain)),
+            "site": MeasuredPages(site, _script(run.folder, "crowd", requests)),
+            BARE: run.bare_pages(),
+            IDENTITY: MeasuredPages(site, _script(run.folder, "crowd-identity", plain)),
         }
-        with moving_seats(folder, uri, site.port, situations, requests) as moving:
+        with moving_seats(run.folder, uri, site.port, situations, requests) as moving:
             for one in compared.values():
                 one.warm_up(plan.warm_up)
             for _ in range(plan.rounds):
                 for one in compared.values():
                     one.run(plan.seconds)
             mebibytes = site.memory()[0] / MEBIBYTE
-    return [
-        _page_row(plan.students, compared, moving.report, mebibytes),
-        _wire_row(compared["site"], compared[IDENTITY]),
-    ]
-
-
-def bare_cpu_ms(folder: Path, seconds: float) -> float:
-    """Return the CPU time of a bare response in milliseconds."""
-    with serve_bare_quart(folder) as bare:
-        measured = MeasuredPages(bare.wait(), _bare_script(folder))
-        measured.warm_up(1)
-        measured.run(seconds)
-    return measured.cpu_ms[0]
+    page_row = _page_row(plan.students, compared, moving.report, mebibytes)
+    return [page_row, _wire_row(compared["site"], compared[IDENTITY])]
 
 
 def create_school(uri: str, students: int) -> list[Situation]:
@@ -111,12 +69,8 @@ def browser_requests(site: Site, path: str, situations: Sequence[Situation]) -> 
     return requests
 
 
-def _script(folder: Path, name: str, path: str, requests: Mapping[int, dict[str, str]]) -> Path:
-    return wrk.write_script(folder, name, [Request(path, headers) for headers in requests.values()])
-
-
-def _bare_script(folder: Path) -> Path:
-    return wrk.write_script(folder, "crowd-bare", [Request("/", headers) for headers in browser.BROWSERS])
+def _script(folder: Path, name: str, requests: Mapping[int, dict[str, str]]) -> Path:
+    return wrk.write_script(folder, name, [Request("/courses/", headers) for headers in requests.values()])
 
 
 def _page_row(students: int, compared: Mapping[str, MeasuredPages], report: Report, mebibytes: float) -> Row:

@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from pymongo import DeleteOne, UpdateOne
 
 from quart_enroll.db.client import Document, open_database
 from tests.bench import browser, crowd_pages
+from tests.bench.bench_run import BARE, BenchRun
 from tests.bench.crowd_school import (
     COURSES,
     Situation,
@@ -22,12 +22,10 @@ from tests.bench.crowd_school import (
     is_nearly_full,
     meeting_slot,
 )
-from tests.bench.figures import Goal, Row, Spread
-from tests.bench.pages import BARE, WRONG_RESPONSES
+from tests.bench.figures import WRONG_RESPONSES, Goal, Row, Spread
 from tests.bench.prepared_requests import Exchange, Sent, prepare, send_all
-from tests.bench.run_plan import RunPlan
 from tests.bench.school_data import FALL, course
-from tests.bench.servers import Site, serve_bare_quart, serve_quart_enroll
+from tests.bench.servers import Site
 from tests.bench.wrk import CONNECTIONS
 
 MIN_RATIO = 0.8
@@ -88,36 +86,36 @@ class _Measured:
     client_shares: list[float] = field(default_factory=list)
     wrong: int = 0
 
-    def add(self, sent: Sent, cpu_seconds: float) -> None:
+    def send(self, site: Site, requests: Sequence[bytes]) -> Sent:
+        """Send the requests, and record the pass."""
+        cpu_before = site.cpu_seconds()
+        sent = send_all(site.port, requests, CONNECTIONS)
         self.rates.append(sent.per_second)
-        self.cpu_ms.append(1000 * cpu_seconds / len(sent.exchanges))
+        self.cpu_ms.append(1000 * (site.cpu_seconds() - cpu_before) / len(requests))
         self.client_shares.append(sent.cpu_seconds / sent.seconds)
+        return sent
 
 
-def measure(folder: Path, uri: str, plan: RunPlan) -> list[Row]:
+def measure(run: BenchRun) -> list[Row]:
     """Measure each page and bare Quart in turn, in passes over all students."""
-    students = changing_students(crowd_pages.create_school(uri, plan.students))
-    with serve_quart_enroll(folder, uri, "own-pages") as site, serve_bare_quart(folder) as bare:
-        headers = crowd_pages.browser_requests(site.wait(), "/", [one.situation for one in students])
-        bare_requests = [
-            prepare("GET", "/", browser.BROWSERS[number % len(browser.BROWSERS)]) for number in range(len(students))
-        ]
-        bare.wait()
-        _send(bare, bare_requests)
-        has, measured = False, {page.name: _Measured() for page in OWN_PAGES} | {BARE: _Measured()}
-        for _ in range(plan.own_page_rounds + 1):  # the first round warms up
+    uri = run.database("own_pages")
+    students = changing_students(crowd_pages.create_school(uri, run.plan.students))
+    bare_requests = [prepare("GET", "/", browser.headers_of(one.user_id, "")) for one in students]
+    with run.serve(uri, "own-pages") as site:
+        headers = crowd_pages.browser_requests(site, "/", [one.situation for one in students])
+        has, measured = False, {name: _Measured() for name in (*(page.name for page in OWN_PAGES), BARE)}
+        for _ in range(run.plan.own_page_rounds + 1):  # the first round warms up
             for page in OWN_PAGES:
                 has = not has
                 asyncio.run(_change(uri, students, has=has))
                 site.wait_until_idle()
                 requests = [prepare("GET", page.path(one), headers[one.user_id]) for one in students]
-                sent, cpu_seconds = _send(site, requests)
-                measured[page.name].add(sent, cpu_seconds)
+                sent = measured[page.name].send(site, requests)
                 measured[page.name].wrong += sum(
                     not _is_right(exchange, page, one, has=has)
                     for exchange, one in zip(sent.exchanges, students, strict=True)
                 )
-            measured[BARE].add(*_send(bare, bare_requests))
+            measured[BARE].send(run.bare, bare_requests)
     return [_row(page, measured[page.name], measured[BARE], len(students)) for page in OWN_PAGES]
 
 
@@ -135,13 +133,6 @@ def _changing_student(number: int, situation: Situation) -> ChangingStudent:
         if not is_full(one) and not is_nearly_full(one) and one not in taken and meeting_slot(one) not in slots
     )
     return ChangingStudent(situation, next(candidates), next(candidates))
-
-
-def _send(site: Site, requests: Sequence[bytes]) -> tuple[Sent, float]:
-    """Send the requests; return the exchanges and the CPU seconds of the site."""
-    cpu_before = site.cpu_seconds()
-    sent = send_all(site.port, requests, CONNECTIONS)
-    return sent, site.cpu_seconds() - cpu_before
 
 
 def _is_right(exchange: Exchange, page: OwnPage, student: ChangingStudent, *, has: bool) -> bool:

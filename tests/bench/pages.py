@@ -1,6 +1,7 @@
 """Pages per second, compared with a bare Quart response and the Flask site; every page has its expected size."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -8,16 +9,20 @@ from types import MappingProxyType
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
 
-from tests.bench import browser, wrk
+from tests.bench import browser, school_data, wrk
+from tests.bench.bench_run import BARE, BenchRun, RunPlan
 from tests.bench.browser import PageResponse, fetch
-from tests.bench.figures import Goal, Row, Spread
-from tests.bench.servers import SECRET_KEY, Site
+from tests.bench.figures import WRONG_RESPONSES, Goal, Row, Spread
+from tests.bench.servers import SECRET_KEY, Site, serve_flask
 from tests.bench.wrk import Request
 from tests.support.student_crowd import Student
 
-BARE, FLASK = "bare Quart", "Flask"
+FLASK = "Flask"
 UNCACHED = "rendered"
 SMALL_CATALOG = "50 sections"
+
+STUDENTS = 40
+"""Students who request the pages in turn."""
 
 BROWSER_HEADERS = browser.CHROME
 UNCACHED_HEADERS = {"If-Modified-Since": "Thu, 01 Jan 2026 00:00:00 GMT"}
@@ -28,8 +33,6 @@ API_CLIENT_HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip", "
 CATALOG_ROW = '<article class="course"'
 SIGNED_IN = 'action="/logout"'
 
-
-WRONG_RESPONSES = "wrong responses"
 
 SLOW_SITE_FACTOR = 4
 """A slow site is measured this many times longer."""
@@ -272,13 +275,28 @@ def _check_page(
         )
 
 
-def measure(found: Sequence[Comparison], rounds: int, seconds: float, warm_up: float) -> list[Row]:
+def measure(run: BenchRun) -> list[Row]:
+    """Measure the pages of three schools of different sizes, of bare Quart and of the Flask site."""
+    schools: dict[int, Site] = {}
+    students: dict[int, list[Student]] = {}
+    with ExitStack() as stack:
+        for courses in (50, 500, 5000):
+            uri = run.database(f"pages_{courses}")
+            students[courses] = school_data.create(uri, courses, STUDENTS)
+            schools[courses] = stack.enter_context(run.serve(uri, f"pages-{courses}"))
+        school_data.copy_for_flask(run.uri, "pages_500", "flask")
+        flask = stack.enter_context(serve_flask(run.folder, run.database("flask"))).wait()
+        compared = list(comparisons(RunningSites(schools, students, run.bare, flask, run.folder)))
+        return _measure_in_turn(compared, run.plan)
+
+
+def _measure_in_turn(found: Sequence[Comparison], plan: RunPlan) -> list[Row]:
     """Warm up all sites, then measure them in turn, so that other load on the machine affects all of them."""
     compared_sites = [compared_site for comparison in found for compared_site in comparison.compared_sites.values()]
     for compared_site in compared_sites:
-        compared_site.warm_up(warm_up)
-    for number in range(rounds):
+        compared_site.warm_up(plan.warm_up)
+    for number in range(plan.rounds):
         for compared_site in compared_sites:
-            compared_site.run(seconds)
-        print(f"  round {number + 1} of {rounds}", flush=True)
+            compared_site.run(plan.seconds)
+        print(f"  round {number + 1} of {plan.rounds}", flush=True)
     return [comparison.row() for comparison in found]

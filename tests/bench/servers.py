@@ -12,6 +12,10 @@ from quart_enroll.system.process import child_process
 from tests.support.processes import PROJECT, SERVER, descendants, environment, free_port, wait_for_port
 
 PROCESSES = 2
+MEBIBYTE = 1024 * 1024
+MAX_MIB = 150.0
+"""The memory that a process of the site may need."""
+
 THREADS = 16
 """Threads of each gunicorn worker: the Flask site is no faster with more or fewer."""
 
