@@ -48,7 +48,7 @@ FIREFOX = MappingProxyType(
     }
 )
 BROWSERS: Sequence[Mapping[str, str]] = (CHROME, CHROME, CHROME, SAFARI, SAFARI, FIREFOX)
-"""The browsers of a crowd, about as often as people use them; student n has the browser n modulo their number."""
+"""The browsers of a crowd, about as often as people use them."""
 
 _DECODERS: dict[str, Callable[[bytes], bytes]] = {
     "identity": bytes,
@@ -69,9 +69,14 @@ class PageResponse:
     size: int
 
 
+def browser_of(number: int) -> Mapping[str, str]:
+    """Return the browser of the student with that number."""
+    return BROWSERS[number % len(BROWSERS)]
+
+
 def headers_of(number: int, cookie: str, **more: str) -> dict[str, str]:
-    """Return the headers that the browser of student `number` sends when the student follows a link."""
-    return {**BROWSERS[number % len(BROWSERS)], "Cookie": cookie, **more}
+    """Return the headers that the browser of that student sends when the student follows a link."""
+    return {**browser_of(number), "Cookie": cookie, **more}
 
 
 def decode(body: bytes, encoding: str) -> str:

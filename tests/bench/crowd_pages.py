@@ -60,8 +60,8 @@ def browser_requests(site: Site, path: str, situations: Sequence[Situation]) -> 
     """Let each student open the page once; return the headers that their browsers send from then on."""
     requests = {}
     with closing(HTTPConnection("127.0.0.1", site.port, timeout=30)) as connection:
-        for number, one in enumerate(situations):
-            headers = browser.headers_of(number, one.student.cookie)
+        for one in situations:
+            headers = browser.headers_of(one.student.user_id, one.student.cookie)
             page = browser.fetch_over(connection, path, headers)
             if page.status != 200 or 'action="/logout"' not in page.text:
                 raise SystemExit(f"{path} was answered with {page.status}: {page.text[:500]}")

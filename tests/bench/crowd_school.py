@@ -110,14 +110,17 @@ def _with_moving(situation: Situation, moving: Iterator[int]) -> Situation:
     return replace(situation, moving=number)
 
 
-async def create_school(db: Database, students: int, courses: int = COURSES) -> list[Situation]:
-    """Fill an empty database with an open term, courses with a section each, and the students in their situations."""
+async def create_school(db: Database, students: int, courses: int = COURSES, key: str = "") -> list[Situation]:
+    """Fill an empty database with an open term, courses with a section each, and the students in their situations.
+
+    `key` is the site's SECRET_KEY, if it differs from that of the measured sites.
+    """
     await build(db)
     now = datetime.now(UTC)
     deadline = now + timedelta(days=30)
     await terms.put_all(db, [Term("Fall 2026", now - timedelta(days=1), deadline, deadline, deadline)])
     await db.course.insert_many([asdict(course(number)) for number in range(courses)])
-    crowd = in_production(await sign_in(db, range(FIRST_STUDENT_ID, FIRST_STUDENT_ID + students)))
+    crowd = in_production(await sign_in(db, range(FIRST_STUDENT_ID, FIRST_STUDENT_ID + students), key))
     situations = chosen_situations(crowd, courses)
     taken = Counter(number for one in situations for number in one.enrolled)
     waiting = Counter(number for one in situations for number in one.waitlisted)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from pymongo import DeleteOne, UpdateOne
 
-from quart_enroll.db.client import Document, open_database
+from quart_enroll.db.client import Database, Document, open_database
 from tests.bench import browser, crowd_pages
 from tests.bench.bench_run import BARE, BenchRun
 from tests.bench.crowd_school import (
@@ -100,14 +100,14 @@ def measure(run: BenchRun) -> list[Row]:
     """Measure each page and bare Quart in turn, in passes over all students."""
     uri = run.database("own_pages")
     students = changing_students(crowd_pages.create_school(uri, run.plan.students))
-    bare_requests = [prepare("GET", "/", browser.headers_of(one.user_id, "")) for one in students]
+    bare_requests = [prepare("GET", "/", browser.browser_of(one.user_id)) for one in students]
     with run.serve(uri, "own-pages") as site:
         headers = crowd_pages.browser_requests(site, "/", [one.situation for one in students])
         has, measured = False, {name: _Measured() for name in (*(page.name for page in OWN_PAGES), BARE)}
         for _ in range(run.plan.own_page_rounds + 1):  # the first round warms up
             for page in OWN_PAGES:
                 has = not has
-                asyncio.run(_change(uri, students, has=has))
+                asyncio.run(_change_in(uri, students, has=has))
                 site.wait_until_idle()
                 requests = [prepare("GET", page.path(one), headers[one.user_id]) for one in students]
                 sent = measured[page.name].send(site, requests)
@@ -142,28 +142,32 @@ def _is_right(exchange: Exchange, page: OwnPage, student: ChangingStudent, *, ha
     return page.is_right(text, student, has)
 
 
-async def _change(uri: str, students: Sequence[ChangingStudent], *, has: bool) -> None:
-    """Enroll each student in a course and add another to the plan, or undo both; write the same rows as the site."""
+async def _change_in(uri: str, students: Sequence[ChangingStudent], *, has: bool) -> None:
     async with open_database(uri, 20) as db:
-        now, direction = datetime.now(UTC), 1 if has else -1
-        enrolled = [_row_key(one.user_id, one.enrolled_in_turn) for one in students]
-        planned = [_row_key(one.user_id, one.planned_in_turn) for one in students]
-        if has:
-            ends = now + timedelta(days=200)
-            await db.enrollment.insert_many([row | {"enrolled_at": now, "status": "enrolled"} for row in enrolled])
-            await db.plan.insert_many([row | {"place": 9, "added_at": now, "expires_at": ends} for row in planned])
-        else:
-            await db.enrollment.bulk_write([DeleteOne(row) for row in enrolled], ordered=False)
-            await db.plan.bulk_write([DeleteOne(row) for row in planned], ordered=False)
-        await db.schedule.update_many(
-            {"user_id": {"$in": [one.user_id for one in students]}, "term": FALL},
-            {"$inc": {"version": 1, "credits": 3 * direction}},
-        )
-        seats = Counter(row["courseID"] for row in enrolled)
-        await db.section.bulk_write(
-            [UpdateOne({"courseID": name}, {"$inc": {"seats_taken": direction * n}}) for name, n in seats.items()],
-            ordered=False,
-        )
+        await change_all(db, students, has=has)
+
+
+async def change_all(db: Database, students: Sequence[ChangingStudent], *, has: bool) -> None:
+    """Enroll each student in a course and add another to the plan, or undo both; write the same rows as the site."""
+    now, direction = datetime.now(UTC), 1 if has else -1
+    enrolled = [_row_key(one.user_id, one.enrolled_in_turn) for one in students]
+    planned = [_row_key(one.user_id, one.planned_in_turn) for one in students]
+    if has:
+        ends = now + timedelta(days=200)
+        await db.enrollment.insert_many([row | {"enrolled_at": now, "status": "enrolled"} for row in enrolled])
+        await db.plan.insert_many([row | {"place": 9, "added_at": now, "expires_at": ends} for row in planned])
+    else:
+        await db.enrollment.bulk_write([DeleteOne(row) for row in enrolled], ordered=False)
+        await db.plan.bulk_write([DeleteOne(row) for row in planned], ordered=False)
+    await db.schedule.update_many(
+        {"user_id": {"$in": [one.user_id for one in students]}, "term": FALL},
+        {"$inc": {"version": 1, "credits": 3 * direction}},
+    )
+    seats = Counter(row["courseID"] for row in enrolled)
+    await db.section.bulk_write(
+        [UpdateOne({"courseID": name}, {"$inc": {"seats_taken": direction * n}}) for name, n in seats.items()],
+        ordered=False,
+    )
 
 
 def _row_key(user_id: int, number: int) -> Document:
