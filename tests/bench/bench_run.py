@@ -92,7 +92,7 @@ class MeasuredPages:
         cpu_before = self.site.cpu_seconds()
         result = wrk.run(self.site.port, self.script, seconds)
         cpu_seconds = self.site.cpu_seconds() - cpu_before
-        wrong = result.refused + result.broken + result.timeouts
+        wrong = result.refused + result.broken + result.timeouts + (not result.requests)
         self.wrong += wrong
         self.rates.append(0.0 if wrong else result.per_second)
         self.cpu_ms.append(1000 * cpu_seconds / max(1, result.requests))
