@@ -15,6 +15,9 @@ INDEX_CONFLICT_CODES = (85, 86)
 UPGRADE_HISTORY_FILTER = {"_id": "schema"}
 """Matches the row of the collection `upgrade` that holds Upgrades."""
 
+ABSENT_INDEXES_FIELD = "impossible"
+"""The field of that row with the absent indexes; older versions read it too, and so they stay ready."""
+
 
 @dataclass(frozen=True, slots=True)
 class Indexes:
@@ -46,10 +49,13 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Upgrades:
-    """Fingerprints of the versions that upgraded the database, latest last, and indexes that couldn't be created."""
+    """Fingerprints of the versions that upgraded the database, latest last, and indexes that are absent on purpose.
+
+    `absent` names those that duplicates make impossible, and those of older versions that others have replaced.
+    """
 
     versions: list[str] = field(default_factory=list)
-    impossible: list[str] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
 
 
 def wanted_options(schema: Mapping[str, Any]) -> Document:
@@ -130,10 +136,19 @@ async def ensure_indexes(db: Database, collection: str, indexes: Sequence[IndexM
     return found
 
 
+async def drop_indexes(db: Database, collection: str, indexes: Sequence[IndexModel]) -> list[str]:
+    """Drop the indexes that behave like these, whatever their names; return the names of those that existed."""
+    unwanted = [_behavior(index.document) for index in indexes]
+    names = [one["name"] for one in await _stored_indexes(db, collection) if _behavior(one) in unwanted]
+    for name in names:
+        await db[collection].drop_index(name)
+    return names
+
+
 async def read_upgrades(db: Database) -> Upgrades:
     """Return which versions have upgraded the database."""
     row: Document = await db.upgrade.find_one(UPGRADE_HISTORY_FILTER) or {}
-    return Upgrades(row.get("versions", []), row.get("impossible", []))
+    return Upgrades(row.get("versions", []), row.get(ABSENT_INDEXES_FIELD, []))
 
 
 async def note_version(db: Database, version: str) -> None:
@@ -145,10 +160,10 @@ async def note_version(db: Database, version: str) -> None:
     await db.upgrade.update_one(UPGRADE_HISTORY_FILTER, note, upsert=True)
 
 
-async def note_impossible(db: Database, impossible: Sequence[str]) -> None:
-    """Record which unique indexes can't be created because of duplicates."""
-    if (await read_upgrades(db)).impossible != impossible:
-        await db.upgrade.update_one(UPGRADE_HISTORY_FILTER, {"$set": {"impossible": impossible}})
+async def note_absent(db: Database, absent: Sequence[str]) -> None:
+    """Record which indexes are absent on purpose, so that no version waits for them."""
+    if (await read_upgrades(db)).absent != absent:
+        await db.upgrade.update_one(UPGRADE_HISTORY_FILTER, {"$set": {ABSENT_INDEXES_FIELD: absent}})
 
 
 async def _stored_indexes(db: Database, collection: str) -> list[Document]:
