@@ -23,7 +23,7 @@ from quart_enroll.forms.accounts import LoginForm, RegisterForm
 from quart_enroll.i18n import language
 from quart_enroll.observability.sampler import Probes, sample_forever
 from quart_enroll.services.accounts.email_links import EmailLinks
-from quart_enroll.services.accounts.hash_slots import SLOTS_FOLDER_VARIABLE, HashSlots
+from quart_enroll.services.accounts.hash_slots import SLOTS_FOLDER_VARIABLE, HashSlots, slots_per_process
 from quart_enroll.services.accounts.hashing import Hasher
 from quart_enroll.services.accounts.sessions import REMEMBERED_LIFETIME, SignInLifetimes
 from quart_enroll.services.catalog.cache import CatalogCache, open_catalog_cache
@@ -266,7 +266,7 @@ def _is_first_process() -> bool:
 
 def _slots(config: "Config") -> HashSlots:
     """Return what lets passwords be hashed side by side: a process that shares its server with others shares these."""
-    each = config.password_threads or max(1, (os.cpu_count() or 1) // config.web_concurrency)
+    each = slots_per_process(config.password_threads, config.web_concurrency)
     folder = os.environ.get(SLOTS_FOLDER_VARIABLE)
     return HashSlots(folder, each * config.web_concurrency if folder else each)
 
