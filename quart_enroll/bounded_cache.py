@@ -32,7 +32,7 @@ CACHE_BYTES = {
     "section marks": 750_000,
     "cookie headers": 750_000,
     "session cookies": 500_000,
-    "sign-in cookies": 500_000,
+    "sign-in cookies": 800_000,
     "page tokens": 250_000,
     "change limits": 1_000_000,
     "download limits": 200_000,
