@@ -17,6 +17,7 @@ from quart.utils import cancel_tasks, encode_headers, raise_task_exceptions
 from quart.wrappers import Request
 from quart.wrappers.response import DataBody
 
+from quart_enroll.fastpath.direct_stream import send_directly
 from quart_enroll.fastpath.hypercorn_writer import SerializedResponse, send_response
 from quart_enroll.fastpath.streaming import StreamingChannel
 from quart_enroll.web.application import SiteApp
@@ -56,7 +57,7 @@ class FastConnection(ASGIHTTPConnection):
                 complete = SerializedResponse(response.status_code, encode_headers(response.headers), content)
                 async with asyncio.timeout(self.app.config["RESPONSE_TIMEOUT"]):
                     await send_response(complete, send)
-            else:
+            elif not isinstance(response, Response) or not send_directly(self.scope, response, send):
                 await self._send_in_parts(request, response, channel.receive, channel.send)
 
     async def _send_in_parts(

@@ -265,6 +265,23 @@ async def test_with_a_wrong_place_counter_each_student_joins_alone(db: Database,
     assert sorted(await waitlisted_students(db, section("A", 0).key)) == [ADA, BOB, CAY]
 
 
+async def test_the_enrollments_of_past_terms_are_not_read(db: Database, context: EnrollmentContext) -> None:
+    """Only those that a requisite names are, in whatever term."""
+    needs_p1 = course("B", prerequisites=("P1",))
+    await store(db, term(), course("A"), course("P1"), needs_p1, section("A", 9), section("B", 9))
+    past = {"term": "Fall 2020", "section": "01", "status": "enrolled", "enrolled_at": NOW}
+    await db.enrollment.insert_many(
+        past | {"user_id": student, "courseID": f"P{number}"} for student in (ADA, BOB) for number in range(500)
+    )
+    await db.command("profile", 2)
+    await enroll_all(context, (ADA, "A"), (BOB, "B"))
+    await db.command("profile", 0)
+    examined = [row["docsExamined"] async for row in db["system.profile"].find({"docsExamined": {"$exists": True}})]
+    await db["system.profile"].drop()
+    assert len(examined) > 2
+    assert max(examined) < 20
+
+
 async def test_two_clicks_take_one_seat(db: Database, context: EnrollmentContext, sizes: list[int]) -> None:
     await store(db, term(), course("A"), course("B"), section("A", 9, MORNING), section("B", 9, OVERLAPPING))
     assert await enroll_all(context, (ADA, "A"), (ADA, "A"), (ADA, "B")) == [OK, "already_enrolled", "time_conflict"]

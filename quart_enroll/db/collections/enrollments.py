@@ -96,6 +96,12 @@ async def find_in_terms(
     return await to_registrations(db, await db.enrollment.find(wanted, session=session).to_list(None), session)
 
 
+async def find_keys(db: Database, user_id: int, term: str, courseID: str) -> list[SectionKey]:
+    """Return the section in which the student has the course in that term, withdrawn or not, if there is one."""
+    found = db.enrollment.find({"user_id": user_id, "courseID": courseID, "term": term})
+    return [section_keys.from_row(row) for row in await found.to_list(None)]
+
+
 async def find_by_seats(db: Database, seats: Sequence[StudentSeat]) -> list[Registration]:
     """Return the registrations of these seats, except for deleted courses."""
     return await to_registrations(db, [asdict(seat.key) | {"status": seat.status} for seat in seats])

@@ -87,14 +87,22 @@ async def drop(
 
 @metrics.count_change("swap")
 async def swap(
-    context: EnrollmentContext, user_id: int, dropped: str, request: SectionRequest, now: datetime
+    context: EnrollmentContext,
+    user_id: int,
+    dropped: str,
+    request: SectionRequest,
+    now: datetime,
+    catalog: Catalog | None = None,
 ) -> Enrolled:
     """Enroll the student and drop the course `dropped`; if anything fails, the student keeps that one.
 
-    The rules are checked as if the old course were gone. Raises what `enroll` raises, and NotEnrolled.
+    The rules are checked as if the old course were gone. Raises what `enroll` raises, and NotEnrolled. The `catalog` is
+    used as in `enroll`.
     """
     db = context.db
-    options = await resolve.find_options(db, user_id, request, now, dropped)
+    options = resolve.from_catalog(catalog, request, now) or await resolve.find_options(
+        db, user_id, request, now, dropped
+    )
     for offering in options:
         try:
             return await _swap(context, user_id, dropped, offering, now)
@@ -139,8 +147,7 @@ async def _swap(context: EnrollmentContext, user_id: int, dropped: str, offering
         await promote_waitlists(transaction)
         return transaction.enrolled(current)
 
-    seats = await enrollments.find_section_keys(context.db, user_id)
-    old_keys = [key for key in seats if (key.term, key.courseID) == (offering.key.term, dropped)]
+    old_keys = await enrollments.find_keys(context.db, user_id, offering.key.term, dropped)
     return await change_seats(context.locks, user_id, now, [offering.key, *old_keys], body)
 
 

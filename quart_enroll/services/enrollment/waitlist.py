@@ -5,6 +5,7 @@ from datetime import datetime
 
 from quart_enroll.db.collections import sections, waitlist
 from quart_enroll.domain import rules
+from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import (
     AlreadyWaiting,
     NotWaiting,
@@ -44,16 +45,17 @@ async def join(
     request: SectionRequest,
     now: datetime,
     drop_if_enrolled: str | None = None,
+    catalog: Catalog | None = None,
 ) -> Joined:
     """Add the student to the waitlist, or enroll them if a seat is open.
 
     The course `drop_if_enrolled` will be dropped on promotion, and the rules are checked as if it were gone. Being on a
-    corequisite's waitlist is enough: the seats may come one after the other.
+    corequisite's waitlist is enough: the seats may come one after the other. The `catalog` is used as in `enroll`.
     Raises what `enroll.enroll` raises, and AlreadyWaiting, WaitlistFull, NotEnrolled.
     """
     db = context.db
-    offering = await resolve.find_section(db, user_id, request, now, drop_if_enrolled)
-    key = offering.key
+    options = resolve.from_catalog(catalog, request, now)
+    key = (options or await resolve.find_options(db, user_id, request, now, drop_if_enrolled))[0].key
     try:
         if drop_if_enrolled is None:
             return await _join(context, user_id, key, now)
