@@ -23,6 +23,9 @@ SECTIONS = 200
 FIRST_STUDENT_ID = 10_001
 MAX_CONNECTIONS = 128
 
+TOKEN_FIELD = b"csrf_token=" + b"a" * 120
+"""The body of a press. The site doesn't check this token, because the browser says that the request is its own."""
+
 MAX_ERROR_LENGTH = 2000
 """Characters of what `check-seats` found that are shown."""
 
@@ -39,7 +42,7 @@ class InconsistentSeats(SystemExit):
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """A student's request to change something: the path and the fields of the form."""
+    """A student's request to change something: the path and the fields of the button."""
 
     student: Student
     path: str
@@ -77,11 +80,11 @@ def plan_press(student: Student) -> Press:
 
 
 def send(site: Site, presses: Sequence[Press], connections: int, delays: Sequence[float] = ()) -> Sent:
-    """Send all requests as the students' browsers would."""
+    """Send all requests as the students' browsers would: a button has its fields in its URL."""
     requests = []
     for one in presses:
         headers = browser.headers_of(one.student.user_id, one.student.cookie, Origin="http://127.0.0.1")
-        requests.append(prepare("POST", one.path, headers, urlencode(one.fields).encode()))
+        requests.append(prepare("POST", f"{one.path}?{urlencode(one.fields)}", headers, TOKEN_FIELD))
     return send_all(site.port, requests, connections, delays)
 
 
