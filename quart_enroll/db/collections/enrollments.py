@@ -157,11 +157,6 @@ async def find_section_keys(db: Database, user_id: int, session: Session | None 
     return [section_keys.from_row(row) async for row in db.enrollment.find(wanted, session=session)]
 
 
-async def find_terms(db: Database, user_id: int, courseID: str) -> set[str]:
-    """Return the terms in which the student is enrolled in the course."""
-    return set(await db.enrollment.distinct("term", {"user_id": user_id, "courseID": courseID, "status": "enrolled"}))
-
-
 async def find_enrolled(db: Database, key: SectionKey, user_ids: Collection[int], session: Session | None) -> set[int]:
     """Return those of the users who are enrolled in the section."""
     wanted = section_keys.to_filter(key) | {"status": "enrolled", "user_id": {"$in": list(user_ids)}}

@@ -110,3 +110,19 @@ async def find_course(db: Database, courseID: str) -> tuple[Course | None, list[
     rows = await multi_find.find(db, wanted)
     offered = sorted(map(to_section, rows["section"]), key=lambda section: section.key)
     return next(map(to_course, rows["course"]), None), to_sorted_terms(rows["term"]), offered
+
+
+async def find_own_course(
+    db: Database, user_id: int, courseID: str
+) -> tuple[Course | None, list[Term], list[SectionKey], list[SectionKey]]:
+    """Return the course, all terms in chronological order, and the student's sections of the course in any term.
+
+    They are first those in which the student is enrolled, and then those with the student on the waitlist.
+    """
+    own: Document = {"user_id": user_id, "courseID": courseID}
+    wanted = {"course": {"courseID": courseID}, "term": {}, "enrollment": own | {"status": "enrolled"}, "waitlist": own}
+    rows = await multi_find.find(db, wanted)
+    enrolled, waitlisted = (
+        [section_keys.from_row(row) for row in rows[name] if has_course(row)] for name in ("enrollment", "waitlist")
+    )
+    return next(map(to_course, rows["course"]), None), to_sorted_terms(rows["term"]), enrolled, waitlisted

@@ -69,16 +69,16 @@ async def drop(
     need this one and would be dropped too, unless the student agreed to that `with_corequisites`.
     """
     db = context.db
-    course = await resolve.find_course(db, request)
-    enrolled_terms = await enrollments.find_terms(db, user_id, request.courseID)
-    term = await resolve.find_term(db, request, course.title, enrolled_terms, now)
+    course, known_terms, enrolled, _ = await resolve.find_own_course(db, user_id, request)
+    enrolled_terms = {key.term for key in enrolled}
+    term = resolve.choose_term(known_terms, request, course.title, enrolled_terms, now)
     if term is None:
         raise EnrollmentOver(course.title) if enrolled_terms else NotEnrolled(course.title)
 
     async def body(transaction: SeatTransaction) -> Dropped:
         return await _drop(transaction, user_id, course, term, with_corequisites=with_corequisites)
 
-    keys = await enrollments.find_keys(db, user_id, term.term, course.courseID)
+    keys = [key for key in enrolled if key.term == term.term]
     try:
         return await change_seats(context.locks, user_id, now, keys, body)
     except DropClosed as refusal:

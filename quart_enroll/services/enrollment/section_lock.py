@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from quart_enroll.db.client import Database, OutcomeUnknown, Session
-from quart_enroll.db.transactions import transaction, wait_for_majority
+from quart_enroll.db.transactions import AbandonedTransactions, transaction, wait_for_majority
 from quart_enroll.domain.errors import Crowded, Refused
 from quart_enroll.domain.models import SectionKey
 from quart_enroll.observability import metrics
@@ -48,6 +48,7 @@ class SectionLocks:
         self.max_changes = MAX_CHANGES
         self.max_section_changes = MAX_SECTION_CHANGES
         self.timeout_seconds = CHANGE_TIMEOUT_SECONDS
+        self._abandoned = AbandonedTransactions(db)
         self._locks: WeakValueDictionary[SectionKey, asyncio.Lock] = WeakValueDictionary()
         self._changes: dict[asyncio.Task[Any], frozenset[SectionKey]] = {}
         self._changes_by_section: Counter[SectionKey] = Counter()
@@ -138,7 +139,8 @@ class SectionLocks:
             if waited:
                 await recheck()
             async with self.turns.beside_others():
-                return await transaction(self.db, body, began + timeout_seconds - time.monotonic())
+                remaining = began + timeout_seconds - time.monotonic()
+                return await transaction(self.db, body, remaining, self._abandoned)
 
     async def run_batch(
         self, body: Callable[[Session], Coroutine[Any, Any, Result]], *, timeout_seconds: float
@@ -149,7 +151,7 @@ class SectionLocks:
         """
         end = time.monotonic() + timeout_seconds
         async with self.turns.alone():
-            return await transaction(self.db, body, end - time.monotonic())
+            return await transaction(self.db, body, end - time.monotonic(), self._abandoned)
 
     @asynccontextmanager
     async def hold(self, sections: Iterable[SectionKey], *, timeout_seconds: float) -> AsyncIterator[bool]:

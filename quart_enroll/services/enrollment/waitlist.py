@@ -124,9 +124,9 @@ async def _add_entry(transaction: SeatTransaction, user_id: int, candidate: Cand
 async def leave(context: EnrollmentContext, user_id: int, request: SectionRequest, now: datetime) -> SectionKey:
     """Remove the student from the waitlist; raise UnknownCourse, UnknownTerm, TermNeeded or NotWaiting."""
     db = context.db
-    course = await resolve.find_course(db, request)
-    waitlisted_terms = await waitlist.find_terms(db, user_id, request.courseID)
-    term = await resolve.find_term(db, request, course.title, waitlisted_terms, now)
+    course, known_terms, _, waitlisted = await resolve.find_own_course(db, user_id, request)
+    waitlisted_terms = {key.term for key in waitlisted}
+    term = resolve.choose_term(known_terms, request, course.title, waitlisted_terms, now)
     if term is None:
         raise WaitlistOver(course.title) if waitlisted_terms else NotWaiting(course.title)
 
