@@ -7,6 +7,7 @@ A slot is a locked file. The system unlocks the files of a process that is kille
 keeps its lock, so after a while the others replace the file with a new one.
 """
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
