@@ -20,9 +20,10 @@ from pymongo import MongoClient
 
 from quart_enroll.cli.local_mongod import local_mongod
 from quart_enroll.db.client import open_database
+from quart_enroll.system.usage import descendants
 from tests.bench import enrollment_load, machine, servers, wrk
 from tests.bench.school_data import FALL
-from tests.support.processes import descendants, with_database
+from tests.support.processes import with_database
 from tests.support.student_crowd import Crowd, Student
 
 SECTIONS = 200
