@@ -12,8 +12,14 @@ from quart_enroll.db.client import Database, Document
 INDEX_CONFLICT_CODES = (85, 86)
 """MongoDB's codes for an index that exists under another name or with other options."""
 
+COLLECTION_EXISTS_CODE = 48
+"""MongoDB's code for a collection that can't be created because it exists."""
+
 UPGRADE_HISTORY_FILTER = {"_id": "schema"}
 """Matches the row of the collection `upgrade` that holds Upgrades."""
+
+ABSENT_INDEXES_FIELD = "impossible"
+"""The field of that row with the absent indexes; older versions read it too, and so they stay ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +52,13 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Upgrades:
-    """Fingerprints of the versions that upgraded the database, latest last, and indexes that couldn't be created."""
+    """Fingerprints of the versions that upgraded the database, latest last, and indexes that are absent on purpose.
+
+    `absent` names those that duplicates make impossible, and those of older versions that others have replaced.
+    """
 
     versions: list[str] = field(default_factory=list)
-    impossible: list[str] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
 
 
 def wanted_options(schema: Mapping[str, Any]) -> Document:
@@ -86,20 +95,28 @@ async def find_differences(db: Database, modules: Mapping[str, Any]) -> list[Dif
     return found
 
 
-async def create_collection(db: Database, collection: str, schema: Mapping[str, Any]) -> None:
-    """Create the collection with its validator; unlike changing one, this needs no more than `readWrite`."""
-    await db.create_collection(collection, check_exists=False, **wanted_options(schema))
+async def create_collection(db: Database, collection: str, schema: Mapping[str, Any]) -> bool:
+    """Create the collection with its validator; unlike changing one, this needs no more than `readWrite`.
+
+    Return False if another process has created it meanwhile, perhaps without a validator.
+    """
+    try:
+        await db.create_collection(collection, check_exists=False, **wanted_options(schema))
+    except OperationFailure as error:
+        if error.code != COLLECTION_EXISTS_CODE:
+            raise
+        return False
+    return True
 
 
 async def ensure_validator(db: Database, collection: str, schema: Mapping[str, Any]) -> bool:
     """Make the collection reject documents that violate `schema`; return whether that was new."""
     stored = (await stored_options(db)).get(collection)
-    if stored is None:
-        await create_collection(db, collection, schema)
-    elif stored != wanted_options(schema):
-        await db.command("collMod", collection, **wanted_options(schema))
-    else:
+    if stored is None and await create_collection(db, collection, schema):
+        return True
+    if stored == wanted_options(schema):
         return False
+    await db.command("collMod", collection, **wanted_options(schema))
     return True
 
 
@@ -130,10 +147,19 @@ async def ensure_indexes(db: Database, collection: str, indexes: Sequence[IndexM
     return found
 
 
+async def drop_indexes(db: Database, collection: str, indexes: Sequence[IndexModel]) -> list[str]:
+    """Drop the indexes that behave like these, whatever their names; return the names of those that existed."""
+    unwanted = [_behavior(index.document) for index in indexes]
+    names = [one["name"] for one in await _stored_indexes(db, collection) if _behavior(one) in unwanted]
+    for name in names:
+        await db[collection].drop_index(name)
+    return names
+
+
 async def read_upgrades(db: Database) -> Upgrades:
     """Return which versions have upgraded the database."""
     row: Document = await db.upgrade.find_one(UPGRADE_HISTORY_FILTER) or {}
-    return Upgrades(row.get("versions", []), row.get("impossible", []))
+    return Upgrades(row.get("versions", []), row.get(ABSENT_INDEXES_FIELD, []))
 
 
 async def note_version(db: Database, version: str) -> None:
@@ -145,10 +171,10 @@ async def note_version(db: Database, version: str) -> None:
     await db.upgrade.update_one(UPGRADE_HISTORY_FILTER, note, upsert=True)
 
 
-async def note_impossible(db: Database, impossible: Sequence[str]) -> None:
-    """Record which unique indexes can't be created because of duplicates."""
-    if (await read_upgrades(db)).impossible != impossible:
-        await db.upgrade.update_one(UPGRADE_HISTORY_FILTER, {"$set": {"impossible": impossible}})
+async def note_absent(db: Database, absent: Sequence[str]) -> None:
+    """Record which indexes are absent on purpose, so that no version waits for them."""
+    if (await read_upgrades(db)).absent != absent:
+        await db.upgrade.update_one(UPGRADE_HISTORY_FILTER, {"$set": {ABSENT_INDEXES_FIELD: absent}})
 
 
 async def _stored_indexes(db: Database, collection: str) -> list[Document]:

@@ -1,10 +1,11 @@
 """The whole site with a real mongod: each test starts with the small school in its database."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from pymongo import MongoClient
 from quart import Quart
 
 from quart_enroll.app import Enroll, create_app
@@ -17,8 +18,26 @@ from quart_enroll.services.catalog.cache import CatalogCache
 from quart_enroll.services.live.user_cache import UserCache
 from quart_enroll.services.maintenance.schema_check import SchemaCheck
 from quart_enroll.state import EXTENSION
-from tests.support import school
+from tests.support import command_checks, school
+from tests.support.command_recorder import Operation, installed_recorder
 from tests.support.people import ADA, BOB, RITA, TERMS, Browser, Clock, config
+
+
+@pytest.fixture(autouse=True)
+def recorded_commands(mongod: str, mongo_client: MongoClient[dict[str, Any]]) -> Iterator[list[Operation]]:
+    """What the site sends to MongoDB in this test: indexes answer all of it, and docs/deploy.md shards all of it."""
+    recorder = installed_recorder()
+    with recorder.record() as operations:
+        yield operations
+    assert recorder.errors == []
+    assert command_checks.find_faults(mongo_client, operations) == []
+
+
+@pytest.fixture(scope="session")
+def mongo_client(mongod: str) -> Iterator[MongoClient[dict[str, Any]]]:
+    """A client of the tests' own."""
+    with MongoClient[dict[str, Any]](mongod) as client:
+        yield client
 
 
 @pytest.fixture

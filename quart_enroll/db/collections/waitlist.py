@@ -16,9 +16,14 @@ from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, SectionKey, Waitlis
 from quart_enroll.i18n.language import Sentence
 
 INDEXES = [
-    IndexModel([("user_id", 1), ("term", 1), ("courseID", 1)], unique=True),
+    # Unique indexes begin with the shard key (see docs/deploy.md): MongoDB refuses any other on a sharded collection.
+    IndexModel([("term", 1), ("courseID", 1), ("user_id", 1)], unique=True),
     IndexModel([("term", 1), ("courseID", 1), ("section", 1), ("place", 1)], unique=True),
+    IndexModel([("user_id", 1), ("term", 1)]),
 ]
+
+REPLACED_INDEXES = [IndexModel([("user_id", 1), ("term", 1), ("courseID", 1)], unique=True)]
+"""The indexes of earlier versions whose promise one of INDEXES keeps now; `upgrade-db` drops them."""
 
 SCHEMA = {
     "bsonType": "object",

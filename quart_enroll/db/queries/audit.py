@@ -111,7 +111,8 @@ async def renumber_waitlist(db: Database, key: SectionKey, after: int, session: 
     wanted = waitlist.HAS_SECTION_AND_USER | section_keys.to_filter(key)
     rows = await db.waitlist.find(wanted, {"_id": 1}, session=session).sort(WAITLIST_ORDER).to_list(None)
     for place, row in enumerate(rows, after + 1):
-        await db.waitlist.update_one({"_id": row["_id"]}, {"$set": {"place": place}}, session=session)
+        entry = section_keys.to_filter(key) | {"_id": row["_id"]}
+        await db.waitlist.update_one(entry, {"$set": {"place": place}}, session=session)
     return len(rows)
 
 

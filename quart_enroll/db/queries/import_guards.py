@@ -55,9 +55,10 @@ async def guard_students(db: Database, sections: Collection[SectionKey], session
     """Make this transaction conflict with any change by or for the students who are enrolled in these sections."""
     for key in sections:
         enrolled = section_keys.to_filter(key) | {"status": "enrolled"}
-        students = await db.enrollment.distinct("user_id", enrolled, session=session)
-        schedules = {"term": key.term, "user_id": {"$in": students}}
-        await db.schedule.update_many(schedules, INCREMENT_VERSION, session=session)
+        students = await _distinct(db, "enrollment", "user_id", enrolled, session)
+        if students:
+            schedules = {"term": key.term, "user_id": {"$in": students}}
+            await db.schedule.update_many(schedules, INCREMENT_VERSION, session=session)
 
 
 async def find_affected(db: Database, keys: Collection[SectionKey], session: Session) -> list[AffectedStudent]:
@@ -103,7 +104,7 @@ async def add_credits(db: Database, terms: Collection[str], more: Mapping[str, f
     for courseID, number in more.items():
         for term in terms:
             enrolled = {"term": term, "courseID": courseID, "status": "enrolled"}
-            students = await db.enrollment.distinct("user_id", enrolled, session=session)
+            students = await _distinct(db, "enrollment", "user_id", enrolled, session)
             if students:
                 change = [{"$set": {"credits": added_credits(number), "version": {"$add": ["$version", 1]}}}]
                 await db.schedule.update_many({"term": term, "user_id": {"$in": students}}, change, session=session)
@@ -137,7 +138,7 @@ async def count_seats(
 
 async def find_offered(db: Database, courseIDs: Collection[str], session: Session) -> set[str]:
     """Return those of these courses that have a section in any term."""
-    return set(await db.section.distinct("courseID", {"courseID": {"$in": list(courseIDs)}}, session=session))
+    return set(await _distinct(db, "section", "courseID", {"courseID": {"$in": list(courseIDs)}}, session))
 
 
 async def note_section_changes(
@@ -152,6 +153,15 @@ async def note_section_changes(
     writes += [UpdateOne(section_keys.to_filter(one.key), {"$set": {"moved_at": now}}) for one in moved]
     if writes:
         await db.section.bulk_write(writes, session=session)
+
+
+async def _distinct(db: Database, collection: str, field: str, wanted: Document, session: Session) -> list[Any]:
+    """Return the different values of the field in these rows.
+
+    On a sharded collection, MongoDB refuses its own `distinct` inside a transaction.
+    """
+    stages: list[Document] = [{"$match": wanted}, {"$group": {"_id": f"${field}"}}]
+    return [row["_id"] async for row in db[collection].aggregate(stages, session=session)]
 
 
 def _set_overbooked(capacity: int) -> Document:

@@ -93,7 +93,7 @@ class SchemaCheck:
 
         It is ready if it has transactions and every index and validator. Changes by a newer version don't count,
         because this version serves until it is replaced. Neither do indexes that `upgrade-db` could not create because
-        of existing rows, since running it again won't help.
+        of existing rows, since running it again won't help, or that a newer version has replaced.
         """
         async with self._lock:
             if time.monotonic() - self._checked_at >= RECHECK_SECONDS:
@@ -105,7 +105,7 @@ class SchemaCheck:
         found = await stored.find_differences(self._db, COLLECTION_MODULES)
         if found:
             upgrades = await stored.read_upgrades(self._db)
-            found = [one for one in _relevant(found, upgrades) if _name(one) not in upgrades.impossible]
+            found = [one for one in _relevant(found, upgrades) if _name(one) not in upgrades.absent]
         if is_standalone(self._db):
             problem, event, facts = STANDALONE_MESSAGE, STANDALONE_MESSAGE, {}
         elif found:

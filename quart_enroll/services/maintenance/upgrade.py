@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from werkzeug.security import generate_password_hash
@@ -88,8 +89,7 @@ async def _begin(db: Database, report: UpgradeReport) -> None:
             await stored_schema.assert_may_change_validators(db, collection)
     await stored_schema.note_version(db, schema_check.version())
     for collection, repository in COLLECTION_MODULES.items():
-        if collection not in existing:
-            await stored_schema.create_collection(db, collection, repository.SCHEMA)
+        if collection not in existing and await stored_schema.create_collection(db, collection, repository.SCHEMA):
             report.changes.append(f"{collection}: validator set")
 
 
@@ -196,7 +196,8 @@ async def _report_schema_violations(db: Database, collection: str, report: Upgra
 
 
 async def _create_indexes(db: Database, report: UpgradeReport) -> None:
-    impossible = []
+    absent: list[str] = []
+    replaced: dict[str, Sequence[Any]] = {}
     for collection, repository in COLLECTION_MODULES.items():
         indexes = await stored_schema.ensure_indexes(db, collection, repository.INDEXES)
         report.changes.extend(f"{collection}: index {name} created" for name in indexes.created)
@@ -208,8 +209,14 @@ async def _create_indexes(db: Database, report: UpgradeReport) -> None:
             f"{collection}: the index {name} has other options; drop it, then run this again"
             for name in indexes.conflicting
         )
-        impossible += [f"{collection}.{name}" for name in indexes.impossible]
-    await stored_schema.note_impossible(db, impossible)
+        absent += [f"{collection}.{name}" for name in indexes.impossible]
+        if not indexes.impossible and not indexes.conflicting:
+            replaced[collection] = getattr(repository, "REPLACED_INDEXES", ())
+    absent += [f"{name}.{index.document['name']}" for name, older in replaced.items() for index in older]
+    await stored_schema.note_absent(db, absent)  # before they are dropped: processes of the older version stay ready
+    for collection, older in replaced.items():
+        dropped = await stored_schema.drop_indexes(db, collection, older)
+        report.changes.extend(f"{collection}: index {name} dropped, because another replaces it" for name in dropped)
 
 
 async def _place_enrollments(db: Database, now: datetime, report: UpgradeReport) -> None:

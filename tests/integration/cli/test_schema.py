@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError
 from quart import Quart
 
 from quart_enroll.app import create_app
 from quart_enroll.db import schema as schema
 from quart_enroll.db.client import Database, Document, open_database
+from quart_enroll.db.collections import waitlist
 from quart_enroll.services.maintenance import audit, schema_check
 from quart_enroll.services.maintenance.schema_check import SchemaCheck
 from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, upgrade
@@ -154,6 +156,60 @@ async def test_an_index_that_existing_rows_prevent_does_not_affect_readiness(db:
         await db.course.insert_one({key: value for key, value in rows[0].items() if key != "_id"})
     await db.course.drop_index("courseID_1")
     assert not await is_ready(db)
+
+
+OLD_WAITLIST_INDEXES = [
+    IndexModel([("user_id", 1), ("term", 1), ("courseID", 1)], unique=True),
+    IndexModel([("term", 1), ("courseID", 1), ("section", 1), ("place", 1)], unique=True),
+]
+
+
+@pytest.fixture
+async def older_db(db: Database) -> Database:
+    """The same database as an older version left it, whose waitlist could not be sharded."""
+    await db.waitlist.drop_indexes()
+    await db.waitlist.create_indexes(OLD_WAITLIST_INDEXES)
+    return db
+
+
+async def test_an_upgrade_replaces_the_unique_index_that_prevents_sharding(older_db: Database) -> None:
+    assert not await is_ready(older_db)
+    report = await upgrade(older_db, NOW, UpgradeDefaults())
+    assert report.changes[:3] == [
+        "waitlist: index term_1_courseID_1_user_id_1 created",
+        "waitlist: index user_id_1_term_1 created",
+        "waitlist: index user_id_1_term_1_courseID_1 dropped, because another replaces it",
+    ]
+    assert "user_id_1_term_1_courseID_1" not in await older_db.waitlist.index_information()
+    assert (await upgrade(older_db, NOW, UpgradeDefaults())).changes == []
+    assert await is_ready(older_db)
+
+
+@pytest.mark.parametrize("again", ["place", "course"])
+async def test_a_student_waits_once_for_a_course_and_a_place_belongs_to_one(older_db: Database, again: str) -> None:
+    row = {"user_id": 1, "term": "Fall 2026", "courseID": "1111", "section": "01", "place": 1, "joined_at": NOW}
+    await older_db.waitlist.insert_one({**row})
+    await upgrade(older_db, NOW, UpgradeDefaults())
+    with pytest.raises(DuplicateKeyError):
+        await older_db.waitlist.insert_one(row | ({"user_id": 2} if again == "place" else {"section": "02"}))
+
+
+async def test_an_index_that_can_not_be_replaced_yet_stays(older_db: Database) -> None:
+    await older_db.waitlist.drop_index("term_1_courseID_1_section_1_place_1")
+    row = {"user_id": 1, "term": "Fall 2026", "courseID": "1111", "section": "01", "place": 1, "joined_at": NOW}
+    await older_db.waitlist.insert_many([row | {"_id": user_id, "user_id": user_id} for user_id in (1, 2)])
+    await upgrade(older_db, NOW, UpgradeDefaults())
+    assert "user_id_1_term_1_courseID_1" in await older_db.waitlist.index_information()
+
+
+async def test_an_older_version_stays_ready_without_the_index_that_was_replaced(
+    older_db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await upgrade(older_db, NOW, UpgradeDefaults())
+    monkeypatch.setattr(waitlist, "INDEXES", OLD_WAITLIST_INDEXES)
+    assert await is_ready(older_db)
+    await older_db.user.drop_index("email_unique")
+    assert not await is_ready(older_db)
 
 
 @pytest.fixture

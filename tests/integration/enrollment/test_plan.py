@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from quart_enroll.db.client import Database, OutcomeUnknown
+from quart_enroll.db.collections import sections
 from quart_enroll.domain import rules
 from quart_enroll.domain.errors import NotOpenYet
 from quart_enroll.domain.models import Registration, Section, Term
 from quart_enroll.i18n.language import Moment
-from quart_enroll.services.enrollment import enroll_plan, plan
+from quart_enroll.services.enrollment import plan
 from quart_enroll.services.enrollment.candidates import Offering
 from quart_enroll.services.enrollment.plan import find_problems
 from tests.support.people import (
@@ -83,11 +84,11 @@ async def test_with_javascript_a_button_returns_to_its_row(ada: Browser) -> None
     response = await ada.post("/plan/add", form=PHP, headers={"HX-Request": "true"})
     assert (response.status_code, response.location) == (303, "/course/3333?term=Fall+2026")
     page = await ada.read(response.location)
-    [(endpoint, row_id)] = re.findall(
-        r'hx-post="/plan/(\w+)" hx-target="closest .section">.*?id="(\w+)-plan"', page, re.DOTALL
+    [(row_id, endpoint)] = re.findall(
+        r'<li class="section" id="(\w+)".*?formaction="/plan/(\w+)\?[^"]*" data-toggles="plan"', page, re.DOTALL
     )
     assert endpoint == "remove"
-    assert f'<li class="section" id="{row_id}"' in page
+    assert f'id="{row_id}"' in await ada.read("/courses/Fall")
 
 
 async def test_planning_a_course_again_replaces_its_section(early: Browser, db: Database) -> None:
@@ -186,7 +187,7 @@ async def test_the_plan_counts_down_by_the_servers_clock(early: Browser, clock: 
     times = [int(moment.timestamp() * 1000) for moment in (BEFORE_OPENING, FALL.opens_at)]
     assert 'data-now="{}" data-opens="{}"'.format(*times) in page
     assert "Enrollment for Fall 2026 opens on Saturday, 1 August 2026, 00:00 (America/New_York)." in page
-    assert "data-at-opening>Enroll in this course<" in page
+    assert 'data-at-opening="">Enroll in this course<' in page
     await set_clock(FALL.opens_at, clock, (early, ADA))
     page = await early.read("/plan")
     assert "data-opens" not in page
@@ -238,21 +239,19 @@ async def test_an_enrolled_course_leaves_the_plan(ada: Browser, db: Database) ->
     assert await seats_taken(db, "1111") == 1
 
 
-@pytest.mark.parametrize("seconds", [0, 18])
-async def test_when_time_runs_out_the_rest_of_the_plan_is_not_tried(
-    ada: Browser, db: Database, monkeypatch: pytest.MonkeyPatch, seconds: float
+async def test_a_plan_is_settled_completely_or_not_at_all(
+    ada: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def raise_outcome_unknown(*_: Any) -> None:
+    async def take_seats(*_: Any) -> None:
         raise OutcomeUnknown
 
     for form in (PYT, PHP):
         await ada.post("/plan/add", form=form)
     with monkeypatch.context() as patch:
-        patch.setattr(enroll_plan, "PLAN_TIMEOUT_SECONDS", seconds)
-        patch.setattr(enroll_plan, "enroll", raise_outcome_unknown)
-        message = await message_after(ada, "/plan/enroll", **FALL_FORM)
-    assert message == "We ran out of time before PYT 101 and PHP 202. Press the button again to continue."
+        patch.setattr(sections, "take_seats", take_seats)  # after all other rows are written
+        assert (await ada.post("/plan/enroll", form=FALL_FORM)).status_code == 503
     assert await planned_sections(db) == [("1111", "01"), ("3333", "01")]
+    assert await db.enrollment.count_documents({}) == 0
     assert "You’re enrolled in PHP 202" in await message_after(ada, "/plan/enroll", **FALL_FORM)
     assert await planned_sections(db) == []
 

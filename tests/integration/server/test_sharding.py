@@ -1,0 +1,256 @@
+"""A sharded cluster: docs/deploy.md says where each command of the site goes, and the site keeps to it.
+
+The fixture `recorded_commands` checks the same of every command that any test in this folder's parent makes the site
+send.
+"""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from pymongo import MongoClient
+from quart import Quart
+from quart.wrappers import Response
+
+from quart_enroll.db.client import Database
+from quart_enroll.db.queries import multi_find
+from quart_enroll.routes import ROUTES
+from quart_enroll.services.maintenance.schema_check import COLLECTION_MODULES
+from tests.support import api_clients, command_checks
+from tests.support.api_clients import Program
+from tests.support.command_recorder import Operation
+from tests.support.people import ADA, FALL, PASSWORD, Browser, offer_course, registration
+from tests.support.sharding import ALL, field_names, read_table
+
+TABLE = read_table()
+SHARDED = {name: key for name, key in TABLE.keys.items() if key}
+
+Run = Callable[..., Awaitable[Result]]
+
+
+@pytest.fixture
+def run(app: Quart, tmp_path: Path) -> Run:
+    """Import the text as a CSV file, or run another command, in a thread: a command starts its own event loop."""
+
+    async def invoke(*arguments: str, text: str = "") -> Result:
+        path = tmp_path / "rows.csv"
+        path.write_text(text, "utf-8")
+        files = [str(path)] if text else []
+        result = await asyncio.to_thread(app.test_cli_runner().invoke, args=[*arguments, *files])
+        assert result.exit_code == 0, result.output
+        return result
+
+    return invoke
+
+
+def test_the_document_names_every_collection() -> None:
+    assert set(COLLECTION_MODULES) <= set(TABLE.keys)
+
+
+@pytest.mark.parametrize("collection", SHARDED)
+def test_mongodb_accepts_the_shard_key_with_the_indexes_of_the_collection(collection: str) -> None:
+    """Each unique index must begin with the shard key, and so must one that holds every row in the default order."""
+    indexes = [index.document for index in COLLECTION_MODULES[collection].INDEXES]
+    key = SHARDED[collection]
+    begins = [index for index in indexes if tuple(index["key"])[: len(key)] == key]
+    assert [index["name"] for index in indexes if index.get("unique") and index not in begins] == []
+    assert [
+        index["name"]
+        for index in begins
+        if not index.keys() & {"partialFilterExpression", "sparse", "collation"}
+        and all(index["key"][name] == 1 for name in key)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("collection", "filter", "faults"),
+    [
+        ("section", {"room": "Hall 3"}, ["docs/deploy.md doesn't list it", "no index answers it"]),
+        ("waitlist", {"joined_at": FALL.opens_at}, ["docs/deploy.md doesn't list it", "no index answers it"]),
+        ("enrollment", {"term": "Fall 2026", "courseID": "1111"}, ["docs/deploy.md doesn't list it"]),
+        ("enrollment", {"user_id": 1, "term": "Fall 2026"}, []),
+        ("unheard_of", {"user_id": 1}, ["docs/deploy.md has no shard key for this collection"]),
+    ],
+)
+async def test_a_query_that_the_document_does_not_cover_is_found(
+    db: Database,
+    recorded_commands: list[Operation],
+    mongo_client: MongoClient[dict[str, Any]],
+    collection: str,
+    filter: dict[str, Any],
+    faults: list[str],
+) -> None:
+    await multi_find.find(db, {collection: filter})
+    found = command_checks.find_faults(mongo_client, recorded_commands)
+    recorded_commands.clear()  # or the fixture finds it too
+    assert [sentence.rpartition(": ")[2].rpartition(", and ")[2] for sentence in found] == faults
+    for sentence in found:
+        assert str(filter) in sentence
+        assert "sent by quart_enroll.db.queries.multi_find.find" in sentence
+
+
+@pytest.mark.parametrize(
+    ("operation", "fault"),
+    [
+        (Operation("update", "waitlist", {"user_id": 1}, "enroll", (), single_write=True), "to write one row"),
+        (Operation("distinct", "enrollment", {"user_id": 1}, "enroll", (), transaction=(b"", 1)), "`distinct`"),
+    ],
+)
+def test_a_command_that_a_sharded_cluster_refuses_is_found(operation: Operation, fault: str) -> None:
+    assert fault in str(TABLE.find_fault(operation))
+
+
+class FullRun:
+    """Requests by everybody to every route, and commands; `transactions` has what each change wrote and asked."""
+
+    def __init__(self, app: Quart, run: Run, db: Database, recorded: list[Operation]) -> None:
+        self.app = app
+        self.run = run
+        self.db = db
+        self.recorded = recorded
+        self.endpoints: set[str] = set()
+        self.transactions: dict[str, tuple[str, str]] = {}
+
+    async def request(self, who: Browser | Program, method: str, path: str, **form: str) -> Response:
+        """Send a request with the form, or as JSON with a program."""
+        adapter = self.app.url_map.bind("localhost")
+        self.endpoints.add(adapter.match(path.partition("?")[0], method=method)[0])
+        if isinstance(who, Program):
+            response = await who.send(method, path, form or None)
+        else:
+            response = await (who.post(path, form=form) if method == "POST" else who.get(path))
+        assert response.status_code < 500, (path, response.status_code)
+        return response
+
+    @contextmanager
+    def change(self, name: str) -> Iterator[None]:
+        """Note whose rows the transactions in the block write, and how often each of them asks all shards."""
+        first = len(self.recorded)
+        yield
+        in_transactions = [one for one in self.recorded[first:] if one.transaction]
+        written = {_owner(one.collection) for one in in_transactions if one.is_write}
+        asked = Counter(one.transaction for one in in_transactions if TABLE.target(one) == ALL)
+        self.transactions[name] = (", ".join(sorted(written)), str(max(asked.values(), default=0)))
+
+
+def _owner(collection: str) -> str:
+    """Return whose row of the collection it is, as far as that decides on the shard."""
+    key = TABLE.keys[collection]
+    return {(): "primary shard", ("user_id",): "student", ("term", "courseID"): "section"}[key]
+
+
+@pytest.fixture
+def full_run(app: Quart, run: Run, db: Database, recorded_commands: list[Operation]) -> FullRun:
+    return FullRun(app, run, db, recorded_commands)
+
+
+async def change_seats(full: FullRun, ada: Browser, bob: Browser) -> None:
+    """Enroll, wait, drop, swap, leave and ask for alerts, each in its own way."""
+    await offer_course(full.db, "4444", "ART 101")
+    post = full.request
+    with full.change("enroll"):
+        await post(ada, "POST", "/enrollment", courseID="3333")
+    await post(ada, "POST", "/enrollment", courseID="3333")  # a repeated click
+    with full.change("join a waitlist"):
+        await post(bob, "POST", "/waitlist", courseID="3333")
+    await post(bob, "GET", "/enrollment")
+    with full.change("leave a waitlist"):
+        await post(bob, "POST", "/waitlist/leave", courseID="3333")
+    await post(bob, "POST", "/alert", courseID="3333", term="Fall 2026", section="01")
+    with full.change("swap, and send an alert"):
+        await post(ada, "POST", "/enrollment/swap", drop="3333", add="1111")
+    await post(ada, "POST", "/enrollment/swap", drop="1111", add="3333")
+    await post(bob, "POST", "/waitlist", courseID="3333")
+    with full.change("drop, and promote a student"):
+        await post(ada, "POST", "/enrollment/drop", courseID="3333")
+    with full.change("drop"):
+        await post(bob, "POST", "/enrollment/drop", courseID="3333")
+    for courseID in ("1111", "3333", "4444"):
+        await post(bob, "POST", "/plan/add", courseID=courseID, term="Fall 2026", section="01")
+    await post(bob, "POST", "/plan/up", courseID="3333", term="Fall 2026")
+    await post(bob, "POST", "/plan/remove", courseID="4444", term="Fall 2026")
+    with full.change("enroll in a plan"):
+        await post(bob, "POST", "/plan/enroll", term="Fall 2026")
+    await post(ada, "POST", "/alert", courseID="3333", term="Fall 2026", section="01")
+    await post(ada, "POST", "/alert/end", courseID="3333", term="Fall 2026", section="01")
+    await post(ada, "POST", "/waitlist", courseID="3333")
+
+
+async def use_the_api(full: FullRun, program: Program) -> None:
+    wanted = {"courseID": "4444", "term": "Fall 2026", "section": "01"}
+    await full.request(program, "POST", "/api/v1/me/enrollments", **wanted)
+    await full.request(program, "POST", "/api/v1/me/swaps", drop="4444", add="1111")
+    await full.request(program, "DELETE", "/api/v1/me/enrollments?courseID=1111")
+    await full.request(program, "POST", "/api/v1/me/waitlist", courseID="3333")
+    await full.request(program, "DELETE", "/api/v1/me/waitlist?courseID=3333")
+
+
+async def open_every_page(full: FullRun, *visitors: Browser | Program) -> None:
+    filled = {"courseID": "1111", "idx": "1111", "term": "fall-2026", "filename": "site.css", "token": "unknown"}
+    for route in ROUTES:
+        if "GET" in route.methods and route.endpoint != "logout":
+            for path in route.paths:
+                for visitor in visitors:
+                    await full.request(visitor, "GET", re.sub(r"<(?:\w+:)?(\w+)>", lambda name: filled[name[1]], path))
+
+
+async def use_accounts(full: FullRun, anyone: Browser, ada: Browser, bob: Browser) -> None:
+    await full.db.counter.delete_many({})
+    newcomer = Browser(full.app.test_client())
+    await full.request(newcomer, "POST", "/register", **registration())
+    await full.request(newcomer, "POST", "/account/email")
+    await full.request(anyone, "POST", "/login", email=ADA.email, password="wrong")
+    await full.request(anyone, "POST", "/language", language="es")
+    await full.request(anyone, "POST", "/password/forgot", email=ADA.email)
+    await full.request(anyone, "POST", "/password/reset", token="unknown")
+    await full.request(anyone, "POST", "/email/confirm", token="unknown")
+    await full.request(ada, "POST", "/enrollment/calendar", password=PASSWORD)
+    await full.request(ada, "POST", "/enrollment/calendar/end")
+    await full.request(ada, "POST", "/account/tokens", name="mine", scope="read", days="30", password=PASSWORD)
+    await full.request(ada, "POST", "/account/tokens/end", token_id="unknown")
+    await full.request(ada, "POST", "/account/end", login="unknown")
+    changed = {"password": "another long sentence", "password_confirm": "another long sentence"}
+    await full.request(ada, "POST", "/account/password", current=PASSWORD, **changed)
+    await full.request(ada, "POST", "/account/sign-out")
+    await full.request(bob, "POST", "/account/delete", password=PASSWORD)
+    await full.request(newcomer, "POST", "/logout")
+
+
+async def run_commands(full: FullRun) -> None:
+    """Import changes of everything, while ada waits for a section in which bob is enrolled."""
+    far = dict.fromkeys(("add_deadline", "drop_deadline", "withdraw_deadline"), datetime(2190, 1, 1, tzinfo=UTC))
+    await full.db.term.update_one({"term": FALL.term}, {"$set": far})
+    days = "Fall 2026,2026-08-02,2189-01-01T09:00,2190-01-01,2191-01-01"
+    await full.run("import", "term", text=f"term,opens_at,add_deadline,drop_deadline,withdraw_deadline\n{days}\n")
+    await full.run("import", "course", text="courseID,title,credits,term\n3333,PHP 202,5,Fall\n")
+    await full.run(
+        "import", "section", text="term,courseID,section,capacity,meetings\nFall 2026,3333,1,1,MWF 7:00-7:50\n"
+    )
+    await full.run("upgrade-db")
+    await full.run("check-seats")
+
+
+async def test_a_full_run_asks_all_shards_only_as_the_document_says(
+    full_run: FullRun, anyone: Browser, ada: Browser, bob: Browser, rita: Browser
+) -> None:
+    program = await api_clients.program(full_run.app, full_run.db, ADA)
+    await change_seats(full_run, ada, bob)
+    await open_every_page(full_run, anyone, ada, rita, program)
+    await run_commands(full_run)
+    await use_the_api(full_run, program)
+    await use_accounts(full_run, anyone, ada, bob)
+    assert {route.endpoint for route in ROUTES} == full_run.endpoints
+    assert full_run.transactions == TABLE.transactions
+    asked = {
+        (one.collection, field_names(one.fields))
+        for one in full_run.recorded
+        if not command_checks.is_by_operators(one) and TABLE.target(one) == ALL
+    }
+    assert asked == TABLE.broadcasts
