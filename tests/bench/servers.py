@@ -43,7 +43,7 @@ class Site:
 
     def cpu_seconds(self) -> float:
         """Return the CPU seconds that all processes have used so far."""
-        return sum(map(_cpu_seconds, self.workers()))
+        return sum(map(cpu_seconds, self.workers()))
 
     def error_lines(self) -> list[str]:
         """Return the lines of the log that report errors."""
@@ -100,7 +100,8 @@ def _status(pid: int, name: str) -> int:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:")), 0)
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU seconds that the process has used so far; 0 for one that has ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except FileNotFoundError:
