@@ -9,7 +9,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, cast
 
-from quart import Quart
+from quart import Quart, g
 from quart.typing import ResponseTypes
 
 from quart_enroll import cli, routes
@@ -17,12 +17,13 @@ from quart_enroll.api.v1 import cors, document
 from quart_enroll.db import client
 from quart_enroll.fastpath import response_cache
 from quart_enroll.fastpath.asgi_connection import FastConnection
+from quart_enroll.fastpath.page_views import PageViews
 from quart_enroll.fastpath.response_cache import ResponseCache
 from quart_enroll.forms.accounts import LoginForm, RegisterForm
 from quart_enroll.i18n import language
 from quart_enroll.observability.sampler import Probes, sample_forever
 from quart_enroll.services.accounts.email_links import EmailLinks
-from quart_enroll.services.accounts.hash_slots import SLOTS_FOLDER_VARIABLE, HashSlots
+from quart_enroll.services.accounts.hash_slots import SLOTS_FOLDER_VARIABLE, HashSlots, slots_per_process
 from quart_enroll.services.accounts.hashing import Hasher
 from quart_enroll.services.accounts.sessions import REMEMBERED_LIFETIME, SignInLifetimes
 from quart_enroll.services.catalog.cache import CatalogCache, open_catalog_cache
@@ -37,6 +38,7 @@ from quart_enroll.system.background import run_in_background
 from quart_enroll.web import (
     access_log,
     auth,
+    compression,
     error_pages,
     locale,
     proxies,
@@ -49,7 +51,7 @@ from quart_enroll.web.before_request import check_request
 from quart_enroll.web.cookies import CookieSessions
 from quart_enroll.web.csrf import csrf_token
 from quart_enroll.web.overrides.check import Site
-from quart_enroll.web.request import normalize_path
+from quart_enroll.web.request import current_request, normalize_path
 from quart_enroll.web.shutdown import shutdown_waiter
 from quart_enroll.web.template_context import SESSION_KEYS, TemplateVisitor, shared_context
 
@@ -69,6 +71,7 @@ class Enroll(SiteApp):
         super().__init__(*args, **options)
         self.config["FASTPATH"] = fastpath
         self.response_cache = ResponseCache(enabled=fastpath)
+        self.page_views: PageViews | None = None
         self._awaits_shutdown = False
         if fastpath:
             self.asgi_http_class = FastConnection
@@ -85,12 +88,18 @@ class Enroll(SiteApp):
                 if state and (cached := self.response_cache.find(scope, state, self.config["LANGUAGES"])):
                     status = await response_cache.send(cached, scope, send)
                     access_log.count(self, cached.endpoint, scope["method"], status, monotonic() - began)
-                else:
+                elif not (state and await self._send_page(scope, send)):
                     await super().asgi_app(proxies.trust(scope, self.config["PROXIES"]), receive, send)
             case "websocket":
                 await send({"type": "websocket.close"})
             case _:
                 await super().asgi_app(scope, receive, send)
+
+    async def _send_page(self, scope: Any, send: Any) -> bool:
+        """Send the page without the framework, if that is possible."""
+        return self.page_views is not None and await self.page_views.respond(
+            proxies.trust(scope, self.config["PROXIES"]), send
+        )
 
     def _normalize(self, scope: Any) -> Any:
         """Return the scope with a valid path, and without query parameters that its view does not read.
@@ -118,10 +127,13 @@ class Enroll(SiteApp):
 
     async def finalize_request(self, *args: Any, **options: Any) -> ResponseTypes:
         """Complete the response to any request: add the headers, store it if its view allows that, and log it."""
-        response = security_headers.add(self, await super().finalize_request(*args, **options))
+        response = await super().finalize_request(*args, **options)
+        if "cache_public" not in g:
+            compression.compress(response, current_request())
+        security_headers.add(self, response)
         response = await self.response_cache.store(response, self.config["LANGUAGES"])
         security_headers.shorten(response)
-        access_log.log_response(response)
+        access_log.log_response(response.status_code)
         return response
 
 
@@ -148,11 +160,13 @@ def create_app(
     static_files.init_app(app, config.template_overrides)
     locale.init_app(app, _languages(config))
     app.session_interface = CookieSessions(app)
-    auth.init_app(app, remembered=REMEMBERED_LIFETIME)
+    sign_in_cookies = auth.init_app(app, remembered=REMEMBERED_LIFETIME)
     app.before_request(check_request)
     if config.cors_origins:
         app.after_request(cors.headers_for(config.cors_origins))
     routes.register(app)
+    if fastpath and not config.template_overrides:  # a school's own templates may use anything of the request
+        app.page_views = PageViews(app, sign_in_cookies)
     document.init_app(app)
     error_pages.init_app(app)
     cli.register(app)
@@ -252,7 +266,7 @@ def _is_first_process() -> bool:
 
 def _slots(config: "Config") -> HashSlots:
     """Return what lets passwords be hashed side by side: a process that shares its server with others shares these."""
-    each = config.password_threads or max(1, (os.cpu_count() or 1) // config.web_concurrency)
+    each = slots_per_process(config.password_threads, config.web_concurrency)
     folder = os.environ.get(SLOTS_FOLDER_VARIABLE)
     return HashSlots(folder, each * config.web_concurrency if folder else each)
 

@@ -18,8 +18,10 @@ SIGN_IN_COLLECTIONS = ("login", "user", "notice")
 MAX_AWAIT_MILLISECONDS = 500
 """How long one request waits for changes inside MongoDB; closing a stream can take as long."""
 
-BATCH_PAUSE_SECONDS = 0.03
-"""Pause between batches that follow closely: a single change is reported at once, those of a crowd in batches."""
+CATALOG_BATCH_PAUSE_SECONDS = 0.1
+USER_BATCH_PAUSE_SECONDS = 0.03
+"""Pauses between batches that follow closely: a single change is reported at once, those of a crowd in batches. A page
+is out of date for at least as long."""
 
 MAX_SILENCE_SECONDS = 2.0
 """Seconds without a response after which a stream counts as lost; MongoDB responds each MAX_AWAIT_MILLISECONDS."""
@@ -87,7 +89,8 @@ async def watch_catalog(db: Database) -> AsyncIterator[AsyncIterator[list[Any]]]
     raises one of client.DATABASE_UNAVAILABLE or client.DATABASE_REFUSED.
     """
     fields = {"operationType": 1, "ns": 1, "documentKey": 1}
-    async with aclosing(_batches(db, await _operation_time(db), CATALOG_COLLECTIONS, fields)) as batches:
+    stages = _stages(await _operation_time(db), CATALOG_COLLECTIONS, fields)
+    async with aclosing(_batches(db, stages, CATALOG_BATCH_PAUSE_SECONDS)) as batches:
         yield ([_to_section_id(change) for change in changes] async for changes in batches)
 
 
@@ -107,7 +110,8 @@ async def watch_users(db: Database) -> AsyncIterator[AsyncIterator[list[UserChan
     """Open a stream of the changes of rows about users, as `watch_catalog` does."""
     fields = {"ns": 1, "documentKey": 1, "fullDocument.user_id": 1}
     collections = (*SIGN_IN_COLLECTIONS, *student_facts.STUDENT_COLLECTIONS)
-    async with aclosing(_batches(db, await _operation_time(db), collections, fields)) as batches:
+    stages = _stages(await _operation_time(db), collections, fields)
+    async with aclosing(_batches(db, stages, USER_BATCH_PAUSE_SECONDS)) as batches:
         yield ([_to_user_change(change) for change in changes] async for changes in batches)
 
 
@@ -116,19 +120,21 @@ async def _operation_time(db: Database) -> Any:
     return (await db.command("ping")).get("operationTime")
 
 
-async def _batches(
-    db: Database, since: Any, collections: Sequence[str], fields: Document
-) -> AsyncGenerator[list[Document]]:
-    """Yield the changes since that time, in batches as MongoDB sends them.
-
-    This uses a plain cursor because Motor's change stream takes a thread for each change of a batch.
-    """
-    last_batch = float("-inf")
-    stages: list[Stage] = [
+def _stages(since: Any, collections: Sequence[str], fields: Document) -> list[Stage]:
+    """Return the pipeline of a stream of these collections' changes since that time."""
+    return [
         {"$changeStream": {"startAtOperationTime": since}},
         {"$match": {"ns.coll": {"$in": list(collections)}}},
         {"$project": fields},
     ]
+
+
+async def _batches(db: Database, stages: Sequence[Stage], pause: float) -> AsyncGenerator[list[Document]]:
+    """Yield the stream's changes in batches as MongoDB sends them, with a pause between those that follow closely.
+
+    This uses a plain cursor because Motor's change stream takes a thread for each change of a batch.
+    """
+    last_batch = float("-inf")
     async with db.aggregate(stages, maxAwaitTimeMS=MAX_AWAIT_MILLISECONDS) as cursor:
         while cursor.alive:
             changes: list[Document] = []
@@ -138,8 +144,8 @@ async def _batches(
                     break
             yield changes
             if changes:
-                if monotonic() - last_batch < BATCH_PAUSE_SECONDS:
-                    await asyncio.sleep(BATCH_PAUSE_SECONDS)
+                if monotonic() - last_batch < pause:
+                    await asyncio.sleep(pause)
                 last_batch = monotonic()
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias, TypeVar
+from urllib.parse import urlsplit
 
 # Motor reads this once, when it is imported. asgi.py sets it for the site, and this line for all other programs.
 os.environ.setdefault("MOTOR_MAX_WORKERS", "64")
@@ -27,6 +28,9 @@ from pymongo.errors import (
     WTimeoutError,
 )
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
+from pymongo.uri_parser import parse_uri
+
+from quart_enroll.system.hosts import is_local_host
 
 Document: TypeAlias = dict[str, Any]
 Database: TypeAlias = AsyncIOMotorDatabase[Document]
@@ -161,6 +165,19 @@ async def open_database(
         client.close()
 
 
+def other_database_uri(uri: str, name: str) -> str:
+    """Return `uri` with another database; the same user signs in to it, with the same options.
+
+    For mongodb+srv this reads the DNS records, in which the options may be.
+    """
+    found, parts = parse_uri(uri), urlsplit(uri)
+    options, query = {name.lower(): value for name, value in found["options"].items()}, parts.query
+    # Without authSource, a user with a password is looked up in the database that the URI names.
+    if found["username"] and options.get("authmechanism", "SCRAM").startswith("SCRAM") and "authsource" not in options:
+        query = "&".join(filter(None, [query, f"authSource={found['database'] or 'admin'}"]))
+    return parts._replace(path=f"/{name}", query=query).geturl()
+
+
 def describe_error(error: Exception, setting: str) -> str:
     """Return a sentence for the command line about an error of the database that `setting` names."""
     cause = error.__cause__ if isinstance(error, OutcomeUnknown) else error
@@ -218,6 +235,12 @@ def _ignore_killed_cursors(loop: asyncio.AbstractEventLoop) -> None:
 async def ping(db: Database) -> None:
     """Check that the database responds; raise one of DATABASE_UNAVAILABLE."""
     await db.command("ping")
+
+
+def is_on_this_machine(db: Database) -> bool:
+    """Return whether every known server of the database is on this machine."""
+    servers = db.client.delegate.topology_description.server_descriptions()
+    return all(is_local_host(host) for host, _ in servers)
 
 
 def is_standalone(db: Database) -> bool:

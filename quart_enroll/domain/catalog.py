@@ -1,15 +1,14 @@
 """The catalog: the courses, and the sections in which they are offered."""
 
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from quart_enroll.domain import folding, terms
-from quart_enroll.domain.errors import AmbiguousCourse
-from quart_enroll.domain.folding import compact
+from quart_enroll.domain.course_index import CourseIndex
 from quart_enroll.domain.models import Course, Registration, Section, SectionRequest, Term
 from quart_enroll.domain.student import StudentSeat
 
@@ -20,6 +19,54 @@ class CourseSections:
 
     course: Course
     sections: tuple[Section, ...]
+
+
+class SectionIndex:
+    """The sections of a catalog by course and term.
+
+    A catalog in which only some sections differ gets an index that shares everything else.
+    """
+
+    def __init__(self, courses: Sequence[Course], terms: Sequence[Term], sections: Iterable[Section]) -> None:
+        offered = defaultdict(list)
+        for section in sections:
+            offered[section.term, section.courseID].append(section)
+        self._offered = {key: tuple(found) for key, found in offered.items()}
+        # All searches share these objects: with copies, hundreds of cached searches would each hold thousands.
+        self._taught = {
+            term.term: [
+                CourseSections(course, found)
+                for course in courses
+                if (found := self.sections_in(course.courseID, term.term))
+            ]
+            for term in terms
+        }
+        self._positions = {
+            (term, one.course.courseID): position
+            for term, taught in self._taught.items()
+            for position, one in enumerate(taught)
+        }
+
+    def sections_in(self, courseID: str, term: str) -> tuple[Section, ...]:
+        """Return the sections of the course in the term of that name, in the order of their numbers."""
+        return self._offered.get((term, courseID), ())
+
+    def courses_in(self, term: str) -> Sequence[CourseSections]:
+        """Return the courses offered in the term of that name, each with all its sections."""
+        return self._taught.get(term, ())
+
+    def with_sections(self, changed: Iterable[Section]) -> "SectionIndex":
+        """Return an index with these sections instead of those with the same keys, which must exist."""
+        new = copy(self)
+        new._offered, new._taught = dict(self._offered), {term: list(taught) for term, taught in self._taught.items()}
+        for section in changed:
+            key = section.term, section.courseID
+            sections = tuple(section if one.section == section.section else one for one in new._offered[key])
+            new._offered[key] = sections
+            if (position := self._positions.get(key)) is not None:
+                taught = new._taught[section.term]
+                taught[position] = CourseSections(taught[position].course, sections)
+        return new
 
 
 def with_names(courses: Sequence[Course]) -> tuple[Course, ...]:
@@ -68,25 +115,22 @@ class Catalog:
         """Return the term that a visitor sees first; None if there are no terms."""
         return terms.current(self.terms, now) if self.terms else None
 
+    def with_sections(self, sections: Sequence[Section], changed: Iterable[Section]) -> "Catalog":
+        """Return the catalog with these sections, of which only the `changed` ones differ, but not in their keys.
+
+        The two catalogs share everything else, so that a change costs little however large they are.
+        """
+        new = replace(self, sections=tuple(sections))
+        vars(new).update(course_index=self.course_index, section_index=self.section_index.with_sections(changed))
+        return new
+
     def find(self, courseID: str) -> Course | None:
         """Return the course with that number, ignoring case and invisible characters, or None."""
-        if (course := self._by_courseID.get(courseID)) is not None:
-            return course
-        same = self._by_key.get(folding.key(courseID), ())
-        return same[0] if len(same) == 1 else None  # an old database may have two, and neither would be a guess
+        return self.course_index.find(courseID)
 
     def find_by_text(self, text: str) -> Course | None:
-        """Return the course that a person means: CS101 finds CS-101, and a course with CS 101 in its title.
-
-        An exact number always means that course. Returns None if no course matches; raises AmbiguousCourse if several
-        do.
-        """
-        if (course := self.find(text)) is not None:
-            return course
-        found = self._by_compact.get(compact(text), ())
-        if len(found) > 1:
-            raise AmbiguousCourse(text, {course.courseID: course.title for course in found})
-        return found[0] if found else None
+        """Return the course that a person means, or None; raise AmbiguousCourse."""
+        return self.course_index.find_by_text(text)
 
     def resolve(self, request: SectionRequest) -> SectionRequest:
         """Return the request with the stored courseID of the course that it means; raise AmbiguousCourse."""
@@ -99,7 +143,7 @@ class Catalog:
 
     def courses_in(self, term: Term) -> Sequence[CourseSections]:
         """Return the courses offered in that term, each with all its sections."""
-        return self._taught.get(term.term, ())
+        return self.section_index.courses_in(term.term)
 
     @cached_property
     def all_courses(self) -> Sequence[CourseSections]:
@@ -119,7 +163,7 @@ class Catalog:
 
     def sections_in(self, courseID: str, term: str) -> Sequence[Section]:
         """Return the sections of the course in the term of that name, in the order of their numbers."""
-        return self._offered.get((term, courseID), ())
+        return self.section_index.sections_in(courseID, term)
 
     def find_section(self, courseID: str, term: str, number: str) -> Section | None:
         """Return the section with that number, ignoring leading zeros; None if there is none or two could be meant."""
@@ -135,51 +179,11 @@ class Catalog:
         return Registration(course, section, seat.shown_status)
 
     @cached_property
-    def _by_courseID(self) -> Mapping[str, Course]:  # noqa: N802  # the stored name
-        return {course.courseID: course for course in self.courses}
+    def course_index(self) -> CourseIndex:
+        """The courses by their numbers."""
+        return CourseIndex(self.courses)
 
     @cached_property
-    def _by_key(self) -> Mapping[str, Sequence[Course]]:
-        return _grouped((_course_key(course.courseID), course) for course in self.courses)
-
-    @cached_property
-    def _by_compact(self) -> Mapping[str, Sequence[Course]]:
-        return _grouped((name, course) for course in self.courses for name in _names(course.courseID, course.title))
-
-    @cached_property
-    def _taught(self) -> Mapping[str, Sequence[CourseSections]]:
-        # All searches share these objects: with copies, hundreds of cached searches would each hold thousands.
-        taught = defaultdict(list)
-        for term in self.terms:
-            for course in self.courses:
-                if sections := self.sections_in(course.courseID, term.term):
-                    taught[term.term].append(CourseSections(course, tuple(sections)))
-        return dict(taught)
-
-    @cached_property
-    def _offered(self) -> Mapping[tuple[str, str], Sequence[Section]]:
-        offered = defaultdict(list)
-        for section in self.sections:
-            offered[section.term, section.courseID].append(section)
-        return dict(offered)
-
-
-_course_key = lru_cache(20_000)(folding.key)  # only for courses, never for what a visitor types
-
-_TITLE_NUMBER = re.compile(r"[^\W\d_]{2,6}[ .-]?\d{3,4}[^\W\d_]?(?!\w)")
-"""A course number at the beginning of a title, like PYT 101."""
-
-
-@lru_cache(20_000)
-def _names(courseID: str, title: str) -> Sequence[str]:  # the stored name
-    """Return the course's number and any number in its title, without blanks and punctuation."""
-    number = _TITLE_NUMBER.match(title)
-    named = [courseID, title if any(map(str.isdigit, title)) else "", number[0] if number else ""]
-    return list(dict.fromkeys(filter(None, map(compact, named))))
-
-
-def _grouped(named: Iterable[tuple[str, Course]]) -> Mapping[str, Sequence[Course]]:
-    groups = defaultdict[str, list[Course]](list)
-    for name, course in named:
-        groups[name].append(course)
-    return groups
+    def section_index(self) -> SectionIndex:
+        """The sections by course and term."""
+        return SectionIndex(self.courses, self.terms, self.sections)

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from quart_enroll.domain import rules
 from quart_enroll.domain.catalog import Catalog, CourseSections
-from quart_enroll.domain.folding import compact, fold, joined_codes
+from quart_enroll.domain.course_index import searchable
+from quart_enroll.domain.folding import fold
 from quart_enroll.domain.models import Course, Registration, Section, Term
 from quart_enroll.i18n.language import DAYS
 
@@ -33,10 +33,6 @@ class Search:
     sort: str = ""
 
 
-def _number(found: CourseSections) -> Any:
-    return found.course.courseID
-
-
 def _title(found: CourseSections) -> Any:
     return found.course.title.casefold(), found.course.courseID
 
@@ -54,14 +50,15 @@ def _begin(found: CourseSections) -> Any:
     return min(starts, default="24:00"), found.course.courseID
 
 
-SORT_KEYS: dict[str, Callable[[CourseSections], Any]] = {
-    "": _number,
+SORT_KEYS: dict[str, Callable[[CourseSections], Any] | None] = {
+    "": None,
     "title": _title,
     "credits": _credits,
     "seats": _seats,
     "time": _begin,
 }
-"""The sort keys, with the default first; courses that compare equal are ordered by courseID."""
+"""The sort keys, with the default first, which is the order of the catalog: by courseID, as are courses that compare
+equal."""
 
 
 def search(catalog: Catalog, term: Term | None, wanted: Search) -> Sequence[CourseSections]:
@@ -71,18 +68,20 @@ def search(catalog: Catalog, term: Term | None, wanted: Search) -> Sequence[Cour
     """
     words, subject = fold(wanted.words).split(), wanted.subject.casefold()
     picky = bool(wanted.open or wanted.days or wanted.time)
+    index = catalog.course_index
     found = []
     for every in catalog.courses_in(term) if term else catalog.all_courses:
         course, sections = every.course, every.sections
         if not _course_fits(course, subject, wanted.credits):
             continue
-        text = _text(course) if words else ""
+        text = index.searchable_text(course) if words else ""
         missing = [word for word in words if word not in text]
         if missing or picky:
             sections = tuple(section for section in sections if _is_wanted(section, missing, wanted))
         if sections or not (every.sections or missing or picky):
             found.append(every if sections == every.sections else CourseSections(course, sections))
-    return sorted(found, key=SORT_KEYS.get(wanted.sort, _number))
+    sort_key = SORT_KEYS.get(wanted.sort)
+    return sorted(found, key=sort_key) if sort_key else found
 
 
 def fitting(found: Iterable[CourseSections], term: Term, enrolled: Sequence[Registration]) -> list[CourseSections]:
@@ -105,28 +104,13 @@ def credits(catalog: Catalog, term: Term) -> list[str]:
     return [f"{number:g}" for number in sorted({one.course.credits for one in catalog.courses_in(term)})]
 
 
-@lru_cache(100_000)
-def _searchable(text: str, number: str = "") -> str:
-    """Return the text to search. The cache is only for catalog texts, never for what a visitor types.
-
-    Course numbers like CS 101 occur as one word too, and the course's own `number` without blanks.
-    """
-    folded = fold(text)
-    return " ".join([folded, compact(number), *joined_codes(folded)])
-
-
-def _text(course: Course) -> str:
-    text = f"{course.courseID} {course.title} {course.description} {course.subject}"
-    return _searchable(text, course.courseID)
-
-
 def _course_fits(course: Course, subject: str, credits: str) -> bool:
     return (not subject or subject == course.subject.casefold()) and (not credits or credits == f"{course.credits:g}")
 
 
 def _is_wanted(section: Section, missing: Sequence[str], wanted: Search) -> bool:
     """Return whether the section matches, and its instructor has the words that the course is `missing`."""
-    if not all(word in _searchable(section.instructor) for word in missing):
+    if not all(word in searchable(section.instructor) for word in missing):
         return False
     if wanted.open and not section.open_seats:
         return False

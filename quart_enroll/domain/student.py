@@ -1,10 +1,14 @@
 """What is stored about one student: seats, places on waitlists, plans and alerts."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from quart_enroll.domain.models import SectionKey, WaitlistEntry
+
+DERIVED_BYTES = 3000
+"""Bytes of what pages compute from a snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,7 @@ class StudentSnapshot:
 
     `calendar_since` is when the link to the calendar was created. `row_ids` are the rows that all this was read from.
     Equal seats and waitlist entries have the same `fingerprint` in all processes, until a section moves. Snapshots are
-    compared by identity.
+    compared by identity. `derived` is for what pages compute from it: it is kept as long as the snapshot.
     """
 
     seats: tuple[StudentSeat, ...]
@@ -38,8 +42,11 @@ class StudentSnapshot:
     calendar_since: datetime | None
     row_ids: frozenset[Hashable]
     fingerprint: str
+    derived: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
     @property
     def size(self) -> int:
         """The approximate size in memory, in bytes."""
-        return 700 + 200 * (len(self.seats) + 3 * len(self.waiting) + len(self.planned) + len(self.alerts))
+        return (
+            700 + DERIVED_BYTES + 200 * (len(self.seats) + 3 * len(self.waiting) + len(self.planned) + len(self.alerts))
+        )

@@ -16,6 +16,7 @@ from quart.utils import cancel_tasks, encode_headers, raise_task_exceptions
 from quart.wrappers import Request
 from quart.wrappers.response import DataBody
 
+from quart_enroll.fastpath.direct_stream import send_directly
 from quart_enroll.fastpath.hypercorn_writer import SerializedResponse, send_response
 from quart_enroll.fastpath.streaming import StreamingChannel
 
@@ -42,7 +43,7 @@ class FastConnection(ASGIHTTPConnection):
                 )
                 async with asyncio.timeout(self.app.config["RESPONSE_TIMEOUT"]):
                     await send_response(complete, send)
-            else:
+            elif not isinstance(response, Response) or not send_directly(self.scope, response, send):
                 await self._send_in_parts(request, response, channel.receive, channel.send)
 
     async def _send_in_parts(

@@ -10,7 +10,6 @@ from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header
 
 from quart_enroll.web import locale
-from quart_enroll.web.request import MAX_COOKIE_HEADER_LENGTH
 
 MAX_ENCODINGS_LENGTH = 200
 """Characters of the Accept-Encoding header that are read; browsers send about 30."""
@@ -29,7 +28,7 @@ COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
 """The compression for each encoding; of those that a client accepts, the first is used."""
 
 
-class PublicKey(NamedTuple):
+class ResponseKey(NamedTuple):
     """What requests for the same public response have in common."""
 
     encoding: str
@@ -39,43 +38,27 @@ class PublicKey(NamedTuple):
     language: str
 
 
-class PrivateKey(NamedTuple):
-    """What one visitor's requests for the same page have in common."""
-
-    root_path: str
-    path: str
-    query: bytes
-    cookies: bytes
-    languages: bytes | None
-
-
-def key_of(scope: Any, languages: tuple[str, ...]) -> PublicKey | PrivateKey | None:
-    """Return the key of the request; None if only the framework can answer it.
+def key_of(scope: Any, languages: tuple[str, ...]) -> ResponseKey | None:
+    """Return the key of the request; None if its response may depend on the visitor or on other headers.
 
     `languages` are those that the site offers; visitors who chose one have a cookie.
     """
-    method, path = scope["method"], scope["path"]
-    if method not in ("GET", "HEAD"):
+    path = scope["path"]
+    if scope["method"] not in ("GET", "HEAD"):
         return None
-    cookies, encodings = b"", b""
+    encodings = b""
     accepted: bytes | None = None
     for name, value in scope["headers"]:
-        if name == b"cookie":  # in HTTP/2 there may be several
-            cookies += b";" + value
-        elif name == b"accept-encoding":
+        if name == b"accept-encoding":
             encodings = value[:MAX_ENCODINGS_LENGTH]
         elif name == b"accept-language" and accepted is None:
             accepted = value[: locale.MAX_LANGUAGES_LENGTH]
-        elif name in FRAMEWORK_HEADERS or (name == b"x-forwarded-proto" and value != b"https"):
+        elif name == b"cookie" or name in FRAMEWORK_HEADERS or (name == b"x-forwarded-proto" and value != b"https"):
             return None
-    if cookies:
-        if method == "HEAD" or len(cookies) > MAX_COOKIE_HEADER_LENGTH:
-            return None
-        return PrivateKey(scope["root_path"], path, scope["query_string"], cookies, accepted)
     language = ""
     if not path.startswith(locale.API_PATH):
         language = locale.choose("", (accepted or b"").decode("latin-1"), languages)
-    return PublicKey(choose_encoding(encodings), scope["root_path"], path, scope["query_string"], language)
+    return ResponseKey(choose_encoding(encodings), scope["root_path"], path, scope["query_string"], language)
 
 
 @lru_cache(500)  # of truncated texts: some 200 kB

@@ -42,6 +42,14 @@ class SerializedResponse:
         self.framing = h11.Response(status_code=status, headers=framing)
         self.header_lines = _serialize([(name, value) for name, value in checked if name not in FRAMING_HEADERS])
 
+    def with_body(self, body: bytes) -> "SerializedResponse":
+        """Return a response with the same headers, and with this body."""
+        response = object.__new__(SerializedResponse)
+        response.status, response.body, response.header_lines = self.status, body, self.header_lines
+        length = (b"content-length", str(len(body)).encode())
+        response.framing = h11.Response(status_code=self.status, headers=[*self.framing.headers, length])
+        return response
+
     @property
     def headers(self) -> Headers:
         lines = [line.partition(b": ") for line in self.header_lines.splitlines()]

@@ -1,13 +1,10 @@
-"""Answer repeated requests with stored responses, without the framework.
+"""Answer repeated requests for public responses with stored ones, without the framework.
 
-A view says with `cache_public` or `cache_private` what its response depends on. A public response is the same for
-everybody, and answers requests for the same URL without cookies; a private one answers requests for the same URL with
-the very same cookies. A stored response is used only while the catalog it was made from is current and no term has
-opened or closed since; a private one also ends with any change to the sign-in or to what the student has, whether this
-process made it or learned of it from the database.
+A view says with `cache_public` what its response depends on: it is then the same for everybody, and answers requests
+for the same URL without cookies. A stored response is used only while the catalog it was made from is current and no
+term has opened or closed since.
 """
 
-import time
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,22 +12,18 @@ from hashlib import blake2b
 from typing import Any
 from weakref import ref
 
-from quart import Response, current_app, g, request, session
+from quart import Response, g, request, session
 from quart.typing import ResponseTypes
 from quart.utils import encode_headers
-from quart.wrappers.response import DataBody
 from werkzeug.http import parse_etags, quote_etag
 
 from quart_enroll.bounded_cache import ByteCache, size_of
 from quart_enroll.domain.catalog import Catalog
-from quart_enroll.domain.models import Login, Term
-from quart_enroll.domain.student import StudentSnapshot
-from quart_enroll.fastpath.cache_keys import COMPRESSORS, PrivateKey, PublicKey, key_of
+from quart_enroll.domain.models import Term
+from quart_enroll.fastpath.cache_keys import COMPRESSORS, ResponseKey, key_of
 from quart_enroll.fastpath.hypercorn_writer import Headers, Send, SerializedResponse, send_response
-from quart_enroll.services.accounts import sessions
 from quart_enroll.state import AppState
 from quart_enroll.web import auth, security_headers
-from quart_enroll.web.csrf import TOKEN_REUSE_SECONDS
 from quart_enroll.web.request_id import choose_request_id
 
 MIN_COMPRESSED_BYTES = 1000
@@ -51,7 +44,6 @@ class Basis:
     catalog: "ref[Catalog] | None"
     begun: datetime
     until: datetime
-    snapshot: StudentSnapshot | None = None
 
     def is_current(self, state: AppState, moment: datetime) -> bool:
         catalog = self.catalog
@@ -59,7 +51,7 @@ class Basis:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class PublicResponse:
+class CachedResponse:
     """A response for everybody, in one encoding. `etag` is weak, since it stands for the body in any encoding."""
 
     endpoint: str
@@ -69,7 +61,7 @@ class PublicResponse:
     not_modified: SerializedResponse
     full: SerializedResponse
 
-    def compressed(self, encoding: str) -> "PublicResponse":
+    def compressed(self, encoding: str) -> "CachedResponse":
         body = COMPRESSORS[encoding](self.full.body)
         return replace(self, full=_serialize(self.headers, body, (b"content-encoding", encoding.encode())))
 
@@ -82,110 +74,59 @@ class PublicResponse:
         return self.not_modified if sent is not None and _matches(sent, self.etag) else self.full
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class PrivateResponse:
-    """A page for one visitor. `sign_in` is what the user cache held for `login`, compared by identity."""
-
-    endpoint: str
-    basis: Basis
-    sign_in: object
-    login: Login
-    minute: int
-    full: SerializedResponse
-
-    def is_current(self, state: AppState) -> bool:
-        """Tell whether the framework would give the same response now, and would write nothing."""
-        moment, users, login, snapshot = state.clock(), state.user_cache, self.login, self.basis.snapshot
-        return (
-            users.logins.get(login.key) is self.sign_in
-            and (snapshot is None or users.students.get(login.user_id) is snapshot)
-            and self.basis.is_current(state, moment)
-            and self.minute == token_minute()
-            and moment < login.expires_at
-            and not sessions.must_record_use(login, state.lifetimes, moment)
-        )
-
-    def select(self, _: dict[bytes, bytes]) -> SerializedResponse:
-        return self.full
-
-
-CachedResponse = PublicResponse | PrivateResponse
-
-
 class ResponseCache:
     """The responses that a process stores; while not `enabled`, none.
 
-    Each encoding of a public response is an entry of its own, so that a large one is kept only in the encodings that
-    clients ask for. Private responses have a budget of their own, so that a crowd of students does not displace the
-    pages that everybody reads.
+    Each encoding of a response is an entry of its own, so that a large one is kept only in the encodings that clients
+    ask for.
     """
 
     def __init__(self, *, enabled: bool = True) -> None:
         self._enabled = enabled
-        self.public: ByteCache[PublicKey, PublicResponse] = ByteCache("public responses", _size)
-        self.private: ByteCache[PrivateKey, PrivateResponse] = ByteCache("private responses", _size)
+        self.responses: ByteCache[ResponseKey, CachedResponse] = ByteCache("public responses", _size)
 
     def find(self, scope: Any, state: AppState, languages: tuple[str, ...]) -> CachedResponse | None:
         """Return the current response to the request, if one is stored."""
-        if not self._enabled:
-            return None
-        key = key_of(scope, languages)
-        if isinstance(key, PublicKey):
-            return self._find_public(key, state)
-        if key is None or (page := self.private.get(key)) is None:
-            return None
-        if page.is_current(state):
-            return page
-        del self.private[key]
-        return None
+        key = key_of(scope, languages) if self._enabled else None
+        return None if key is None else self._find(key, state)
 
-    def _find_public(self, key: PublicKey, state: AppState) -> PublicResponse | None:
-        response = self.public.get(key)
+    def _find(self, key: ResponseKey, state: AppState) -> CachedResponse | None:
+        response = self.responses.get(key)
         if response is not None:
             if response.is_current(state):
                 return response
-            del self.public[key]
-        if not key.encoding or (plain := self._find_public(key._replace(encoding=""), state)) is None:
+            del self.responses[key]
+        if not key.encoding or (plain := self._find(key._replace(encoding=""), state)) is None:
             return None
         is_small = len(plain.full.body) < MIN_COMPRESSED_BYTES
-        response = self.public[key] = plain if is_small else plain.compressed(key.encoding)
+        response = self.responses[key] = plain if is_small else plain.compressed(key.encoding)
         return response
 
     async def store(self, response: ResponseTypes, languages: tuple[str, ...]) -> ResponseTypes:
         """Store the response if its view allows it, and return what to send: a 304 if the client has it already."""
-        if not isinstance(response, Response) or response.status_code != 200:
+        basis: Basis | None = g.get("cache_public")
+        if (
+            basis is None
+            or not isinstance(response, Response)
+            or response.status_code != 200
+            or not _is_public(response)
+        ):
             return response
-        if (basis := g.get("cache_public")) is not None and _is_public(response):
-            return await self._store_public(response, basis, languages)
-        if (basis := g.get("cache_private")) is not None:
-            self._store_private(response, basis, languages)
-        return response
-
-    async def _store_public(self, response: Response, basis: Basis, languages: tuple[str, ...]) -> ResponseTypes:
         body = bytes(await response.get_data(as_text=False))
         etag = blake2b(body, digest_size=16).hexdigest()
         response.set_etag(etag, weak=True)
         response.vary.add("Accept-Encoding")
         key = key_of(request.scope, languages) if self._enabled else None
-        if isinstance(key, PublicKey):
+        if key is not None:
             headers = _shared_headers(response)
             sent_headers = [
                 (name, value) for name, value in headers if name.decode() in security_headers.NOT_MODIFIED_HEADERS
             ]
             not_modified = SerializedResponse(304, sent_headers, b"")
-            self.public[key._replace(encoding="")] = PublicResponse(
+            self.responses[key._replace(encoding="")] = CachedResponse(
                 request.endpoint or "", basis, headers, etag, not_modified, _serialize(headers, body)
             )
         return await response.make_conditional(request)
-
-    def _store_private(self, response: Response, basis: Basis, languages: tuple[str, ...]) -> None:
-        sign_in, body = g.get("live_login"), response.response
-        if not self._enabled or sign_in is None or not isinstance(body, DataBody) or _templates_may_change():
-            return
-        if "Set-Cookie" in response.headers or not isinstance(key := key_of(request.scope, languages), PrivateKey):
-            return
-        full = _serialize(_shared_headers(response), body.data)
-        self.private[key] = PrivateResponse(request.endpoint or "", basis, sign_in, sign_in.login, token_minute(), full)
 
 
 def cache_public(moment: datetime, catalog: Catalog) -> None:
@@ -194,22 +135,6 @@ def cache_public(moment: datetime, catalog: Catalog) -> None:
     `moment` is when the view began: a term may open while it works.
     """
     g.cache_public = Basis(ref(catalog), moment, next_boundary(catalog.terms, moment))
-
-
-def cache_private(
-    moment: datetime,
-    catalog: Catalog | None = None,
-    snapshot: StudentSnapshot | None = None,
-    *,
-    until: datetime | None = None,
-) -> None:
-    """Say that the view's page depends only on its URL, its reader and these arguments.
-
-    `moment` is when the view began, and `until` when the clock changes the page, if that is before the next boundary of
-    a term.
-    """
-    boundary = next_boundary(catalog.terms if catalog else (), moment)
-    g.cache_private = Basis(ref(catalog) if catalog else None, moment, min(boundary, until or boundary), snapshot)
 
 
 def next_boundary(terms: Iterable[Term], moment: datetime) -> datetime:
@@ -227,19 +152,9 @@ async def send(response: CachedResponse, scope: Any, send_event: Send) -> int:
     return selected.status
 
 
-def token_minute() -> int:
-    """Return the minute to which a page's CSRF token belongs; the clock's other changes fall on minutes too."""
-    return int(time.time() // TOKEN_REUSE_SECONDS)
-
-
 def _is_public(response: Response) -> bool:
     """Tell whether nothing in the response belongs to a single visitor."""
     return auth.user() is None and not session.accessed and "Set-Cookie" not in response.headers
-
-
-def _templates_may_change() -> bool:
-    """Tell whether templates may change while the process runs, or show anything from the request: a school's own."""
-    return bool(current_app.config["TEMPLATES_AUTO_RELOAD"] or current_app.config["TEMPLATE_OVERRIDES"])
 
 
 def _shared_headers(response: Response) -> Headers:

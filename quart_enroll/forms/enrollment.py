@@ -1,8 +1,9 @@
 """The forms to enroll, drop, swap and join a waitlist."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Self
 
+from quart import request
 from wtforms import BooleanField, SelectField, StringField, SubmitField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import DataRequired, Length
@@ -11,6 +12,7 @@ from quart_enroll.domain.models import Section, SectionRequest, Term
 from quart_enroll.domain.terms import named
 from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
 from quart_enroll.i18n.language import format_term
+from quart_enroll.web.request import current_request
 
 NEXT_TERM_CHOICE = SelectChoice("", lazy("Next term it’s offered"))
 ANY_SECTION_CHOICE = SelectChoice("", lazy("Any with an open seat"))
@@ -31,7 +33,15 @@ def _choices(field: SelectField, names: Iterable[str]) -> list[SelectChoice]:
     return [SelectChoice(name, format_term(name)) for name in dict.fromkeys([*names, *wrong])]
 
 
-class TermForm(SiteForm):
+class ButtonForm(SiteForm):
+    """A form of a button, which may have its fields in the URL to which it posts."""
+
+    @classmethod
+    async def from_request(cls, **values: Any) -> Self:
+        return cls(await current_request().button_fields() if request.method == "POST" else None, **values)
+
+
+class TermForm(ButtonForm):
     """A term; a school's own templates may send the whole "Fall, Spring" of a course."""
 
     term = SelectField(

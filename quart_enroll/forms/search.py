@@ -1,6 +1,7 @@
 """The search forms of the catalog and of the list of students. They read a URL, and ignore what they can't read."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
@@ -51,6 +52,7 @@ class SearchForm(Form):
     sort = SelectField(lazy("Sort by"), choices=_choices(SORT_NAMES), validate_choice=False)
 
     @staticmethod
+    @cache
     def parameters() -> tuple[str, ...]:
         """Return the query parameters that the form reads."""
         return tuple(field.name for field in SearchForm())
@@ -58,6 +60,8 @@ class SearchForm(Form):
     @staticmethod
     def parameters_of(query: MultiDict[str, str]) -> tuple[tuple[str, str], ...]:
         """Return the parameters of a URL's search in one order, without the page number."""
+        if not query:
+            return ()
         firsts = (
             (name, query.get(name, "")[:MAX_SEARCH_CHARACTERS]) for name in SearchForm.parameters() if name != "days"
         )

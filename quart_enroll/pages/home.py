@@ -1,10 +1,8 @@
 """The home page."""
 
-from quart_enroll.fastpath.response_cache import cache_private
-from quart_enroll.state import now
-from quart_enroll.web.templating import render
+from quart_enroll.web import auth
+from quart_enroll.web.templating import render_frame
 
 
 async def index() -> bytes:
-    cache_private(now())
-    return render("index.html", index=True)
+    return render_frame("index.html", auth.user() is not None, {}, index=True)

@@ -8,8 +8,9 @@ state.
 """
 
 import random
-from asyncio import get_running_loop
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from asyncio import Task, TimerHandle, get_running_loop
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
 
@@ -19,12 +20,13 @@ from quart import Response, current_app, request
 from quart_enroll import state
 from quart_enroll.bounded_cache import cached, size_of
 from quart_enroll.domain.models import Section
-from quart_enroll.fastpath import streaming
+from quart_enroll.domain.student import StudentSnapshot
+from quart_enroll.fastpath.push_stream import Channel, push_response
 from quart_enroll.i18n import language
 from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog.section_actions import waitlist_status
 from quart_enroll.services.accounts.attempt_limits import network_of
-from quart_enroll.services.live.updates import Subscriber, UpdateBroker, WaitlistPosition
+from quart_enroll.services.live.updates import SectionUpdate, Subscriber, UpdateBroker, WaitlistPosition
 from quart_enroll.web import auth
 from quart_enroll.web.jinja_environment import facts_mark, section_mark
 
@@ -54,76 +56,155 @@ MAX_LIVE_TERMS = 4
 
 async def live() -> Response:
     user, offered = auth.user(), await state.catalog()
-    subscriber = Subscriber(
+    named = filter(None, map(offered.find, request.args.getlist("course")[:MAX_LIVE_COURSES]))
+    page = LivePage(
         terms=tuple(one.term for one in offered.terms if one.term in request.args.getlist("term"))[:MAX_LIVE_TERMS],
-        courses=frozenset(filter(offered.find, request.args.getlist("course")[:MAX_LIVE_COURSES])),
+        courses=tuple(sorted({course.courseID for course in named})),
         user_id=user.user_id if user else None,
         fingerprint=request.args.get("mine", "")[:20] if user else "",
         network="" if user else network_of(request.remote_addr or ""),
+        broker=state.update_broker(),
+        locale=language.current_language(),
+        render=partial(_seats, current_app.jinja_env),
+        is_signed_in=auth.sign_in_checker(),
+        read_snapshot=student_state.snapshot_reader(user),
     )
-    seats = partial(_seats, current_app.jinja_env)
-    stream = _stream(
-        state.update_broker(),
-        subscriber,
-        seats,
-        language.current_language(),
-        auth.sign_in_checker(),
-        student_state.fingerprint_reader(user),
-    )
-    response = streaming.stream_response(stream, "text/event-stream")
+    response = push_response(page, "text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
     return response
 
 
-async def _stream(
-    broker: UpdateBroker,
-    subscriber: Subscriber,
-    seats: Callable[[str, Section], str],
-    locale: str,
-    is_signed_in: Callable[[], Awaitable[bool]],
-    read_fingerprint: Callable[[str], Awaitable[str]],
-) -> AsyncGenerator[str, None]:
-    end = monotonic() + random.uniform(*STREAM_SECONDS)  # noqa: S311  # no secret
-    async with broker.subscribe(subscriber) as has_room:
-        yield _retry(RETRY_MILLISECONDS if has_room else RETRY_MILLISECONDS_IF_FULL)
-        if not has_room:
+@dataclass(eq=False, slots=True, kw_only=True)
+class LivePage(Subscriber):
+    """An open page and the channel to it. It has no task of its own while it waits: thousands may be open."""
+
+    broker: UpdateBroker
+    locale: str
+    render: Callable[[str, Section], str]
+    is_signed_in: Callable[[], Awaitable[bool]]
+    read_snapshot: Callable[[], Awaitable[StudentSnapshot | None]]
+    end_at: float = field(default_factory=lambda: monotonic() + random.uniform(*STREAM_SECONDS))  # noqa: S311  # no secret
+    is_open: bool = False
+    must_load: bool = True
+    must_compare: bool = False
+    must_check_sign_in: bool = False
+    _channel: Channel | None = None
+    _timer: TimerHandle | None = None
+    _task: "Task[None] | None" = None
+
+    def start(self, channel: Channel) -> None:
+        """Send the whole state, and then what changes."""
+        self._channel = channel
+        self.is_open = self.broker.subscribe(self)
+        channel.write(_retry(RETRY_MILLISECONDS if self.is_open else RETRY_MILLISECONDS_IF_FULL))
+        if self.is_open:
+            self._check_later()
+            self._work()
+        else:
+            channel.end()
+
+    def resume(self) -> None:
+        """Send what has changed meanwhile."""
+        self.notify()
+
+    def disconnect(self) -> None:
+        """Forget the page, because its client has gone or its stream has ended."""
+        if self.is_open:
+            self.is_open = False
+            self.broker.unsubscribe(self)
+            if self._timer is not None:
+                self._timer.cancel()
+
+    def notify(self) -> None:
+        """Send the updates as soon as the client has read earlier ones, or end the stream."""
+        channel = self._channel
+        if channel is None or not self.is_open:
             return
-        _check_later(subscriber)
-        while not broker.is_stopped:
-            if subscriber.must_close:
-                yield _retry(RETRY_MILLISECONDS_IF_FULL)
-                return
-            if subscriber.has_updates():
-                yield _updates(subscriber, seats, locale)
-            if subscriber.must_compare and await _has_changed(subscriber, read_fingerprint):
-                yield _event("mine")
-            if subscriber.must_check_sign_in:
-                if monotonic() >= end or not await is_signed_in():
-                    return
-                yield KEEP_ALIVE
-                _check_later(subscriber)
-            await subscriber.wait()
-        yield _retry(RETRY_MILLISECONDS_IF_STOPPED)
+        if self.broker.is_stopped:
+            self._end(_retry(RETRY_MILLISECONDS_IF_STOPPED))
+        elif self.must_close:
+            self._end(_retry(RETRY_MILLISECONDS_IF_FULL))
+        elif channel.is_ready and self.has_updates():
+            sections, places = self.take_updates()
+            texts = [*map(self._text, sections), *(_place(self.locale, one) for one in places)]
+            channel.write("".join(texts))
 
+    def compare(self) -> None:
+        """Check whether the page still shows the user's own seats and positions.
 
-async def _has_changed(subscriber: Subscriber, read_fingerprint: Callable[[str], Awaitable[str]]) -> bool:
-    """Return whether the page shows old data of the student's own.
+        A page that couldn't load the new data hears so again at the next check; one that could has a new stream.
+        """
+        if self.fingerprint:
+            self.must_compare = True
+            self._work()
 
-    A page that couldn't load the new data hears so again at the next check; one that could has a new stream.
-    """
-    subscriber.must_compare = False
-    return await read_fingerprint(subscriber.fingerprint) != subscriber.fingerprint
+    def _check_later(self) -> None:
+        self._timer = get_running_loop().call_later(random.uniform(*SIGN_IN_CHECK_SECONDS), self._check)  # noqa: S311
 
+    def _check(self) -> None:
+        """Check that the user is still signed in, and let the client know that the stream goes on."""
+        self.must_compare, self.must_check_sign_in = bool(self.fingerprint), True
+        self._work()
 
-def _check_later(subscriber: Subscriber) -> None:
-    subscriber.must_check_sign_in = False
-    get_running_loop().call_later(random.uniform(*SIGN_IN_CHECK_SECONDS), subscriber.check_sign_in)  # noqa: S311
+    def _work(self) -> None:
+        """Do in a task what needs the database."""
+        if self._task is None and self.is_open:
+            self._task = get_running_loop().create_task(self._read())
 
+    async def _read(self) -> None:
+        try:
+            while self.is_open and (self.must_load or self.must_compare or self.must_check_sign_in):
+                await self._read_once()
+        except Exception as error:  # noqa: BLE001  # the channel logs it, and the client connects again
+            self._abort(error)
+        finally:
+            self._task = None
 
-def _updates(subscriber: Subscriber, seats: Callable[[str, Section], str], locale: str) -> str:
-    sections, places = subscriber.take_updates()
-    return "".join([*(seats(locale, one) for one in sections), *(_place(locale, one) for one in places)])
+    async def _read_once(self) -> None:
+        if self.must_load:
+            self.must_load, self.must_compare = False, bool(self.fingerprint)
+            await self.broker.queue_everything(self, has_positions=await self._may_have_positions())
+            self.notify()
+        elif self.must_compare:
+            self.must_compare = False
+            snapshot = await self.read_snapshot()
+            if snapshot is not None and snapshot.fingerprint != self.fingerprint:
+                self._write(_event("mine"))
+        elif monotonic() >= self.end_at or not await self.is_signed_in():
+            self._end()
+        else:
+            self.must_check_sign_in = False
+            self._write(KEEP_ALIVE)
+            self._check_later()
+
+    async def _may_have_positions(self) -> bool:
+        """Tell whether the page may show a waitlist position; if it shows the current snapshot, that says so."""
+        if self.user_id is None:
+            return False
+        snapshot = await self.read_snapshot()
+        return snapshot is None or bool(snapshot.waiting) or snapshot.fingerprint != self.fingerprint
+
+    def _write(self, text: str) -> None:
+        if self._channel is not None and self.is_open:
+            self._channel.write(text)
+
+    def _end(self, text: str = "") -> None:
+        if self._channel is not None and self.is_open:
+            if text:
+                self._channel.write(text)
+            self._channel.end()
+            self.disconnect()
+
+    def _abort(self, error: Exception) -> None:
+        if self._channel is not None and self.is_open:
+            self._channel.abort(error)
+            self.disconnect()
+
+    def _text(self, update: SectionUpdate) -> str:
+        if (text := update.texts.get(self.locale)) is None:
+            text = update.texts[self.locale] = self.render(self.locale, update.section)
+        return text
 
 
 def _retry(within: tuple[int, int]) -> str:

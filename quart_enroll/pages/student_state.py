@@ -83,20 +83,21 @@ async def load_snapshot(user_id: int) -> StudentSnapshot:
     return await student.snapshot(database(), cache, user_id)
 
 
-def fingerprint_reader(user: User | None) -> Callable[[str], Awaitable[str]]:
-    """Return a function that reads the fingerprint of the student's snapshot long after the request.
+def snapshot_reader(user: User | None) -> Callable[[], Awaitable[StudentSnapshot | None]]:
+    """Return a function that reads the student's snapshot long after the request.
 
-    It is given the last known fingerprint, and returns that for a visitor and while the database is unavailable.
+    It returns None for a visitor and while the database is unavailable.
     """
     db, cache = database(), user_cache().students
+    user_id = None if user is None else user.user_id
 
-    async def read(last: str) -> str:
-        if user is None:
-            return last
+    async def read() -> StudentSnapshot | None:
+        if user_id is None:
+            return None
         try:
-            return (await student.snapshot(db, cache, user.user_id)).fingerprint
+            return await student.snapshot(db, cache, user_id)
         except DATABASE_UNAVAILABLE:
-            return last
+            return None
 
     return read
 

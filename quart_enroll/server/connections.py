@@ -5,13 +5,13 @@ not read, and lets a client change the protocol. Here a socket is freed as soon 
 reads nothing is dropped, and only HTTP/1 is spoken. When there are as many connections as the file descriptor limit
 allows, the one that has been idle longest is closed for the new one; libuv would silently close the new one.
 
-All code that relies on Hypercorn's internals is in this module and in fastpath/hypercorn_writer.
+All code that relies on Hypercorn's internals is in this module and in fastpath/.
 """
 
 import asyncio
 import logging
 import resource
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -97,8 +97,13 @@ class ClientConnections:
         try:
             await connection.run()
         finally:
-            self._open -= 1
             self.end(connection)
+            if not connection.is_handed_over:
+                self.close_one()
+
+    def close_one(self) -> None:
+        """Count a connection that is closed."""
+        self._open -= 1
 
     def wait(self, connection: "ClientConnection") -> None:
         """Record that the connection is waiting for its client: for the next request, or for more of this one."""
@@ -158,6 +163,22 @@ class ClientConnection(TCPServer):
         super().__init__(*args)
         self._connections = connections
         self._has_left = False
+        self.is_handed_over = False
+
+    @property
+    def can_hand_over(self) -> bool:
+        """Whether the client is still there, so that another protocol can serve it."""
+        return not self._has_left and not self.reader.at_eof() and not self.writer.transport.is_closing()
+
+    def hand_over(self, protocol: asyncio.Protocol) -> Callable[[], None]:
+        """Let the protocol serve the client from now on, and end without closing the connection.
+
+        Returns what the protocol must call when the connection is closed.
+        """
+        self.is_handed_over = True
+        self.writer.transport.set_protocol(protocol)
+        self.reader.feed_eof()  # ends `_read_data`
+        return self._connections.close_one
 
     async def run(self) -> None:
         """Serve the connection until the client or the server ends it."""
@@ -248,6 +269,8 @@ class ClientConnection(TCPServer):
     async def _close(self) -> None:
         self._connections.end(self)
         await self.idle_task.stop()
+        if self.is_handed_over:
+            return
         transport = self.writer.transport
         self.writer.close()
         with suppress(OSError, TimeoutError):

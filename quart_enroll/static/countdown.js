@@ -60,7 +60,7 @@
   for (const button of buttons) {
     button.setAttribute("aria-disabled", "true");
     button.form.addEventListener("submit", (event) => {
-      if (button.getAttribute("aria-disabled") === "true") event.preventDefault();
+      if (event.submitter === button && button.getAttribute("aria-disabled") === "true") event.preventDefault();
     });
   }
   speaker.className = "visually-hidden";

@@ -4,25 +4,65 @@ document.addEventListener("htmx:sseBeforeMessage", (event) => {
   if (event.target.innerHTML.trim() === event.detail.data.trim()) event.preventDefault();
 });
 
+// Returns what the page says about its user: who it is, and the fingerprint of the user's registrations on the page.
+function user() {
+  return document.getElementById("act")?.dataset ?? {};
+}
+
 // Tells the server for whom the page was rendered, so that another user's request reloads the whole page.
 document.addEventListener("htmx:configRequest", ({ detail }) => {
-  const { reader } = document.body.dataset;
+  const { reader } = user();
   if (reader) detail.headers["X-Reader"] = reader;
 });
 
-// Keeps the visitor's selections when a part of the page is reloaded, if the options still exist.
+// Tells htmx how to update the row of a section. All rows work alike, so the page does not repeat this in each of them.
+// Open seats are replaced. The whole row is reloaded when it needs another button, or shows an outdated time or room, and
+// by its own buttons that stay in place.
 (() => {
-  const chosen = new WeakMap(); // the selections by response
-  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-    const selects = [...detail.target.querySelectorAll("select[id]")];
-    chosen.set(detail.xhr, selects.map(({ id, value }) => [id, value]));
+  function setAll(element, attributes) {
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  }
+
+  function prepare(row) {
+    const seats = row.querySelector(".seats");
+    const turn = row.querySelector("[sse-swap]") ? "gone" : seats.matches(".full") ? "open" : "full";
+    setAll(row, {
+      "hx-get": row.parentElement.dataset.rows ?? row.closest("article").querySelector("a").getAttribute("href"),
+      "hx-select": `#${row.id}`,
+      "hx-select-oob": "#messages:innerHTML",
+      "hx-swap": "outerHTML",
+      "hx-trigger": `sse:${row.id}-${turn}, moved`,
+    });
+    setAll(seats, { "sse-swap": row.id, "hx-swap": "innerHTML" });
+    for (const button of row.querySelectorAll("button[formaction]")) {
+      const { toggles } = button.dataset;
+      // The focus stays on the same button, and never moves to one that does something else.
+      button.id = `${row.id}-${toggles ?? new URL(button.formAction).pathname}`;
+      if (toggles) setAll(button, { "hx-post": button.getAttribute("formaction"), "hx-target": "closest .section" });
+    }
+  }
+
+  function prepareAll(part) {
+    for (const row of part.parentElement.querySelectorAll(".section[id]:not([hx-get])")) prepare(row);
+  }
+
+  // Keeps the focus, and the visitor's selections if the options still exist, when a part of the page is reloaded.
+  const kept = new WeakMap(); // the selections and the focused element's id, by response
+  document.addEventListener("htmx:beforeSwap", ({ detail: { target, xhr } }) => {
+    const selects = [...target.querySelectorAll("select[id]")];
+    const focused = target.contains(document.activeElement) ? document.activeElement.id : "";
+    kept.set(xhr, { chosen: selects.map(({ id, value }) => [id, value]), focused });
   });
-  document.addEventListener("htmx:afterSwap", ({ detail }) => {
-    for (const [id, value] of chosen.get(detail.xhr) ?? []) {
+  document.addEventListener("htmx:afterSwap", ({ detail, target }) => {
+    prepareAll(target);
+    const { chosen, focused } = kept.get(detail.xhr) ?? { chosen: [] };
+    for (const [id, value] of chosen) {
       const select = document.getElementById(id);
       if (select?.querySelector(`option[value="${CSS.escape(value)}"]`)) select.value = value;
     }
+    if (focused && document.activeElement === document.body) document.getElementById(focused)?.focus({ preventScroll: true });
   });
+  prepareAll(document.body); // before htmx looks at the page
 })();
 
 // Over HTTP/1.1, a browser opens at most six connections to a site, and each stream occupies one. A hidden page closes its
@@ -51,7 +91,8 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
 
     resume() {
       if (this.source || document.hidden) return;
-      const source = (this.source = open(this.url));
+      const { mine } = user();
+      const source = (this.source = open(mine ? `${this.url}&mine=${mine}` : this.url));
       for (const listener of this.listeners) source.addEventListener(...listener);
       source.addEventListener("facts", refetchMoved);
       source.onopen = (event) => this.onopen(event);

@@ -1,11 +1,11 @@
 // Retries a change that the server was too busy for. Without JavaScript, people press the button themselves.
 (() => {
-  // A button that updates only its row has no room for this message, so its form is submitted as a whole page.
+  // A button that updates only its row has no room for this message, so it is pressed again as if there were no scripts.
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { requestConfig: { elt }, xhr } = event.detail;
-    if (![429, 503].includes(xhr.status) || !elt.matches("form[method=post]")) return;
+    if (![429, 503].includes(xhr.status) || !elt.matches("button[formaction]")) return;
     event.detail.isError = false;
-    HTMLFormElement.prototype.submit.call(elt);
+    elt.form.requestSubmit(elt);
   });
 
   const form = document.querySelector("form[data-retry-after]");

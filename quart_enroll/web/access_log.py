@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import quote
 
 from quart import Quart, current_app, g, request
-from quart.typing import ResponseTypes
 from structlog.contextvars import bind_contextvars
 from werkzeug.routing import Map
 
@@ -49,10 +48,9 @@ def note(**facts: str) -> None:
     g.noted = {**g.get("noted", {}), **facts}
 
 
-def log_response(response: ResponseTypes) -> None:
+def log_response(status: int) -> None:
     """Count the request, and log it if it was a change, was refused or was slow."""
     seconds = monotonic() - g.began
-    status = response.status_code
     count(current_app, request.endpoint or "none", request.method, status, seconds)
     if (level := _level(status, slow=seconds >= current_app.config["SLOW_REQUEST"])) is not None:
         logger.log(level, "request", extra=_facts(status, seconds))

@@ -24,6 +24,9 @@ DRIVER_QUEUE_SECONDS = 0.5
 MAX_CHANGE_SECONDS = 25
 """How long a change may take before the site answers, whatever its outcome: Heroku's router gives up after 30."""
 
+ERROR_KEY = "quart_enroll.error"
+"""Where the ASGI scope holds an error that was raised while the page was made without the framework."""
+
 UNCACHED_URL_VALUES = {"_external", "_scheme", "_method"}
 """Values that make a URL depend on the request that it is built in."""
 
@@ -37,6 +40,11 @@ class SiteApp(Quart):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._urls: ByteCache[Any, str] = ByteCache("URLs", size_of_entry)
+
+    @property
+    def read_seconds(self) -> float:
+        """How long a view that only reads may wait for the database."""
+        return float(self.config["DATABASE_TIMEOUT"] + DRIVER_QUEUE_SECONDS)
 
     def url_for(self, endpoint: str, **values: Any) -> str:
         """Return a URL; those within the site are the same in every request, and built once."""
@@ -73,10 +81,10 @@ class SiteApp(Quart):
         The driver's own limit starts only when one of its threads takes the operation, and there may be a queue. A
         change consists of many operations; it is cancelled as if the client had hung up.
         """
+        if (error := cast(dict[str, Any], request.scope).pop(ERROR_KEY, None)) is not None:
+            raise error
         is_read = request.method in SAFE_METHODS
-        async with asyncio.timeout(
-            self.config["DATABASE_TIMEOUT"] + DRIVER_QUEUE_SECONDS if is_read else MAX_CHANGE_SECONDS
-        ):
+        async with asyncio.timeout(self.read_seconds if is_read else MAX_CHANGE_SECONDS):
             return await super().dispatch_request(request_context)
 
     def log_exception(self, exception_info: Any) -> None:

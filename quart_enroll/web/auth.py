@@ -29,11 +29,11 @@ from quart_enroll.web.route import UNMATCHED, Audience
 View = Callable[..., Any]
 
 
-def init_app(app: Quart, *, remembered: timedelta) -> None:
-    """Let `app` authenticate requests."""
+def init_app(app: Quart, *, remembered: timedelta) -> SignInCookies:
+    """Let `app` authenticate requests; return what reads its cookies."""
     app.config["QUART_AUTH_DURATION"] = int(remembered.total_seconds())
-    SignInCookies(app)
     app.after_request(invalidate_caches)
+    return SignInCookies(app)
 
 
 async def identify(request: SiteRequest) -> None:

@@ -28,15 +28,8 @@ MAX_TARGET_LENGTH = 8000
 async def check_request() -> ResponseReturnValue | None:
     """Give the request an ID and a language, authenticate it, and refuse it if it may be forged or exceeds a limit."""
     request = current_request()
-    access_log.start(choose_request_id(request.header_map.get("x-request-id", "")))
-    locale.set_language(None)
-    if len(request.path) + len(request.query_string) > MAX_TARGET_LENGTH:
-        abort(414)
-    if redirection := _correct_slash(request) or proxies.require_https(request):
-        return redirection
-    await auth.identify(request)
-    if is_fragment_for_another_user(request.header_map):
-        return error_pages.reload_page()
+    if response := await check_read(request):
+        return response
     if request.method not in SAFE_METHODS and request.routing_exception is None:
         await _refuse_forged(request)
         if not auth.is_exempt_from_csrf() and await is_for_another_user():
@@ -44,6 +37,18 @@ async def check_request() -> ResponseReturnValue | None:
         _limit_changes(request)
     await notices.show(request)
     return None
+
+
+async def check_read(request: SiteRequest) -> ResponseReturnValue | None:
+    """Do what `check_request` does for a request that only reads, except for showing notices."""
+    access_log.start(choose_request_id(request.header_map.get("x-request-id", "")))
+    locale.set_language(None)
+    if len(request.path) + len(request.query_string) > MAX_TARGET_LENGTH:
+        abort(414)
+    if redirection := _correct_slash(request) or proxies.require_https(request):
+        return redirection
+    await auth.identify(request)
+    return error_pages.reload_page() if is_fragment_for_another_user(request.header_map) else None
 
 
 def _correct_slash(request: SiteRequest) -> Response | None:

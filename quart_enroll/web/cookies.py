@@ -23,13 +23,16 @@ class SignedValues:
 
     def read(self, text: str, max_age: float) -> Any:
         """Return a new copy of the signed value; None if it is forged or older than `max_age` seconds."""
+        return self.read_with_end(text, max_age)[0]
+
+    def read_with_end(self, text: str, max_age: float) -> tuple[Any, float]:
+        """Return what `read` returns, and the time at which it will be too old."""
         try:
             signed, signed_at = self._cached_unsign(text)
         except BadSignature:  # or its subclass for an unreadable payload
-            return None
-        age = time.time() - signed_at
-        # itsdangerous counts whole seconds.
-        return deepcopy(signed) if 0 <= age < max_age + 1 else None
+            return None, float("inf")
+        end = signed_at + max_age + 1  # itsdangerous counts whole seconds
+        return (deepcopy(signed) if signed_at <= time.time() < end else None), end
 
     def _unsign(self, text: str) -> tuple[Any, float]:
         signer = cast(TimestampSigner, self._serializer.make_signer(self._serializer.salt))
@@ -52,9 +55,15 @@ class CookieSessions(SecureCookieSessionInterface):
         self._signed = SignedValues(serializer, "session cookies")
 
     async def open_session(self, app: Quart, request: BaseRequestWebsocket) -> SecureCookieSession:
-        cookie = cast(SiteRequest, request).cookie(self.get_cookie_name(app))
-        data = self._signed.read(cookie, app.permanent_session_lifetime.total_seconds()) if cookie else None
-        return self.session_class(data if isinstance(data, dict) else None)
+        data, _ = self.read(app, cast(SiteRequest, request))
+        return self.session_class(data)
+
+    def read(self, app: Quart, request: SiteRequest) -> tuple[dict[str, Any] | None, float]:
+        """Return the data of the request's session, if it has one, and the time at which it ends."""
+        cookie = request.cookie(self.get_cookie_name(app))
+        lifetime = app.permanent_session_lifetime.total_seconds()
+        data, end = self._signed.read_with_end(cookie, lifetime) if cookie else (None, float("inf"))
+        return (data if isinstance(data, dict) else None), end
 
     async def save_session(self, app: Quart, session: SessionMixin, response: Any) -> None:
         """Save a changed session. `security_headers` adds the Vary header of one that was only read."""
@@ -78,5 +87,9 @@ class SignInCookies(QuartAuth):
         return self.load_token(current_request().cookie(self.cookie_name or ""))
 
     def load_token(self, token: str, app: Quart | None = None) -> str | None:
-        identity = self._signed.read(token, self.duration or 0) if token else None
-        return identity if isinstance(identity, str) else None
+        return self.read_identity(token)[0]
+
+    def read_identity(self, token: str) -> tuple[str | None, float]:
+        """Return the identity that the cookie's value names, if it is valid, and the time at which it ends."""
+        identity, end = self._signed.read_with_end(token, self.duration or 0) if token else (None, float("inf"))
+        return (identity if isinstance(identity, str) else None), end

@@ -117,7 +117,7 @@ async def _after_sign_in() -> str:
 
 
 async def _enrollment_form_url() -> str:
-    form = await request.form
+    form = await current_request().button_fields()
     query = {name: form[name][:100] for name in ("courseID", "term", "section") if form.get(name)}
     if term := with_page_term(SectionRequest(query.get("courseID", ""), query.get("term", "")), cached_catalog()).term:
         query["term"] = term

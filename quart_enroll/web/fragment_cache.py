@@ -2,7 +2,7 @@
 
 A template says `{% fragment "footer", here %}…{% endfragment %}`. The expressions after the tag are the cache key, and
 must name everything that the body depends on besides the language; for the key `none` the body is rendered each time.
-The visitor's CSRF token is never cached: a placeholder stands for it until the page is complete.
+What differs between visitors, such as the CSRF token, is never cached: a gap stands for it until the page is complete.
 """
 
 import re
@@ -16,53 +16,60 @@ from markupsafe import Markup
 
 from quart_enroll.bounded_cache import ByteCache, size_of
 from quart_enroll.i18n import language
+from quart_enroll.web.compression import SharedText
 
-TOKEN_PLACEHOLDER = secrets.token_hex(16)
-"""Stands for the visitor's CSRF token; random, so that no title or name contains it."""
+GAP_PLACEHOLDER = secrets.token_hex(16)
+"""Stands, with a name after it, for a gap in a text; random, so that no title or name contains it."""
+
+GAP_PATTERN = re.compile(rf"{GAP_PLACEHOLDER}(\w+);")
 
 FRAGMENT_PLACEHOLDER = secrets.token_hex(16)
 """Stands, with an index after it, for a fragment of the page."""
 
 FRAGMENT_PATTERN = re.compile(rf"{FRAGMENT_PLACEHOLDER}(\d+);")
 
-Chunks = Sequence[bytes]
-"""Encoded text, split where the CSRF token belongs."""
+
+class Gap(bytes):
+    """Stands among the parts of a page for something of the visitor's own, and is its name."""
+
+    __slots__ = ()
 
 
-class Fragment:
-    """A rendered part of a page. It is stored encoded: encoding it costs more than assembling a page from fragments,
-    and as text it would take twice the memory."""
-
-    __slots__ = ("chunks",)
-
-    def __init__(self, text: str) -> None:
-        self.chunks = split_at_token(text)
-
-    @property
-    def text(self) -> Markup:
-        """The text to insert in an outer fragment."""
-        return Markup(TOKEN_PLACEHOLDER.encode().join(self.chunks).decode())  # noqa: S704  # our own
+def gap(name: str) -> Markup:
+    """Return what stands in a template for something of the visitor's own."""
+    return Markup(f"{GAP_PLACEHOLDER}{name};")  # noqa: S704  # our own
 
 
-def _size(key: Hashable, fragment: Fragment) -> int:
-    return size_of(key) + size_of(fragment.chunks)
+def split_at_gaps(text: str, kind: type[bytes] = bytes) -> Sequence[bytes]:
+    """Return the encoded text in parts of that kind, with gaps between them."""
+    # The pattern's group makes `split` return texts and names by turns.
+    return [(Gap if i % 2 else kind)(part.encode()) for i, part in enumerate(GAP_PATTERN.split(text))]
 
 
-def split_at_token(text: str) -> Chunks:
-    """Encode the text, and split it where the CSRF token belongs."""
-    return text.encode().split(TOKEN_PLACEHOLDER.encode())
+def _as_text(parts: Sequence[bytes]) -> Markup:
+    """Return the parts of a fragment as the text to insert in an outer one."""
+    texts = (gap(part.decode()) if isinstance(part, Gap) else part.decode() for part in parts)
+    return Markup("".join(texts))  # noqa: S704  # our own
+
+
+def _size(key: Hashable, parts: Sequence[bytes]) -> int:
+    return size_of(key) + size_of(tuple(parts))
 
 
 class FragmentCache(Extension):
-    """The Jinja extension that provides the tag `fragment` and caches what it renders while it is `enabled`."""
+    """The Jinja extension that provides the tag `fragment` and caches what it renders while it is `enabled`.
+
+    Fragments are stored encoded: encoding them costs more than assembling a page, and as text they would take twice the
+    memory.
+    """
 
     tags = {"fragment"}  # noqa: RUF012  # declared this way by Jinja
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         self.enabled = True
-        self._fragments: ByteCache[Hashable, Fragment] = ByteCache("page fragments", _size)
-        self._page_fragments: list[Fragment] | None = None  # of the page being rendered; rendering never awaits
+        self._fragments: ByteCache[Hashable, Sequence[bytes]] = ByteCache("page fragments", _size)
+        self._page_fragments: list[Sequence[bytes]] | None = None  # of the page being rendered; rendering never awaits
 
     def parse(self, parser: Parser) -> nodes.Node:
         line = next(parser.stream).lineno
@@ -74,34 +81,42 @@ class FragmentCache(Extension):
     def clear(self) -> None:
         self._fragments.clear()
 
-    def render_page(self, render: Callable[[], str]) -> list[Chunks]:
-        """Return the page that `render` returns, as the chunks of its consecutive parts."""
-        fragments: list[Fragment] = []
-        self._page_fragments = fragments
+    def render_page(self, render: Callable[[], str]) -> list[bytes]:
+        """Return the page that `render` returns, as its parts."""
+        fragments: list[Sequence[bytes]] = []
+        outer, self._page_fragments = self._page_fragments, fragments
         try:
             page = render()
         finally:
-            self._page_fragments = None
+            self._page_fragments = outer
         # The pattern's group makes `split` return texts and fragment indexes by turns.
-        parts = FRAGMENT_PATTERN.split(page)
-        return [fragments[int(part)].chunks if i % 2 else split_at_token(part) for i, part in enumerate(parts)]
+        parts: list[bytes] = []
+        for i, part in enumerate(FRAGMENT_PATTERN.split(page)):
+            parts += fragments[int(part)] if i % 2 else split_at_gaps(part)
+        return parts
+
+    def get_or_render(self, key: Hashable, render: Callable[[], Sequence[bytes]]) -> Sequence[bytes]:
+        """Return the parts that `render` returns, which is called once for each key and language; always for None."""
+        if key is None or not self.enabled:
+            return render()
+        key = (key, language.current_language())
+        if (parts := self._fragments.get(key)) is None:
+            parts = self._fragments[key] = render()
+        return parts
 
     def _render(self, position: str, key: Hashable, caller: Callable[[], Markup]) -> Markup:
         if key is None or not self.enabled:
             return caller()
-        fragment = self._find((position, key, language.current_language()), caller)
+        parts = self.get_or_render((position, key), lambda: self._render_fragment(caller))
         if self._page_fragments is None:
-            return fragment.text
-        self._page_fragments.append(fragment)
+            return _as_text(parts)
+        self._page_fragments.append(parts)
         index = len(self._page_fragments) - 1
         return Markup(f"{FRAGMENT_PLACEHOLDER}{index};")  # noqa: S704  # our own
 
-    def _find(self, key: Hashable, caller: Callable[[], Markup]) -> Fragment:
-        if (fragment := self._fragments.get(key)) is not None:
-            return fragment
+    def _render_fragment(self, caller: Callable[[], Markup]) -> Sequence[bytes]:
         page_fragments, self._page_fragments = self._page_fragments, None  # inner fragments are inserted as text
         try:
-            fragment = self._fragments[key] = Fragment(caller())
+            return split_at_gaps(caller(), SharedText)
         finally:
             self._page_fragments = page_fragments
-        return fragment

@@ -10,7 +10,7 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from quart import Request, request
-from werkzeug.datastructures import ImmutableMultiDict
+from werkzeug.datastructures import ImmutableMultiDict, MultiDict
 from werkzeug.http import parse_cookie
 
 from quart_enroll.bounded_cache import cached, size_of
@@ -54,6 +54,18 @@ class SiteRequest(Request):
         """The path and the query as in a link, encoded so that they are safe in a response header."""
         path = quote(self.path, safe=PATH_CHARACTERS)
         return f"{path}?{quote(self.query_string, safe=QUERY_CHARACTERS)}"
+
+    async def button_fields(self) -> MultiDict[str, str]:
+        """Return the fields of the button that was pressed, from its URL and its form; the form's take precedence.
+
+        The buttons of a page share one form, so their fields are in their URLs. The forms of a Flask site's templates,
+        like programs, send all fields in the body.
+        """
+        form = await self.form
+        if not self.query_string:
+            return form
+        in_url = [(name, value) for name, value in self.args.items(multi=True) if name not in form]
+        return MultiDict([*in_url, *form.items(multi=True)])
 
     def cookie(self, name: str) -> str:
         """Return the cookie's value; empty if it was not sent."""

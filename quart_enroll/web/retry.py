@@ -14,6 +14,7 @@ from quart_enroll.domain.models import SectionRequest
 from quart_enroll.state import cached_catalog
 from quart_enroll.web.csrf import comes_from_this_site, has_valid_token
 from quart_enroll.web.page_of_origin import with_page_term
+from quart_enroll.web.request import current_request
 
 REPEATED_FIELDS = ("courseID", "term", "section", "drop", "add", "drop_if_enrolled", "with_corequisites")
 """The fields of buttons for seats, waitlists, plans and alerts. Nothing else is repeated: it may be a password."""
@@ -42,7 +43,7 @@ async def repeat_button() -> RepeatButton | None:
     if request.method != "POST":
         return None
     try:
-        form = await request.form
+        form = await current_request().button_fields()
         fields = {name: form[name] for name in REPEATED_FIELDS if name in form}
         if not fields or not (comes_from_this_site() or await has_valid_token()):
             return None

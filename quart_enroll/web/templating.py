@@ -1,23 +1,29 @@
 """Render pages, from a school's own templates first."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 from jinja2 import ChoiceLoader, FileSystemLoader
-from quart import Quart, current_app
+from markupsafe import escape
+from quart import Quart, current_app, get_flashed_messages
 
 from quart_enroll.i18n import language
 from quart_enroll.web import locale
-from quart_enroll.web.fragment_cache import TOKEN_PLACEHOLDER
+from quart_enroll.web.compression import RenderedPage, Secret, SharedText
+from quart_enroll.web.fragment_cache import Gap, gap
 from quart_enroll.web.jinja_environment import TEMPLATES, PageEnvironment
-from quart_enroll.web.overrides.check import Site
+from quart_enroll.web.overrides.check import LAYOUT_TEMPLATE, Site
 from quart_enroll.web.overrides.rendering import OverrideTemplates
 from quart_enroll.web.request import current_request
 
 EXTENSION = "quart_enroll.web.templating"
 OVERRIDES_EXTENSION = "quart_enroll.web.overrides"
+
+TOKEN_GAP = b"csrf_token"
+"""The gap for the visitor's CSRF token."""
 
 
 def init_app(
@@ -50,22 +56,88 @@ def _overrides(app: Quart) -> OverrideTemplates | None:
     return cast("OverrideTemplates | None", app.extensions.get(OVERRIDES_EXTENSION))
 
 
-def render(template: str, /, **variables: Any) -> bytes:
+def render(template: str, /, **variables: Any) -> RenderedPage:
     """Render the template with these variables and those of every page."""
-    shared_context, csrf_token = current_app.extensions[EXTENSION]
-    context = {
+    overrides = _overrides(current_app)
+    renderer = overrides.render if overrides else _environment().render_page
+    return _fill(renderer(template, _context(variables)), {})
+
+
+def render_frame(
+    template: str, key: Hashable, gaps: Mapping[str, Sequence[bytes]], /, **variables: Any
+) -> RenderedPage:
+    """Render the template with gaps, once for each `key`, and fill these with parts of the visitor's own.
+
+    The key names everything that the page depends on besides its URL, the language and the visitor's role; for None, it
+    is rendered each time. To the template, a gap is a variable, and what it knows of the visitor are gaps too.
+    """
+    environment, context = _environment(), _context(variables)
+    names = {name: gap(name) for name in gaps}
+    if overrides := _overrides(current_app):  # a school's own templates may show anything about the visitor
+        return _fill(overrides.render(template, {**context, **names}), gaps)
+    visitor = context["current_user"]
+    is_shared = key is not None and not get_flashed_messages()
+    full_key = (template, key, current_request().full_path, visitor.role) if is_shared else None
+
+    def render_parts() -> Sequence[bytes]:
+        hidden = {
+            "current_user": SimpleNamespace(is_authenticated=visitor.is_authenticated, role=visitor.role),
+            "session": {name: gap(name) for name in context["session"]},
+        }
+        parts = environment.render_page(template, {**context, **hidden, **names})
+        return [part if isinstance(part, Gap) else SharedText(part) for part in parts]
+
+    own = {name: [str(escape(value)).encode()] for name, value in context["session"].items()}
+    return _fill(environment.fragment_cache.get_or_render(full_key, render_parts), {**own, **gaps})
+
+
+def render_shared(template: str, key: Hashable, /, **variables: Any) -> SharedText:
+    """Render a part of pages once for each `key`, which names everything that it depends on besides the language."""
+    environment = _environment()
+
+    def render_part() -> Sequence[bytes]:
+        return [SharedText(environment.get_template(template).render(_context(variables)).encode())]
+
+    [part] = environment.fragment_cache.get_or_render((template, key), render_part)
+    return cast(SharedText, part)
+
+
+def _fill(parts: Sequence[bytes], gaps: Mapping[str, Sequence[bytes]]) -> RenderedPage:
+    """Return the page with the visitor's token and everything else of their own in its place."""
+    token: Secret | None = None
+    filled: list[bytes] = []
+    for part in parts:
+        if type(part) is not Gap:
+            filled.append(part)
+        elif part == TOKEN_GAP:
+            token = token or _token()
+            filled.append(token)
+        else:
+            filled += gaps[part.decode()]
+    return RenderedPage.of(filled)
+
+
+def _token() -> Secret:
+    _, csrf_token = current_app.extensions[EXTENSION]
+    return Secret(csrf_token().encode())
+
+
+def _context(variables: dict[str, Any]) -> dict[str, Any]:
+    """Return the variables together with those of every page."""
+    shared_context, _ = current_app.extensions[EXTENSION]
+    return {
         "csrf_token": _token_placeholder,
         "language": language.current_language(),
         "languages": _language_names(locale.offered()),
         "here": _current_url(),
+        "has_page_form": not is_overridden(LAYOUT_TEMPLATE),
         **shared_context(),
         **variables,
     }
-    overrides = _overrides(current_app)
-    environment = cast(PageEnvironment, current_app.jinja_env)
-    parts = overrides.render(template, context) if overrides else environment.render_page(template, context)
-    token = csrf_token().encode() if any(len(chunks) > 1 for chunks in parts) else b""
-    return b"".join([token.join(chunks) for chunks in parts])
+
+
+def _environment() -> PageEnvironment:
+    return cast(PageEnvironment, current_app.jinja_env)
 
 
 def is_overridden(template: str) -> bool:
@@ -75,7 +147,7 @@ def is_overridden(template: str) -> bool:
 
 
 def _token_placeholder() -> str:
-    return TOKEN_PLACEHOLDER
+    return gap(TOKEN_GAP.decode())
 
 
 @lru_cache

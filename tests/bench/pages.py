@@ -167,9 +167,9 @@ def comparisons(sites: RunningSites) -> Iterator[Comparison]:
     yield Comparison(
         "schedule with 5 courses",
         {
-            "site": _our_site(sites, 500, "/enrollment", 5_000, 'action="/enrollment/drop"', 5),
+            "site": _our_site(sites, 500, "/enrollment", 5_000, 'action="/enrollment/drop?', 5),
             BARE: _bare_quart(sites),
-            UNCACHED: _our_site(sites, 500, "/enrollment", 5_000, 'action="/enrollment/drop"', 5, UNCACHED_HEADERS),
+            UNCACHED: _our_site(sites, 500, "/enrollment", 5_000, 'action="/enrollment/drop?', 5, UNCACHED_HEADERS),
             FLASK: _flask(sites, "/enrollment", 1_000, "<tr>", 6),
         },
         lambda found: [_ratio_goal(found, FLASK, 2)],

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quart_enroll.system.process import child_process
-from tests.support.processes import PROJECT, SERVER, descendants, environment, free_port, wait_for_port
+from quart_enroll.system.usage import descendants
+from tests.support.processes import PROJECT, SERVER, environment, free_port, wait_for_port
 
 PROCESSES = 2
 THREADS = 16

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quart_enroll.system.process import child_process
-from tests.support.processes import PROJECT, SERVER, descendants, environment, free_port
+from quart_enroll.system.usage import descendants
+from tests.support.processes import PROJECT, SERVER, environment, free_port
 
 START_TIMEOUT_SECONDS = 60.0
 """For a process on a busy machine."""

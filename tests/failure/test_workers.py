@@ -11,16 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import (
-    PROJECT,
-    SERVER,
-    TIMEOUT_SECONDS,
-    descendants,
-    environment,
-    expect_exit,
-    server,
-    wait_until,
-)
+from quart_enroll.system.usage import descendants
+from tests.support.processes import PROJECT, SERVER, TIMEOUT_SECONDS, environment, expect_exit, server, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from html import unescape
 from typing import Any
+from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
 from quart.typing import TestClientProtocol
@@ -138,6 +139,17 @@ def buttons(page: str) -> list[str]:
     main = page.split("<main")[1].split("</main>")[0].split('<section id="calendar"')[0]
     found = re.findall(r'<(?:button|a) class="btn[^>]*>(.*?)</(?:button|a)>', main, re.DOTALL)
     return [re.sub("<[^>]+>", "", name) for name in found]
+
+
+def button_fields(page: str, path: str) -> dict[str, str]:
+    """Return the fields that the only button on the page for a POST to `path` sends, without the CSRF token."""
+    urls = re.findall(rf' formaction="{path}([?"][^>]*)', page)
+    forms = re.findall(rf'<form [^>]*action="{path}">(.*?)</form>', page, re.DOTALL)
+    assert len(urls) + len(forms) == 1
+    if urls:
+        return dict(parse_qsl(unescape(urls[0].removeprefix("?").partition('"')[0])))
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', forms[0]))
+    return {name: unescape(value) for name, value in fields.items() if name != "csrf_token"}
 
 
 async def set_clock(moment: datetime, clock: Clock, *signed_in: tuple[Browser, User]) -> None:

@@ -106,14 +106,6 @@ def wait_for_port(process: subprocess.Popen[bytes], port: int, log: Path) -> Non
     raise AssertionError(f"The server did not start:\n{log.read_text()}")
 
 
-def descendants(pid: int) -> list[int]:
-    """Return the ids of all descendants of process `pid`. Linux only."""
-    children = [
-        int(found) for listed in Path(f"/proc/{pid}/task").glob("*/children") for found in listed.read_text().split()
-    ]
-    return [*children, *(below for found in children for below in descendants(found))]
-
-
 def wait_until(condition: Callable[[], bool]) -> None:
     """Wait until the condition holds; fail after TIMEOUT_SECONDS."""
     end = time.monotonic() + TIMEOUT_SECONDS

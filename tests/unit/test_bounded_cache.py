@@ -36,11 +36,12 @@ BOUNDED_BY_THE_SCHOOL = {
     "web.templating._language_names": "languages of the site",
     "web.jinja_environment._translated_markup": "the site's own sentences",
     "fastpath.hypercorn_writer._server_header_lines": "one entry",
-    "domain.catalog._course_key": "courses of the catalog",
-    "domain.catalog._names": "courses of the catalog",
-    "domain.search._searchable": "texts of the catalog",
+    "domain.course_index._course_key": "courses of the catalog",
+    "domain.course_index._names": "courses of the catalog",
+    "domain.course_index.searchable": "texts of the catalog",
     "web.access_log._own_parts": "one entry for each application",
     "fastpath.cache_keys.choose_encoding": "200 characters each",
+    "web.compression._accepts_gzip": "200 characters each",
     "web.locale.choose": "220 characters each",
 }
 """Functions that may cache without a budget, and why visitors can't make those caches large."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from quart_enroll import bounded_cache
-from quart_enroll.services.live.user_cache import QueryCache
+from quart_enroll.services.live.query_cache import QueryCache
 
 
 @dataclass

@@ -20,6 +20,12 @@ async def acquire(db: Database, name: str, holder: str, duration: timedelta) -> 
     return lease is not None and lease["holder"] == holder
 
 
+async def find_holder(db: Database, name: str) -> str | None:
+    """Return who holds the lease, or held it last without releasing it; None if nobody does."""
+    lease: Document | None = await db.lease.find_one({"_id": name})
+    return None if lease is None else str(lease["holder"])
+
+
 async def release(db: Database, name: str, holder: str) -> None:
     """Release the lease before it expires, if `holder` holds it."""
     await db.lease.delete_one({"_id": name, "holder": holder})

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from pymongo import IndexModel
 
-from quart_enroll.db.client import Database, Session
+from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.collections.users import to_user
 from quart_enroll.db.queries import pipelines
 from quart_enroll.db.queries.student_facts import hashable_row_id
@@ -58,19 +58,7 @@ class LiveLogin(NamedTuple):
 
 async def add(db: Database, login: Login, session: Session) -> None:
     """Add a sign-in."""
-    await db.login.insert_one(
-        {
-            "_id": login.key,
-            "user_id": login.user_id,
-            "created_at": login.created_at,
-            "last_used_at": login.last_used_at,
-            "expires_at": login.expires_at,
-            "remembered": login.remembered,
-            "address": login.address,
-            "agent": login.agent,
-        },
-        session=session,
-    )
+    await db.login.insert_one(to_row(login), session=session)
 
 
 async def find(db: Database, key: str, now: datetime) -> LiveLogin | None:
@@ -127,6 +115,20 @@ async def end_unusable(db: Database) -> int:
     """Remove the sign-ins of earlier versions of the site; return how many there were."""
     result = await db.login.delete_many({"last_used_at": {"$exists": False}})
     return int(result.deleted_count)
+
+
+def to_row(login: Login) -> Document:
+    """Return the sign-in as a row."""
+    return {
+        "_id": login.key,
+        "user_id": login.user_id,
+        "created_at": login.created_at,
+        "last_used_at": login.last_used_at,
+        "expires_at": login.expires_at,
+        "remembered": login.remembered,
+        "address": login.address,
+        "agent": login.agent,
+    }
 
 
 def _to_login(row: Mapping[str, Any]) -> Login:

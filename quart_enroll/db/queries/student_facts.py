@@ -1,13 +1,13 @@
 """What a student's pages show about the student, read in one query, with the `_id`s of the rows it came from."""
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2s
 from sys import intern
 from typing import Any
 
 from quart_enroll.db import section_keys
-from quart_enroll.db.client import Database
+from quart_enroll.db.client import Database, Document
 from quart_enroll.db.collections.waitlist import has_course, to_entry
 from quart_enroll.db.queries import multi_find
 from quart_enroll.domain.models import WaitlistEntry
@@ -19,7 +19,23 @@ STUDENT_COLLECTIONS = ("enrollment", "waitlist", "plan", "alert", "feed")
 
 async def find(db: Database, user_id: int) -> StudentSnapshot:
     """Return what is stored about the student; an unknown student has nothing."""
-    found = await multi_find.find(db, {name: {"user_id": user_id} for name in STUDENT_COLLECTIONS})
+    return _snapshot(await multi_find.find(db, {name: {"user_id": user_id} for name in STUDENT_COLLECTIONS}))
+
+
+async def find_many(db: Database, user_ids: Sequence[int]) -> dict[int, StudentSnapshot]:
+    """Return what is stored about each of these students, as `find` does."""
+    wanted = {"user_id": {"$in": list(user_ids)}}
+    found = await multi_find.find(db, dict.fromkeys(STUDENT_COLLECTIONS, wanted))
+    rows: dict[int, dict[str, list[Document]]] = {
+        user_id: {name: [] for name in STUDENT_COLLECTIONS} for user_id in user_ids
+    }
+    for name in STUDENT_COLLECTIONS:
+        for row in found[name]:
+            rows[row["user_id"]][name].append(row)
+    return {user_id: _snapshot(rows_of_student) for user_id, rows_of_student in rows.items()}
+
+
+def _snapshot(found: Mapping[str, Sequence[Document]]) -> StudentSnapshot:
     seats = sorted(map(_seat, found["enrollment"]), key=lambda seat: seat.key.courseID)
     entries = map(to_entry, filter(has_course, found["waitlist"]))
     waiting = sorted(entries, key=lambda entry: entry.key.courseID)

@@ -1,49 +1,84 @@
-"""Rows of the catalog. A row that looks the same to many visitors is built once for all of them.
+"""Rows of the catalog: what is the same for many visitors is computed and rendered once.
 
-Rows are equal only to themselves, so that caches find one without comparing its contents.
+A row consists of texts: its course, and for each section its beginning, its seats and its end. When a seat moves, only
+the text of the seats changes. The end shows what the visitor can do: most students share it, and of the others it is
+kept with what is stored about the student, for as long as the section is open, or full.
 """
 
 import re
 from collections.abc import Hashable, Iterable, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from quart_enroll.domain.catalog import CourseSections
+from quart_enroll.bounded_cache import cached, size_of
+from quart_enroll.domain.catalog import Catalog, CourseSections
 from quart_enroll.domain.models import Course, Section, Term
-from quart_enroll.i18n.language import cached_per_language
+from quart_enroll.domain.student import StudentSnapshot
+from quart_enroll.i18n.language import cached_per_language, current_language
+from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog import section_actions
 from quart_enroll.pages.catalog.section_actions import SectionActions
-from quart_enroll.pages.student_state import StudentState
+from quart_enroll.pages.student_state import StudentState, WaitlistedSection
+from quart_enroll.web import auth
+from quart_enroll.web.compression import SharedText
+from quart_enroll.web.templating import render_shared
 
 WeekHours = frozenset[tuple[str, int]]
 """Hours of a week, each as its day and its number: ("M", 9)."""
 
-CATALOG_ROW_BYTES, CATALOG_SECTION_BYTES = 1500, 1400
-"""Bytes of a row, and of each of its sections with its buttons."""
+CATALOG_ROW_BYTES, CATALOG_SECTION_BYTES = 3000, 3500
+"""Bytes of a row, and of each of its sections with its buttons, and with their texts."""
+
+MAX_KEPT_ROWS = 60
+"""Rows of a student whose texts are kept."""
+
+ROW_END = SharedText(b"</ul>\n</article>\n")
 
 _CLOCK_TIME = re.compile(r"[0-2]\d:[0-5]\d")
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+class SectionText(NamedTuple):
+    """The texts of a section besides its end."""
+
+    start: SharedText
+    seats: SharedText
+
+
+class RowText(NamedTuple):
+    """The texts of a row: `whole` as most visitors see it."""
+
+    course: SharedText
+    sections: Sequence[SectionText]
+    whole: SharedText
+
+
+@dataclass(eq=False, slots=True)
 class SharedRow:
     """A row as visitors see it if nothing of their own affects it.
 
-    `mark` stands for it in cache keys, where whole rows would be too large.
+    It is equal only to itself, so that caches find it without comparing its contents. Rows whose sections differ only
+    in numbers that change nothing about what a student can do have the same `signature`. The row gets its `text` when
+    a page shows it.
     """
 
     found: CourseSections
     choices: Sequence[SectionActions]
     hours: WeekHours | None
-    mark: object = field(default_factory=object)
+    signature: object
+    text: RowText | None = field(default=None, repr=False)
+
+    @property
+    def courseID(self) -> str:  # noqa: N802  # the stored name
+        return self.found.course.courseID
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogRow:
-    """A course with what this visitor can do about its sections; rows of the same `key` look the same."""
+    """A course with what this visitor can do about its sections."""
 
     course: Course
     choices: Sequence[SectionActions]
-    key: Hashable
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +137,21 @@ def shared_row(term: Term, found: CourseSections, now: datetime, *, signed_in: b
     """
     nothing = StudentState(taken=[] if signed_in else None)
     choices = section_actions.for_course(term, found.course, found.sections, nothing, now)
-    return SharedRow(found, choices, hours_of(found.sections))
+    signature = _signature(term, found.course, tuple(map(_possibilities, found.sections)), now, current_language())
+    return SharedRow(found, choices, hours_of(found.sections), signature)
+
+
+def _possibilities(section: Section) -> tuple[Section, bool, bool, bool]:
+    """Return what affects a student's choices: the section without its numbers, and what these allow."""
+    facts = replace(section, capacity=0, seats_taken=0, waitlist_capacity=0, waiting=0)
+    has_place = section.waiting < section.waitlist_capacity
+    return facts, section.open_seats > 0, has_place, section.waiting > 0
+
+
+@cached("row signatures", lambda key, _: 2 * size_of(repr(key)))
+def _signature(*_: Hashable) -> object:
+    """Return an object that is the same for equal arguments."""
+    return object()
 
 
 def personal_rows(term: Term, shared: Iterable[SharedRow], state: StudentState, now: datetime) -> list[CatalogRow]:
@@ -116,9 +165,99 @@ def _personal_row(
 ) -> CatalogRow:
     course = shared.found.course
     if not personal.may_affect(shared, term):
-        return CatalogRow(course, shared.choices, shared.mark)
-    choices = section_actions.for_course(term, course, shared.found.sections, state, now)
-    return CatalogRow(course, choices, (shared.mark, *(one.appearance for one in choices)))
+        return CatalogRow(course, shared.choices)
+    return CatalogRow(course, section_actions.for_course(term, course, shared.found.sections, state, now))
+
+
+class RowRenderer:
+    """Renders rows for one student.
+
+    What a student can do changes with the snapshot, with the courses and terms, and with the signature of a row; so the
+    ends of sections are kept with the snapshot, by these.
+    """
+
+    def __init__(
+        self,
+        offered: Catalog,
+        term: Term,
+        now: datetime,
+        snapshot: StudentSnapshot,
+        positions: Sequence[WaitlistedSection] = (),
+    ) -> None:
+        self._offered, self._term, self._now, self._snapshot = offered, term, now, snapshot
+        self._positions = positions
+        self._waitlisted = {one.entry.key.courseID for one in positions}
+        self._kept = self._kept_ends()
+        self._state: tuple[StudentState, PersonalFacts] | None = None
+
+    def render(self, rows: Iterable[SharedRow]) -> list[bytes]:
+        """Return the texts of the rows."""
+        parts: list[bytes] = []
+        kept = self._kept
+        for row in rows:
+            text = row.text or render_row(self._term, row)
+            found = None if row.courseID in self._waitlisted else kept.get(row.courseID)
+            if found is None or found[0] is not row.signature:
+                found = kept[row.courseID] = (row.signature, self._personal_texts(row))
+            if found[1] is None:
+                parts.append(text.whole)
+                continue
+            parts.append(text.course)
+            for section, end in zip(text.sections, found[1], strict=True):
+                parts += (*section, end)
+            parts.append(ROW_END)
+        return parts
+
+    def _kept_ends(self) -> dict[str, tuple[object, Sequence[SharedText] | None]]:
+        derived, key = self._snapshot.derived, ("rows", self._term.term, current_language())
+        courses: object
+        kept: dict[str, tuple[object, Sequence[SharedText] | None]]
+        courses, kept = derived.get(key, (None, {}))
+        if courses is not self._offered.courses or len(kept) > MAX_KEPT_ROWS:
+            kept = {}
+            derived[key] = self._offered.courses, kept
+        return kept
+
+    def _personal_texts(self, row: SharedRow) -> Sequence[SharedText] | None:
+        """Return the ends of the sections; None if they are those of a student who has nothing."""
+        if self._state is None:
+            positions = {one.entry: one for one in self._positions}
+            waiting = [one for one in self._snapshot.waiting if one.key.term == self._term.term]
+            waitlisted = [positions.get(one, WaitlistedSection(one, 0, 0)) for one in waiting]
+            state = student_state.build(self._snapshot, self._term, self._offered, waitlisted)
+            self._state = state, PersonalFacts.of(state)
+        state, personal = self._state
+        if not personal.may_affect(row, self._term):
+            return None
+        choices = section_actions.for_course(self._term, row.found.course, row.found.sections, state, self._now)
+        return tuple(map(_end, choices))
+
+
+def render_row(term: Term, row: SharedRow) -> RowText:
+    """Render the row as visitors see it if nothing of their own affects it."""
+    course = row.found.course
+    first = row.found.sections[0]
+    heading = render_shared("rows/course.html", (course, first.key), course=course, section=first)
+    sections = [SectionText(_start(one), _seats(one)) for one in row.found.sections]
+    ends = list(map(_end, row.choices))
+    texts = [part for section, end in zip(sections, ends, strict=True) for part in (*section, end)]
+    row.text = RowText(heading, sections, SharedText(b"".join([heading, *texts, ROW_END])))
+    return row.text
+
+
+def _start(section: Section) -> SharedText:
+    key = section.key, section.meetings, section.instructor, section.room
+    return render_shared("rows/section_start.html", key, section=section)
+
+
+def _seats(section: Section) -> SharedText:
+    key = section.open_seats, section.capacity, section.waiting
+    return render_shared("rows/seats.html", key, section=section)
+
+
+def _end(choice: SectionActions) -> SharedText:
+    key = choice.section.key, auth.user() is None, choice.appearance
+    return render_shared("rows/section_end.html", key, choice=choice)
 
 
 def hours_of(sections: Iterable[Section]) -> WeekHours | None:

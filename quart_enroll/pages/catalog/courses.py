@@ -12,25 +12,24 @@ from quart_enroll.domain.catalog import Catalog, CourseSections
 from quart_enroll.domain.models import Term
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.fastpath.per_catalog import cached_per_catalog
-from quart_enroll.fastpath.response_cache import cache_private, cache_public
+from quart_enroll.fastpath.response_cache import cache_public
 from quart_enroll.forms.search import SearchForm
 from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog.course_rows import (
-    CATALOG_ROW_BYTES,
-    CATALOG_SECTION_BYTES,
-    CatalogRow,
+    RowRenderer,
     SharedRow,
     last_boundary,
     personal_rows,
+    render_row,
     row_bytes,
     shared_row,
 )
 from quart_enroll.pages.paging import Page, page_of, page_url, requested_page
-from quart_enroll.pages.student_state import StudentState
+from quart_enroll.pages.student_state import WaitlistedSection
 from quart_enroll.pages.term_window import closed_window
 from quart_enroll.state import catalog, now
 from quart_enroll.web import auth
-from quart_enroll.web.templating import is_overridden, render
+from quart_enroll.web.templating import is_overridden, render, render_frame
 
 COURSES_PER_PAGE = 25
 
@@ -82,21 +81,8 @@ def _page_size(_: object, page: Page[SharedRow]) -> int:
     return PAGE_BYTES + sum(map(row_bytes, page.items))
 
 
-def _rows_size(
-    key: tuple[str, tuple[str, datetime, object, StudentSnapshot | None]], rows: Sequence[CatalogRow]
-) -> int:
-    snapshot = key[1][-1]
-    sections = sum(len(one.choices) for one in rows)
-    size = PAGE_BYTES + CATALOG_ROW_BYTES * len(rows) + CATALOG_SECTION_BYTES * sections
-    return size + (snapshot.size if snapshot else 0)
-
-
 def _page_key(name: str, boundary: datetime, results: CatalogSearch, requested: RequestedPage) -> Hashable:
     return name, boundary, results.mark, requested
-
-
-def _rows_key(name: str, boundary: datetime, page: Page[SharedRow], snapshot: StudentSnapshot | None) -> Hashable:
-    return name, boundary, page.mark, snapshot
 
 
 async def courses(term: str | None = None) -> bytes:
@@ -109,29 +95,33 @@ async def courses(term: str | None = None) -> bytes:
     results = _search(offered, chosen.term, SearchForm.parameters_of(request.args))
     user = auth.user()
     snapshot = await student_state.load_snapshot(user.user_id) if user else None
-    page, rows, is_cacheable = await _load_page(offered, chosen, results, moment, snapshot)
+    page = await _load_page(offered, chosen, results, moment, snapshot)
     window = closed_window(chosen, moment)
     # The countdown to the opening needs the current time, and a school's own templates may show anything.
     if user is None and not (window and window.opens) and not current_app.config["TEMPLATE_OVERRIDES"]:
         cache_public(moment, offered)
-    if is_cacheable and snapshot and not (window and window.opens):
-        cache_private(moment, offered, snapshot)
-    is_shared = bool(rows) and not results.form.fits.data  # no other student has the same page of courses that fit
-    return render(
-        "courses.html",
-        courses=True,
-        course_data=[one.course for one in rows],
-        term=str(chosen),
-        terms=[str(one) for one in coming_terms],
-        rows=rows,
-        fragment_key=(results.mark, request.path, page.number, *(one.key for one in rows)) if is_shared else None,
-        window=window,
-        results=results,
-        page=page,
-        fingerprint=snapshot.fingerprint if snapshot else "",
-        page_url=page_url,
-        looser_searches=[] if rows else await _looser_searches(offered, chosen, results),
-    )
+    facts = {
+        "courses": True,
+        "course_data": [one.found.course for one in page.items],
+        "term": str(chosen),
+        "terms": [str(one) for one in coming_terms],
+        "window": window,
+        "results": results,
+        "page": page,
+        "page_url": page_url,
+        "looser_searches": [] if page.items else await _looser_searches(offered, chosen, results),
+    }
+    boundary = last_boundary(chosen, moment)
+    if is_overridden("courses.html"):
+        state = await student_state.load(user, chosen, offered, snapshot)
+        rows = personal_rows(chosen, page.items, state, boundary)
+        return render("courses.html", **facts, rows=rows)
+    # A filter like "fits" finds other courses for each student, and a countdown is new in each minute.
+    is_shared = bool(page.items) and not results.form.fits.data and not window
+    gaps = {"rows": await _rows(offered, chosen, page, boundary, snapshot)}
+    if snapshot:
+        gaps["fingerprint"] = [snapshot.fingerprint.encode()]
+    return render_frame("courses.html", (results.mark, page.number) if is_shared else None, gaps, **facts)
 
 
 @cached_per_catalog("searches", _search_size)
@@ -146,19 +136,27 @@ def _search(offered: Catalog, name: str, parameters: tuple[tuple[str, str], ...]
 
 async def _load_page(
     offered: Catalog, term: Term, results: CatalogSearch, moment: datetime, snapshot: StudentSnapshot | None
-) -> tuple[Page[SharedRow], Sequence[CatalogRow], bool]:
-    """Return the requested page, its rows as the visitor sees them, and whether the snapshot alone decides them."""
+) -> Page[SharedRow]:
+    """Return the requested page of results."""
     user, boundary = auth.user(), last_boundary(term, moment)
     requested = RequestedPage(user is not None, *_requested_page(len(results.found)))
-    if results.form.fits.data:
-        state = await student_state.load(user, term, offered, snapshot)
-        page = _page(term, boundary, search.fitting(results.found, term, state.enrolled), requested)
-        return page, personal_rows(term, page.items, state, boundary), False
-    page = _shared_page(offered, term.term, boundary, results, requested)
-    if snapshot and any(one.key.term == term.term for one in snapshot.waiting):  # positions change by themselves
-        state = await student_state.load(user, term, offered, snapshot)
-        return page, personal_rows(term, page.items, state, boundary), False
-    return page, _personal_rows(offered, term.term, boundary, page, snapshot), True
+    if not results.form.fits.data:
+        return _shared_page(offered, term.term, boundary, results, requested)
+    state = await student_state.load(user, term, offered, snapshot)
+    return _page(term, boundary, search.fitting(results.found, term, state.enrolled), requested)
+
+
+async def _rows(
+    offered: Catalog, term: Term, page: Page[SharedRow], boundary: datetime, snapshot: StudentSnapshot | None
+) -> Sequence[bytes]:
+    """Return the texts of the rows as the visitor sees them."""
+    if snapshot is None:
+        return [(row.text or render_row(term, row)).whole for row in page.items]
+    waiting = {entry.key.courseID for entry in snapshot.waiting if entry.key.term == term.term}
+    positions: Sequence[WaitlistedSection] = ()
+    if waiting and not waiting.isdisjoint(row.courseID for row in page.items):  # they change by themselves
+        positions = await student_state.load_waitlist_positions(snapshot.waiting[0].user_id, snapshot, [term])
+    return RowRenderer(offered, term, boundary, snapshot, positions).render(page.items)
 
 
 @cached_per_catalog("pages of rows", _page_size, _page_key)
@@ -167,16 +165,6 @@ def _shared_page(
 ) -> Page[SharedRow]:
     """Return a page of results before anything personal is added."""
     return _page(_term(offered, name), boundary, results.found, requested)
-
-
-@cached_per_catalog("rows of a student", _rows_size, _rows_key)
-def _personal_rows(
-    offered: Catalog, name: str, boundary: datetime, page: Page[SharedRow], snapshot: StudentSnapshot | None
-) -> Sequence[CatalogRow]:
-    """Return the rows of a page for a visitor, or for a student who looks at it again; these may have 100 kB."""
-    term = _term(offered, name)
-    state = student_state.build(snapshot, term, offered) if snapshot else StudentState()
-    return personal_rows(term, page.items, state, boundary)
 
 
 def _term(offered: Catalog, name: str) -> Term:

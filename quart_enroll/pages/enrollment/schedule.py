@@ -11,7 +11,6 @@ from quart_enroll.domain.errors import CorequisiteMissing, CreditLimit
 from quart_enroll.domain.models import Registration, ScheduledCourse, Term, User, WaitlistEntry
 from quart_enroll.domain.week import WeekEntry
 from quart_enroll.fastpath.per_catalog import cached_per_catalog
-from quart_enroll.fastpath.response_cache import cache_private
 from quart_enroll.i18n.language import format_list_of, gettext
 from quart_enroll.pages.account.email_confirmation import must_confirm
 from quart_enroll.pages.catalog.course_rows import last_boundary
@@ -98,8 +97,6 @@ async def page(user: User) -> bytes:
     enrolled = [course.key for course in classes]
     current = offered.current_term(moment)
     calendar_since, calendar_url = snapshot.calendar_since, calendar.take_new_url()
-    if not snapshot.waiting:  # positions change by themselves
-        cache_private(moment, offered, snapshot, until=terms.start_of_next_day(shown, moment))
     return render(
         "enrollment.html",
         enrollment=True,

@@ -24,6 +24,11 @@ LINE_POLL_SECONDS, SLOT_POLL_SECONDS = 0.02, 0.002
 """Pauses between attempts to lock a file. Only the process that is next in line tries the slot so often."""
 
 
+def slots_per_process(threads: int, processes: int) -> int:
+    """Return how many slots each of a server's processes contributes; `threads` 0 divides the cores evenly."""
+    return threads or max(1, (os.cpu_count() or 1) // processes)
+
+
 class HashSlots:
     """`number` slots in a folder that all processes share; without a folder, no limit."""
 

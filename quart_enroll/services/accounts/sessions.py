@@ -14,7 +14,7 @@ from quart_enroll.domain.errors import SignInEnded, WrongCredentials
 from quart_enroll.domain.models import Credentials, Login
 from quart_enroll.i18n.language import current_language
 from quart_enroll.services.accounts.token_digest import token_digest
-from quart_enroll.services.live.user_cache import QueryCache
+from quart_enroll.services.live.query_cache import QueryCache
 
 Result = TypeVar("Result")
 

@@ -9,7 +9,6 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Set
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -24,9 +23,6 @@ from quart_enroll.domain.catalog import Catalog, with_names
 from quart_enroll.domain.models import Registration, Section
 from quart_enroll.domain.student import StudentSeat
 from quart_enroll.system.background import run_in_background
-
-CHANGE_BATCH_SECONDS = 0.1
-"""Seconds for which changes are collected before they are read; a page is out of date for at least as long."""
 
 CATALOG_RETRY_SECONDS = 1.0
 """Seconds between two attempts to read what has changed."""
@@ -112,7 +108,6 @@ class CatalogCache:
         """Read what has changed, until cancelled."""
         while True:
             await self._has_changes.wait()
-            await asyncio.sleep(CHANGE_BATCH_SECONDS)
             self._has_changes.clear()
             changed, self._changed = self._changed, set()
             since, self._outdated_since = self._outdated_since, None  # later changes are read the next time
@@ -146,8 +141,12 @@ class CatalogCache:
         if self._catalog is None or not changed <= self._sections.keys():
             await self._read()
             return
-        self._sections |= await sections.find_changed(self._db, changed)
-        self._replace(replace(self._catalog, sections=tuple(self._sections.values())))
+        read = await sections.find_changed(self._db, changed)
+        if any(section.key != self._sections[section_id].key for section_id, section in read.items()):
+            await self._read()
+            return
+        self._sections |= read
+        self._replace(self._catalog.with_sections(tuple(self._sections.values()), read.values()))
 
     def _replace(self, catalog: Catalog) -> None:
         self._catalog = catalog

@@ -10,7 +10,7 @@ from quart_enroll.db.queries import student_facts
 from quart_enroll.domain import terms
 from quart_enroll.domain.models import Registration, SectionKey, WaitlistEntry
 from quart_enroll.domain.student import StudentSnapshot
-from quart_enroll.services.live.user_cache import QueryCache
+from quart_enroll.services.live.query_cache import QueryCache
 
 
 async def snapshot(db: Database, cache: QueryCache[StudentSnapshot], user_id: int) -> StudentSnapshot:

@@ -63,6 +63,14 @@ class WaitlistPosition:
 
 
 @dataclass(eq=False, slots=True)
+class SectionUpdate:
+    """A section as it is now, and the text about it in each language, rendered once for all pages."""
+
+    section: Section
+    texts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
 class Subscriber:
     """An open page: what it shows, who reads it, and the updates that it hasn't been sent yet.
 
@@ -72,54 +80,48 @@ class Subscriber:
     """
 
     terms: tuple[str, ...]
-    courses: frozenset[str]
+    courses: tuple[str, ...]
     user_id: int | None = None
     fingerprint: str = ""
     network: str = ""
     must_close: bool = False
-    positions: dict[SectionKey, WaitlistPosition] = field(default_factory=dict)
-    changed_sections: dict[SectionKey, Section] = field(default_factory=dict)
-    changed_positions: dict[SectionKey, WaitlistPosition] = field(default_factory=dict)
-    wake_event: asyncio.Event = field(default_factory=asyncio.Event)
-    must_check_sign_in: bool = False
-    must_compare: bool = False
     will_compare: bool = False
+    positions: dict[SectionKey, WaitlistPosition] = field(default_factory=dict)
+    changed_sections: dict[SectionKey, SectionUpdate] = field(default_factory=dict)
+    changed_positions: dict[SectionKey, WaitlistPosition] = field(default_factory=dict)
 
     @property
     def owner(self) -> Hashable:
         """The user, or else the network, whose share of the open pages this page counts towards."""
         return self.network if self.user_id is None else self.user_id
 
-    def check_sign_in(self) -> None:
-        """Wake the page, with or without updates, to check that its user is still signed in."""
-        self.must_check_sign_in = True
-        self.compare()
+    def notify(self) -> None:
+        """Send the updates, or end the page if it must close or the broker is stopped."""
+        raise NotImplementedError
 
     def compare(self) -> None:
-        """Wake the page to check whether it still shows the user's own seats and positions."""
-        self.must_compare, self.will_compare = bool(self.fingerprint), False
-        self.wake_event.set()
+        """Check whether the page still shows the user's own seats and positions."""
+        raise NotImplementedError
 
     def compare_soon(self) -> None:
         """Schedule the comparison, once for several changes."""
         if not self.will_compare:
             self.will_compare = True
-            asyncio.get_running_loop().call_later(COMPARE_DELAY_SECONDS, self.compare)
-
-    async def wait(self) -> None:
-        """Wait until there are updates, or something else to do."""
-        await self.wake_event.wait()
-        self.wake_event.clear()
+            asyncio.get_running_loop().call_later(COMPARE_DELAY_SECONDS, self._compare)
 
     def has_updates(self) -> bool:
         return bool(self.changed_sections or self.changed_positions)
 
-    def take_updates(self) -> tuple[list[Section], list[WaitlistPosition]]:
+    def take_updates(self) -> tuple[list[SectionUpdate], list[WaitlistPosition]]:
         """Return the updates and remove them."""
         sections, positions = list(self.changed_sections.values()), list(self.changed_positions.values())
         self.changed_sections.clear()
         self.changed_positions.clear()
         return sections, positions
+
+    def _compare(self) -> None:
+        self.will_compare = False
+        self.compare()
 
 
 @dataclass(eq=False, slots=True)
@@ -127,7 +129,7 @@ class Topic:
     """The courses and terms that an open page shows, and all pages that show the same."""
 
     terms: tuple[str, ...]
-    courses: frozenset[str]
+    courses: tuple[str, ...]
     subscribers: set[Subscriber] = field(default_factory=set)
 
 
@@ -137,7 +139,7 @@ class UpdateBroker:
     def __init__(self, db: Database, catalog_cache: CatalogCache) -> None:
         self._db = db
         self._catalog_cache = catalog_cache
-        self._topics: dict[tuple[tuple[str, ...], frozenset[str]], Topic] = {}
+        self._topics: dict[tuple[tuple[str, ...], tuple[str, ...]], Topic] = {}
         self._topics_by_course: defaultdict[tuple[str, str], set[Topic]] = defaultdict(set)
         self._subscribers_by_user: defaultdict[Hashable, set[Subscriber]] = defaultdict(set)
         self._pages_by_owner: Counter[Hashable] = Counter()
@@ -148,39 +150,53 @@ class UpdateBroker:
         self.is_stopped = False
 
     def stop(self) -> None:
-        """Wake all subscribers: the process stops, and no more updates follow."""
+        """Let all subscribers end: the process stops, and no more updates follow."""
         self.is_stopped = True
-        for topic in self._topics.values():
-            for subscriber in topic.subscribers:
-                subscriber.wake_event.set()
+        for subscriber in [one for topic in self._topics.values() for one in topic.subscribers]:
+            subscriber.notify()
 
     def notify_user(self, user_id: Hashable) -> None:
         """Let the open pages of that user check soon whether they are up to date."""
         for subscriber in self._subscribers_by_user.get(user_id, ()):
             subscriber.compare_soon()
 
-    @asynccontextmanager
-    async def subscribe(self, subscriber: Subscriber) -> AsyncIterator[bool]:
-        """Update the subscriber while the block runs, beginning with the whole state; yield False if it is full."""
+    def subscribe(self, subscriber: Subscriber) -> bool:
+        """Update the subscriber until it unsubscribes; return False if there is no room for it."""
         if not self._has_room(subscriber):
-            yield False
-            return
+            return False
         self.open_pages += 1
         self._pages_by_owner[subscriber.owner] += 1
         if subscriber.user_id is None:
             self._anonymous[subscriber] = None
-        topic = self._join(subscriber)
-        try:
-            await self._queue_everything(subscriber)
-            yield True
-        finally:
-            self.open_pages -= 1
-            self._pages_by_owner[subscriber.owner] -= 1
-            if not self._pages_by_owner[subscriber.owner]:
-                del self._pages_by_owner[subscriber.owner]
-            self._anonymous.pop(subscriber, None)
-            self._closing_pages -= subscriber.must_close
-            self._leave(subscriber, topic)
+        self._join(subscriber)
+        return True
+
+    def unsubscribe(self, subscriber: Subscriber) -> None:
+        """Forget a subscriber."""
+        self.open_pages -= 1
+        self._pages_by_owner[subscriber.owner] -= 1
+        if not self._pages_by_owner[subscriber.owner]:
+            del self._pages_by_owner[subscriber.owner]
+        self._anonymous.pop(subscriber, None)
+        self._closing_pages -= subscriber.must_close
+        self._leave(subscriber)
+
+    async def queue_everything(self, subscriber: Subscriber, *, has_positions: bool = True) -> None:
+        """Queue the whole state as an update, which covers what has changed since the page was rendered.
+
+        The database is only asked for a student who may be on a waitlist, as `has_positions` says. Raises one of
+        client.DATABASE_UNAVAILABLE or client.DATABASE_REFUSED.
+        """
+        catalog = await self._catalog_cache.get()
+        courses = product(subscriber.terms, subscriber.courses)
+        sections = [section for term, courseID in courses for section in catalog.sections_in(courseID, term)]
+        subscriber.changed_sections = {section.key: SectionUpdate(section) for section in sections}
+        if subscriber.user_id is not None:
+            positions = await waitlist.find_positions(self._db, subscriber.user_id) if has_positions else {}
+            subscriber.changed_positions = {
+                key: WaitlistPosition(key, *positions.get(key, (0, 0))) for key in subscriber.changed_sections
+            }
+            subscriber.positions = {key: one for key, one in subscriber.changed_positions.items() if one.position}
 
     def _has_room(self, subscriber: Subscriber) -> bool:
         """Return whether one more page may open; if all places are taken, the oldest anonymous page makes room."""
@@ -201,7 +217,7 @@ class UpdateBroker:
             del self._anonymous[oldest]
             self._closing_pages += 1
             oldest.must_close = True
-            oldest.wake_event.set()
+            oldest.notify()
         return True
 
     def _note_refusal(self, reason: str) -> None:
@@ -217,19 +233,19 @@ class UpdateBroker:
                 len(self._anonymous),
             )
 
-    def _join(self, subscriber: Subscriber) -> Topic:
+    def _join(self, subscriber: Subscriber) -> None:
         topic = self._topics.get((subscriber.terms, subscriber.courses))
         if topic is None:
             topic = self._topics[subscriber.terms, subscriber.courses] = Topic(subscriber.terms, subscriber.courses)
             for course in product(topic.terms, topic.courses):
                 self._topics_by_course[course].add(topic)
-        subscriber.courses = topic.courses  # one set of names for all of them
+        subscriber.courses = topic.courses  # one tuple of names for all of them
         topic.subscribers.add(subscriber)
         if subscriber.fingerprint:
             self._subscribers_by_user[subscriber.user_id].add(subscriber)
-        return topic
 
-    def _leave(self, subscriber: Subscriber, topic: Topic) -> None:
+    def _leave(self, subscriber: Subscriber) -> None:
+        topic = self._topics[subscriber.terms, subscriber.courses]
         topic.subscribers.discard(subscriber)
         if not topic.subscribers:
             del self._topics[topic.terms, topic.courses]
@@ -257,29 +273,19 @@ class UpdateBroker:
                 await asyncio.sleep(PUBLISH_RETRY_SECONDS)
             before = after
 
-    async def _queue_everything(self, subscriber: Subscriber) -> None:
-        """Queue the whole state as an update, which covers what has changed since the page was rendered."""
-        catalog = await self._catalog_cache.get()
-        courses = product(subscriber.terms, subscriber.courses)
-        sections = [section for term, courseID in courses for section in catalog.sections_in(courseID, term)]
-        subscriber.changed_sections = {section.key: section for section in sections}
-        if subscriber.user_id is not None:
-            positions = await waitlist.find_positions(self._db, subscriber.user_id)
-            subscriber.changed_positions = {
-                key: WaitlistPosition(key, *positions.get(key, (0, 0))) for key in subscriber.changed_sections
-            }
-            subscriber.positions = {key: one for key, one in subscriber.changed_positions.items() if one.position}
-        subscriber.compare()
-
     async def _publish(self, before: Catalog, after: Catalog) -> None:
-        for section in changed_sections(before, after):
-            key = section.key
-            for number, subscriber in enumerate(list(self._subscribers(section)), 1):
-                subscriber.changed_sections[key] = section
-                subscriber.wake_event.set()
-                if number % SUBSCRIBERS_PER_TURN == 0:
-                    await asyncio.sleep(0)
-        for section in reread_sections(before, after):
+        notified: dict[Subscriber, None] = {}
+        reread = reread_sections(before, after)
+        for section in (one for one, has_changed in reread.items() if has_changed):
+            update, key = SectionUpdate(section), section.key
+            for subscriber in self._subscribers(section):
+                subscriber.changed_sections[key] = update
+                notified[subscriber] = None
+        for number, subscriber in enumerate(notified, 1):
+            subscriber.notify()
+            if number % SUBSCRIBERS_PER_TURN == 0:
+                await asyncio.sleep(0)
+        for section in reread:
             key = section.key
             if waiting := [one for one in self._subscribers(section) if one.positions and key in one.positions]:
                 await self._publish_positions(key, waiting)
@@ -295,7 +301,7 @@ class UpdateBroker:
                 subscriber.positions[key] = position
                 if not number:
                     del subscriber.positions[key]
-                subscriber.wake_event.set()
+                subscriber.notify()
 
 
 def _discard(sets: defaultdict[K, set[V]], key: K, value: V) -> None:
@@ -304,19 +310,16 @@ def _discard(sets: defaultdict[K, set[V]], key: K, value: V) -> None:
         del sets[key]
 
 
-def reread_sections(before: Catalog, after: Catalog) -> list[Section]:
-    """Return the sections that were read again, even unchanged ones: a student who joined may hide one who left."""
-    if len(before.sections) != len(after.sections):
-        return list(after.sections)
-    return [new for old, new in zip(before.sections, after.sections, strict=True) if old is not new]
+def reread_sections(before: Catalog, after: Catalog) -> dict[Section, bool]:
+    """Return the sections that were read again, and whether each is new or has changed.
 
-
-def changed_sections(before: Catalog, after: Catalog) -> list[Section]:
-    """Return the sections that are new or have changed."""
+    The position of a waiting student may have changed even if the section is the same: another one joined, too.
+    """
     if len(before.sections) != len(after.sections):
         known = set(before.sections)
-        return [section for section in after.sections if section not in known]
-    return [new for old, new in zip(before.sections, after.sections, strict=True) if old is not new and old != new]
+        return {section: section not in known for section in after.sections}
+    pairs = zip(before.sections, after.sections, strict=True)
+    return {new: old != new for old, new in pairs if old is not new}
 
 
 @asynccontextmanager

@@ -9,7 +9,6 @@ from typing import Any, cast
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, TemplateNotFound, TemplateSyntaxError
 from quart import Quart
 
-from quart_enroll.web.fragment_cache import Chunks
 from quart_enroll.web.jinja_environment import TEMPLATES, PageEnvironment
 from quart_enroll.web.overrides.check import LAYOUT_TEMPLATE, Site, check
 from quart_enroll.web.overrides.lenient import (
@@ -65,7 +64,7 @@ class OverrideTemplates:
         if not self._environment.auto_reload:
             self._excluded = frozenset(found.broken)
 
-    def render(self, template: str, context: dict[str, Any]) -> list[Chunks]:
+    def render(self, template: str, context: dict[str, Any]) -> list[bytes]:
         """Render the page with as many of the school's templates as possible."""
         if self.has(template):
             add_names(template, context)

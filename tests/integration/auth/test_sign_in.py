@@ -238,7 +238,7 @@ async def test_the_sign_out_link_signs_out(ada: Browser) -> None:
 async def test_a_link_on_another_site_only_asks_whether_to_sign_out(ada: Browser, headers: dict[str, str]) -> None:
     response = await ada.get("/logout", headers=headers)
     assert response.status_code == 200
-    assert '<form method="post"' in await text(response)
+    assert '<form class="actions" method="post" action="/logout">' in await text(response)
     assert (await ada.get("/enrollment")).status_code == 200
 
 

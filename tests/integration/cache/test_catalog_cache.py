@@ -57,6 +57,18 @@ async def test_a_deleted_course_disappears_from_the_catalog(db: Database, catalo
     await wait_until_catalog(catalog_cache, lambda catalog: catalog.find("3333") is None)
 
 
+async def test_a_section_renumbered_in_the_database_is_found_by_its_new_number(
+    db: Database, catalog_cache: CatalogCache
+) -> None:
+    await sections.take_seat(db, SECTIONS[0].key, None)
+    await wait_until_catalog(catalog_cache, lambda catalog: open_seats(catalog) == 29)  # the whole catalog was read
+    await db.section.update_one({"courseID": "1111", "section": "02"}, {"$set": {"section": "0"}})
+    await wait_until_catalog(
+        catalog_cache,
+        lambda catalog: [one.section for one in catalog.sections_in("1111", FALL.term)] == ["0", "01"],
+    )
+
+
 async def test_a_deleted_section_disappears_from_the_catalog(db: Database, catalog_cache: CatalogCache) -> None:
     await db.section.delete_many({"courseID": "3333"})
     await wait_until_catalog(catalog_cache, lambda catalog: not catalog.sections_of("3333", FALL))

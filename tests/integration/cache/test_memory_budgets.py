@@ -36,11 +36,7 @@ async def app(db: Database, mongod: str, clock: Clock, monkeypatch: pytest.Monke
 
 
 def public_responses(app: Any) -> ByteCache[Any, Any]:
-    return app.response_cache.public  # type: ignore[no-any-return]
-
-
-def private_responses(app: Any) -> ByteCache[Any, Any]:
-    return app.response_cache.private  # type: ignore[no-any-return]
+    return app.response_cache.responses  # type: ignore[no-any-return]
 
 
 def all_caches() -> list[ByteCache[Any, Any]]:
@@ -66,18 +62,6 @@ async def test_a_parameter_is_recognized_in_any_encoding(app: Quart) -> None:
         page = await (await client.get(f"/courses/Fall?{query}")).get_data(as_text=True)
         assert "Advanced PHP" in page
         assert "Introduction to Python" not in page
-
-
-@pytest.mark.parametrize("path", ["/", "/home", "/courses/", "/enrollment"])
-async def test_a_parameter_that_no_view_reads_is_not_cached_separately_for_a_student(
-    app: Quart, framework_requests: list[str], path: str
-) -> None:
-    ada = Browser(app.test_client())
-    await ada.sign_in(ADA)
-    await ada.get("/")  # shows the greeting, so that later pages don't
-    for number in range(5):
-        await ada.get(f"{path}?{number}")
-    assert len([key for key in private_responses(app) if path in key]) <= 1
 
 
 async def test_a_large_response_is_cached_only_in_requested_encodings(app: Quart) -> None:

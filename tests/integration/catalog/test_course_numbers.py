@@ -215,8 +215,8 @@ async def test_every_course_number_that_can_be_imported_has_a_page(
     for page in range(1, 2 + len(valid_numbers) // 25):
         catalog = await ada.read(f"/courses/Fall%202026?page={page}")
         rows = zip(
-            re.findall(r'<h2 id="course-\d+"><a href="([^"]+)">', catalog),
-            re.findall(r"<dt>Course number</dt><dd>(.*?)</dd>", catalog),
+            re.findall(r'<h2><a href="([^"]+)">', catalog),
+            re.findall(r'<p class="facts">(.*?) · 3 credits', catalog),
             strict=True,
         )
         links |= {unescape(number): unescape(link) for link, number in rows}
@@ -239,7 +239,7 @@ async def test_the_links_on_a_course_page_work_for_any_course_number(ada: Browse
         await offer_course(db, number, f"Course {number}")
         page = await ada.read(f"/course/{quote(number)}")
         [stream_url] = re.findall(r'sse-connect="([^"]+)"', page)
-        [fragment_url] = re.findall(r'hx-get="([^"]+)"', page)
+        [fragment_url] = re.findall(r'data-rows="([^"]+)"', page)
         assert number in parse_qs(urlsplit(unescape(stream_url)).query)["course"]
         [section_id] = re.findall(r'<li class="section" id="(\w+)"', page)
         assert f'id="{section_id}"' in await ada.read(unescape(fragment_url))
@@ -348,7 +348,7 @@ async def test_page_and_api_find_a_course_number_in_any_spelling(anyone: Browser
         await offer_course(db, number, "T")
     await offer_course(db, "7", "CS 101: Introduction")
     page = await anyone.get("/courses/Fall", query_string={"q": q})
-    found = re.findall(r"<dt>Course number</dt><dd>(.*?)</dd>", await text(page))
+    found = re.findall(r'<p class="facts">(.*?) · 3 credits', await text(page))
     assert found == ["7", "CS 101", "CS-101x", "CS101z", "cs.101y"]
     response = await (await anyone.get("/api/v1/courses", query_string={"q": q})).get_json()
     assert [one["courseID"] for one in response["courses"]] == found
@@ -357,6 +357,6 @@ async def test_page_and_api_find_a_course_number_in_any_spelling(anyone: Browser
 @pytest.mark.parametrize("q", ["renee", "RENÉE", "rene\u0301e ohara", "O’Hara", "o'hara lodz", "Łódź"])
 async def test_page_and_api_fold_accents_and_apostrophes(anyone: Browser, db: Database, q: str) -> None:
     await offer_course(db, "8", "Renée O’Hara in Łódź")
-    assert "<dt>Course number</dt><dd>8</dd>" in await text(await anyone.get("/courses/Fall", query_string={"q": q}))
+    assert '<p class="facts">8 · 3 credits' in await text(await anyone.get("/courses/Fall", query_string={"q": q}))
     response = await (await anyone.get("/api/v1/courses", query_string={"q": q})).get_json()
     assert [one["courseID"] for one in response["courses"]] == ["8"]

@@ -15,7 +15,7 @@ COURSE_COUNT = 60
 
 
 def titles(page: str) -> list[str]:
-    return re.findall(r'<h2 id="course-\d+"><a [^>]+>([^<]+)</a>', page)
+    return re.findall(r"<h2><a [^>]+>([^<]+)</a>", page)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sysconfig
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,15 @@ from config import PROJECT_FOLDER
 from quart_enroll.app import create_app
 from quart_enroll.cli.local_mongod import SMALL_FOOTPRINT_OPTIONS, find_mongod
 from quart_enroll.db import transactions
-from quart_enroll.db.client import APP_NAME, open_database
+from quart_enroll.db.client import APP_NAME, open_database, other_database_uri
 from quart_enroll.db.collections import courses, sections, terms
+from quart_enroll.services.maintenance.rehearsal import (
+    RehearsalRefused,
+    database_name,
+    open_rehearsal_database,
+    read_server_usage,
+)
+from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, upgrade
 from quart_enroll.state import EXTENSION
 from quart_enroll.system.process import child_process
 from tests.integration.cache.test_catalog_cache import wait_until_catalog
@@ -201,3 +209,18 @@ def test_an_upgrade_ends_the_transaction_of_a_killed_process_of_the_site(
         stranded[DATABASE].course.insert_one(courses.to_row(COURSES[0]), session=session)
         result = upgrade_db(uri_of("enroll"), uri_of("enroll-upgrade"))
     assert (result.exit_code, result.output) == (0, "course: validator set\n")
+
+
+async def test_a_rehearsal_needs_one_more_role(uri_of: UriOfUser, root: Documents) -> None:
+    name = database_name(DATABASE)
+    async with open_database(other_database_uri(uri_of("enroll"), name), 20) as db:
+        with pytest.raises(RehearsalRefused, match=rf"readWrite@{name} as well"):
+            async with open_rehearsal_database(db, DATABASE):
+                pass
+        root.admin.command("grantRolesToUser", "enroll", roles=[{"role": "readWrite", "db": name}])
+        async with open_rehearsal_database(db, DATABASE):
+            await upgrade(db, datetime.now(UTC), UpgradeDefaults())
+            assert name in root.list_database_names()
+            assert await read_server_usage(db) is None  # that would need clusterMonitor
+        assert name not in root.list_database_names()
+    root.admin.command("revokeRolesFromUser", "enroll", roles=[{"role": "readWrite", "db": name}])

@@ -14,17 +14,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.support.processes import (
-    PROJECT,
-    QUART,
-    SERVER,
-    TIMEOUT_SECONDS,
-    descendants,
-    environment,
-    expect_exit,
-    free_port,
-    quart,
-)
+from quart_enroll.system.usage import descendants
+from tests.support.processes import PROJECT, QUART, SERVER, TIMEOUT_SECONDS, environment, expect_exit, free_port, quart
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of the site in /proc")
 

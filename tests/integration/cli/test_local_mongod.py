@@ -13,7 +13,8 @@ from pymongo import MongoClient
 from quart_enroll.cli import local_mongod as module
 from quart_enroll.cli.local_mongod import LocalMongodError, database_uri, local_mongod
 from quart_enroll.db.replica_set import has_primary
-from tests.support.processes import PROJECT, descendants, expect_exit
+from quart_enroll.system.usage import descendants
+from tests.support.processes import PROJECT, expect_exit
 
 OWNER = """
 import sys

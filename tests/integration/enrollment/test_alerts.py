@@ -77,7 +77,7 @@ async def test_the_schedule_lists_seat_alerts_and_removes_one(ada: Browser, bob:
     page = await ada.read("/enrollment")
     assert "Seat alerts" in page
     assert f"<strong>{COURSE_LINK}</strong>" in page
-    assert REMOVE_BUTTON in page.replace('<span class="visually-hidden">', "")
+    assert REMOVE_BUTTON in page.replace("<span>", "")
     for _ in range(2):
         assert await message_after(ada, "/alert/end", **PHP) == "Alert removed for PHP 202, section 01."
     assert await db.alert.count_documents({}) == 0

@@ -4,34 +4,27 @@ import re
 from datetime import timedelta
 
 from quart_enroll.db.client import Database
-from tests.support.people import ADA, FALL, Browser, Clock, buttons, set_clock, text
+from tests.support.people import ADA, FALL, Browser, Clock, button_fields, buttons, set_clock, text
 
 PHP = {"courseID": "3333", "term": "Fall 2026"}
 
 
-def form_fields(page: str, action: str) -> dict[str, str]:
-    """Return the fields that the form with this action sends."""
-    [form] = re.findall(rf'<form [^>]*action="{action}">(.*?)</form>', page, re.DOTALL)
-    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
-    return {name: value for name, value in fields.items() if name != "csrf_token"}
-
-
 async def test_a_drop_without_consequences_needs_no_confirmation(ada: Browser, db: Database) -> None:
     await ada.post("/enrollment", form=PHP)
-    assert form_fields(await ada.read("/enrollment"), "/enrollment/drop") == PHP
+    assert button_fields(await ada.read("/enrollment"), "/enrollment/drop") == PHP
 
 
 async def test_dropping_a_course_with_a_waitlist_must_be_confirmed(ada: Browser, bob: Browser, db: Database) -> None:
     await ada.post("/enrollment", form=PHP)
     await bob.post("/waitlist", form=PHP)
     for path in ("/enrollment", "/course/3333?term=Fall"):
-        fields = form_fields(await ada.read(path), "/enrollment/drop")
+        fields = button_fields(await ada.read(path), "/enrollment/drop")
         assert fields == PHP | {"ask": "y"}
     page = await text(await ada.post("/enrollment/drop", form=fields))
     assert "Others are waiting for PHP 202. Your seat goes to the first student in line" in page
     assert buttons(page) == ["Drop", "Keep PHP 202"]
     assert await db.enrollment.count_documents({"user_id": ADA.user_id}) == 1
-    assert form_fields(page, "/enrollment/drop") == PHP
+    assert button_fields(page, "/enrollment/drop") == PHP
     await ada.post("/enrollment/drop", form=PHP)
     assert await db.enrollment.count_documents({"user_id": ADA.user_id}) == 0
 
@@ -39,7 +32,7 @@ async def test_dropping_a_course_with_a_waitlist_must_be_confirmed(ada: Browser,
 async def test_withdrawing_must_be_confirmed(ada: Browser, clock: Clock, db: Database) -> None:
     await ada.post("/enrollment", form=PHP)
     await set_clock(FALL.drop_deadline + timedelta(days=1), clock, (ada, ADA))
-    fields = form_fields(await ada.read("/enrollment"), "/enrollment/drop")
+    fields = button_fields(await ada.read("/enrollment"), "/enrollment/drop")
     page = await text(await ada.post("/enrollment/drop", form=fields))
     assert "Withdraw from PHP 202?" in page
     assert buttons(page) == ["Withdraw", "Keep PHP 202"]
@@ -49,12 +42,12 @@ async def test_withdrawing_must_be_confirmed(ada: Browser, clock: Clock, db: Dat
 async def test_leaving_a_waitlist_must_be_confirmed(ada: Browser, bob: Browser, db: Database) -> None:
     await bob.post("/enrollment", form=PHP)
     await ada.post("/waitlist", form=PHP)
-    fields = form_fields(await ada.read("/enrollment"), "/waitlist/leave")
+    fields = button_fields(await ada.read("/enrollment"), "/waitlist/leave")
     page = await text(await ada.post("/waitlist/leave", form=fields))
     assert "Leave the waitlist for PHP 202?" in page
     assert buttons(page) == ["Leave waitlist", "Keep my place"]
     assert await db.waitlist.count_documents({}) == 1
-    assert (await ada.post("/waitlist/leave", form=form_fields(page, "/waitlist/leave"))).status_code == 303
+    assert (await ada.post("/waitlist/leave", form=button_fields(page, "/waitlist/leave"))).status_code == 303
     assert await db.waitlist.count_documents({}) == 0
 
 
@@ -76,7 +69,7 @@ async def test_swapping_a_course_with_a_waitlist_must_be_confirmed(ada: Browser,
     assert "Others are waiting for PHP 202. Your seat goes to the first student in line" in page
     assert buttons(page) == ["Swap", "Keep PHP 202"]
     assert await db.enrollment.count_documents({"user_id": ADA.user_id, "courseID": "3333"}) == 1
-    assert (await ada.post("/enrollment/swap", form=form_fields(page, "/enrollment/swap"))).location == "/enrollment"
+    assert (await ada.post("/enrollment/swap", form=button_fields(page, "/enrollment/swap"))).location == "/enrollment"
     assert await db.enrollment.count_documents({"user_id": ADA.user_id, "courseID": "1111"}) == 1
 
 

@@ -83,11 +83,11 @@ async def test_with_javascript_a_button_returns_to_its_row(ada: Browser) -> None
     response = await ada.post("/plan/add", form=PHP, headers={"HX-Request": "true"})
     assert (response.status_code, response.location) == (303, "/course/3333?term=Fall+2026")
     page = await ada.read(response.location)
-    [(endpoint, row_id)] = re.findall(
-        r'hx-post="/plan/(\w+)" hx-target="closest .section">.*?id="(\w+)-plan"', page, re.DOTALL
+    [(row_id, endpoint)] = re.findall(
+        r'<li class="section" id="(\w+)".*?formaction="/plan/(\w+)\?[^"]*" data-toggles="plan"', page, re.DOTALL
     )
     assert endpoint == "remove"
-    assert f'<li class="section" id="{row_id}"' in page
+    assert f'id="{row_id}"' in await ada.read("/courses/Fall")
 
 
 async def test_planning_a_course_again_replaces_its_section(early: Browser, db: Database) -> None:
@@ -186,7 +186,7 @@ async def test_the_plan_counts_down_by_the_servers_clock(early: Browser, clock: 
     times = [int(moment.timestamp() * 1000) for moment in (BEFORE_OPENING, FALL.opens_at)]
     assert 'data-now="{}" data-opens="{}"'.format(*times) in page
     assert "Enrollment for Fall 2026 opens on Saturday, 1 August 2026, 00:00 (America/New_York)." in page
-    assert "data-at-opening>Enroll in this course<" in page
+    assert 'data-at-opening="">Enroll in this course<' in page
     await set_clock(FALL.opens_at, clock, (early, ADA))
     page = await early.read("/plan")
     assert "data-opens" not in page

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from html import unescape
@@ -13,10 +13,13 @@ from quart import Quart
 from quart.typing import TestHTTPConnectionProtocol as Connection
 
 from quart_enroll.db.client import Database
-from quart_enroll.db.collections import sections
-from quart_enroll.domain.models import SectionKey
+from quart_enroll.db.collections import sections, waitlist
+from quart_enroll.domain.models import Section, SectionKey
+from quart_enroll.domain.student import StudentSnapshot
+from quart_enroll.fastpath.push_stream import Channel
 from quart_enroll.observability import metrics
-from quart_enroll.pages import live_stream as live_stream
+from quart_enroll.pages import live_stream
+from quart_enroll.pages.live_stream import LivePage
 from quart_enroll.services.accounts.sessions import SignInLifetimes
 from quart_enroll.services.catalog import cache
 from quart_enroll.services.live import updates
@@ -39,17 +42,49 @@ async def broker(db: Database, clock: Clock) -> AsyncIterator[UpdateBroker]:
         yield broker
 
 
-async def next_updates(subscriber: Subscriber) -> tuple[dict[str, int], dict[SectionKey, WaitlistPosition]]:
+class OpenPage(Subscriber):
+    """An open page that only notes that there is news for it."""
+
+    def __init__(self, terms: tuple[str, ...], courses: tuple[str, ...], user_id: int | None = None, **more: str):
+        super().__init__(terms=terms, courses=courses, user_id=user_id, **more)  # type: ignore[arg-type]
+        self.has_news = asyncio.Event()
+        self.comparisons = 0
+
+    def notify(self) -> None:
+        self.has_news.set()
+
+    def compare(self) -> None:
+        self.comparisons += 1
+        self.has_news.set()
+
+
+@asynccontextmanager
+async def subscribe(broker: UpdateBroker, page: OpenPage) -> AsyncIterator[bool]:
+    """Keep the page open while the block runs, beginning with the whole state; yield False if there is no room."""
+    if not broker.subscribe(page):
+        yield False
+        return
+    try:
+        await broker.queue_everything(page)
+        page.notify()
+        yield True
+    finally:
+        broker.unsubscribe(page)
+
+
+async def next_updates(subscriber: OpenPage) -> tuple[dict[str, int], dict[SectionKey, WaitlistPosition]]:
     """Return the next updates: the open seats by courseID-section, and the waitlist positions."""
     async with asyncio.timeout(TIMEOUT_SECONDS):
-        await subscriber.wait()
-    seats, positions = subscriber.take_updates()
+        await subscriber.has_news.wait()
+    subscriber.has_news.clear()
+    updated, positions = subscriber.take_updates()
+    seats = [one.section for one in updated]
     return {f"{one.courseID}-{one.section}": one.open_seats for one in seats}, {
         position.key: position for position in positions
     }
 
 
-async def next_position(subscriber: Subscriber) -> WaitlistPosition:
+async def next_position(subscriber: OpenPage) -> WaitlistPosition:
     """Return the subscriber's next waitlist position."""
     while True:
         _, positions = await next_updates(subscriber)
@@ -58,12 +93,12 @@ async def next_position(subscriber: Subscriber) -> WaitlistPosition:
 
 
 async def test_a_new_subscriber_first_gets_the_current_state(broker: UpdateBroker) -> None:
-    async with broker.subscribe(subscriber := Subscriber((FALL,), frozenset(["1111", "3333"]))):
+    async with subscribe(broker, subscriber := OpenPage((FALL,), ("1111", "3333"))):
         assert await next_updates(subscriber) == ({"1111-01": 30, "1111-02": 2, "3333-01": 1}, {})
 
 
 async def test_a_subscriber_gets_changes_of_its_own_courses_only(db: Database, broker: UpdateBroker) -> None:
-    async with broker.subscribe(subscriber := Subscriber((FALL,), frozenset(["1111"]))):
+    async with subscribe(broker, subscriber := OpenPage((FALL,), ("1111",))):
         await next_updates(subscriber)
         await sections.take_seat(db, PHP_202, None)
         await sections.take_seat(db, SECTIONS[1].key, None)
@@ -76,7 +111,7 @@ async def test_a_waitlisted_student_gets_changes_of_the_position(
     await db.section.update_one({"courseID": "3333"}, {"$set": {"capacity": 0, "waitlist_capacity": 5}})
     for browser in (ada, bob):
         await browser.post("/waitlist", form={"courseID": "3333"})
-    async with broker.subscribe(subscriber := Subscriber((FALL,), frozenset(["3333"]), BOB.user_id)):
+    async with subscribe(broker, subscriber := OpenPage((FALL,), ("3333",), BOB.user_id)):
         assert await next_position(subscriber) == WaitlistPosition(PHP_202, 2, 2)
         await ada.post("/waitlist/leave", form={"courseID": "3333"})
         assert await next_position(subscriber) == WaitlistPosition(PHP_202, 1, 1)
@@ -90,9 +125,9 @@ async def test_other_tasks_run_while_many_subscribers_are_notified(
     monkeypatch.setattr(updates, "SUBSCRIBERS_PER_TURN", 1)
     async with cache.open_catalog_cache(db, clock) as catalog_cache, AsyncExitStack() as pages:
         before, broker = await catalog_cache.get(), UpdateBroker(db, catalog_cache)
-        subscribers = [Subscriber((FALL,), frozenset(["1111"])) for _ in range(3)]
+        subscribers = [OpenPage((FALL,), ("1111",)) for _ in range(3)]
         for subscriber in subscribers:
-            await pages.enter_async_context(broker.subscribe(subscriber))
+            await pages.enter_async_context(subscribe(broker, subscriber))
             await next_updates(subscriber)
         await sections.take_seat(db, SECTIONS[1].key, None)
         await catalog_cache.reload()
@@ -100,12 +135,12 @@ async def test_other_tasks_run_while_many_subscribers_are_notified(
         seen = []
         while not publishing.done():
             await asyncio.sleep(0)
-            seen.append(sum(subscriber.has_updates() for subscriber in subscribers))
+            seen.append(sum(subscriber.has_news.is_set() for subscriber in subscribers))
         assert seen[:3] == [1, 2, 3]
 
 
 async def test_a_closed_page_is_unsubscribed(broker: UpdateBroker) -> None:
-    async with broker.subscribe(Subscriber((FALL,), frozenset(["1111"]), ADA.user_id)):
+    async with subscribe(broker, OpenPage((FALL,), ("1111",), ADA.user_id)):
         pass
     assert broker.open_pages == 0
     assert not broker._topics
@@ -114,10 +149,10 @@ async def test_a_closed_page_is_unsubscribed(broker: UpdateBroker) -> None:
 
 async def test_past_the_limit_pages_get_no_stream(broker: UpdateBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(updates, "MAX_OPEN_PAGES", 1)
-    async with broker.subscribe(Subscriber((FALL,), frozenset(["1111"]))) as first:
-        async with broker.subscribe(Subscriber((FALL,), frozenset(["1111"]))) as second:
+    async with subscribe(broker, OpenPage((FALL,), ("1111",))) as first:
+        async with subscribe(broker, OpenPage((FALL,), ("1111",))) as second:
             assert (first, second) == (True, False)
-    async with broker.subscribe(Subscriber((FALL,), frozenset(["1111"]))) as third:
+    async with subscribe(broker, OpenPage((FALL,), ("1111",))) as third:
         assert third
 
 
@@ -127,16 +162,16 @@ def no_initial_updates(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def queue_nothing(*_: object) -> None: ...
 
-    monkeypatch.setattr(UpdateBroker, "_queue_everything", queue_nothing)
+    monkeypatch.setattr(UpdateBroker, "queue_everything", queue_nothing)
 
 
-async def open_pages(pages: AsyncExitStack, broker: UpdateBroker, *owners: int | str) -> list[Subscriber | None]:
+async def open_pages(pages: AsyncExitStack, broker: UpdateBroker, *owners: int | str) -> list[OpenPage | None]:
     """Open a page for each user_id or network; return its subscriber, or None if there was no room."""
-    found: list[Subscriber | None] = []
+    found: list[OpenPage | None] = []
     for owner in owners:
         page_owner = {"user_id": owner} if isinstance(owner, int) else {"network": owner}
-        subscriber = Subscriber((FALL,), frozenset(["1111"]), **page_owner)  # type: ignore[arg-type]
-        has_room = await pages.enter_async_context(broker.subscribe(subscriber))
+        subscriber = OpenPage((FALL,), ("1111",), **page_owner)  # type: ignore[arg-type]
+        has_room = await pages.enter_async_context(subscribe(broker, subscriber))
         found.append(subscriber if has_room else None)
     return found
 
@@ -251,7 +286,7 @@ async def test_the_stream_has_an_event_for_each_section(anyone: Browser) -> None
     assert response.headers["Cache-Control"] == "no-store"
     stream = await text(response)
     name = section_mark(PHP_202)
-    assert f'event: {name}\ndata: <span class="seats">1 seat left</span>\n\n' in stream
+    assert f"event: {name}\ndata: 1 seat left\n\n" in stream
     assert f"event: {name}-open\ndata: .\n\n" in stream
     assert 1000 <= int(stream.partition("\n")[0].removeprefix("retry: ")) <= 3000
     assert "-gone" not in stream  # visitors have no waitlist entries
@@ -341,12 +376,11 @@ async def test_a_head_request_does_not_subscribe(anyone: Browser) -> None:
     assert (response.content_type, await text(response)) == ("text/event-stream", "")
 
 
-async def test_a_stream_may_name_courses_that_the_page_does_not_show_yet(ada: Browser) -> None:
-    name = section_mark(PHP_202)
-    page = await ada.read("/course/3333")
-    assert re.findall(f'hx-trigger="sse:{name}-([a-z]+), moved"', page) == ["full"]
+async def test_a_row_shows_for_which_change_it_must_be_reloaded(ada: Browser) -> None:
+    seats_class = re.compile(f'<li class="section" id="{section_mark(PHP_202)}".*?<div class="(seats[^"]*)"', re.DOTALL)
+    assert seats_class.findall(await ada.read("/course/3333")) == ["seats"]
     await ada.post("/enrollment", form={"courseID": "3333"})
-    assert re.findall(f'hx-trigger="sse:{name}-([a-z]+), moved"', await ada.read("/course/3333")) == ["open"]
+    assert seats_class.findall(await ada.read("/course/3333")) == ["seats full"]
 
 
 async def test_a_joining_student_does_not_hide_a_leaving_one(
@@ -358,7 +392,7 @@ async def test_a_joining_student_does_not_hide_a_leaving_one(
         before = await catalog_cache.get()  # one student is waiting
         broker = UpdateBroker(db, catalog_cache)
         await bob.post("/waitlist", form={"courseID": "3333"})
-        async with broker.subscribe(subscriber := Subscriber((FALL,), frozenset(["3333"]), BOB.user_id)):
+        async with subscribe(broker, subscriber := OpenPage((FALL,), ("3333",), BOB.user_id)):
             assert await next_position(subscriber) == WaitlistPosition(PHP_202, 2, 2)
             await ada.post("/waitlist/leave", form={"courseID": "3333"})
             await catalog_cache.reload()  # one student is waiting
@@ -367,7 +401,7 @@ async def test_a_joining_student_does_not_hide_a_leaving_one(
 
 
 async def test_a_page_may_show_courses_of_several_terms(db: Database, broker: UpdateBroker) -> None:
-    async with broker.subscribe(subscriber := Subscriber((FALL, "Spring 2027"), frozenset(["2222", "3333"]))):
+    async with subscribe(broker, subscriber := OpenPage((FALL, "Spring 2027"), ("2222", "3333"))):
         assert await next_updates(subscriber) == ({"2222-01": 30, "3333-01": 1}, {})
         await sections.take_seat(db, PHP_202, None)
         assert await next_updates(subscriber) == ({"3333-01": 0}, {})
@@ -376,9 +410,10 @@ async def test_a_page_may_show_courses_of_several_terms(db: Database, broker: Up
 
 
 async def find_stream_url(browser: Browser, path: str) -> str:
-    """Return the URL from which the page gets its live updates."""
-    [url] = re.findall('sse-connect="(.*?)"', await browser.read(path))
-    return unescape(url)
+    """Return the URL from which the page gets its live updates: live.js adds the fingerprint of a student's page."""
+    page = await browser.read(path)
+    [url] = re.findall('sse-connect="(.*?)"', page)
+    return unescape(url) + "".join(f"&mine={fingerprint}" for fingerprint in re.findall('data-mine="(.*?)"', page))
 
 
 STUDENT_PAGES = ["/enrollment", "/courses/Fall", "/courses/Fall?fits=y", "/course/3333?term=Fall"]
@@ -418,16 +453,15 @@ async def test_another_students_changes_cause_no_registration_event(ada: Browser
 
 async def test_several_own_changes_cause_one_query(broker: UpdateBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(updates, "COMPARE_DELAY_SECONDS", 0.0)
-    ada_page, bob_page = (Subscriber((FALL,), frozenset(["1111"]), user.user_id, "fingerprint") for user in (ADA, BOB))
-    async with broker.subscribe(ada_page), broker.subscribe(bob_page):
+    ada_page, bob_page = (OpenPage((FALL,), ("1111",), user.user_id, fingerprint="shown") for user in (ADA, BOB))
+    async with subscribe(broker, ada_page), subscribe(broker, bob_page):
         for subscriber in (ada_page, bob_page):
             await next_updates(subscriber)
-            subscriber.must_compare = False
         broker.notify_user(ADA.user_id)
         broker.notify_user(ADA.user_id)
-        assert not ada_page.must_compare  # the page on which she pressed the button may be closing
+        assert not ada_page.comparisons  # the page on which she pressed the button may be closing
         await next_updates(ada_page)
-        assert (ada_page.must_compare, ada_page.will_compare, bob_page.must_compare) == (True, False, False)
+        assert (ada_page.comparisons, ada_page.will_compare, bob_page.comparisons) == (1, False, 0)
     assert not broker._subscribers_by_user
 
 
@@ -450,27 +484,143 @@ async def test_an_open_page_gets_an_event_about_its_users_own_change(
         await stream.disconnect()
 
 
-async def test_the_event_is_repeated_if_fetching_the_change_failed() -> None:
-    subscriber = Subscriber((FALL,), frozenset(["1111"]), ADA.user_id, "fingerprint of the page")
+class RecordingChannel(Channel):
+    """A channel that records what is written."""
 
-    async def current_fingerprint(_shown: str) -> str:
-        return "another fingerprint"
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.has_text = asyncio.Event()
+        self.is_ended = False
+        self.is_client_ready = True
 
+    @property
+    def is_ready(self) -> bool:
+        return self.is_client_ready
+
+    def write(self, text: str) -> None:
+        self.texts.append(text)
+        self.has_text.set()
+
+    def end(self) -> None:
+        self.is_ended = True
+        self.has_text.set()
+
+    def abort(self, error: Exception) -> None:
+        raise error
+
+    async def wait_for(self, text: str) -> None:
+        """Wait until that text is written, and forget everything written until then."""
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            while not any(text in one for one in self.texts):
+                self.has_text.clear()
+                await self.has_text.wait()
+        self.texts.clear()
+
+
+async def signed_in() -> bool:
+    return True
+
+
+async def current_snapshot() -> StudentSnapshot:
+    return StudentSnapshot((), (), frozenset(), (), None, frozenset(), "another fingerprint")
+
+
+def make_page(broker: UpdateBroker, **more: Any) -> LivePage:
+    """Return a page of ada's that shows her earlier seats."""
+    options: dict[str, Any] = {
+        "locale": "en",
+        "fingerprint": "fingerprint of the page",
+        "read_snapshot": current_snapshot,
+        "render": lambda _, section: f"{section.courseID}-{section.section}: {section.open_seats}\n",
+    }
+    return LivePage(
+        terms=(FALL,),
+        courses=("1111",),
+        user_id=ADA.user_id,
+        broker=broker,
+        is_signed_in=signed_in,
+        **options | more,
+    )
+
+
+@pytest.fixture
+def page(broker: UpdateBroker, long_streams: None) -> Iterator[LivePage]:
+    yield (page := make_page(broker))
+    page.disconnect()
+    assert broker.open_pages == 0
+
+
+@pytest.mark.usefixtures("long_streams")
+async def test_a_page_with_current_data_and_no_positions_opens_without_a_query(
+    broker: UpdateBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queries: list[int] = []
+    find_positions = waitlist.find_positions
+
+    async def recorded(db: Database, user_id: int) -> dict[SectionKey, tuple[int, int]]:
+        queries.append(user_id)
+        return await find_positions(db, user_id)
+
+    monkeypatch.setattr(waitlist, "find_positions", recorded)
+    for fingerprint, expected in (("another fingerprint", []), ("an old fingerprint", [ADA.user_id])):
+        opened = make_page(broker, fingerprint=fingerprint)
+        opened.start(channel := RecordingChannel())
+        await channel.wait_for("1111-02: 2")
+        opened.disconnect()
+        assert queries == expected
+
+
+async def test_the_event_is_repeated_if_fetching_the_change_failed(page: LivePage) -> None:
+    page.start(channel := RecordingChannel())
     for _ in range(2):
-        subscriber.compare()
-        assert subscriber.must_compare
-        assert await live_stream._has_changed(subscriber, current_fingerprint)
-        assert not subscriber.must_compare
+        await channel.wait_for("event: mine")
+
+
+async def test_a_slow_client_gets_the_latest_state_once(db: Database, page: LivePage, broker: UpdateBroker) -> None:
+    async with subscribe(broker, other := OpenPage((FALL,), ("1111",))):
+        page.start(channel := RecordingChannel())
+        await channel.wait_for("1111-02: 2")
+        channel.is_client_ready = False
+        for _ in range(2):
+            await sections.take_seat(db, SECTIONS[1].key, None)
+        while (await next_updates(other))[0].get("1111-02") != 0:
+            pass
+        assert not any("1111" in one for one in channel.texts)
+        channel.is_client_ready = True
+        page.resume()
+        assert [one for one in channel.texts if "1111" in one] == ["1111-02: 0\n"]
+
+
+@pytest.mark.usefixtures("long_streams")
+async def test_a_change_is_rendered_once_for_all_pages_in_a_language(db: Database, broker: UpdateBroker) -> None:
+    rendered = []
+
+    def render(locale: str, section: Section) -> str:
+        rendered.append((locale, section.open_seats))
+        return f"{locale} {section.open_seats} open"
+
+    channels = [RecordingChannel() for _ in range(4)]
+    pages = [make_page(broker, locale=locale, render=render) for locale in ("en", "en", "es", "es")]
+    for page, channel in zip(pages, channels, strict=True):
+        page.start(channel)
+        await channel.wait_for("2 open")
+    rendered.clear()
+    await sections.take_seat(db, SECTIONS[1].key, None)
+    for channel in channels:
+        await channel.wait_for("1 open")
+    assert sorted(rendered) == [("en", 1), ("es", 1)]
+    for page in pages:
+        page.disconnect()
 
 
 async def test_made_up_course_numbers_are_not_stored(anyone: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    subscribers = []
+    pages = []
 
-    def record(**options: Any) -> Subscriber:
-        subscribers.append(Subscriber(**options))
-        return subscribers[-1]
+    def record(**options: Any) -> LivePage:
+        pages.append(LivePage(**options))
+        return pages[-1]
 
-    monkeypatch.setattr(live_stream, "Subscriber", record)
+    monkeypatch.setattr(live_stream, "LivePage", record)
     await anyone.get(f"/live?term={'x' * 900}&term=Fall+2026&course={'y' * 900}&course=1111")
-    [subscriber] = subscribers
-    assert (subscriber.terms, subscriber.courses) == ((FALL,), {"1111"})
+    [page] = pages
+    assert (page.terms, page.courses) == ((FALL,), ("1111",))

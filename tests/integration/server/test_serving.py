@@ -13,13 +13,13 @@ from urllib.parse import urlencode
 import pytest
 
 from quart_enroll.services.accounts.hash_slots import HashSlots
+from quart_enroll.system.usage import descendants
 from tests.support.processes import (
     PROJECT,
     QUART,
     SERVER,
     TIMEOUT_SECONDS,
     Server,
-    descendants,
     environment,
     is_locked,
     quart,

@@ -1,0 +1,91 @@
+"""Find a course by its number, or by what a person types for it."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property, lru_cache
+
+from quart_enroll.domain import folding
+from quart_enroll.domain.errors import AmbiguousCourse
+from quart_enroll.domain.folding import compact, fold, joined_codes
+from quart_enroll.domain.models import Course
+
+
+class CourseIndex:
+    """The courses of a catalog by their numbers; all catalogs with the same courses share it."""
+
+    def __init__(self, courses: Sequence[Course]) -> None:
+        self._courses = courses
+        self._texts: dict[str, str] = {}
+
+    def find(self, courseID: str) -> Course | None:
+        """Return the course with that number, ignoring case and invisible characters, or None."""
+        if (course := self._by_courseID.get(courseID)) is not None:
+            return course
+        same = self._by_key.get(folding.key(courseID), ())
+        return same[0] if len(same) == 1 else None  # an old database may have two, and neither would be a guess
+
+    def find_by_text(self, text: str) -> Course | None:
+        """Return the course that a person means: CS101 finds CS-101, and a course with CS 101 in its title.
+
+        An exact number always means that course. Returns None if no course matches; raises AmbiguousCourse if several
+        do.
+        """
+        if (course := self.find(text)) is not None:
+            return course
+        found = self._by_compact.get(compact(text), ())
+        if len(found) > 1:
+            raise AmbiguousCourse(text, {course.courseID: course.title for course in found})
+        return found[0] if found else None
+
+    def searchable_text(self, course: Course) -> str:
+        """Return the text in which a search for words looks for the course."""
+        if (text := self._texts.get(course.courseID)) is None:
+            text = searchable(
+                f"{course.courseID} {course.title} {course.description} {course.subject}", course.courseID
+            )
+            self._texts[course.courseID] = text
+        return text
+
+    @cached_property
+    def _by_courseID(self) -> Mapping[str, Course]:  # noqa: N802  # the stored name
+        return {course.courseID: course for course in self._courses}
+
+    @cached_property
+    def _by_key(self) -> Mapping[str, Sequence[Course]]:
+        return _grouped((_course_key(course.courseID), course) for course in self._courses)
+
+    @cached_property
+    def _by_compact(self) -> Mapping[str, Sequence[Course]]:
+        return _grouped((name, course) for course in self._courses for name in _names(course.courseID, course.title))
+
+
+_course_key = lru_cache(20_000)(folding.key)  # only for courses, never for what a visitor types
+
+_TITLE_NUMBER = re.compile(r"[^\W\d_]{2,6}[ .-]?\d{3,4}[^\W\d_]?(?!\w)")
+"""A course number at the beginning of a title, like PYT 101."""
+
+
+@lru_cache(20_000)
+def _names(courseID: str, title: str) -> Sequence[str]:  # the stored name
+    """Return the course's number and any number in its title, without blanks and punctuation."""
+    number = _TITLE_NUMBER.match(title)
+    named = [courseID, title if any(map(str.isdigit, title)) else "", number[0] if number else ""]
+    return list(dict.fromkeys(filter(None, map(compact, named))))
+
+
+def _grouped(named: Iterable[tuple[str, Course]]) -> Mapping[str, Sequence[Course]]:
+    groups = defaultdict[str, list[Course]](list)
+    for name, course in named:
+        groups[name].append(course)
+    return groups
+
+
+@lru_cache(100_000)
+def searchable(text: str, number: str = "") -> str:
+    """Return the text to search. The cache is only for catalog texts, never for what a visitor types.
+
+    Course numbers like CS 101 occur as one word too, and the course's own `number` without blanks.
+    """
+    folded = fold(text)
+    return " ".join([folded, compact(number), *joined_codes(folded)])
