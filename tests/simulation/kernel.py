@@ -113,7 +113,7 @@ class Lock:
 class Thread:
     """One thread on a machine, such as the event loop of a process: it does one slice of work at a time.
 
-    `owed_seconds` is work for which nobody waits. It is done in idle time, or else before the next slice.
+    `owed_seconds` is work whose result no request needs. It is done in idle time, or else before the next slice.
     """
 
     machine: Machine

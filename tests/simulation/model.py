@@ -79,7 +79,7 @@ CASES = {
 
 @dataclass(slots=True)
 class Section:
-    """The document of a section: what is left, and when and by whom it was last written."""
+    """The document of a section: its open seats, when it was last committed, and whether a transaction has written it."""
 
     open_seats: int
     committed_at: float = -1.0
