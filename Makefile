@@ -20,7 +20,7 @@ test: lint ## Check style, types and layers, and run all tests (as CI does)
 test-fast: .venv/ready ## Run the tests that need no database, in about a minute
 	@$(IN_VENV) pytest tests/unit
 
-bench: .venv/ready .venv-bench/ready ## Measure pages, load, live pages and memory, compared with the Flask site; QUICK=1 takes about four minutes
+bench: .venv/ready .venv-bench/ready ## Measure pages, load, live pages and memory, compared with the Flask site; QUICK=1 takes about two minutes, ONLY=crowd measures one part
 	@$(IN_VENV) tests.bench
 
 dynos: .venv/ready ## Replace dynos under load behind a router like Heroku's (half a minute; needs nginx)
@@ -60,7 +60,7 @@ sbom: .venv-tools/ready ## List production's packages in sbom.cdx.json, with ver
 	@.venv-tools/bin/cyclonedx-py environment .venv-tools/production --pyproject pyproject.toml \
 	  --output-reproducible --validate -o sbom.cdx.json
 
-load: .venv/ready .venv-load/ready ## Run a load test: SCENARIO=RegistrationDay, BrowsingDay or Stampede, STUDENTS=400, TIME=90s
+load: .venv/ready .venv-load/ready ## Run a load test: SCENARIO=RegistrationDay, BrowsingDay or Stampede, STUDENTS=400, DEVICES=1, TIME=90s
 	@$(IN_VENV) tests.load
 
 simulate: .venv/ready ## Predict what a very large school experiences; MEASURE=1 measures this machine first (a minute)

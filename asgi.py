@@ -4,6 +4,7 @@ import os
 
 from config import Config
 from quart_enroll.observability import logging_setup
+from quart_enroll.server.connections import client_connections
 from quart_enroll.server.supervisor import this_worker
 
 config = Config.from_env()
@@ -17,5 +18,7 @@ from quart_enroll.cli.command_context import open_site_database  # noqa: E402
 logging_setup.configure()
 app = create_app(config, open_database=open_site_database)
 
+if config.app_env == "production":  # otherwise there is no router
+    app.while_serving(client_connections().drain_at_sigterm)
 if (worker := this_worker()) is not None:
     app.while_serving(worker.report_ready)  # after everything else that starts with serving

@@ -17,7 +17,7 @@ _host = "127.0.0.1" if _config.app_env == "development" else "0.0.0.0"  # noqa: 
 bind = [f"{_host}:{_config.port}"]
 workers = 0  # when one of Hypercorn's own dies, it stops the others with status 0; `supervise` replaces it
 worker_class = "uvloop"  # the asyncio worker ignores graceful_timeout since Python 3.12
-graceful_timeout = 25  # seconds; Heroku kills after 30
+graceful_timeout = 23  # seconds, after DRAIN_SECONDS; Heroku kills 30 seconds after SIGTERM
 keep_alive_timeout = 95  # seconds; the router keeps its connections for 90
 backlog = 2048  # with Hypercorn's 100, clients that arrive all at once wait for TCP retransmissions
 include_server_header = False
@@ -39,7 +39,8 @@ elif _config.web_concurrency > 1:
         os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
         if _config.metrics_token:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_folder)
-        sys.exit(supervise(bind, _folder, number=_config.web_concurrency, stop_seconds=graceful_timeout + 3))
+        _stop_seconds = connections.DRAIN_SECONDS + graceful_timeout + 2
+        sys.exit(supervise(bind, _folder, number=_config.web_concurrency, stop_seconds=_stop_seconds))
 
 connections.install(connections.raise_file_limit())
 

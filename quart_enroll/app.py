@@ -189,7 +189,12 @@ def create_app(
                 open_user_cache(database, update_broker.notify_user) as user_cache,
                 run_in_background(
                     sample_forever(
-                        _probes(hasher, enrollment := EnrollmentContext(database), catalog_cache, update_broker)
+                        _probes(
+                            hasher,
+                            enrollment := EnrollmentContext(database, os.environ.get(SLOTS_FOLDER_VARIABLE)),
+                            catalog_cache,
+                            update_broker,
+                        )
                     ),
                     (schema := SchemaCheck(database)).check_at_start(),
                 ),

@@ -2,7 +2,6 @@
 
 from urllib.parse import unquote_to_bytes
 
-from quart import Quart
 from werkzeug.routing import PathConverter
 
 from quart_enroll.api import courses as flask_api
@@ -16,6 +15,7 @@ from quart_enroll.pages.catalog import course, courses
 from quart_enroll.pages.enrollment import alerts, calendar, enrollment, enrollment_form, history, plan, waitlist
 from quart_enroll.services.accounts import email_links
 from quart_enroll.web import auth, static_files
+from quart_enroll.web.application import SiteApp
 from quart_enroll.web.route import DELETE, GET, POST, Audience, Route, add_route
 
 EVERYBODY, SIGNED_IN, REGISTRAR = Audience.EVERYBODY, Audience.SIGNED_IN, Audience.REGISTRAR
@@ -53,12 +53,13 @@ ROUTES = [
         POST,
         audience=SIGNED_IN,
         query_parameters=(),
+        survives_disconnect=True,
         changes_only_seats=True,
         sign_in_purpose=Sentence("Please sign in to enroll."),
     ),
     Route("/enrollment/form", "enrollment_form", enrollment_form.enrollment_form, shows_notices=True),
-    Route("/enrollment/drop", "enrollment_drop", enrollment.drop, POST, audience=SIGNED_IN),
-    Route("/enrollment/swap", "enrollment_swap", enrollment.swap, POST, audience=SIGNED_IN),
+    Route("/enrollment/drop", "enrollment_drop", enrollment.drop, POST, audience=SIGNED_IN, survives_disconnect=True),
+    Route("/enrollment/swap", "enrollment_swap", enrollment.swap, POST, audience=SIGNED_IN, survives_disconnect=True),
     Route(
         "/enrollment/history",
         "history",
@@ -84,8 +85,8 @@ ROUTES = [
         ends_access=True,
     ),
     Route("/calendar/<token>.ics", "calendar_feed", calendar.feed, audience=EVERYBODY),
-    Route("/waitlist", "waitlist_join", waitlist.join, POST, audience=SIGNED_IN),
-    Route("/waitlist/leave", "waitlist_leave", waitlist.leave, POST, audience=SIGNED_IN),
+    Route("/waitlist", "waitlist_join", waitlist.join, POST, audience=SIGNED_IN, survives_disconnect=True),
+    Route("/waitlist/leave", "waitlist_leave", waitlist.leave, POST, audience=SIGNED_IN, survives_disconnect=True),
     Route(
         "/plan",
         "plan",
@@ -94,12 +95,42 @@ ROUTES = [
         shows_notices=True,
         sign_in_purpose=Sentence("Please sign in to see your plan."),
     ),
-    Route("/plan/add", "plan_add", plan.add, POST, audience=SIGNED_IN, changes_only_seats=True),
-    Route("/plan/remove", "plan_remove", plan.remove, POST, audience=SIGNED_IN, changes_only_seats=True),
-    Route("/plan/up", "plan_up", plan.move_up, POST, audience=SIGNED_IN, changes_only_seats=True),
-    Route("/plan/enroll", "plan_enroll", plan.enroll, POST, audience=SIGNED_IN, changes_only_seats=True),
-    Route("/alert", "alert_ask", alerts.add, POST, audience=SIGNED_IN, changes_only_seats=True),
-    Route("/alert/end", "alert_end", alerts.remove, POST, audience=SIGNED_IN, changes_only_seats=True),
+    Route(
+        "/plan/add", "plan_add", plan.add, POST, audience=SIGNED_IN, survives_disconnect=True, changes_only_seats=True
+    ),
+    Route(
+        "/plan/remove",
+        "plan_remove",
+        plan.remove,
+        POST,
+        audience=SIGNED_IN,
+        survives_disconnect=True,
+        changes_only_seats=True,
+    ),
+    Route(
+        "/plan/up", "plan_up", plan.move_up, POST, audience=SIGNED_IN, survives_disconnect=True, changes_only_seats=True
+    ),
+    Route(
+        "/plan/enroll",
+        "plan_enroll",
+        plan.enroll,
+        POST,
+        audience=SIGNED_IN,
+        survives_disconnect=True,
+        changes_only_seats=True,
+    ),
+    Route(
+        "/alert", "alert_ask", alerts.add, POST, audience=SIGNED_IN, survives_disconnect=True, changes_only_seats=True
+    ),
+    Route(
+        "/alert/end",
+        "alert_end",
+        alerts.remove,
+        POST,
+        audience=SIGNED_IN,
+        survives_disconnect=True,
+        changes_only_seats=True,
+    ),
     Route(
         "/account",
         "account",
@@ -232,9 +263,11 @@ class FlaskApiConverter(PathConverter):
     regex = f"(?!{RESERVED_PREFIX})[^/].*?"
 
 
-def register(app: Quart) -> None:
+def register(app: SiteApp) -> None:
     """Add all routes to `app`, each open to its audience only."""
     app.url_map.converters["flask_api"] = FlaskApiConverter
     for route in ROUTES:
         is_new = route.endpoint not in app.view_functions
+        if route.survives_disconnect:
+            app.surviving_paths.update(route.paths)
         add_route(app, route, auth.restrict(route.view, route.audience) if is_new and route.view else None)

@@ -12,6 +12,9 @@ from quart_enroll.db.client import Database, Document
 INDEX_CONFLICT_CODES = (85, 86)
 """MongoDB's codes for an index that exists under another name or with other options."""
 
+COLLECTION_EXISTS_CODE = 48
+"""MongoDB's code for a collection that can't be created because it exists."""
+
 UPGRADE_HISTORY_FILTER = {"_id": "schema"}
 """Matches the row of the collection `upgrade` that holds Upgrades."""
 
@@ -92,20 +95,28 @@ async def find_differences(db: Database, modules: Mapping[str, Any]) -> list[Dif
     return found
 
 
-async def create_collection(db: Database, collection: str, schema: Mapping[str, Any]) -> None:
-    """Create the collection with its validator; unlike changing one, this needs no more than `readWrite`."""
-    await db.create_collection(collection, check_exists=False, **wanted_options(schema))
+async def create_collection(db: Database, collection: str, schema: Mapping[str, Any]) -> bool:
+    """Create the collection with its validator; unlike changing one, this needs no more than `readWrite`.
+
+    Return False if another process has created it meanwhile, perhaps without a validator.
+    """
+    try:
+        await db.create_collection(collection, check_exists=False, **wanted_options(schema))
+    except OperationFailure as error:
+        if error.code != COLLECTION_EXISTS_CODE:
+            raise
+        return False
+    return True
 
 
 async def ensure_validator(db: Database, collection: str, schema: Mapping[str, Any]) -> bool:
     """Make the collection reject documents that violate `schema`; return whether that was new."""
     stored = (await stored_options(db)).get(collection)
-    if stored is None:
-        await create_collection(db, collection, schema)
-    elif stored != wanted_options(schema):
-        await db.command("collMod", collection, **wanted_options(schema))
-    else:
+    if stored is None and await create_collection(db, collection, schema):
+        return True
+    if stored == wanted_options(schema):
         return False
+    await db.command("collMod", collection, **wanted_options(schema))
     return True
 
 

@@ -29,7 +29,7 @@ SUSPICIOUS_PAUSE_SECONDS = 0.1
 SUSPICIOUS_AGE_SECONDS = 1.0
 """From this age on, the same is assumed of a transaction whose attempts take long."""
 
-ABANDONED_AFTER_SECONDS = 1.5
+ABANDONED_AFTER_SECONDS = 1.2
 """Seconds without an operation after which a possibly blocking transaction counts as abandoned by its process."""
 
 UNRELATED_ABANDONED_AFTER_SECONDS = 5.0
@@ -43,14 +43,17 @@ async def transaction(
     db: Database,
     body: Callable[[Session], Coroutine[Any, Any, Result]],
     retry_seconds: float = TRANSACTION_RETRY_SECONDS,
+    abandoned: "AbandonedTransactions | None" = None,
 ) -> Result:
     """Run `body` in a transaction and return its result.
+
+    Callers that share `abandoned` find out together which transaction blocks them.
 
     After a transient error the whole body runs again, so it must do nothing but read and write the database. Raises
     NoTransactions if the server is not part of a replica set, and one of DATABASE_UNAVAILABLE if there is no result
     after `retry_seconds`; in that case, the transaction may or may not have been committed.
     """
-    retries = _Retries(db, retry_seconds)
+    retries = _Retries(retry_seconds, abandoned or AbandonedTransactions(db))
     with metrics.count_transaction():
         async with await db.client.start_session() as session:
             try:
@@ -99,11 +102,11 @@ async def _commit(session: Session, retries: "_Retries") -> None:
 class _Retries:
     """The retries of one transaction: pauses before them, and the removal of transactions that may block it."""
 
-    def __init__(self, db: Database, retry_seconds: float) -> None:
+    def __init__(self, retry_seconds: float, abandoned: "AbandonedTransactions") -> None:
         self.began = time.monotonic()
         self.end = self.began + retry_seconds
         self.max_pause = FIRST_RETRY_PAUSE_SECONDS
-        self.abandoned = _AbandonedTransactions(db, ABANDONED_AFTER_SECONDS)
+        self.abandoned = abandoned
 
     async def pause(self, error: PyMongoError) -> None:
         """Pause for a random time before the next attempt; raise OutcomeUnknown if it is too late for one."""
@@ -116,14 +119,14 @@ class _Retries:
             await self.abandoned.end()
 
 
-class _AbandonedTransactions:
-    """Transactions of this site whose process has died.
+class AbandonedTransactions:
+    """Transactions of this site whose process has died or hangs.
 
     MongoDB doesn't end a transaction with its connection, but after 60 to 90 seconds; until then, no other transaction
     can write the documents it has written. If the process is alive after all, it retries.
     """
 
-    def __init__(self, db: Database, after_seconds: float) -> None:
+    def __init__(self, db: Database, after_seconds: float = ABANDONED_AFTER_SECONDS) -> None:
         self.db = db
         self.after_seconds = after_seconds
         self.idle_since: dict[tuple[bytes, int, int], float] = {}
@@ -146,7 +149,7 @@ async def end_abandoned_transactions(db: Database) -> None:
     A plain write waits inside MongoDB for a transaction that has written the same document, and so does a change of an
     index or a validator. Neither raises an error that would start a search for the cause.
     """
-    abandoned = _AbandonedTransactions(db, UNRELATED_ABANDONED_AFTER_SECONDS)
+    abandoned = AbandonedTransactions(db, UNRELATED_ABANDONED_AFTER_SECONDS)
     while True:
         await asyncio.sleep(CHECK_INTERVAL_SECONDS)
         await abandoned.end()

@@ -1,12 +1,13 @@
-"""Handle requests without a body in the server's own task, and send each response at once.
+"""Handle requests that have arrived completely in the server's own task, and send each response at once.
 
 For each request, Quart starts two tasks, one of which waits for more of the body and for the client to hang up. A page
-that is only read is ready before either could happen. Requests with a body, and streamed responses, are left to Quart.
+that is only read is ready before either could happen, and a change of seats runs to its end in any case. Other requests
+with a body, those whose body is still under way, and streamed responses are left to Quart.
 """
 
 import asyncio
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable
 from quart import Response
@@ -19,6 +20,9 @@ from quart.wrappers.response import DataBody
 from quart_enroll.fastpath.direct_stream import send_directly
 from quart_enroll.fastpath.hypercorn_writer import SerializedResponse, send_response
 from quart_enroll.fastpath.streaming import StreamingChannel
+from quart_enroll.web.application import SiteApp
+
+HTTP_1_VERSIONS = ("1.0", "1.1")
 
 
 class FastConnection(ASGIHTTPConnection):
@@ -26,21 +30,31 @@ class FastConnection(ASGIHTTPConnection):
 
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         channel = StreamingChannel(self.scope, receive, send)
-        if self.scope["method"] not in ("GET", "HEAD") or _may_have_body(self.scope) or self.app.debug:
+        if (body := await self._complete_body(channel)) is None:
             await super().__call__(channel.receive, channel.send)
         else:
-            await self._respond(channel, send)
+            await self._respond(body, channel, send)
         await channel.send_stream()
 
-    async def _respond(self, channel: StreamingChannel, send: ASGISendCallable) -> None:
+    async def _complete_body(self, channel: StreamingChannel) -> bytes | None:
+        """Return the body of a request that needs no task of its own; None if Quart must wait for more from the client.
+
+        A client may send its body slowly, or never.
+        """
+        if self.app.debug or self.scope["http_version"] not in HTTP_1_VERSIONS:  # over HTTP/2, a GET may have a body
+            return None
+        if self.scope["method"] in ("GET", "HEAD"):
+            return None if _has_body(self.scope) else b""
+        survives = self.scope["method"] == "POST" and self.scope["path"] in cast(SiteApp, self.app).surviving_paths
+        return await channel.receive_arrived_body() if survives else None
+
+    async def _respond(self, body: bytes, channel: StreamingChannel, send: ASGISendCallable) -> None:
         request = self._create_request_from_scope(send)
-        request.body.set_complete()
+        request.body.set_result(body)
         response = await self.app.handle_request(request)
         with suppress(TimeoutError):  # the client reads too slowly
-            if isinstance(response, Response) and isinstance(body := response.response, DataBody):
-                complete = SerializedResponse(
-                    response.status_code, encode_headers(response.headers), body.data[body.begin : body.end]
-                )
+            if (content := _content(response)) is not None:
+                complete = SerializedResponse(response.status_code, encode_headers(response.headers), content)
                 async with asyncio.timeout(self.app.config["RESPONSE_TIMEOUT"]):
                     await send_response(complete, send)
             elif not isinstance(response, Response) or not send_directly(self.scope, response, send):
@@ -60,8 +74,14 @@ class FastConnection(ASGIHTTPConnection):
         raise_task_exceptions(done)
 
 
-def _may_have_body(scope: Any) -> bool:
-    """Tell whether a body may follow the head; over HTTP/2 no header says so."""
-    return scope["http_version"] not in ("1.0", "1.1") or any(
-        name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"]
-    )
+def _has_body(scope: Any) -> bool:
+    """Tell whether a body may follow the head."""
+    return any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
+
+
+def _content(response: ResponseTypes) -> bytes | None:
+    """Return the body of a response; None if it is streamed."""
+    if isinstance(response, Response):
+        body = response.response
+        return body.data[body.begin : body.end] if isinstance(body, DataBody) else None
+    return response.get_data() if response.is_sequence else None  # a redirect is one of Werkzeug's responses

@@ -6,8 +6,9 @@ its contexts and its tasks in memory.
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 from quart import Response, current_app, request
@@ -70,10 +71,23 @@ class StreamingChannel:
         self._receive = receive
         self._send = send
         self._is_disconnected = False
+        self._arrived: deque[Any] = deque()
+
+    async def receive_arrived_body(self) -> bytes | None:
+        """Return the body if all of it has arrived; otherwise `receive` returns the messages that have."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0):
+                while True:
+                    self._arrived.append(message := await self._receive())
+                    if message["type"] != "http.request":
+                        return None
+                    if not message.get("more_body", False):
+                        return b"".join(one.get("body", b"") for one in self._arrived)
+        return None
 
     async def receive(self) -> Any:
         """Return the client's next message."""
-        message = await self._receive()
+        message = self._arrived.popleft() if self._arrived else await self._receive()
         self._is_disconnected = message["type"] == "http.disconnect"
         return message
 

@@ -1,9 +1,10 @@
 """Client connections, with fixes for those that Hypercorn would leave open.
 
 Hypercorn keeps the socket of a client that has gone until its keep-alive timeout, waits forever for a client that does
-not read, and lets a client change the protocol. Here a socket is freed as soon as its client has gone, a client that
-reads nothing is dropped, and only HTTP/1 is spoken. When there are as many connections as the file descriptor limit
-allows, the one that has been idle longest is closed for the new one; libuv would silently close the new one.
+not read, lets a client change the protocol, and refuses connections as soon as it is told to stop. Here a socket is
+freed as soon as its client has gone, a client that reads nothing is dropped, only HTTP/1 is spoken, and new connections
+are served for another moment after SIGTERM. When there are as many connections as the file descriptor limit allows, the
+one that has been idle longest is closed for the new one; libuv would silently close the new one.
 
 All code that relies on Hypercorn's internals is in this module and in fastpath/.
 """
@@ -11,8 +12,10 @@ All code that relies on Hypercorn's internals is in this module and in fastpath/
 import asyncio
 import logging
 import resource
-from collections.abc import Callable, Coroutine
+import signal
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 import h11
@@ -27,6 +30,9 @@ from hypercorn.utils import parse_socket_addr
 
 STALLED_SECONDS = 10.0
 """How long a client may read nothing of a response before it is disconnected; shutdown waits no longer either."""
+
+DRAIN_SECONDS = 3.0
+"""How long a process serves after SIGTERM before it closes its sockets: routers learn of its end a moment later."""
 
 MIN_LIVE_PAGES = 5000
 """Live pages for which each process must have room; each needs a connection."""
@@ -70,15 +76,23 @@ def raise_file_limit() -> int:
 
 def install(file_limit: int) -> None:
     """Make Hypercorn use these connections, as many as the limit allows."""
-    connections = ClientConnections(max(file_limit - RESERVED_FILES, file_limit // 2))
+    connections = client_connections()
+    connections.limit = max(file_limit - RESERVED_FILES, file_limit // 2)
     hypercorn.asyncio.run.TCPServer = connections  # type: ignore[attr-defined,assignment]
+
+
+@cache
+def client_connections() -> "ClientConnections":
+    """Return the connections of this process."""
+    return ClientConnections()
 
 
 class ClientConnections:
     """All connections of this process, at most `limit`."""
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
+    def __init__(self, limit: int = MAX_FILE_DESCRIPTORS) -> None:
+        self.limit = limit
+        self._is_draining = False
         self._open = 0
         self._waiting: dict[ClientConnection, None] = {}  # the one that has waited longest for its client comes first
         self._unfinished: dict[ClientConnection, int] = {}  # bytes of an incomplete request, the oldest request first
@@ -89,8 +103,24 @@ class ClientConnections:
         """Serve a new connection; the arguments are those of Hypercorn's own TCPServer."""
         return self._serve(ClientConnection(self, *args))
 
+    async def drain_at_sigterm(self) -> AsyncGenerator[None, None]:
+        """While the site is serving: at SIGTERM, serve for another DRAIN_SECONDS, then stop as after SIGINT.
+
+        Heroku's router may still send requests for a moment, which would find a closed port. Each response now closes
+        its connection, so that few are idle in the end: a request sent on one while it is being closed would be lost.
+        """
+        loop = asyncio.get_running_loop()
+
+        def drain() -> None:
+            if not self._is_draining:
+                self._is_draining = True
+                loop.call_later(DRAIN_SECONDS, signal.raise_signal, signal.SIGINT)
+
+        loop.add_signal_handler(signal.SIGTERM, drain)
+        yield
+
     async def _serve(self, connection: "ClientConnection") -> None:
-        if self._open >= self._limit and not self._make_room():
+        if self._open >= self.limit and not self._make_room():
             connection.writer.transport.abort()
             return
         self._open += 1
@@ -112,6 +142,8 @@ class ClientConnections:
     def work(self, connection: "ClientConnection") -> None:
         """Record that the connection has a complete request."""
         self._waiting.pop(connection, None)
+        if self._is_draining:
+            connection.config.keep_alive_max_requests = 0  # the response will say `Connection: close`
 
     def end(self, connection: "ClientConnection") -> None:
         """Forget a connection."""
@@ -137,9 +169,9 @@ class ClientConnections:
         oldest = next(iter(self._waiting), None)
         full = "all %d connections that the file descriptor limit allows are open: "
         if oldest is None:
-            self._log(full + "refusing new ones", self._limit)
+            self._log(full + "refusing new ones", self.limit)
             return False
-        self._log(full + "closing idle ones for new ones", self._limit)
+        self._log(full + "closing idle ones for new ones", self.limit)
         self._drop(oldest)
         return True
 

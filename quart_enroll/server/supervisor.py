@@ -1,11 +1,14 @@
-"""Keeps several server processes running: starts them, replaces those that die, and stops them together.
+"""Keeps several server processes running: starts them, replaces those that die or hang, and stops them together.
 
-Each worker runs the command that started this process, and serves on the sockets that this process has opened.
-A pipe between the two tells this process when the worker is ready, and the worker when this process has died.
+Each worker runs the command that started this process, and serves on the sockets that this process has opened. A
+connection waits in the kernel until a worker accepts it, so none waits for a worker that hangs, except those that this
+worker has accepted before. A pipe between the two processes tells the supervisor that the worker is well, and the
+worker when the supervisor has died.
 """
 
 import asyncio
 import ctypes
+import faulthandler
 import fcntl
 import logging
 import os
@@ -23,6 +26,9 @@ from pathlib import Path
 
 from hypercorn.config import Config
 
+from quart_enroll.server.hang_detector import HangDetector
+from quart_enroll.system.background import run_in_background
+
 WORKER_VARIABLE = "QUART_ENROLL_WORKER"
 """The environment variable that names a worker's pipe and the sockets it listens on."""
 
@@ -38,6 +44,25 @@ FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 1.0, 30.0
 The pauses leave the machine to the other workers. If there are none, the next one starts at once.
 """
 
+HEARTBEAT_SECONDS = 0.25
+"""The time between two signs of life of a worker, which its event loop sends."""
+
+SILENT_SECONDS = 2 * HEARTBEAT_SECONDS
+"""The time without one after which the supervisor looks at the worker."""
+
+MAX_STOPPED_SECONDS = 1.0
+"""How long a worker may be stopped by a signal before it is killed."""
+
+MAX_HANG_SECONDS = 5.0
+"""How long a serving worker may hang otherwise: blocked, or busy with one thing for so much processor time. With 20,000
+sections, the longest work between two heartbeats takes 0.5 s."""
+
+MAX_START_SECONDS = 60.0
+"""The same for a worker that isn't ready yet."""
+
+READY, LEAVING = b"1", b"0"
+"""What a worker sends: that it serves; that it has served its last request."""
+
 PR_SET_PDEATHSIG = 1
 """Linux's prctl option for the signal that a process gets when its parent dies."""
 
@@ -52,9 +77,19 @@ class Worker:
         self._pipe = socket.socket(fileno=pipe)
 
     async def report_ready(self) -> AsyncGenerator[None, None]:
-        """Tell the supervisor that this process is serving."""
-        self._pipe.send(b"1")
-        yield
+        """Tell the supervisor that this process is serving, and again and again that it still does."""
+        async with run_in_background(self._send_heartbeats()):
+            yield
+        self._tell(LEAVING)
+
+    async def _send_heartbeats(self) -> None:
+        while True:
+            self._tell(READY)
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+
+    def _tell(self, what: bytes) -> None:
+        with suppress(OSError):  # the supervisor has died, or has been stopped for so long that the pipe is full
+            self._pipe.send(what, socket.MSG_DONTWAIT)
 
     def end_with_supervisor(self, folder: str) -> None:
         """Watch the supervisor from a thread; when it has died, remove the folder and end this process."""
@@ -68,6 +103,7 @@ class Worker:
         if sys.platform == "linux":  # a stopped worker can't see the pipe close; this wakes it
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGCONT)
         threading.Thread(target=watch, daemon=True).start()
+        faulthandler.register(signal.SIGUSR1)  # prints where a worker hangs before the supervisor kills it
 
 
 @cache
@@ -158,8 +194,7 @@ class Supervisor:
             if self._stopping.is_set():
                 _send(process, signal.SIGTERM)
             own_end.setblocking(False)
-            was_ready = await asyncio.get_running_loop().sock_recv(own_end, 1) != b""
-            self._has_served |= was_ready
+            was_ready = await self._watch(process, own_end)
             status = await process.wait()
             self._processes.discard(process)
         for gauge in self._folder.glob(f"gauge_live*_{process.pid}.db"):  # or Prometheus would keep adding them up
@@ -168,6 +203,29 @@ class Supervisor:
             end = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
             logger.error("worker %d %s%s", process.pid, end, "" if was_ready else " before it was ready")
         return was_ready
+
+    async def _watch(self, process: asyncio.subprocess.Process, pipe: socket.socket) -> bool:
+        """Watch a worker until it ends; kill it if it hangs. Return whether it was ever ready."""
+        hang, allowed, was_ready = HangDetector(process.pid), MAX_START_SECONDS, False
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SILENT_SECONDS):
+                    said = await asyncio.get_running_loop().sock_recv(pipe, 1024)
+                if not said:
+                    return was_ready
+                hang.hear()
+                self._has_served = was_ready = True
+                allowed = self._stop_seconds if said.endswith(LEAVING) else MAX_HANG_SECONDS
+                continue
+            hang.count(SILENT_SECONDS)  # even if this process was suspended meanwhile
+            if hang.is_stopped and hang.seconds >= MAX_STOPPED_SECONDS:
+                logger.error("worker %d was stopped by a signal: killing it", process.pid)
+                _send(process, signal.SIGKILL)
+            elif hang.seconds >= allowed:
+                logger.error("worker %d hangs: killing it", process.pid)
+                _send(process, signal.SIGUSR1)
+                await asyncio.sleep(HEARTBEAT_SECONDS)
+                _send(process, signal.SIGKILL)
 
     def _kill(self) -> None:
         for process in self._processes:

@@ -39,6 +39,9 @@ class SiteApp(Quart):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.surviving_paths: set[str] = set()
+        """The paths of the routes with `survives_disconnect`."""
+
         self._urls: ByteCache[Any, str] = ByteCache("URLs", size_of_entry)
 
     @property

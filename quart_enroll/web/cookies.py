@@ -49,10 +49,15 @@ class CookieSessions(SecureCookieSessionInterface):
     """Quart's session cookie."""
 
     def __init__(self, app: Quart) -> None:
-        serializer = self.get_signing_serializer(app)
+        serializer = super().get_signing_serializer(app)
         if serializer is None:
             raise RuntimeError("Sessions require a SECRET_KEY.")
+        self._serializer = serializer
         self._signed = SignedValues(serializer, "session cookies")
+
+    def get_signing_serializer(self, app: Quart) -> URLSafeTimedSerializer:
+        """Return the same serializer each time; Quart makes one for each cookie."""
+        return self._serializer
 
     async def open_session(self, app: Quart, request: BaseRequestWebsocket) -> SecureCookieSession:
         data, _ = self.read(app, cast(SiteRequest, request))

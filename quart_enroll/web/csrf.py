@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from quart import current_app, g, request, session
 from werkzeug.datastructures import MultiDict
-from wtforms import Form
+from wtforms import Form, HiddenField
 from wtforms.csrf.core import CSRFTokenField
 from wtforms.csrf.session import SessionCSRF
 from wtforms.form import BaseForm
@@ -26,11 +26,25 @@ TOKEN_REUSE_SECONDS = 60
 """Seconds for which pages of the same session share a token."""
 
 
+class PageTokenField(CSRFTokenField):
+    """The field of the token, which is generated when a page shows the field: most forms are only sent."""
+
+    def process(self, *args: Any, **options: Any) -> None:
+        """Read what was sent."""
+        HiddenField.process(self, *args, **options)
+
+    @property
+    def current_token(self) -> str:  # type: ignore[override]  # WTForms sets it
+        return str(self.csrf_impl.generate_csrf_token(self))
+
+
 class PageToken(SessionCSRF):
     """WTForms' session token, followed by the user for whom the page was made.
 
     It is not needed if the browser itself confirms that the request comes from this site.
     """
+
+    field_class = PageTokenField
 
     def generate_csrf_token(self, csrf_token_field: CSRFTokenField) -> str:
         return _add_reader(str(super().generate_csrf_token(csrf_token_field)))

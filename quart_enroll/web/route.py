@@ -64,6 +64,9 @@ class Route:
     allows_http: bool = False
     """Load balancers probe it from inside over plain HTTP; the response holds no secrets."""
 
+    survives_disconnect: bool = False
+    """A POST here is a change that runs to its end even if the client disconnects."""
+
     changes_only_seats: bool = False
     """A change here leaves the account and its sign-ins alone, so they stay cached, even on the busiest days."""
 

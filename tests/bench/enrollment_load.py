@@ -1,141 +1,156 @@
-"""Many students enroll at once: requests per second, response times, and whether the seats add up."""
+"""The school of the crowds that enroll, and the check that the seats are exactly those that students were told of."""
 
 import asyncio
-import sys
-import time
-from collections.abc import Sequence
+import random
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from urllib.parse import urlencode, urlsplit
 
-from quart_enroll.db.client import Database, open_database
-from tests.bench.figures import Goal, Row, Spread
+from quart_enroll.db.client import open_database
+from tests.bench import browser
+from tests.bench.figures import FAILED_RESPONSES, Goal
+from tests.bench.prepared_requests import Exchange, Sent, prepare, send_all
 from tests.bench.school_data import FALL, in_production
 from tests.bench.servers import Site
 from tests.failure.school import open_school
 from tests.support.processes import quart
-from tests.support.student_crowd import Crowd, FormResponse, Student, sign_in
+from tests.support.student_crowd import Student, sign_in
 
-MAX_CONCURRENT = 128
 SECTIONS = 200
-STAMPEDE_SEATS, STAMPEDE_STUDENTS = 30, 1000
-WARM_UP_REQUESTS = 64
-"""Requests before the measurement, so that each process has opened its database connections."""
+FIRST_STUDENT_ID = 10_001
+MAX_CONNECTIONS = 128
 
+MAX_ERROR_LENGTH = 2000
+"""Characters of what `check-seats` found that are shown."""
 
-FAILED_RESPONSES = "responses with 5xx, or none at all"
+Seat = tuple[int, str]
+"""A student's user_id and the courseID."""
+
+_MESSAGES = re.compile(r'<div class="alert [^>]*>(.*?)</div>', re.DOTALL)
+_ENROLLED = re.compile(r"[Yy]ou’re (?:now )?enrolled in Course (C\d+)")
 
 
 class InconsistentSeats(SystemExit):
     """A seat was given twice, or a student has no seat although the site confirmed it."""
 
 
-async def create_school(uri: str, students: int, *, sections: int, seats: int) -> list[Student]:
-    """Create a school with one-credit courses, and return signed-in students."""
+@dataclass(frozen=True, slots=True)
+class Press:
+    """A student's request to change something: the path and the fields of the form."""
+
+    student: Student
+    path: str
+    fields: Mapping[str, str]
+
+
+async def create_school(uri: str, students: int, *, sections: int, seats: int, planned: int = 0) -> list[Student]:
+    """Create a school with one-credit courses, and return signed-in students, each with that many planned courses."""
     async with open_database(uri, 20) as db:
         await open_school(db, [f"C{number}" for number in range(sections)], capacity=seats, waitlist_capacity=1000)
-        return in_production(await sign_in(db, range(10_001, 10_001 + students)))
+        crowd = in_production(await sign_in(db, range(FIRST_STUDENT_ID, FIRST_STUDENT_ID + students)))
+        if planned:
+            now = datetime.now(UTC)
+            common = {"term": FALL, "section": "01", "added_at": now, "expires_at": now + timedelta(days=200)}
+            await db.plan.insert_many(
+                common | {"user_id": one.user_id, "courseID": courseID, "place": place}
+                for one in crowd
+                for place, courseID in enumerate(planned_courses(one, sections, planned), 1)
+            )
+        return crowd
 
 
-async def enroll_everywhere(
-    uri: str, site: Site, students: Sequence[Student], posts: int, times: int
-) -> list[tuple[Crowd, float]]:
-    """Enroll students in all sections, MAX_CONCURRENT at a time; return each crowd with its requests per second."""
+def planned_courses(student: Student, sections: int, planned: int) -> list[str]:
+    """Return the courses that the student plans, the same in each run."""
+    rng = random.Random(student.user_id)  # noqa: S311  # no secret
+    return [f"C{number}" for number in rng.sample(range(sections), planned)]
+
+
+def enroll_press(student: Student, courseID: str) -> Press:
+    return Press(student, "/enrollment", {"courseID": courseID, "term": FALL, "section": "01"})
+
+
+def plan_press(student: Student) -> Press:
+    return Press(student, "/plan/enroll", {"term": FALL})
+
+
+def send(site: Site, presses: Sequence[Press], connections: int, delays: Sequence[float] = ()) -> Sent:
+    """Send all requests as the students' browsers would."""
     requests = []
-    for number in range(WARM_UP_REQUESTS + posts * times):
-        turn, student = divmod(number, len(students))
-        # Consecutive students choose different courses, and no student chooses the same course twice.
-        requests.append((students[student], f"C{(7 * student + turn) % SECTIONS}"))
-    measured = []
-    await _post(Crowd([site.port], connections=asyncio.Semaphore(MAX_CONCURRENT)), requests[:WARM_UP_REQUESTS])
-    for first in range(WARM_UP_REQUESTS, len(requests), posts):
-        crowd = Crowd([site.port], connections=asyncio.Semaphore(MAX_CONCURRENT))
-        began = time.monotonic()
-        responses = await _post(crowd, requests[first : first + posts])
-        measured.append((crowd, posts / (time.monotonic() - began)))
-        if not all(response.succeeded for response in responses):
-            raise InconsistentSeats("A student was refused although there are enough seats.")
-    async with open_database(uri, 20) as db:
-        await _check_enrollments(db, {(student.user_id, courseID) for student, courseID in requests})
-    return measured
+    for one in presses:
+        headers = browser.headers_of(one.student.user_id, one.student.cookie, Origin="http://127.0.0.1")
+        requests.append(prepare("POST", one.path, headers, urlencode(one.fields).encode()))
+    return send_all(site.port, requests, connections, delays)
 
 
-async def stampede(uri: str, site: Site, students: Sequence[Student]) -> Crowd:
-    """Send the enrollments of all students in one section at once; return the crowd after the last response."""
-    crowd = Crowd([site.port], connections=asyncio.Semaphore(len(students)))
-    responses = await _post(crowd, [(student, "C0") for student in students])
-    confirmed = {
-        (student.user_id, "C0") for student, response in zip(students, responses, strict=True) if response.succeeded
+def read_outcomes(site: Site, presses: Sequence[Press], sent: Sent) -> set[Seat]:
+    """Let each student's browser follow the redirect; return the seats that the messages there confirm."""
+    requests = []
+    for one, exchange in zip(presses, sent.exchanges, strict=True):
+        if exchange.status != 303:
+            raise InconsistentSeats(f"{one.path} was answered with {exchange.status}: {exchange.body[:500]!r}")
+        location = urlsplit(exchange.headers["location"])._replace(scheme="", netloc="").geturl()
+        headers = browser.with_cookies(browser.headers_of(one.student.user_id, one.student.cookie), exchange.cookies)
+        requests.append(prepare("GET", location, headers))
+    pages = send_all(site.port, requests, MAX_CONNECTIONS)
+    return {
+        (one.student.user_id, courseID)
+        for one, page in zip(presses, pages.exchanges, strict=True)
+        for courseID in _confirmed(page)
     }
-    if len(confirmed) != STAMPEDE_SEATS:
-        raise InconsistentSeats(
-            f"{len(confirmed)} students were told that they are enrolled, and there are {STAMPEDE_SEATS} seats."
-        )
-    async with open_database(uri, 20) as db:
-        await _check_enrollments(db, confirmed)
-    return crowd
 
 
-async def _post(crowd: Crowd, requests: Sequence[tuple[Student, str]]) -> list[FormResponse]:
-    return await asyncio.gather(
-        *(
-            crowd.post(student, "/enrollment", courseID=courseID, term=FALL, section="01")
-            for student, courseID in requests
-        )
-    )
+def _confirmed(page: Exchange) -> Iterable[str]:
+    text = browser.decode(page.body, page.headers.get("content-encoding", ""))
+    return _ENROLLED.findall(unescape(" ".join(_MESSAGES.findall(text))))
 
 
-async def _check_enrollments(db: Database, confirmed: set[tuple[int, str]]) -> None:
-    """Compare the students whose enrollment the site confirmed with those who are enrolled."""
-    enrolled = {(row["user_id"], row["courseID"]) async for row in db.enrollment.find({"status": "enrolled"})}
+def check_enrollments(uri: str, confirmed: set[Seat], *, recounts: bool = True) -> None:
+    """Compare the seats that students were told of with those in the database, and let the site recount everything."""
+
+    async def read() -> set[Seat]:
+        async with open_database(uri, 20) as db:
+            rows = db.enrollment.find({"status": "enrolled", "term": FALL})
+            return {(row["user_id"], row["courseID"]) async for row in rows}
+
+    enrolled = asyncio.run(read())
     if enrolled != confirmed:
         raise InconsistentSeats(
             f"Confirmed but not enrolled: {sorted(confirmed - enrolled)[:5]}; "
             f"enrolled but not confirmed: {sorted(enrolled - confirmed)[:5]}."
         )
+    if recounts:
+        check_seats(uri)
 
 
 def check_seats(uri: str) -> None:
     """Run `quart check-seats`, and exit if it finds a discrepancy."""
     measured = quart("check-seats", MONGO_URI=uri)
     if measured.returncode:
-        raise InconsistentSeats(f"check-seats found: {measured.stdout}{measured.stderr}")
+        raise InconsistentSeats(f"check-seats found: {(measured.stdout + measured.stderr)[:MAX_ERROR_LENGTH]}")
 
 
-def enroll_row(crowds: Sequence[Crowd], rates: Sequence[float]) -> Row:
-    rate, p99_seconds = (
-        Spread(tuple(rates)),
-        p99([response.response_seconds for crowd in crowds for response in crowd.responses]),
-    )
-    return Row(
-        f"enroll posts over {SECTIONS} sections, {MAX_CONCURRENT} at once",
-        "posts/s",
-        rate,
-        goals=[
-            Goal("posts/s", rate.median, at_least=300),
-            Goal("p99 in seconds", p99_seconds, at_most=1),
-            _no_failures_goal(crowds),
-        ],
-        note="; ".join(crowd.report().partition("; until")[0] for crowd in crowds[-1:]),
-    )
+def open_pages(site: Site, crowd: Sequence[Student], path: str) -> None:
+    """Let everyone look at the page from which they enroll, as they all do before the opening."""
+    requests = [prepare("GET", path, browser.headers_of(one.user_id, one.cookie)) for one in crowd]
+    if send_all(site.port, requests, MAX_CONNECTIONS).count(200, 201) != len(crowd):
+        raise SystemExit(f"Not every student could open {path}.")
 
 
-def stampede_row(crowds: Sequence[Crowd]) -> Row:
-    p99_per_crowd = Spread(tuple(p99([response.response_seconds for response in crowd.responses]) for crowd in crowds))
-    return Row(
-        f"{STAMPEDE_STUDENTS:,} students for {STAMPEDE_SEATS} seats at once",
-        "s (p99)",
-        p99_per_crowd,
-        goals=[Goal("p99 in seconds", p99_per_crowd.median, at_most=3), _no_failures_goal(crowds)],
-        note=f"exactly {STAMPEDE_SEATS} got seats each time; {crowds[-1].report().partition('; until')[0]}",
-    )
+def no_failures(sent: Sequence[Sent]) -> Goal:
+    """Return the goal that no request got a 5xx or no response."""
+    return Goal(FAILED_RESPONSES, sum(one.count(500, 600) + one.count(0, 1) for one in sent), at_most=0)
 
 
-def _no_failures_goal(crowds: Sequence[Crowd]) -> Goal:
-    """Return the goal that no request got a 5xx or was cut off."""
-    failed = sum(
-        crowd.cut_connections + sum(response.status >= 500 for response in crowd.responses) for crowd in crowds
-    )
-    return Goal(FAILED_RESPONSES, failed, at_most=0)
+def client_share(sent: Sequence[Sent]) -> str:
+    """Return the share of a core that the client took, which must not be what limits the rate."""
+    share = sum(one.cpu_seconds for one in sent) / sum(one.seconds for one in sent)
+    return f"the client takes {100 * share:.0f} % of a core"
 
 
-def p99(seconds: Sequence[float]) -> float:
-    ordered = sorted(seconds) or sys.exit("There was no response.")
-    return ordered[len(ordered) * 99 // 100]
+def p99(sent: Sequence[Sent]) -> float:
+    """Return the 99th percentile of the response times, in seconds."""
+    seconds = sorted(one.seconds for each in sent for one in each.exchanges)
+    return seconds[len(seconds) * 99 // 100]

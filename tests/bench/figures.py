@@ -5,6 +5,10 @@ from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
+WRONG_RESPONSES = "wrong responses"
+FAILED_RESPONSES = "responses with 5xx, or none at all"
+"""Names of goals whose figure must be 0: otherwise the run fails."""
+
 
 @dataclass(frozen=True, slots=True)
 class Spread:

@@ -1,32 +1,30 @@
-"""Pages per second, compared with a bare Quart response and the Flask site; every page has its expected size."""
+"""Pages that are requested again, and public ones, compared with bare Quart and the Flask site."""
 
-import gzip
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from http.client import HTTPConnection
 from pathlib import Path
 from types import MappingProxyType
 
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
 
-from tests.bench import wrk
-from tests.bench.figures import Goal, Row, Spread
-from tests.bench.servers import SECRET_KEY, Site
+from tests.bench import browser, school_data, wrk
+from tests.bench.bench_run import BARE, BenchRun, RunPlan
+from tests.bench.browser import PageResponse, fetch
+from tests.bench.figures import WRONG_RESPONSES, Goal, Row, Spread
+from tests.bench.servers import SECRET_KEY, Site, serve_flask
 from tests.bench.wrk import Request
 from tests.support.student_crowd import Student
 
-BARE, FLASK = "bare Quart", "Flask"
+FLASK = "Flask"
 UNCACHED = "rendered"
 SMALL_CATALOG = "50 sections"
 
-BROWSER_HEADERS = {
-    "Accept": "text/html,*/*;q=0.8",
-    "Accept-Encoding": "gzip",
-    "User-Agent": "Mozilla/5.0 Firefox/140.0",
-}
+STUDENTS = 40
+"""Students who request the pages in turn."""
+
+BROWSER_HEADERS = browser.CHROME
 UNCACHED_HEADERS = {"If-Modified-Since": "Thu, 01 Jan 2026 00:00:00 GMT"}
 """Changes nothing about the response, but keeps it from being served from the cache."""
 
@@ -36,29 +34,12 @@ CATALOG_ROW = '<article class="course"'
 SIGNED_IN = 'action="/logout"'
 
 
-IDLE_SECONDS, MAX_IDLE_WAIT_SECONDS = 0.1, 10.0
-"""Seconds without CPU use after which a site counts as idle, and within which it must become idle: the Flask site
-finishes the requests of 64 closed connections."""
-
-WRONG_RESPONSES = "wrong responses"
-
 SLOW_SITE_FACTOR = 4
 """A slow site is measured this many times longer."""
 
 
 class UnexpectedResponse(SystemExit):
     """A page is not the expected one, so measuring it would be pointless."""
-
-
-@dataclass(frozen=True, slots=True)
-class PageResponse:
-    """A response; `size` is in bytes as transferred."""
-
-    status: int
-    headers: Mapping[str, str]
-    cookies: Sequence[str]
-    text: str
-    size: int
 
 
 @dataclass(slots=True)
@@ -88,7 +69,7 @@ class ComparedSite:
         measured = wrk.run(self.site.port, self.script, seconds)
         if measured.per_second * seconds < 3 * wrk.CONNECTIONS:
             measured = wrk.run(self.site.port, self.script, seconds * SLOW_SITE_FACTOR)
-        _wait_until_idle(self.site)
+        self.site.wait_until_idle()
         wrong = measured.refused + measured.broken + measured.timeouts
         if measured.per_second and not wrong and abs(measured.bytes_each - self.size) > 0.1 * self.size + 100:
             wrong = round(measured.per_second * seconds)
@@ -135,7 +116,7 @@ def comparisons(sites: RunningSites) -> Iterator[Comparison]:
     catalog = _our_site(sites, 500, "/courses/", 10_000, CATALOG_ROW, 25)
     flask_catalog = _flask(sites, "/courses/", 100_000, "<tr>", 501)
     yield Comparison(
-        "catalog, signed in, 25 of 500 courses",
+        "catalog, requested again by the same students, 25 of 500 courses",
         {
             "site": catalog,
             BARE: _bare_quart(sites),
@@ -146,7 +127,7 @@ def comparisons(sites: RunningSites) -> Iterator[Comparison]:
         note=f"{catalog.size:,} bytes; the Flask site shows all 500: {flask_catalog.size:,} bytes",
     )
     yield Comparison(
-        "catalog, signed in, 25 of 5,000 courses",
+        "catalog, requested again by the same students, 25 of 5,000 courses",
         {
             "site": _our_site(sites, 5000, "/courses/", 10_000, CATALOG_ROW, 25),
             SMALL_CATALOG: _our_site(sites, 50, "/courses/", 10_000, CATALOG_ROW, 25),
@@ -155,7 +136,7 @@ def comparisons(sites: RunningSites) -> Iterator[Comparison]:
         compared_by=SMALL_CATALOG,
     )
     yield Comparison(
-        "home, signed in",
+        "home, requested again by the same students",
         {
             "site": _our_site(sites, 500, "/", 1_000),
             BARE: _bare_quart(sites),
@@ -165,7 +146,7 @@ def comparisons(sites: RunningSites) -> Iterator[Comparison]:
         lambda found: [_ratio_goal(found, BARE, 0.85)],
     )
     yield Comparison(
-        "schedule with 5 courses",
+        "schedule with 5 courses, requested again by the same students",
         {
             "site": _our_site(sites, 500, "/enrollment", 5_000, 'action="/enrollment/drop?', 5),
             BARE: _bare_quart(sites),
@@ -231,9 +212,9 @@ def _our_site(
     """Fetch and check each student's page once; the measured requests send the cookies of that response too."""
     site, requests, sizes = sites.school[courses], [], []
     for student in sites.students[courses]:
-        headers = {**BROWSER_HEADERS, **extra_headers, "Cookie": student.cookie, "Sec-Fetch-Site": "same-origin"}
+        headers = browser.headers_of(student.user_id, student.cookie, **extra_headers)
         first = fetch(site.port, path, headers)
-        headers["Cookie"] = "; ".join([student.cookie, *(cookie.partition(";")[0] for cookie in first.cookies)])
+        headers = browser.with_cookies(headers, first.cookies)
         requests.append(Request(path, headers))
         sizes.append(fetch(site.port, path, headers).size)
         _check_page(first, path, 200, min_bytes, SIGNED_IN, 1)
@@ -254,7 +235,7 @@ def _flask(
     requests = []
     for student in sites.students[500]:
         cookie = signer.dumps({"user_id": student.user_id, "username": "Stu"})
-        requests.append(Request(path, BROWSER_HEADERS | {"Cookie": f"session={cookie}"}))
+        requests.append(Request(path, browser.headers_of(student.user_id, f"session={cookie}")))
     page = fetch(sites.flask.port, path, requests[0].headers)
     _check_page(page, path, 200, min_bytes, marker, min_count)
     if signed_in_marker:
@@ -294,35 +275,28 @@ def _check_page(
         )
 
 
-def fetch(port: int, path: str, headers: Mapping[str, str]) -> PageResponse:
-    """Send one request, and return the whole response."""
-    with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
-        connection.request("GET", path, headers=dict(headers))
-        response = connection.getresponse()
-        body = response.read()
-        pairs = response.getheaders()
-    header_values = {name.lower(): value for name, value in pairs}
-    size = len("HTTP/1.1 200 \r\n\r\n") + sum(len(name) + len(value) + 4 for name, value in pairs) + len(body)
-    text = gzip.decompress(body) if header_values.get("content-encoding") == "gzip" else body
-    cookies = [value for name, value in pairs if name.lower() == "set-cookie"]
-    return PageResponse(response.status, header_values, cookies, text.decode(), size)
+def measure(run: BenchRun) -> list[Row]:
+    """Measure the pages of three schools of different sizes, of bare Quart and of the Flask site."""
+    schools: dict[int, Site] = {}
+    students: dict[int, list[Student]] = {}
+    with ExitStack() as stack:
+        for courses in (50, 500, 5000):
+            uri = run.database(f"pages_{courses}")
+            students[courses] = school_data.create(uri, courses, STUDENTS)
+            schools[courses] = stack.enter_context(run.serve(uri, f"pages-{courses}"))
+        school_data.copy_for_flask(run.uri, "pages_500", "flask")
+        flask = stack.enter_context(serve_flask(run.folder, run.database("flask"))).wait()
+        compared = list(comparisons(RunningSites(schools, students, run.bare, flask, run.folder)))
+        return _measure_in_turn(compared, run.plan)
 
 
-def _wait_until_idle(site: Site) -> None:
-    """Wait until the site uses no CPU time, so that it doesn't slow down the next one."""
-    cpu_seconds_before, deadline = -1.0, time.monotonic() + MAX_IDLE_WAIT_SECONDS
-    while (cpu_seconds_now := site.cpu_seconds()) > cpu_seconds_before and time.monotonic() < deadline:
-        cpu_seconds_before = cpu_seconds_now
-        time.sleep(IDLE_SECONDS)
-
-
-def measure(found: Sequence[Comparison], rounds: int, seconds: float, warm_up: float) -> list[Row]:
+def _measure_in_turn(found: Sequence[Comparison], plan: RunPlan) -> list[Row]:
     """Warm up all sites, then measure them in turn, so that other load on the machine affects all of them."""
     compared_sites = [compared_site for comparison in found for compared_site in comparison.compared_sites.values()]
     for compared_site in compared_sites:
-        compared_site.warm_up(warm_up)
-    for number in range(rounds):
+        compared_site.warm_up(plan.warm_up)
+    for number in range(plan.rounds):
         for compared_site in compared_sites:
-            compared_site.run(seconds)
-        print(f"  round {number + 1} of {rounds}", flush=True)
+            compared_site.run(plan.seconds)
+        print(f"  round {number + 1} of {plan.rounds}", flush=True)
     return [comparison.row() for comparison in found]

@@ -1,5 +1,6 @@
 """Create schools of any size for measurements, directly in a database and with consistent counts."""
 
+import asyncio
 from collections import Counter
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,7 @@ from typing import Any
 from pymongo import MongoClient
 from werkzeug.security import generate_password_hash
 
-from quart_enroll.db.client import Database
+from quart_enroll.db.client import Database, open_database
 from quart_enroll.db.collections import terms
 from quart_enroll.domain.models import Course, Meeting, Section, Term
 from tests.support.people import PASSWORD
@@ -46,6 +47,16 @@ def section(number: int, seats_taken: int) -> Section:
 def chosen_courses(student: int, courses: int) -> list[int]:
     """Return the numbers of a student's courses: five neighboring ones."""
     return [(student * COURSES_EACH + number) % courses for number in range(COURSES_EACH)]
+
+
+def create(uri: str, courses: int, students: int) -> list[Student]:
+    """Fill an empty database, as `create_school` does."""
+
+    async def create_in() -> list[Student]:
+        async with open_database(uri, 20) as db:
+            return await create_school(db, courses, students)
+
+    return asyncio.run(create_in())
 
 
 async def create_school(db: Database, courses: int, students: int) -> list[Student]:

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,8 +13,16 @@ from quart_enroll.system.usage import descendants
 from tests.support.processes import PROJECT, SERVER, environment, free_port, wait_for_port
 
 PROCESSES = 2
+MEBIBYTE = 1024 * 1024
+MAX_MIB = 150.0
+"""The memory that a process of the site may need."""
+
 THREADS = 16
 """Threads of each gunicorn worker: the Flask site is no faster with more or fewer."""
+
+IDLE_SECONDS, MAX_IDLE_WAIT_SECONDS = 0.1, 10.0
+"""Seconds without CPU use after which a site counts as idle, and within which it must become idle: the Flask site
+finishes the requests of 64 closed connections."""
 
 SECRET_KEY = environment()["SECRET_KEY"]
 HYPERCORN = SERVER[:-1]
@@ -45,6 +54,13 @@ class Site:
     def cpu_seconds(self) -> float:
         """Return the CPU seconds that all processes have used so far."""
         return sum(map(cpu_seconds, self.workers()))
+
+    def wait_until_idle(self) -> None:
+        """Wait until the site uses no CPU time, so that it doesn't slow down the next one."""
+        cpu_seconds_before, deadline = -1.0, time.monotonic() + MAX_IDLE_WAIT_SECONDS
+        while (cpu_seconds_now := self.cpu_seconds()) > cpu_seconds_before and time.monotonic() < deadline:
+            cpu_seconds_before = cpu_seconds_now
+            time.sleep(IDLE_SECONDS)
 
     def error_lines(self) -> list[str]:
         """Return the lines of the log that report errors."""

@@ -17,13 +17,15 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
 
+from pymongo import MongoClient
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from config import Config
 from quart_enroll.cli.local_mongod import local_mongod
 from quart_enroll.db.client import open_database
 from quart_enroll.domain.models import User
-from tests.bench import machine
+from tests.bench import machine, servers
+from tests.bench.bench_run import BenchRun
 from tests.bench.figures import Goal, Row, Spread
 from tests.support import school
 from tests.support.people import PASSWORD, TERMS
@@ -103,6 +105,32 @@ async def measure(port: int, emails: list[str]) -> SignInTimes:
 async def sign_in_all(port: int, emails: list[str]) -> list[float]:
     """Sign in all students at once; return the seconds that each took."""
     return await asyncio.gather(*(_timed(partial(_sign_in, port, email)) for email in emails))
+
+
+def measure_rows(run: BenchRun) -> list[Row]:
+    """Let everyone sign in at once to the site, and to the Flask site for comparison."""
+    uri, people = run.database("signin"), run.plan.people
+    emails = asyncio.run(create_students(uri, people))
+    hashes = hashes_per_second(min(2, run.plan.seconds))
+    flask_rate = _flask_rate(run, people)
+    with run.serve(uri, "signin") as site:
+        return [row(asyncio.run(measure(site.port, emails)), hashes, flask_rate)]
+
+
+def _flask_rate(run: BenchRun, people: int) -> float:
+    """Return the Flask site's sign-ins per second."""
+    emails = [f"student{number}@school.example" for number in range(people)]
+    with MongoClient[dict[str, object]](run.uri) as client:
+        hashed = generate_password_hash(PASSWORD)
+        users = [
+            {"user_id": number, "first_name": "Stu", "last_name": "Dent", "email": email, "password": hashed}
+            for number, email in enumerate(emails)
+        ]
+        client["flask_signin"].user.insert_many(users)
+    with servers.serve_flask(run.folder, run.database("flask_signin")) as flask:
+        port, started = flask.wait().port, time.monotonic()
+        asyncio.run(sign_in_all(port, emails))
+        return people / (time.monotonic() - started)
 
 
 def hashes_per_second(seconds: float) -> float:

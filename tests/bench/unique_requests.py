@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from itertools import count
 from random import Random
 
-from tests.bench import pages
-from tests.bench.figures import Goal, Row, Spread
-from tests.bench.memory import MAX_MIB, MEBIBYTE
+from tests.bench.figures import WRONG_RESPONSES, Goal, Row, Spread
 from tests.bench.school_data import course
-from tests.bench.servers import Site
+from tests.bench.servers import MAX_MIB, MEBIBYTE, Site
 from tests.support.student_crowd import Student
 
 CONNECTIONS = 16
@@ -26,7 +24,7 @@ def measure(site: Site, students: Sequence[Student], seconds: float) -> Row:
         "memory of one process while visitors invent requests",
         "MiB",
         Spread(tuple(mebibytes[-3:])),
-        goals=[Goal("MiB at most", max(mebibytes), at_most=MAX_MIB), Goal(pages.WRONG_RESPONSES, errors, at_most=0)],
+        goals=[Goal("MiB at most", max(mebibytes), at_most=MAX_MIB), Goal(WRONG_RESPONSES, errors, at_most=0)],
         note=f"{before:.0f} before, at most {max(mebibytes):.0f}, {responses:,} requests in {seconds:.0f} s",
     )
 

@@ -61,6 +61,7 @@ class WrkResult:
     broken: int
     timeouts: int
     p99: float
+    requests: int
 
 
 def find() -> str:
@@ -103,4 +104,5 @@ def read(output: str, errors: str = "") -> WrkResult:
         broken=values["broken"],
         timeouts=values["timeouts"],
         p99=values["p99"] / 1e6,
+        requests=requests,
     )

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from quart_enroll.db.client import Database, Session
-from quart_enroll.db.collections import schedules, sections
+from quart_enroll.db.collections import enrollments, schedules, sections
 from quart_enroll.domain.errors import Refused
 from quart_enroll.domain.models import SectionKey
-from quart_enroll.services.enrollment import batch_transaction, batching
-from quart_enroll.services.enrollment.batch_transaction import Waitlisted
+from quart_enroll.services.enrollment import batch_transaction, batching, server_turns
+from quart_enroll.services.enrollment.batch_decisions import Waitlisted
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.enroll import enroll
 from quart_enroll.services.enrollment.seat_changes import Enrolled
@@ -23,7 +23,6 @@ from tests.concurrency.school import (
     course,
     enrolled_students,
     import_section,
-    outcome,
     outcomes_of,
     section,
     store,
@@ -66,20 +65,16 @@ def lengths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 async def try_in_batch(context: EnrollmentContext, student: int, courseID: str, *, join_waitlist: bool = False) -> str:
-    """Join the next batch, and return "ok", the waitlist position, "full", "alone", or the code of the refusal."""
+    """Join the next batch, and return "ok", the waitlist position, or the code of the refusal."""
     key = SectionKey(FALL, courseID, "01")
     try:
-        result = await context.batches.enroll(student, key, NOW, join_waitlist=join_waitlist)
+        if not join_waitlist:
+            await context.batches.enroll(student, [key], NOW)
+            return OK
+        result = await context.batches.enroll_or_wait(student, key, NOW)
     except Refused as refusal:
         return refusal.code
-    match result:
-        case Enrolled():
-            return OK
-        case Waitlisted(position=position):
-            return f"waitlist {position}"
-        case None:
-            return "alone"
-    return "full"
+    return f"waitlist {result.position}" if isinstance(result, Waitlisted) else OK
 
 
 async def enroll_all(context: EnrollmentContext, *wanted: tuple[int, str]) -> list[str]:
@@ -98,8 +93,7 @@ async def test_students_who_arrive_together_share_a_transaction(
     await store(db, term(), course("A"), section("A", 40))
     said = await outcomes_of(enroll(context, student, request("A"), NOW) for student in MANY)
     assert said == [OK] * 40
-    assert len(sizes) < 10
-    assert max(sizes) == batching.MAX_BATCH_SIZE
+    assert len(sizes) < 5
     assert await enrolled_students(db, section("A", 0).key) == set(MANY)
     await assert_sound(db)
 
@@ -111,7 +105,7 @@ async def test_the_first_students_of_a_batch_get_the_seats(
     said = await enroll_all(context, *((student, "AB"[student % 2]) for student in range(1, 15)))
     assert sizes == [11]
     assert said[1::2] == [OK] * 7
-    assert said[0::2] == [OK] * 4 + ["full"] * 3
+    assert said[0::2] == [OK] * 4 + ["section_full"] * 3
     assert await enrolled_students(db, section("B", 0).key) == {1, 3, 5, 7}
     await assert_sound(db)
 
@@ -151,7 +145,7 @@ async def test_a_student_who_gets_a_seat_leaves_the_waitlist_of_another_section(
     for student in (BOB, CAY):
         await join(context, student, request("A"), NOW)
     key = section("A", 0, number="02").key
-    said = await asyncio.gather(*(context.batches.enroll(student, key, NOW) for student in (ADA, BOB)))
+    said = await asyncio.gather(*(context.batches.enroll(student, [key], NOW) for student in (ADA, BOB)))
     assert sizes == [2]
     assert [one.left_waitlist for one in said if isinstance(one, Enrolled)] == ["", "01"]
     assert await waitlisted_students(db, section("A", 0).key) == [CAY]
@@ -227,7 +221,7 @@ async def test_students_waitlisted_elsewhere_keep_their_turn_for_a_seat(
     offered = [section("A", 1), section("A", 0, number="02"), section("B", 0)]
     await store(db, term(), course("A"), course("B"), *offered)
     await join(context, ADA, request(*elsewhere), NOW)
-    assert await enroll_all(context, (ADA, "A"), (BOB, "A"), (CAY, "A")) == [OK, "full", "full"]
+    assert await enroll_all(context, (ADA, "A"), (BOB, "A"), (CAY, "A")) == [OK, "section_full", "section_full"]
     await assert_sound(db)
 
 
@@ -266,9 +260,26 @@ async def test_with_a_wrong_place_counter_each_student_joins_alone(db: Database,
     await store(db, term(), course("A"), section("A", 0))
     await join(context, ADA, request("A"), NOW)
     await db.section.update_one({"courseID": "A"}, {"$set": {"queue_tail": 0}})
-    assert await enroll_or_waitlist_all(context, (BOB, "A"), (CAY, "A")) == ["alone"] * 2
-    assert await outcomes_of(join(context, student, request("A"), NOW) for student in (BOB, CAY)) == [OK, OK]
+    said = await enroll_or_waitlist_all(context, (BOB, "A"), (CAY, "A"))
+    assert sorted(said) == ["waitlist 2", "waitlist 3"]
     assert sorted(await waitlisted_students(db, section("A", 0).key)) == [ADA, BOB, CAY]
+
+
+async def test_the_enrollments_of_past_terms_are_not_read(db: Database, context: EnrollmentContext) -> None:
+    """Only those that a requisite names are, in whatever term."""
+    needs_p1 = course("B", prerequisites=("P1",))
+    await store(db, term(), course("A"), course("P1"), needs_p1, section("A", 9), section("B", 9))
+    past = {"term": "Fall 2020", "section": "01", "status": "enrolled", "enrolled_at": NOW}
+    await db.enrollment.insert_many(
+        past | {"user_id": student, "courseID": f"P{number}"} for student in (ADA, BOB) for number in range(500)
+    )
+    await db.command("profile", 2)
+    await enroll_all(context, (ADA, "A"), (BOB, "B"))
+    await db.command("profile", 0)
+    examined = [row["docsExamined"] async for row in db["system.profile"].find({"docsExamined": {"$exists": True}})]
+    await db["system.profile"].drop()
+    assert len(examined) > 2
+    assert max(examined) < 20
 
 
 async def test_two_clicks_take_one_seat(db: Database, context: EnrollmentContext, sizes: list[int]) -> None:
@@ -281,19 +292,27 @@ async def test_two_clicks_take_one_seat(db: Database, context: EnrollmentContext
 async def test_after_a_failed_batch_each_student_enrolls_alone(
     db: Database, context: EnrollmentContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def none(*_: object) -> None:
-        raise RuntimeError
+    put_all = enrollments.put_all
 
-    monkeypatch.setattr(sections, "take_seats", none)
+    async def fail_for_cay(db: Database, new: Any, *more: Any) -> None:
+        if CAY in [user_id for user_id, *_ in new]:
+            raise RuntimeError
+        await put_all(db, new, *more)
+
+    monkeypatch.setattr(enrollments, "put_all", fail_for_cay)
     await store(db, term(), course("A"), section("A", 9))
-    assert await enroll_all(context, (ADA, "A"), (BOB, "A")) == ["alone"] * 2
-    assert await outcomes_of(enroll(context, student, request("A"), NOW) for student in (ADA, BOB)) == [OK, OK]
+    tries = (enroll(context, student, request("A"), NOW) for student in (ADA, BOB, CAY, 4))
+    said = await asyncio.gather(*tries, return_exceptions=True)
+    assert [isinstance(one, Enrolled) for one in said] == [True, True, False, True]
+    assert isinstance(said[2], RuntimeError)
+    assert await enrolled_students(db, section("A", 0).key) == {ADA, BOB, 4}
     await assert_sound(db)
 
 
-async def test_students_do_not_wait_for_the_lock_of_a_section_they_do_not_want(
-    db: Database, context: EnrollmentContext, sizes: list[int]
+async def test_students_do_not_wait_long_for_a_single_change(
+    db: Database, context: EnrollmentContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(server_turns, "MAX_TURN_WAIT_SECONDS", 0.01)
     await store(db, term(), course("A"), course("B"), section("A", 9), section("B", 9))
     holds, free = asyncio.Event(), asyncio.Event()
 
@@ -303,13 +322,10 @@ async def test_students_do_not_wait_for_the_lock_of_a_section_they_do_not_want(
 
     holding = asyncio.ensure_future(context.locks.run_transaction([section("A", 0).key], hold, timeout_seconds=20))
     await holds.wait()
-    behind = asyncio.ensure_future(enroll_all(context, (ADA, "A"), (BOB, "A")))
-    assert await enroll_all(context, (CAY, "B")) == [OK]
-    assert not behind.done()
+    assert await enroll_all(context, (ADA, "A"), (CAY, "B")) == [OK] * 2
+    assert not holding.done()
     free.set()
     await holding
-    assert await behind == [OK] * 2
-    assert sizes == [1, 2]
 
 
 async def test_students_do_not_wait_for_a_stalled_batch(
@@ -350,7 +366,7 @@ async def test_a_conflict_with_another_process_runs_the_batch_again(
         await take_seats(*those, **more)
 
     monkeypatch.setattr(sections, "take_seats", meet)
-    assert await enroll_all(context, *((student, "A") for student in range(1, 6))) == [OK] * 3 + ["full"] * 2
+    assert await enroll_all(context, *((student, "A") for student in range(1, 6))) == [OK] * 3 + ["section_full"] * 2
     assert met
     await assert_sound(db)
 
@@ -358,12 +374,15 @@ async def test_a_conflict_with_another_process_runs_the_batch_again(
 async def test_a_student_blocked_by_another_transaction_does_not_block_the_others(
     db: Database, context: EnrollmentContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch_transaction, "BATCH_ATTEMPT_SECONDS", 0.05)
-    await store(db, term(), course("A"), course("B"), section("A", 9), section("B", 9))
+    monkeypatch.setattr(batch_transaction, "BATCH_TIMEOUT_SECONDS", 0.05)
+    courses = [course("A"), course("B"), course("C")]
+    await store(db, term(), *courses, section("A", 9), section("B", 9), section("C", 9))
     await enroll(context, ADA, request("B"), NOW)
     async with await db.client.start_session() as session, session.start_transaction():
         await schedules.bump_version(db, ADA, FALL, session)
-        assert await enroll_all(context, (ADA, "A"), (BOB, "A"), (CAY, "A")) == ["alone"] * 3
-        assert await outcomes_of(enroll(context, student, request("A"), NOW) for student in (BOB, CAY)) == [OK, OK]
-    assert await outcome(enroll(context, ADA, request("A"), NOW)) == OK
+        wanted = [(ADA, "C"), (BOB, "A"), (CAY, "A")]
+        blocked, *others = [asyncio.ensure_future(enroll_all(context, one)) for one in wanted]
+        assert await asyncio.gather(*others) == [[OK], [OK]]
+        assert not blocked.done()
+    assert await blocked == [OK]
     await assert_sound(db)

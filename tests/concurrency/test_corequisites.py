@@ -18,8 +18,9 @@ from quart_enroll.services.catalog.imports import ImportResult
 from quart_enroll.services.enrollment import plan, seat_changes
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.enroll import drop, enroll, swap
-from quart_enroll.services.enrollment.enroll_plan import enroll_plan, group_by_needs
+from quart_enroll.services.enrollment.enroll_plan import enroll_plan
 from quart_enroll.services.enrollment.enroll_together import enroll_together, enroll_with_corequisites
+from quart_enroll.services.enrollment.plan_order import group_by_needs
 from quart_enroll.services.enrollment.promotion import promote_waitlists
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
 from quart_enroll.services.enrollment.waitlist import join

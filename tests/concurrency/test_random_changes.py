@@ -13,10 +13,12 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from quart_enroll.db import client
+from quart_enroll.db import client, section_keys
 from quart_enroll.db.client import Database
+from quart_enroll.domain.errors import AlreadyEnrolled, Refused
 from quart_enroll.domain.models import SectionKey, SectionRequest
 from quart_enroll.services.enrollment import enroll, waitlist
+from quart_enroll.services.enrollment.batch_decisions import Decision
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.enroll_together import enroll_together
 from tests.concurrency.invariants import assert_sound
@@ -81,6 +83,9 @@ MACHINE_SETTINGS = settings(
 students = st.integers(1, 5)
 names = st.sampled_from([course.courseID for course in COURSES])
 sections = st.sampled_from([one.key for one in SECTIONS])
+plans = st.lists(sections, min_size=1, max_size=4, unique_by=lambda key: key.courseID).map(
+    lambda keys: [key for key in keys if key.term == keys[0].term]
+)
 requests = st.sampled_from(
     [
         SectionRequest(one.courseID, *where)
@@ -145,6 +150,35 @@ class SchoolMachine(RuleBasedStateMachine):
             lambda: self.model.enroll_together(student, keys, self.now),
             enroll_together(self.context, student, keys, self.now),
         )
+
+    @rule(crowd=st.lists(st.tuples(students, plans), min_size=1, max_size=4, unique_by=lambda press: press[0]))
+    def press_enroll_in_all_together(self, crowd: list[tuple[int, list[SectionKey]]]) -> None:
+        """Several students press the button at once; the model takes one after the other."""
+        self.steps += 1
+        expected = [self.model.enroll_in_plan(student, keys, self.now) for student, keys in crowd]
+        assert self.run(self._press_together(crowd)) == expected
+        self._compare()
+
+    async def _press_together(self, crowd: list[tuple[int, list[SectionKey]]]) -> list[dict[SectionKey, str]]:
+        """Store the plans, press, and return each outcome; the plans keep exactly what was refused."""
+        await self.db.plan.delete_many({})
+        places = [(student, key, place) for student, keys in crowd for place, key in enumerate(keys, 1)]
+        await self.db.plan.insert_many(
+            section_keys.to_filter(key) | {"user_id": student, "place": place, "added_at": self.now}
+            for student, key, place in places
+        )
+        pressed = (self.context.batches.enroll_in_plan(one, keys[0].term, self.now) for one, keys in crowd)
+        outcomes = [{each.key: _code(each) for each in decisions} for decisions in await asyncio.gather(*pressed)]
+        refused = {
+            (student, key)
+            for (student, _), codes in zip(crowd, outcomes, strict=True)
+            for key, code in codes.items()
+            if code != OK
+        }
+        left = await self.db.plan.find({"because": {"$exists": True}}).to_list(None)
+        assert {(row["user_id"], section_keys.from_row(row)) for row in left} == refused
+        assert await self.db.plan.count_documents({}) == len(refused)
+        return outcomes
 
     @precondition(lambda self: self.waitlisted_students())
     @rule(data=st.data())
@@ -248,6 +282,9 @@ class SchoolMachine(RuleBasedStateMachine):
         except ModelRefusal as no:
             code = no.code
         assert self.run(outcome(done)) == code
+        self._compare()
+
+    def _compare(self) -> None:
         school = self.run(assert_sound(self.db, self.now, lowered=True))
         assert school.seats == self.model.seats
         assert school.waitlists == self.model.waitlists
@@ -275,6 +312,11 @@ def open_database(runner: asyncio.Runner, uri: str) -> Iterator[Database]:
         yield db
     finally:
         runner.run(opened.__aexit__(None, None, None))
+
+
+def _code(decision: Decision) -> str:
+    result = decision.result
+    return result.code if isinstance(result, Refused) and not isinstance(result, AlreadyEnrolled) else OK
 
 
 def _request_for(key: SectionKey) -> SectionRequest:

@@ -1,7 +1,8 @@
 """Dynos are replaced behind a router while students enroll, as when Heroku restarts them: `make dynos`.
 
-Each dyno is started as the Procfile says, with two processes. To stop one, the router sends it no new requests, all its
-processes get SIGTERM, and another dyno starts, just as on Heroku.
+Each dyno is started as the Procfile says, with two processes. To stop one, all its processes get SIGTERM, the router
+learns that it should send it no new requests, and another dyno starts. On Heroku, the first two happen at the same
+time; here, the router always learns of it last.
 """
 
 import asyncio
@@ -59,8 +60,8 @@ async def test_nothing_is_lost_and_nobody_sees_an_error_when_dynos_are_replaced(
                 ]
                 await crowd.wait_for_responses(len(crowd.responses) + rng.randrange(STUDENTS))
                 assert not all(act.done() for act in registrations)
-                await front_router.route_to([other.port])
                 leaving.stop()
+                await front_router.route_to([other.port])
                 stopping.append(stampede.create_task(_assert_stops_cleanly(leaving)))
                 replacement = start(stack, tmp_path, fresh_uri, **SETTINGS)
                 await replacement.wait_until_listening()

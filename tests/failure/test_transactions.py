@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,14 @@ from click.testing import Result
 
 from quart_enroll.app import create_app
 from quart_enroll.db import transactions
-from quart_enroll.db.client import DATABASE_UNAVAILABLE, Database, open_database
+from quart_enroll.db.client import DATABASE_UNAVAILABLE, Database, OutcomeUnknown, Session, open_database
+from quart_enroll.db.collections import sections
 from quart_enroll.domain.errors import AlreadyEnrolled
-from quart_enroll.domain.models import SectionRequest
+from quart_enroll.domain.models import SectionKey, SectionRequest
 from quart_enroll.services.enrollment import batching, section_lock
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.enroll import enroll
+from quart_enroll.services.enrollment.section_lock import SectionLocks
 from tests.failure.school import FALL, discrepancies, open_school, read_all
 from tests.support.people import PASSWORD, config
 from tests.support.processes import PROJECT, environment
@@ -111,15 +115,27 @@ async def run(one_member: ReplicaSet, *arguments: str, input_text: str | None = 
     return await asyncio.to_thread(runner.invoke, args=arguments, input=input_text)
 
 
-async def kill_in_transaction(program: str, *arguments: str, **settings: str) -> None:
-    """Run `program` until it reports that it has written, and kill it."""
+@asynccontextmanager
+async def run_until_written(
+    program: str, *arguments: str, **settings: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run `program` until it reports that it has written, yield its process, and kill it after the block."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", program, *arguments, stdout=subprocess.PIPE, cwd=PROJECT, env=environment(**settings)
     )
-    assert process.stdout is not None
-    assert (await process.stdout.readline()).startswith(b"has ")
-    process.kill()
-    await process.wait()
+    try:
+        assert process.stdout is not None
+        assert (await process.stdout.readline()).startswith(b"has ")
+        yield process
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def kill_in_transaction(program: str, *arguments: str, **settings: str) -> None:
+    """Run `program` until it reports that it has written, and kill it."""
+    async with run_until_written(program, *arguments, **settings):
+        pass
 
 
 async def fail_commits(db: Database, mode: Any, **options: Any) -> None:
@@ -142,6 +158,27 @@ async def test_a_seat_locked_by_a_killed_process_is_free_in_seconds(db: Database
     await enroll(EnrollmentContext(db), ONE, REQUEST, datetime.now(UTC))
     assert 0.5 < time.monotonic() - began < 10
     await assert_enrolled(db, ONE)
+
+
+async def test_short_attempts_find_out_together_that_a_frozen_process_blocks_them(
+    db: Database, one_member: ReplicaSet
+) -> None:
+    """Each of them is too short to see that a transaction makes no progress."""
+    locks, key = SectionLocks(db), SectionKey(FALL, "C01", "01")
+
+    async def take_a_seat(session: Session) -> None:
+        await sections.take_seat(db, key, session)
+
+    async with run_until_written(TAKE_A_SEAT_AND_WAIT, one_member.uri) as process:
+        process.send_signal(signal.SIGSTOP)
+        for _ in range(20):
+            with suppress(OutcomeUnknown):
+                await locks.run_transaction([key], take_a_seat, timeout_seconds=0.8)
+                break
+        else:
+            pytest.fail("the section stays locked")
+    [section] = (await read_all(db))["section"]
+    assert section["seats_taken"] == 1
 
 
 @pytest.mark.usefixtures("transactions_never_expire")

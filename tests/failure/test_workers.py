@@ -1,4 +1,4 @@
-"""Workers that are killed or frozen, and a server whose supervisor is killed."""
+"""Workers that are killed or hang, and a server whose supervisor is killed."""
 
 import os
 import signal
@@ -12,7 +12,16 @@ from pathlib import Path
 import pytest
 
 from quart_enroll.system.usage import descendants
-from tests.support.processes import PROJECT, SERVER, TIMEOUT_SECONDS, environment, expect_exit, server, wait_until
+from tests.support.processes import (
+    PROJECT,
+    SERVER,
+    TIMEOUT_SECONDS,
+    Server,
+    environment,
+    expect_exit,
+    server,
+    wait_until,
+)
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
 
@@ -56,6 +65,42 @@ def test_when_a_worker_is_killed_the_other_responds_and_a_new_one_replaces_it(tm
             assert connection.getresponse().status == 200
         os.kill(site.process.pid, signal.SIGTERM)
         assert site.process.wait(TIMEOUT_SECONDS) == 0
+
+
+def test_a_stopped_worker_holds_up_nobody_and_is_replaced(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with server(log, WEB_CONCURRENCY=2, MONGO_URI=UNREACHABLE_URI) as site:
+        stopped = workers(site.process.pid, log)[0]
+        os.kill(stopped, signal.SIGSTOP)
+        wait_until(lambda: Path(f"/proc/{stopped}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+        send_requests_until_replaced(site, log)
+    assert f"worker {stopped} was stopped by a signal: killing it" in log.read_text()
+
+
+def test_a_worker_that_hangs_holds_up_nobody_else_and_is_replaced(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    command = [*SERVER[:-1], "tests.failure.hanging_site:app"]
+    with server(log, command=command, WEB_CONCURRENCY=2, MONGO_URI=UNREACHABLE_URI) as site:
+        workers(site.process.pid, log)
+        with site.connection() as connection:
+            connection.request("GET", "/hang")
+            wait_until(lambda: "hanging" in log.read_text())
+            send_requests_until_replaced(site, log)
+            with pytest.raises(ConnectionError):
+                connection.getresponse()
+    output = log.read_text()
+    assert "hangs: killing it" in output
+    assert 'hanging_site.py", line' in output  # where it hung
+
+
+def send_requests_until_replaced(site: Server, log: Path) -> None:
+    """Send requests on new connections until a third worker is serving; each must be answered."""
+
+    def is_replaced() -> bool:
+        with site.connection():
+            return log.read_text().count("Running on") == 3
+
+    wait_until(is_replaced)
 
 
 def is_answered(request: HTTPConnection) -> bool:

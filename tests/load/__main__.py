@@ -1,9 +1,10 @@
 """`make load`: simulate many students on the site, and audit the seats afterwards.
 
-SCENARIO is RegistrationDay, BrowsingDay or Stampede; STUDENTS, TIME (in seconds, like 90s) and PROCESSES (of Locust)
-set the extent. Without HOST everything runs on this machine. With HOST, the site there gets the requests; MONGO_URI
-must name its empty database, and SECRET_KEY must be its key. Exits with 1 if a section is over capacity, if a confirmed
-seat is missing, or if a request got a 5xx or no response.
+SCENARIO is RegistrationDay, BrowsingDay or Stampede; STUDENTS, DEVICES (of one student in five), TIME (in seconds, like
+90s) and PROCESSES (of Locust) set the extent. Without HOST everything runs on this machine, and bare Quart is measured
+first: the goals are in bare responses. With HOST, the site there gets the requests; MONGO_URI must name its empty
+database, and SECRET_KEY must be its key. Exits with 1 if a section is over capacity, if a confirmed seat is missing, or
+if a request got a 5xx or no response.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ from pathlib import Path
 from quart_enroll.cli.local_mongod import local_mongod
 from quart_enroll.db.client import open_database
 from tests.bench import machine, servers
-from tests.load import audit, school
+from tests.load import audit, goals, school
 from tests.support.processes import PROJECT, quart
 
 LOCUST = PROJECT / ".venv-load" / "bin" / "python"
@@ -68,17 +69,20 @@ def main() -> None:
     if name not in SCENARIOS:
         sys.exit(f"There is no scenario {name}; there are {', '.join(SCENARIOS)}.")
     scenario = SCENARIOS[name]
-    students = int(os.environ.get("STUDENTS") or scenario.students)
+    students, devices = int(os.environ.get("STUDENTS") or scenario.students), int(os.environ.get("DEVICES") or 1)
     seconds = float((os.environ.get("TIME") or "90s").removesuffix("s"))
     machine.raise_open_file_limit()
     REPORTS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary, _target(Path(temporary)) as target:
         folder = Path(temporary)
-        _prepare(scenario, target, students, seconds, folder)
+        bare_per_second = goals.measure_bare(folder) if target.site else 0.0
+        _prepare(scenario, target, students, devices, seconds, folder)
         report = REPORTS / f"{name}.html"
         print(f"{name}: {students} students, {seconds:g} s, {target.host}", flush=True)
         problems = _run(scenario, target, students, seconds, folder, report)
         problems += _audit_seats(target, folder)
+        if target.site and name == "RegistrationDay":
+            _print_goals(folder, students, bare_per_second)
         if target.site:
             shutil.copyfile(target.site.log, REPORTS / f"{name}.log")
     print(f"The report with its charts: {report.relative_to(PROJECT)}")
@@ -98,7 +102,7 @@ def _target(folder: Path) -> Iterator[Target]:
         yield Target(f"http://127.0.0.1:{site.port}", uri, servers.SECRET_KEY, site.wait())
 
 
-def _prepare(scenario: Scenario, target: Target, students: int, seconds: float, folder: Path) -> None:
+def _prepare(scenario: Scenario, target: Target, students: int, devices: int, seconds: float, folder: Path) -> None:
     """Fill the database, schedule the opening of enrollment, and write the file that Locust's students read."""
 
     async def prepare() -> None:
@@ -106,7 +110,7 @@ def _prepare(scenario: Scenario, target: Target, students: int, seconds: float, 
             if await db.user.find_one() or await db.course.find_one():
                 sys.exit("The database is not empty. A load test needs its own database, never the school’s.")
             opened = datetime.now(UTC) - timedelta(hours=1)
-            description = await school.create_school(db, students, opened, scenario.seats, target.key)
+            description = await school.create_school(db, students, opened, scenario.seats, target.key, devices)
             if not scenario.is_open:
                 opened = datetime.now(UTC) + timedelta(seconds=STARTUP_SECONDS + EARLY_SHARE * seconds)
                 await school.open_at(db, opened)
@@ -134,6 +138,13 @@ def _run(scenario: Scenario, target: Target, students: int, seconds: float, fold
     }
     completed = subprocess.run(command, cwd=PROJECT, env={**os.environ, **settings}, check=False)
     return ["Some requests failed: see the table of failures."] if completed.returncode else []
+
+
+def _print_goals(folder: Path, students: int, bare_per_second: float) -> None:
+    opened_at = json.loads((folder / "school.json").read_text())["opens_at"]
+    print(f"Bare Quart gave {bare_per_second:,.0f} responses a second on this machine, before the test.")
+    for goal in goals.goals(list(audit.read(folder, "presses")), students, opened_at, bare_per_second):
+        print(f"  {goal}")
 
 
 def _audit_seats(target: Target, folder: Path) -> list[str]:

@@ -28,8 +28,8 @@ def find_discrepancies(records: Iterable[dict[str, Any]], seated: set[Seat]) -> 
     ]
 
 
-def read(folder: Path) -> Iterator[dict[str, Any]]:
-    """Yield the outcomes that all Locust processes recorded."""
-    for notes in folder.glob("outcomes-*.jsonl"):
+def read(folder: Path, kind: str = "outcomes") -> Iterator[dict[str, Any]]:
+    """Yield the outcomes, or other records, of all Locust processes."""
+    for notes in folder.glob(f"{kind}-*.jsonl"):
         for line in notes.read_text().splitlines():
             yield json.loads(line)

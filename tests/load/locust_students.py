@@ -22,6 +22,8 @@ from locust import FastHttpUser, LoadTestShape, runners
 FOLDER = Path(os.environ["LOAD_FOLDER"])
 SCHOOL: dict[str, Any] = json.loads((FOLDER / "school.json").read_text())
 STUDENTS = len(SCHOOL["people"])
+"""The number of browsers: some students have several devices."""
+
 RUN_SECONDS = float(os.environ.get("LOAD_SECONDS", "100"))
 TERM, OPENS_AT = SCHOOL["term"], float(SCHOOL["opens_at"])
 
@@ -42,6 +44,9 @@ class LocustStudent(FastHttpUser):
     host = os.environ.get("LOAD_HOST")
     connection_timeout = 30.0
     network_timeout = 35.0
+    post_seconds = 0.0
+    """The response time of the last form, without the page after it."""
+
     signs_in_by_form = False
     page: gevent.Greenlet | None = None
 
@@ -71,8 +76,10 @@ class LocustStudent(FastHttpUser):
 
     def submit(self, path: str, step: str, **form: str) -> str:
         """Submit a button's form, follow the redirect, record the messages there, and return that page."""
+        started = time.perf_counter()
         status, _, location = self._request("POST", path, step, {}, urlencode(form))
-        if status != 303:
+        self.post_seconds = time.perf_counter() - started
+        if status != 303 or ("/login" in location and "login" not in path):
             return ""
         page = self.get(urlsplit(location)._replace(scheme="", netloc="").geturl(), f"{step}: reads what came of it")
         self._record_messages(page)
@@ -92,8 +99,17 @@ class LocustStudent(FastHttpUser):
     def enroll(self, courseID: str, section: str = "") -> None:
         self.change("/enrollment", "enrolls", [courseID], courseID=courseID, section=section)
 
-    def enroll_in_all(self, step: str) -> None:
-        self.change("/plan/enroll", step, self.person["plan"])
+    def enroll_in_all(self, step: str) -> bool:
+        """Press the button; return whether everything planned is settled."""
+        if self.person["device"] > 1:  # what another device of the student does meanwhile is not this one's to record
+            return bool(self.submit("/plan/enroll", step, term=TERM))
+        return bool(self.change("/plan/enroll", step, self.person["plan"]))
+
+    def record_press(self, *, settled: bool) -> None:
+        """Record how long the press that this device has just made took, and whether it settled the plan."""
+        row = {"at": time.time(), "user_id": self.person["user_id"], "seconds": self.post_seconds, "settled": settled}
+        with open(FOLDER / f"presses-{os.getpid()}.jsonl", "a") as notes:
+            notes.write(json.dumps(row) + "\n")
 
     def join_waitlist(self, courseID: str, section: str) -> None:
         self.change("/waitlist", "joins a waitlist", [courseID], courseID=courseID, section=section)

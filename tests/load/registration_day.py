@@ -20,7 +20,9 @@ class RegisteringStudent(LocustStudent):
         self.open_page("/live", self.plan)
         wait_for_opening(max_delay_seconds=3)
         self.close_page()
-        self.enroll_in_all("presses “Enroll in all”")
+        self.record_press(settled=self.enroll_in_all("presses “Enroll in all”"))
+        if self.person["device"] > 1:  # the student goes on with the first device
+            self.tasks = [type(self).reload, type(self).look_at_the_schedule]
 
     @task(4)
     def reload(self) -> None:

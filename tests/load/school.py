@@ -20,7 +20,7 @@ from quart_enroll.domain.models import Section, Term
 from tests.bench.school_data import FALL, course, in_production, section
 from tests.support.people import PASSWORD
 from tests.support.school import build
-from tests.support.student_crowd import sign_in
+from tests.support.student_crowd import sign_in, sign_in_device
 
 COURSES = 60
 SECTIONS = ("01", "02")
@@ -31,14 +31,17 @@ SEATS_PER_PLANNED_COURSE = 0.9
 """Seats for each planned course, if the plans were spread evenly over the courses, which they are not."""
 
 FIRST_STUDENT_ID = 10_001
-FORM_SIGN_IN_INTERVAL = 5
+FORM_SIGN_IN_INTERVAL = MULTI_DEVICE_INTERVAL = 5
 PASSWORD_METHOD = Config.__dataclass_fields__["password_method"].default
 
 
-async def create_school(db: Database, students: int, opens_at: datetime, seats: int, key: str) -> dict[str, Any]:
+async def create_school(
+    db: Database, students: int, opens_at: datetime, seats: int, key: str, devices: int = 1
+) -> dict[str, Any]:
     """Fill an empty database, and return the description of the school that Locust's students read.
 
-    `seats` is the capacity of each section, or 0 for a little less than the demand; `key` is the site's SECRET_KEY.
+    `seats` is the capacity of each section, or 0 for a little less than the demand; `key` is the site's SECRET_KEY. One
+    student in MULTI_DEVICE_INTERVAL has that many `devices`; each is listed as a person of its own.
     """
     await build(db)
     await open_at(db, opens_at)
@@ -47,10 +50,15 @@ async def create_school(db: Database, students: int, opens_at: datetime, seats: 
     seats = seats or max(1, round(students * COURSES_PER_PLAN * SEATS_PER_PLANNED_COURSE / (COURSES * len(SECTIONS))))
     sections = [one for number in range(COURSES) for one in _sections(number, seats, students)]
     await db.section.insert_many([asdict(one) | {"queue_tail": 0} for one in sections])
-    people = in_production(await sign_in(db, range(FIRST_STUDENT_ID, FIRST_STUDENT_ID + students), key))
+    user_ids = range(FIRST_STUDENT_ID, FIRST_STUDENT_ID + students)
+    people = in_production(await sign_in(db, user_ids, key))
     await db.user.update_many({}, {"$set": {"password": generate_password_hash(PASSWORD, PASSWORD_METHOD)}})
     plans = {one.user_id: _plan(one.user_id) for one in people}
     await db.plan.insert_many([row for user_id, plan in plans.items() for row in _rows(user_id, plan)])
+    with_device = [(one, 1) for one in people]
+    for device in range(2, devices + 1):
+        owners = [user_id for user_id in user_ids if user_id % MULTI_DEVICE_INTERVAL == 1]
+        with_device += [(one, device) for one in in_production(await sign_in_device(db, owners, device, key))]
     return {
         "term": FALL,
         "password": PASSWORD,
@@ -61,10 +69,11 @@ async def create_school(db: Database, students: int, opens_at: datetime, seats: 
                 "user_id": one.user_id,
                 "email": f"student{one.user_id}@school.example",
                 "cookie": one.cookie,
-                "signs_in": one.user_id % FORM_SIGN_IN_INTERVAL == 0,
+                "device": device,
+                "signs_in": device == 1 and one.user_id % FORM_SIGN_IN_INTERVAL == 0,
                 "plan": plans[one.user_id],
             }
-            for one in people
+            for one, device in with_device
         ],
     }
 

@@ -17,7 +17,7 @@ Where the rules leave room, the model agrees with the docstrings of the services
 """
 
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -105,6 +105,38 @@ class ModelSchool:
             self._take(student, key, freed)
         self.promote(freed, now)
         self._complete_cycles(now)
+
+    def enroll_in_plan(self, student: int, keys: Sequence[SectionKey], now: datetime) -> dict[SectionKey, str]:
+        """Take each seat that is possible, and return the outcomes; OK also for courses that the student has.
+
+        A course comes after the planned ones that it requires; courses that require each other are taken together.
+        """
+        needs = {key: self._planned_needs(student, key, keys) for key in keys}
+        outcomes: dict[SectionKey, str] = {}
+
+        def take(key: SectionKey) -> None:
+            if key in outcomes:
+                return
+            group = [one for one in keys if one == key or (_leads(one, key, needs) and _leads(key, one, needs))]
+            for needed in (one for member in group for one in needs[member] if one not in group):
+                take(needed)
+            try:
+                self.enroll_together(student, group, now)
+                code = OK
+            except ModelRefusal as refusal:
+                code = OK if refusal.code == "already_enrolled" else refusal.code
+            outcomes.update(dict.fromkeys(group, code))
+
+        for key in keys:
+            take(key)
+        return outcomes
+
+    def _planned_needs(self, student: int, key: SectionKey, planned: Iterable[SectionKey]) -> list[SectionKey]:
+        """Return the planned sections of missing corequisites."""
+        earlier = [name for name, term in self.terms.items() if term.comes_before(self.terms[key.term])]
+        had = {one for name in (key.term, *earlier) for one in self.enrolled(student, name)}
+        missing = set(self.courses[key.courseID].corequisites) - had
+        return [one for one in planned if one.courseID in missing]
 
     def _check_seat(self, student: int, key: SectionKey) -> None:
         if not self.open_seats(key):
@@ -413,6 +445,14 @@ class ModelSchool:
         if len(active) > 1:
             raise ModelRefusal("term_needed")
         return active[0] if active else None
+
+
+def _leads(one: SectionKey, other: SectionKey, needs: Mapping[SectionKey, Sequence[SectionKey]]) -> bool:
+    """Return whether a course requires another, directly or through others."""
+    reached = list(needs[one])
+    for key in reached:
+        reached += [further for further in needs[key] if further not in reached]
+    return other in reached
 
 
 def _is_waitlisted(waitlist: Iterable[ModelEntry], student: int) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha512
@@ -62,16 +62,23 @@ async def sign_in(db: Database, numbers: Iterable[int], key: str = "") -> list[S
 
     `key` is the site's SECRET_KEY, if it differs from the tests' key.
     """
+    people = [User(number, f"student{number}@school.example", "Stu", f"Dent {number}", "student") for number in numbers]
+    await db.user.insert_many([asdict(person) | {"password": "!"} for person in people])
+    return await sign_in_device(db, [person.user_id for person in people], 1, key)
+
+
+async def sign_in_device(db: Database, user_ids: Sequence[int], device: int, key: str = "") -> list[Student]:
+    """Sign these students in on their device of that number, as `sign_in` does on the first."""
     key = key or environment()["SECRET_KEY"]
     serializer = URLSafeTimedSerializer(key, "quart auth salt", signer_kwargs={"digest_method": sha512})
-    people = [User(number, f"student{number}@school.example", "Stu", f"Dent {number}", "student") for number in numbers]
     now = datetime.now(UTC)
-    identity = "a sign-in of the tests, long enough, number {}".format
-    await db.user.insert_many([asdict(person) | {"password": "!"} for person in people])
+    identities = {
+        user_id: f"a sign-in of the tests, long enough, number {user_id} on device {device}" for user_id in user_ids
+    }
     await db.login.insert_many(
         {
-            "_id": token_digest(identity(person.user_id)),
-            "user_id": person.user_id,
+            "_id": token_digest(identity),
+            "user_id": user_id,
             "created_at": now,
             "last_used_at": now,
             "expires_at": now + timedelta(hours=1),
@@ -79,9 +86,9 @@ async def sign_in(db: Database, numbers: Iterable[int], key: str = "") -> list[S
             "address": "127.0.0.1",
             "agent": "",
         }
-        for person in people
+        for user_id, identity in identities.items()
     )
-    return [Student(one.user_id, f"QUART_AUTH={serializer.dumps(identity(one.user_id))}") for one in people]
+    return [Student(user_id, f"QUART_AUTH={serializer.dumps(identity)}") for user_id, identity in identities.items()]
 
 
 @dataclass

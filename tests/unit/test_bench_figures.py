@@ -8,6 +8,7 @@ import pytest
 
 from tests.bench import report, wrk
 from tests.bench.figures import Goal, Row, Spread, find_regressions
+from tests.load import goals
 from tests.load.audit import find_discrepancies
 
 FACTS: dict[str, Any] = {
@@ -88,7 +89,7 @@ def test_the_report_has_figures_ratios_goals_and_the_machine(tmp_path: Path) -> 
 
 def test_the_output_of_wrk_is_parsed() -> None:
     output = '{"requests":500,"microseconds":2000000,"bytes":500000,"refused":1,"broken":2,"timeouts":3,"p99":40000}'
-    assert wrk.read(f"Running 2s test\n\nJSON{output}\n") == wrk.WrkResult(250.0, 1000.0, 1, 2, 3, 0.04)
+    assert wrk.read(f"Running 2s test\n\nJSON{output}\n") == wrk.WrkResult(250.0, 1000.0, 1, 2, 3, 0.04, 500)
 
 
 def test_a_failing_wrk_ends_the_run_with_its_error() -> None:
@@ -114,3 +115,17 @@ def test_without_a_response_a_student_may_or_may_not_have_a_seat() -> None:
 
 def _record(user_id: int, outcome: str) -> dict[str, Any]:
     return {"at": 0.0, "user_id": user_id, "courseID": "1111", "outcome": outcome}
+
+
+def press(user_id: int, at: float, seconds: float, *, settled: bool = True) -> dict[str, Any]:
+    return {"user_id": user_id, "at": at, "seconds": seconds, "settled": settled}
+
+
+def test_a_registration_day_is_measured_in_bare_responses() -> None:
+    found = goals.goals([press(1, 103, 2.0), press(2, 104, 1.0)], 2, opened_at=100, bare_per_second=20)
+    assert [(round(goal.figure), goal.met) for goal in found] == [(40, True), (40, True), (80, True), (2, True)]
+
+
+def test_a_press_without_an_answer_leaves_a_plan_unsettled() -> None:
+    *_, students = goals.goals([press(1, 101, 1.0), press(2, 102, 30.0, settled=False)], 2, 100, 20)
+    assert not students.met

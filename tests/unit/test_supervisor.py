@@ -13,17 +13,26 @@ from pathlib import Path
 import pytest
 
 from quart_enroll.server import supervisor
-from quart_enroll.server.supervisor import LOCK_FILE, WORKER_VARIABLE, Supervisor, shared_folder
+from quart_enroll.server.supervisor import HEARTBEAT_SECONDS, LOCK_FILE, WORKER_VARIABLE, Supervisor, shared_folder
 from tests.support.processes import TIMEOUT_SECONDS, wait_until
 
 READY = f"""
-import os, signal, socket, sys
+import os, signal, socket, sys, time
 from pathlib import Path
 pipe, listening = (socket.socket(fileno=int(number)) for number in os.environ[{WORKER_VARIABLE!r}].split(","))
 signal.signal(signal.SIGTERM, signal.SIG_IGN if "stubborn" in sys.argv else lambda *_: sys.exit())
 Path(sys.argv[1], str(os.getpid())).touch()
-pipe.send(b"1")
-pipe.recv(1)
+pipe.settimeout({HEARTBEAT_SECONDS})
+while True:
+    pipe.send(b"1")
+    if "blocks" in sys.argv:
+        time.sleep(1000)
+    while "loops" in sys.argv:
+        pass
+    try:
+        sys.exit(pipe.recv(1))
+    except TimeoutError:
+        pass
 """
 NEVER_STARTS = "raise SystemExit(3)"
 ONLY_TWO_START = "import os, sys\nif len(os.listdir(sys.argv[1])) == 2: sys.exit(3)\n" + READY
@@ -78,6 +87,36 @@ async def test_a_killed_worker_is_replaced_and_the_other_keeps_running(
     assert [record.getMessage() for record in caplog.records] == [f"worker {killed[0]} was killed by signal 9"]
     assert not any(is_alive(pid) for pid in ids(tmp_path))
     assert not gauges[0].exists()  # its last values don't stay in the metrics
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("hang", ["blocks", "loops"])
+async def test_a_worker_that_hangs_is_killed_and_replaced(
+    hang: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def wait(pids: list[int]) -> None:
+        wait_until(lambda: len(ids(tmp_path)) > 2)
+        hanging.extend(pid for pid in pids if not is_alive(pid))
+
+    hanging: list[int] = []
+    monkeypatch.setattr(supervisor, "MAX_HANG_SECONDS", 0.3)
+    assert await supervise(tmp_path, READY, wait, hang) == 0
+    assert f"worker {hanging[0]} hangs: killing it" in caplog.messages
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+async def test_a_worker_that_was_stopped_is_killed_and_replaced(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def stop(pids: list[int]) -> None:
+        os.kill(pids[0], signal.SIGSTOP)
+        wait_until(lambda: len(ids(tmp_path)) == 3)
+        assert is_alive(pids[1])
+        stopped.append(pids[0])
+
+    stopped: list[int] = []
+    assert await supervise(tmp_path, READY, stop) == 0
+    assert caplog.messages[0] == f"worker {stopped[0]} was stopped by a signal: killing it"
 
 
 async def test_a_worker_is_replaced_even_if_the_shared_folder_is_gone(tmp_path: Path) -> None:

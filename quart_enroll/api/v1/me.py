@@ -110,7 +110,7 @@ async def swap(body: SwapBody) -> Response:
     offered = await catalog()
     request, dropped = offered.resolve(body.request()), offered.resolve_courseID(body.drop)
     try:
-        result = await enrollment.swap(enrollment_context(), _user_id(), dropped, request, now())
+        result = await enrollment.swap(enrollment_context(), _user_id(), dropped, request, now(), offered)
     except AlreadyEnrolled as refusal:
         return _enrolled(await _existing_enrollment(refusal, request, dropped), 200)
     return _enrolled(_registration(result.offering), 201)
@@ -136,7 +136,7 @@ async def join(body: WaitlistBody) -> Response:
     request = offered.resolve(body.request())
     dropped = offered.resolve_courseID(body.drop_if_enrolled) if body.drop_if_enrolled else None
     try:
-        joined = await waitlists.join(enrollment_context(), _user_id(), request, now(), dropped)
+        joined = await waitlists.join(enrollment_context(), _user_id(), request, now(), dropped, offered)
     except AlreadyWaiting as refusal:
         return _placed(await _existing_place(refusal, request, dropped), 200)
     except AlreadyEnrolled as refusal:

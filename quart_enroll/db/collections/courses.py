@@ -1,6 +1,6 @@
 """The collection `course`: the catalog."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from math import isfinite, nan
 from typing import Any
@@ -89,6 +89,11 @@ def to_course(row: Mapping[str, Any]) -> Course:
         prerequisites=_names(row.get("prerequisites")),
         corequisites=_names(row.get("corequisites")),
     )
+
+
+def to_courses(rows: Iterable[Mapping[str, Any]]) -> dict[str, Course]:
+    """Read stored courses, by courseID."""
+    return {course.courseID: course for course in map(to_course, rows)}
 
 
 def to_row(course: Course) -> Document:

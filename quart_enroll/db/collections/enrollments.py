@@ -1,17 +1,25 @@
 """The collection `enrollment`: the courses in which students are enrolled, or were and have withdrawn."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
-from pymongo import IndexModel, UpdateOne
+from pymongo import IndexModel, InsertOne, UpdateOne
 
 from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document, Session
-from quart_enroll.db.collections.courses import to_course
-from quart_enroll.db.collections.sections import match_with_courses, to_section
+from quart_enroll.db.collections.courses import to_courses
+from quart_enroll.db.collections.sections import match_with_courses, to_sections
 from quart_enroll.db.queries import multi_find
-from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, Registration, SectionKey, deleted_section
+from quart_enroll.domain.models import (
+    MAX_TERM_NAME_LENGTH,
+    Course,
+    Registration,
+    Section,
+    SectionKey,
+    deleted_section,
+)
 from quart_enroll.domain.student import StudentSeat
 
 INDEXES = [
@@ -46,9 +54,19 @@ async def put(db: Database, user_id: int, key: SectionKey, at: datetime, session
     await db.enrollment.update_one(*_put(user_id, key, at), upsert=True, session=session)
 
 
-async def put_all(db: Database, seats: Iterable[tuple[int, SectionKey, datetime]], session: Session) -> None:
-    """Enroll each student in a section, as `put` does."""
-    await db.enrollment.bulk_write([UpdateOne(*_put(*one), upsert=True) for one in seats], session=session)
+async def put_all(
+    db: Database,
+    new: Iterable[tuple[int, SectionKey, datetime]],
+    withdrawn: Iterable[tuple[int, SectionKey, datetime]],
+    session: Session,
+) -> None:
+    """Enroll each student in a section, as `put` does; those of `new` have no row for the course and the term yet.
+
+    Raises BulkWriteError if one of them has. An insertion costs MongoDB half as much as an update that may insert.
+    """
+    inserts = [InsertOne(_course_filter(user_id, key) | _values(key, at)) for user_id, key, at in new]
+    updates = [UpdateOne(*_put(*one), upsert=True) for one in withdrawn]
+    await db.enrollment.bulk_write([*inserts, *updates], session=session)
 
 
 async def remove(db: Database, user_id: int, key: SectionKey, session: Session | None) -> None:
@@ -78,6 +96,12 @@ async def find_in_terms(
     return await to_registrations(db, await db.enrollment.find(wanted, session=session).to_list(None), session)
 
 
+async def find_keys(db: Database, user_id: int, term: str, courseID: str) -> list[SectionKey]:
+    """Return the section in which the student has the course in that term, withdrawn or not, if there is one."""
+    found = db.enrollment.find({"user_id": user_id, "courseID": courseID, "term": term})
+    return [section_keys.from_row(row) for row in await found.to_list(None)]
+
+
 async def find_by_seats(db: Database, seats: Sequence[StudentSeat]) -> list[Registration]:
     """Return the registrations of these seats, except for deleted courses."""
     return await to_registrations(db, [asdict(seat.key) | {"status": seat.status} for seat in seats])
@@ -86,43 +110,51 @@ async def find_by_seats(db: Database, seats: Sequence[StudentSeat]) -> list[Regi
 async def to_registrations(
     db: Database, rows: Sequence[Document], session: Session | None = None
 ) -> list[Registration]:
-    """Join enrollments with their courses and sections, in the order of courseID; omit those of deleted courses."""
-    return [registration for _, registration in await _join(db, rows, session)]
+    """Join enrollments with their courses and sections, in the order of courseID; omit those of deleted courses.
 
-
-async def to_registrations_by_student(
-    db: Database, rows: Sequence[Document], session: Session | None
-) -> list[tuple[int, Registration]]:
-    """Join the enrollments of several students, as `to_registrations` does; return each with its user_id."""
-    return [(row["user_id"], registration) for row, registration in await _join(db, rows, session)]
-
-
-async def _join(db: Database, rows: Sequence[Document], session: Session | None) -> list[tuple[Document, Registration]]:
-    """Join in Python: MongoDB's own `$lookup` of three fields took four times as long."""
-    rows = [row for row in rows if isinstance(row.get("courseID"), str)]
-    keys = [section_keys.from_row(row) for row in rows]
+    This happens in Python: MongoDB's own `$lookup` of three fields took four times as long.
+    """
+    keys = [section_keys.from_row(row) for row in rows if has_course(row)]
     if not keys:
         return []
     found = await multi_find.find(db, match_with_courses(keys), session)
-    courses = {row["courseID"]: to_course(row) for row in found["course"]}
-    sections = {one.key: one for one in map(to_section, found["section"])}
+    return join(rows, to_courses(found["course"]), to_sections(found["section"]))
+
+
+def join(
+    rows: Iterable[Document], courses: Mapping[str, Course], sections: Mapping[SectionKey, Section]
+) -> list[Registration]:
+    """Join enrollments with these courses and sections, as `to_registrations` does."""
+    keys = [(row, section_keys.from_row(row)) for row in rows if has_course(row)]
     joined = [
-        (row, Registration(courses[key.courseID], sections.get(key) or deleted_section(key), _status(row)))
-        for row, key in zip(rows, keys, strict=True)
+        Registration(courses[key.courseID], sections.get(key) or deleted_section(key), _status(row))
+        for row, key in keys
         if key.courseID in courses
     ]
-    return sorted(joined, key=lambda one: one[1].courseID)
+    return sorted(joined, key=lambda one: one.courseID)
+
+
+def has_course(row: Document) -> bool:
+    """Return whether the row names a course; `check-seats` lists the others."""
+    return isinstance(row.get("courseID"), str)
+
+
+async def find_terms_by_course(
+    db: Database, user_ids: Collection[int], courseIDs: Collection[str], session: Session | None
+) -> dict[int, list[tuple[str, str]]]:
+    """Return, for each student, the courses of `courseIDs` in which they are enrolled, each with its term."""
+    wanted = {"user_id": {"$in": list(user_ids)}, "courseID": {"$in": list(courseIDs)}, "term": {"$exists": True}}
+    found = db.enrollment.find(wanted | {"status": "enrolled"}, session=session)
+    by_student = defaultdict(list)
+    for row in await found.to_list(None):
+        by_student[row["user_id"]].append((row["courseID"], str(row["term"])))
+    return by_student
 
 
 async def find_section_keys(db: Database, user_id: int, session: Session | None = None) -> list[SectionKey]:
     """Return the sections in which the student is enrolled, in any term."""
     wanted = {"user_id": user_id, "status": "enrolled", "term": {"$exists": True}, "section": {"$exists": True}}
     return [section_keys.from_row(row) async for row in db.enrollment.find(wanted, session=session)]
-
-
-async def find_terms(db: Database, user_id: int, courseID: str) -> set[str]:
-    """Return the terms in which the student is enrolled in the course."""
-    return set(await db.enrollment.distinct("term", {"user_id": user_id, "courseID": courseID, "status": "enrolled"}))
 
 
 async def find_enrolled(db: Database, key: SectionKey, user_ids: Collection[int], session: Session | None) -> set[int]:
@@ -136,8 +168,11 @@ def _status(row: Document) -> str:
 
 
 def _put(user_id: int, key: SectionKey, at: datetime) -> tuple[Document, Document]:
-    change = {"$set": {"section": key.section, "enrolled_at": at, "status": "enrolled"}}
-    return _course_filter(user_id, key), change
+    return _course_filter(user_id, key), {"$set": _values(key, at)}
+
+
+def _values(key: SectionKey, at: datetime) -> Document:
+    return {"section": key.section, "enrolled_at": at, "status": "enrolled"}
 
 
 def _course_filter(user_id: int, key: SectionKey) -> Document:

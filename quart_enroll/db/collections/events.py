@@ -5,13 +5,13 @@ last time and a count. So an account that keeps trying doesn't fill the database
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
 from bson.errors import InvalidId
-from pymongo import IndexModel
+from pymongo import IndexModel, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from quart_enroll.db.client import Database, Document, Session
@@ -26,6 +26,8 @@ INDEXES = [
         [(name, 1) for name in REFUSAL_KEY_FIELDS], unique=True, partialFilterExpression={"day": {"$exists": True}}
     ),
 ]
+
+_ROW_FIELDS = [field.name for field in fields(Event) if field.name not in ("count", "last_at")]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -61,18 +63,27 @@ async def add_all(db: Database, events: Iterable[Event], session: Session) -> No
 
 async def add_refusal(db: Database, refusal: Event) -> None:
     """Add a refusal, or count it in the row of an identical one from the same day."""
-    row = to_row(refusal) | {"day": refusal.at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)}
-    identical = {name: row.pop(name) for name in REFUSAL_KEY_FIELDS}
-    change = {"$setOnInsert": row, "$inc": {"count": 1}, "$max": {"last_at": refusal.at}}
+    identical, change = _refusal(refusal)
     try:
         await db.event.update_one(identical, change, upsert=True)
     except DuplicateKeyError:  # another request has just added the first one
         await db.event.update_one(identical, change)
 
 
+async def add_refusals(db: Database, refusals: Iterable[Event], session: Session) -> None:
+    """Add several refusals, as `add_refusal` does."""
+    await db.event.bulk_write([UpdateOne(*_refusal(one), upsert=True) for one in refusals], session=session)
+
+
+def _refusal(refusal: Event) -> tuple[Document, Document]:
+    row = to_row(refusal) | {"day": refusal.at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)}
+    identical = {name: row.pop(name) for name in REFUSAL_KEY_FIELDS}
+    return identical, {"$setOnInsert": row, "$inc": {"count": 1}, "$max": {"last_at": refusal.at}}
+
+
 def to_row(event: Event) -> Document:
     """Return the event as a row; only refusals have a count."""
-    return {name: value for name, value in asdict(event).items() if name not in ("count", "last_at")}
+    return {name: getattr(event, name) for name in _ROW_FIELDS}
 
 
 def to_event(row: Mapping[str, Any]) -> Event:

@@ -3,11 +3,12 @@
 MongoDB removes the rest of a plan at `expires_at`, the end of the term.
 """
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from pymongo import IndexModel
+from pymongo import DeleteMany, IndexModel, UpdateOne
 
 from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document, Session
@@ -69,15 +70,41 @@ async def swap_places(
         await db.plan.update_one(_course(user_id, planned.key), {"$set": {"place": place}}, session=session)
 
 
-async def set_reason(db: Database, user_id: int, key: SectionKey, reason: Sentence) -> None:
-    """Record why the student couldn't enroll in the section, if it is still planned."""
-    change = {"$set": {"because": message_codec.encode(reason)}}
-    await db.plan.update_one(_course(user_id, key) | {"section": key.section}, change)
+async def find_by_students(
+    db: Database, students: Iterable[tuple[int, str]]
+) -> dict[tuple[int, str], list[SectionKey]]:
+    """Return the planned sections of each pair of a student and a term, in the order of the plan."""
+    by_term = defaultdict(list)
+    for user_id, term in students:
+        by_term[term].append(user_id)
+    wanted = [{"term": term, "user_id": {"$in": user_ids}} for term, user_ids in by_term.items()]
+    planned = defaultdict(list)
+    rows: list[Document] = await db.plan.find({"$or": wanted}).to_list(None)
+    for row in sorted(rows, key=lambda row: (row["place"], row["courseID"])):
+        planned[row["user_id"], row["term"]].append(section_keys.from_row(row))
+    return planned
 
 
-async def remove(db: Database, user_id: int, key: SectionKey, session: Session | None = None) -> None:
-    """Remove the section from the plan, if it is there."""
-    await db.plan.delete_one(_course(user_id, key) | {"section": key.section}, session=session)
+async def settle(
+    db: Database,
+    enrolled: Iterable[tuple[int, SectionKey]],
+    refused: Iterable[tuple[int, SectionKey, Sentence]],
+    session: Session,
+) -> None:
+    """Remove the sections in which students are enrolled from their plans, and record why they were refused others."""
+    courses_by_plan = defaultdict(list)
+    for user_id, key in enrolled:
+        courses_by_plan[user_id, key.term].append(key.courseID)
+    removals = [
+        DeleteMany({"user_id": user_id, "term": term, "courseID": {"$in": courseIDs}})
+        for (user_id, term), courseIDs in courses_by_plan.items()
+    ]
+    reasons = [
+        UpdateOne(_course(user_id, key) | {"section": key.section}, {"$set": {"because": message_codec.encode(reason)}})
+        for user_id, key, reason in refused
+    ]
+    if removals or reasons:
+        await db.plan.bulk_write([*removals, *reasons], session=session)
 
 
 async def remove_course(db: Database, user_id: int, term: str, courseID: str) -> bool:

@@ -72,12 +72,13 @@ async def find(db: Database, key: SectionKey, session: Session | None = None) ->
     return None if row is None else to_section(row)
 
 
-async def find_all(db: Database, terms: Sequence[str], courseID: str | None = None) -> list[Section]:
-    """Return the sections of those terms, of one course or of all, in the order of their keys."""
-    wanted = (
-        section_keys.HAS_KEY | {"term": {"$in": list(terms)}} | ({} if courseID is None else {"courseID": courseID})
-    )
-    return [to_section(row) async for row in db.section.find(wanted).sort(section_keys.SORT_ORDER)]
+async def find_all(
+    db: Database, terms: Collection[str], courseIDs: Collection[str] | None = None, session: Session | None = None
+) -> list[Section]:
+    """Return the sections of those terms, of those courses or of all, in the order of their keys."""
+    of_courses = {} if courseIDs is None else {"courseID": {"$in": list(courseIDs)}}
+    wanted = section_keys.HAS_KEY | {"term": {"$in": list(terms)}} | of_courses
+    return [to_section(row) async for row in db.section.find(wanted, session=session).sort(section_keys.SORT_ORDER)]
 
 
 async def find_keys(db: Database) -> list[SectionKey]:
@@ -195,6 +196,11 @@ def to_section(row: Mapping[str, Any]) -> Section:
         instructor=str(row.get("instructor") or ""),
         room=str(row.get("room") or ""),
     )
+
+
+def to_sections(rows: Iterable[Mapping[str, Any]]) -> dict[SectionKey, Section]:
+    """Read stored sections, by key."""
+    return {section.key: section for section in map(to_section, rows)}
 
 
 def match_with_courses(keys: Iterable[SectionKey]) -> dict[str, Document]:

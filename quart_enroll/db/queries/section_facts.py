@@ -1,14 +1,14 @@
-"""A section with its course and its term, and what a student has in the term, in as few queries as possible."""
+"""A section with its course and its term, and what students have in the term, in as few queries as possible."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.collections import enrollments, schedules, sections
-from quart_enroll.db.collections.courses import to_course
-from quart_enroll.db.collections.sections import to_section
+from quart_enroll.db.collections.courses import to_course, to_courses
+from quart_enroll.db.collections.sections import to_section, to_sections
 from quart_enroll.db.collections.terms import to_sorted_terms
 from quart_enroll.db.collections.waitlist import has_course, to_entry
 from quart_enroll.db.queries import multi_find
@@ -26,57 +26,75 @@ class SectionFacts(NamedTuple):
 class StudentRecord(NamedTuple):
     """What a student has in a term, and waits for in any term, both in the order of courseID.
 
-    `taken_courses` are the courses in which the student is enrolled in any term, each with that term. `is_closed` means
-    that the account was deleted, and can make no changes.
+    `waited_courses` are the courses of the waitlist entries. `taken_courses` are the courses in which the student is
+    enrolled in any term, each with that term, as far as one of the other courses requires them. `is_closed` means that
+    the account was deleted, and can make no changes.
     """
 
     is_closed: bool
     registrations: list[Registration]
     waitlist_entries: list[WaitlistEntry]
+    waited_courses: list[Course]
     taken_courses: list[tuple[str, Term]]
 
 
 async def find(db: Database, key: SectionKey, session: Session | None = None) -> SectionFacts:
     """Return the section with its course and its term."""
     rows = await multi_find.find(db, sections.match_with_courses([key]) | {"term": {"term": key.term}}, session)
-    return _facts([key], rows, to_sorted_terms(rows["term"]))[key]
+    terms = {term.term: term for term in to_sorted_terms(rows["term"])}
+    courses, offered = to_courses(rows["course"]), to_sections(rows["section"])
+    return SectionFacts(terms.get(key.term), courses.get(key.courseID), offered.get(key))
 
 
 async def find_for_all(
     db: Database, wanted: Sequence[tuple[int, SectionKey]], session: Session | None = None
 ) -> list[tuple[SectionFacts, StudentRecord]]:
-    """Return, for each student and section, the section's facts and the student's record in its term."""
-    keys = {key for _, key in wanted}
-    of_students = {"user_id": {"$in": list({user_id for user_id, _ in wanted})}}
+    """Return, for each student and section, the section's facts and the student's record in its term.
+
+    Only rows of these terms are read, and of other terms those that are required. A student's record is the same object
+    for all sections of a term.
+    """
+    keys, user_ids = {key for _, key in wanted}, sorted({user_id for user_id, _ in wanted})
+    of_students = {"user_id": {"$in": user_ids}}
+    in_terms = of_students | {"term": {"$in": sorted({key.term for key in keys})}}
     filters: dict[str, Document] = {
-        "enrollment": of_students,
+        "enrollment": in_terms,
         "waitlist": of_students,
-        "schedule": of_students | schedules.IS_CLOSED,
+        "schedule": in_terms | schedules.IS_CLOSED,
+        "term": {},
     }
-    rows = await multi_find.find(db, sections.match_with_courses(keys) | filters | {"term": {}}, session)
-    known = to_sorted_terms(rows["term"])
-    terms = {term.term: term for term in known}
-    wanted_terms = {key.term for key in keys}
-    registrations, entries, taken = defaultdict(list), defaultdict(list), defaultdict(list)
-    for row in rows["enrollment"]:
-        if row.get("status") == "enrolled" and (term := terms.get(str(row.get("term")))) is not None:
-            taken[row["user_id"]].append((str(row.get("courseID")), term))
-    in_wanted_terms = [row for row in rows["enrollment"] if str(row.get("term")) in wanted_terms]
-    for user_id, one in await enrollments.to_registrations_by_student(db, in_wanted_terms, session):
-        registrations[user_id, one.section.key.term].append(one)
-    for entry in sorted(map(to_entry, filter(has_course, rows["waitlist"])), key=lambda one: one.key.courseID):
-        entries[entry.user_id].append(entry)
+    rows = await multi_find.find(db, filters | sections.match_with_courses(keys), session)
+    seats = [(row, section_keys.from_row(row)) for row in rows["enrollment"] if enrollments.has_course(row)]
+    entries = sorted(map(to_entry, filter(has_course, rows["waitlist"])), key=lambda one: one.key.courseID)
+    courses, offered = to_courses(rows["course"]), to_sections(rows["section"])
+    if more := {*(key for _, key in seats), *(entry.key for entry in entries)} - keys:
+        found = await multi_find.find(db, sections.match_with_courses(more), session)
+        courses, offered = courses | to_courses(found["course"]), offered | to_sections(found["section"])
+    terms = {term.term: term for term in to_sorted_terms(rows["term"])}
+    required = {name for course in courses.values() for name in (*course.prerequisites, *course.corequisites)}
+    taken = await enrollments.find_terms_by_course(db, user_ids, required, session) if required else {}
+    rows_by_student, entries_by_student = defaultdict(list), defaultdict(list)
+    for row, key in seats:
+        rows_by_student[row["user_id"], key.term].append(row)
+    for entry in entries:
+        entries_by_student[entry.user_id].append(entry)
     closed = {(row["user_id"], row["term"]) for row in rows["schedule"]}
-    facts = _facts(keys, rows, known)
+    records = {
+        (user_id, term): StudentRecord(
+            is_closed=(user_id, term) in closed,
+            registrations=enrollments.join(rows_by_student[user_id, term], courses, offered),
+            waitlist_entries=entries_by_student[user_id],
+            waited_courses=[
+                courses[entry.key.courseID] for entry in entries_by_student[user_id] if entry.key.courseID in courses
+            ],
+            taken_courses=[(courseID, terms[name]) for courseID, name in taken.get(user_id, ()) if name in terms],
+        )
+        for user_id, term in {(user_id, key.term) for user_id, key in wanted}
+    }
     return [
         (
-            facts[key],
-            StudentRecord(
-                is_closed=(user_id, key.term) in closed,
-                registrations=registrations[user_id, key.term],
-                waitlist_entries=entries[user_id],
-                taken_courses=taken[user_id],
-            ),
+            SectionFacts(terms.get(key.term), courses.get(key.courseID), offered.get(key)),
+            records[user_id, key.term],
         )
         for user_id, key in wanted
     ]
@@ -94,10 +112,17 @@ async def find_course(db: Database, courseID: str) -> tuple[Course | None, list[
     return next(map(to_course, rows["course"]), None), to_sorted_terms(rows["term"]), offered
 
 
-def _facts(
-    keys: Iterable[SectionKey], rows: dict[str, list[Document]], known: Iterable[Term]
-) -> dict[SectionKey, SectionFacts]:
-    terms = {term.term: term for term in known}
-    courses = {row["courseID"]: to_course(row) for row in rows["course"]}
-    offered = {section.key: section for section in map(to_section, rows["section"])}
-    return {key: SectionFacts(terms.get(key.term), courses.get(key.courseID), offered.get(key)) for key in keys}
+async def find_own_course(
+    db: Database, user_id: int, courseID: str
+) -> tuple[Course | None, list[Term], list[SectionKey], list[SectionKey]]:
+    """Return the course, all terms in chronological order, and the student's sections of the course in any term.
+
+    They are first those in which the student is enrolled, and then those with the student on the waitlist.
+    """
+    own: Document = {"user_id": user_id, "courseID": courseID}
+    wanted = {"course": {"courseID": courseID}, "term": {}, "enrollment": own | {"status": "enrolled"}, "waitlist": own}
+    rows = await multi_find.find(db, wanted)
+    enrolled, waitlisted = (
+        [section_keys.from_row(row) for row in rows[name] if has_course(row)] for name in ("enrollment", "waitlist")
+    )
+    return next(map(to_course, rows["course"]), None), to_sorted_terms(rows["term"]), enrolled, waitlisted

@@ -61,10 +61,11 @@ async def drop(form: DropForm, requested: SectionRequest) -> ResponseReturnValue
 
 @section_form(SwapForm, refused_to=to_alternatives)
 async def swap(form: SwapForm, requested: SectionRequest) -> ResponseReturnValue:
-    dropped = (await catalog()).resolve_courseID(form.drop.data or "")
+    offered = await catalog()
+    dropped = offered.resolve_courseID(form.drop.data or "")
     if form.ask.data and (question := await before_swap(requested, dropped)):
         return question
-    placed = await service.swap(enrollment_context(), auth.signed_in().user_id, dropped, requested, now())
+    placed = await service.swap(enrollment_context(), auth.signed_in().user_id, dropped, requested, now(), offered)
     swapped = gettext(
         "Swap complete: you’re now enrolled in %(title)s, section %(section)s.",
         title=placed.offering.course.title,

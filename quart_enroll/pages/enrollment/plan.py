@@ -12,7 +12,7 @@ from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import AlreadyEnrolled, Refused
 from quart_enroll.domain.models import Course, PlannedSection, Section, SectionRequest, Term
 from quart_enroll.forms.enrollment import DropForm, EnrollForm, TermForm
-from quart_enroll.i18n.language import TermName, format_list_of, gettext, ngettext, plural
+from quart_enroll.i18n.language import TermName, gettext, ngettext, plural
 from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog import section_actions
 from quart_enroll.pages.catalog.section_actions import Button, SectionActions, section_name
@@ -137,13 +137,6 @@ async def _flash_outcomes(term: Term, outcomes: Sequence[Outcome]) -> None:
             len(refused),
         )
         await flash(left, "warning")
-    if untried := [one for one in outcomes if not one.is_final]:
-        offered = await catalog()
-        titles = [course.title for one in untried if (course := offered.find(one.key.courseID))]
-        late = gettext(
-            "We ran out of time before %(titles)s. Press the button again to continue.", titles=format_list_of(titles)
-        )
-        await flash(late, "warning")
 
 
 async def _term(user_id: int, choice: Sequence[Term], moment: datetime) -> Term | None:

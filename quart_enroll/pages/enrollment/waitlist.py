@@ -17,10 +17,10 @@ from quart_enroll.web import auth
 
 @section_form(WaitlistForm, refused_to=to_alternatives)
 async def join(form: WaitlistForm, requested: SectionRequest) -> ResponseReturnValue:
-    dropped = form.dropped_course()
+    dropped, offered = form.dropped_course(), await catalog()
     if dropped:
-        dropped = (await catalog()).resolve_courseID(dropped)
-    joined = await waitlist.join(enrollment_context(), auth.signed_in().user_id, requested, now(), dropped)
+        dropped = offered.resolve_courseID(dropped)
+    joined = await waitlist.join(enrollment_context(), auth.signed_in().user_id, requested, now(), dropped, offered)
     await _flash_joined(joined, is_swap=bool(dropped))
     return redirect(url_for("enrollment"), 303)
 

@@ -7,12 +7,13 @@ A slot is a locked file. The system unlocks the files of a process that is kille
 keeps its lock, so after a while the others replace the file with a new one.
 """
 
-import fcntl
 import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+
+from quart_enroll.system.file_lock import locked
 
 SLOTS_FOLDER_VARIABLE = "PASSWORD_SLOTS"
 """The environment variable that names the folder that a server's processes share."""
@@ -52,8 +53,8 @@ class HashSlots:
     def _take_free(self, folder: Path) -> ExitStack | None:
         """Lock a slot that is free and that no process is waiting for; return what unlocks it."""
         for number in range(self.number):
-            with suppress(BlockingIOError), _locked(folder / f"next{number}"):
-                return _locked(folder / f"slot{number}")
+            with suppress(BlockingIOError), locked(folder / f"next{number}"):
+                return locked(folder / f"slot{number}")
         return None
 
     def _wait(self, folder: Path, number: int) -> ExitStack:
@@ -65,7 +66,7 @@ def _wait_for(path: Path, pause: float) -> ExitStack:
     """Lock the file once it is unlocked or has been locked for MAX_LOCK_SECONDS; return what unlocks it."""
     while True:
         with suppress(BlockingIOError):
-            return _locked(path)
+            return locked(path)
         with suppress(FileNotFoundError):
             if time.time() - path.stat().st_mtime > MAX_LOCK_SECONDS:
                 # The holder keeps the old file, which no other process looks at. If two processes do this at the
@@ -73,13 +74,3 @@ def _wait_for(path: Path, pause: float) -> ExitStack:
                 path.unlink()
                 continue
         time.sleep(pause)
-
-
-def _locked(path: Path) -> ExitStack:
-    """Lock the file and return what unlocks it; raise BlockingIOError if it is already locked."""
-    with ExitStack() as stack:
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        stack.callback(os.close, file)
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.utime(file)  # records when it was locked
-        return stack.pop_all()

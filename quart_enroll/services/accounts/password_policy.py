@@ -8,8 +8,7 @@ and 30,010 words and names.
 
 import re
 import unicodedata
-
-from zxcvbn.frequency_lists import FREQUENCY_LISTS
+from functools import cache
 
 from quart_enroll.domain.errors import PasswordRefused
 from quart_enroll.i18n.language import Sentence
@@ -26,15 +25,20 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
-COMMON_PASSWORDS = frozenset(
-    _folded(word) for words in FREQUENCY_LISTS.values() for word in words if len(word) >= MIN_PASSWORD_LENGTH
-)
+@cache
+def _common_passwords() -> frozenset[str]:
+    """Return the common passwords, folded; they are read when the first password is chosen."""
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS  # takes 17 MB
+
+    return frozenset(
+        _folded(word) for words in FREQUENCY_LISTS.values() for word in words if len(word) >= MIN_PASSWORD_LENGTH
+    )
 
 
 def check_new_password(password: str, *, email: str, first_name: str, last_name: str) -> None:
     """Raise PasswordRefused if the password is common, or little more than the user's name or email."""
     folded = _folded(password).strip()
-    if folded in COMMON_PASSWORDS:
+    if folded in _common_passwords():
         raise PasswordRefused(Sentence("That password is too common. Choose another one; several words work well."))
     if _adds_little_to(folded, email, f"{first_name} {last_name}"):
         raise PasswordRefused(Sentence("Don’t use your name or email as your password. Choose another one."))

@@ -1,189 +1,288 @@
 """One transaction for a batch of students who want seats, or places on waitlists.
 
 Each student is judged by the same rules as alone, in the order in which the requests arrived. A refusal of one does not
-affect the others.
+affect the others. A batch costs about as many commands as one student, so a large one costs little more than a small.
 """
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypeAlias
 
 from quart_enroll.db.client import Database, OutcomeUnknown, Session
-from quart_enroll.db.collections import enrollments, events, schedules, sections, waitlist
+from quart_enroll.db.collections import enrollments, events, plans, schedules, sections, waitlist
 from quart_enroll.db.transactions import wait_for_majority
-from quart_enroll.domain.errors import AlreadyWaiting, Refused, WaitlistFull
+from quart_enroll.domain.errors import AlreadyEnrolled, Refused, SectionFull
 from quart_enroll.domain.models import Event, SectionKey, WaitlistEntry
 from quart_enroll.services.enrollment import seat_changes
-from quart_enroll.services.enrollment.candidates import Candidate, Offering, check_can_enroll, load_candidates
+from quart_enroll.services.enrollment.batch_decisions import (
+    BatchJudge,
+    Choice,
+    Decision,
+    SeatRequest,
+    Waitlisted,
+)
+from quart_enroll.services.enrollment.candidates import all_with_course_names, load_candidates
 from quart_enroll.services.enrollment.promotion import promote_waitlists
+from quart_enroll.services.enrollment.refusals import section_full
 from quart_enroll.services.enrollment.seat_changes import Enrolled, SeatTransaction
 from quart_enroll.services.enrollment.section_lock import SectionLocks
 
-BATCH_ATTEMPT_SECONDS = 2.0
-"""How long a batch is attempted. If a transaction elsewhere blocks one of its students, the others then go on alone."""
+MAX_BATCH_ATTEMPTS, BATCH_TIMEOUT_SECONDS = 2, 2.0
+"""How often and for how long a batch is attempted before smaller ones are. The smaller a batch, the less often it
+conflicts with the changes of other servers; and if something blocks one student, the others soon go on without."""
 
 
 class BatchAborted(Exception):
-    """The batch can't be committed; each student must try alone."""
+    """The batch had conflicts or took too long, and may be committed or not; smaller ones must try."""
 
 
 @dataclass(frozen=True, slots=True)
-class Waitlisted:
-    """A new waitlist entry; `position` counts from 1."""
+class Settled:
+    """The decisions about a request, committed; `changed_waitlists` may make swap cycles possible."""
 
-    offering: Offering
-    position: int
-
-
-BatchResult: TypeAlias = Enrolled | Waitlisted | Candidate | Refused | None
-"""A seat, a waitlist entry, the candidate if the section is full, a refusal, or None: the student must try alone."""
+    decisions: Sequence[Decision]
+    changed_waitlists: frozenset[SectionKey] = frozenset()
 
 
 @dataclass(eq=False, slots=True)
-class PendingEnrollment:
-    """A student who wants a seat, or else, with `join_waitlist`, a place on the waitlist.
+class PendingRequest:
+    """A request that waits for its batch; with `plan_term` it is about what the student has planned for the term."""
 
-    A student with `waitlist_entries` elsewhere who gets the seat leaves them in a `seat_transaction` of their own,
-    which is part of the batch's.
-    """
-
-    user_id: int
-    key: SectionKey
-    now: datetime
-    join_waitlist: bool = False
-    waitlist_entries: Sequence[WaitlistEntry] = ()
-    seat_transaction: SeatTransaction | None = None
+    request: SeatRequest
+    plan_term: str = ""
     queued_at: float = field(default_factory=time.monotonic)
-    result: asyncio.Future[BatchResult] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    result: asyncio.Future[Settled] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
-    def resolve(self, result: BatchResult) -> None:
+    @property
+    def user_id(self) -> int:
+        return self.request.user_id
+
+    def resolve(self, result: Settled) -> None:
         """Set the result, unless the wait for it was cancelled."""
         if not self.result.done():
             self.result.set_result(result)
 
-    def fail(self, cause: BaseException) -> None:
-        """Report that the outcome is unknown."""
+    def fail(self, error: Exception) -> None:
+        """Report the error."""
         if not self.result.done():
-            error = OutcomeUnknown()
-            error.__cause__ = cause
             self.result.set_exception(error)
 
 
-async def run_batch(locks: SectionLocks, batch: Sequence[PendingEnrollment]) -> list[BatchResult]:
-    """Enroll or waitlist these students in one transaction, and return the result of each, in their order.
+@dataclass(frozen=True, slots=True)
+class _Seat:
+    """A seat, or with `Waitlisted` a waitlist entry, that a student of the batch gets."""
 
-    Raises BatchAborted when other transactions block it, and one of DATABASE_UNAVAILABLE when the outcome is unknown.
+    user_id: int
+    now: datetime
+    decision: Decision
+
+    @property
+    def key(self) -> SectionKey:
+        return self.decision.key
+
+    def event(self, action: str, result: str = "ok") -> Event:
+        key = self.key
+        return Event(self.now, self.user_id, self.user_id, action, key.courseID, key.term, key.section, result)
+
+
+async def run_batch(locks: SectionLocks, batch: Sequence[PendingRequest]) -> list[Settled]:
+    """Settle these requests in one transaction, and return the result of each, in their order.
+
+    The last ones have no result, and belong to the next batch, if a seat before them may promote a waitlisted student.
+    Raises BatchAborted when something blocks the batch, and one of DATABASE_UNAVAILABLE when the outcome is unknown.
     """
-    db, began = locks.db, False
+    db, attempts = locks.db, 0
+    requests = await _with_planned_sections(db, batch)
 
-    async def body(session: Session) -> list[BatchResult]:
-        nonlocal began
-        began = True
-        results = await _judge(db, session, batch)
-        await _write(db, session, list(zip(batch, results, strict=True)))
-        return results
+    async def body(session: Session) -> tuple[list[Settled], bool]:
+        nonlocal attempts
+        attempts += 1
+        if attempts > MAX_BATCH_ATTEMPTS and len(batch) > 1:
+            raise BatchAborted
+        decided = await _decide(db, session, requests)
+        return await _write(db, session, list(zip(batch, decided, strict=False)))
 
     remaining = min(pending.queued_at for pending in batch) + locks.timeout_seconds - time.monotonic()
-    attempt_seconds = BATCH_ATTEMPT_SECONDS if len(batch) > 1 else remaining
-    keys = {pending.key for pending in batch}
+    attempt_seconds = min(BATCH_TIMEOUT_SECONDS, remaining) if len(batch) > 1 else remaining
     try:
-        results = await locks.run_transaction(keys, body, timeout_seconds=remaining, attempt_seconds=attempt_seconds)
+        settled, has_written = await locks.run_batch(body, timeout_seconds=attempt_seconds)
     except OutcomeUnknown:
-        # If the batch was committed after all, students who then try alone learn that they are enrolled.
-        raise BatchAborted if began and attempt_seconds < remaining else OutcomeUnknown from None
-    if not any(isinstance(result, Enrolled | Waitlisted) for result in results):  # otherwise the commit waited for it
+        # If the batch was committed after all, the students learn at the next attempt that they are enrolled.
+        if attempt_seconds < remaining:
+            raise BatchAborted from None
+        raise
+    if not has_written:  # otherwise the commit waited for it
         await wait_for_majority(db)
-    return results
+    return settled
 
 
-async def _judge(db: Database, session: Session, batch: Sequence[PendingEnrollment]) -> list[BatchResult]:
-    """Decide on each student in turn, counting the seats and waitlist places given to the students before."""
-    candidates = await load_candidates(db, [(pending.user_id, pending.key) for pending in batch], session)
-    seats_given, places_given = Counter[SectionKey](), Counter[SectionKey]()
-    results: list[BatchResult] = []
-    for pending, candidate in zip(batch, candidates, strict=True):
-        result = _decide(pending, candidate, seats_given[pending.key], places_given[pending.key])
-        seats_given[pending.key] += isinstance(result, Enrolled)
-        places_given[pending.key] += isinstance(result, Waitlisted)
-        results.append(result)
-    return results
+async def _with_planned_sections(db: Database, batch: Sequence[PendingRequest]) -> list[SeatRequest]:
+    """Return the requests, each with its sections.
+
+    A plan that changes after this counts as changed after the press.
+    """
+    pressed = [(pending.user_id, pending.plan_term) for pending in batch if pending.plan_term]
+    planned = await plans.find_by_students(db, pressed) if pressed else {}
+    return [
+        replace(pending.request, keys=planned.get((pending.user_id, pending.plan_term), ()))
+        if pending.plan_term
+        else pending.request
+        for pending in batch
+    ]
 
 
-def _decide(
-    pending: PendingEnrollment, candidate: Candidate | Refused, seats_given: int, places_given: int
-) -> BatchResult:
-    if isinstance(candidate, Refused):
-        return candidate
-    offering, section = candidate.offering, candidate.offering.section
-    if pending.join_waitlist and candidate.waitlist_entry is not None:
-        return AlreadyWaiting(offering.course.title, candidate.waitlist_entry.key.section)
-    is_open = seats_given < section.open_seats
-    together_with = candidate.waitlisted_courses if pending.join_waitlist and not is_open else ()
-    try:
-        check_can_enroll(candidate, pending.now, together_with)
-    except Refused as refusal:
-        return refusal
-    if is_open:
-        pending.waitlist_entries = candidate.waitlist_entries
-        return Enrolled(offering)
-    if not pending.join_waitlist:
-        return candidate
-    waiting = section.waiting + places_given
-    if waiting >= section.waitlist_capacity:
-        return WaitlistFull(offering.course.title, section.section)
-    return Waitlisted(offering, waiting + 1)
+async def _decide(db: Database, session: Session, requests: Sequence[SeatRequest]) -> list[list[Decision]]:
+    """Decide on each request in turn; stop after a seat that may promote a waitlisted student."""
+    wanted = [(request.user_id, key) for request in requests for key in request.keys]
+    candidates = iter(await load_candidates(db, wanted, session) if wanted else ())
+    judge = BatchJudge()
+    decided: list[list[Decision]] = []
+    for request in requests:
+        decided.append(judge.decide(request, [next(candidates) for _ in request.keys]))
+        if any(decision.may_unblock for decision in decided[-1]):
+            break
+    return await _explain_refusals(db, session, judge, decided)
 
 
-async def _write(db: Database, session: Session, results: Sequence[tuple[PendingEnrollment, BatchResult]]) -> None:
-    """Write all seats and waitlist entries; the sections come late, because all others are waiting for them."""
-    enrolled = [pending for pending, result in results if isinstance(result, Enrolled)]
-    waitlisted = [pending for pending, result in results if isinstance(result, Waitlisted)]
-    if not enrolled and not waitlisted:
-        return
-    added_credits = {
-        (pending.user_id, pending.key.term): result.offering.course.credits if isinstance(result, Enrolled) else 0
-        for pending, result in results
-        if isinstance(result, Enrolled | Waitlisted)
-    }
-    await schedules.bump_versions(db, added_credits, session)
+async def _explain_refusals(
+    db: Database, session: Session, judge: BatchJudge, decided: Sequence[Sequence[Decision]]
+) -> list[list[Decision]]:
+    """Complete the refusals with what the students can do instead, and with the names of courses."""
+    full = [
+        one.candidate.offering.key
+        for decisions in decided
+        for one in decisions
+        if one.candidate and isinstance(one.result, SectionFull)
+    ]
+    terms, courseIDs = {key.term for key in full}, {key.courseID for key in full}
+    offered = [judge.remaining(one) for one in await sections.find_all(db, terms, courseIDs, session)] if full else []
+    refusals = [
+        section_full(one.candidate, offered) if one.candidate and isinstance(one.result, SectionFull) else one.result
+        for decisions in decided
+        for one in decisions
+        if isinstance(one.result, Refused)
+    ]
+    named = iter(await all_with_course_names(db, refusals, session))
+    return [
+        [replace(one, result=next(named)) if isinstance(one.result, Refused) else one for one in decisions]
+        for decisions in decided
+    ]
+
+
+async def _write(
+    db: Database, session: Session, decided: Sequence[tuple[PendingRequest, Sequence[Decision]]]
+) -> tuple[list[Settled], bool]:
+    """Write everything; the sections come late, because all others are waiting for them.
+
+    Returns the results, and whether anything was written.
+    """
+    seats = [_Seat(pending.user_id, pending.request.now, one) for pending, decisions in decided for one in decisions]
+    enrolled = [seat for seat in seats if isinstance(seat.decision.result, Enrolled)]
+    waitlisted = [seat for seat in seats if isinstance(seat.decision.result, Waitlisted)]
+    refusals = list(_refusals(decided))
+    if enrolled or waitlisted:
+        await schedules.bump_versions(db, _added_credits([*enrolled, *waitlisted]), session)
     if enrolled:
-        await enrollments.put_all(db, [(one.user_id, one.key, one.now) for one in enrolled], session)
-    leaving = []
-    for pending in enrolled:
-        if pending.waitlist_entries:
-            transaction = SeatTransaction(db, session, pending.now, pending.user_id)
-            pending.seat_transaction = transaction
-            leaving.append(transaction)
-            await seat_changes.leave_waitlists(transaction, pending.user_id, pending.key, pending.waitlist_entries)
-    happened = [*(_event(one, "enroll") for one in enrolled), *(_event(one, "join") for one in waitlisted)]
-    await events.add_all(db, happened, session)
+        await _put_enrollments(db, session, enrolled)
+    leaving = await _leave_waitlists(db, session, enrolled)
+    if happened := [*(one.event("enroll") for one in enrolled), *(one.event("join") for one in waitlisted)]:
+        await events.add_all(db, happened, session)
+    if refusals:
+        await events.add_refusals(db, refusals, session)
+    has_settled_plans = await _settle_plans(db, session, decided)
     if enrolled:
         await sections.take_seats(db, Counter(one.key for one in enrolled), session)
     if waitlisted:
         await _join_waitlists(db, session, waitlisted)
-    for transaction in leaving:
+    for transaction in leaving.values():
         await promote_waitlists(transaction)
+    settled = [_settled(decisions, leaving.get(pending.user_id)) for pending, decisions in decided]
+    return settled, bool(enrolled or waitlisted or refusals or has_settled_plans)
 
 
-async def _join_waitlists(db: Database, session: Session, waitlisted: Sequence[PendingEnrollment]) -> None:
+def _refusals(decided: Sequence[tuple[PendingRequest, Sequence[Decision]]]) -> Iterator[Event]:
+    for pending, decisions in decided:
+        request = pending.request
+        action = "join" if request.join_waitlist else "enroll"
+        for one in decisions:
+            if isinstance(one.result, Refused) and one.is_recorded and one.result.is_recorded:
+                yield _Seat(request.user_id, request.now, one).event(action, one.result.code)
+
+
+def _added_credits(seats: Sequence[_Seat]) -> Mapping[tuple[int, str], int | float]:
+    """Return the credits that each student adds in a term; 0 for a waitlist entry."""
+    added: defaultdict[tuple[int, str], int | float] = defaultdict(int)
+    for seat in seats:
+        result = seat.decision.result
+        added[seat.user_id, seat.key.term] += result.offering.course.credits if isinstance(result, Enrolled) else 0
+    return added
+
+
+async def _put_enrollments(db: Database, session: Session, enrolled: Sequence[_Seat]) -> None:
+    by_being_new: dict[bool, list[tuple[int, SectionKey, datetime]]] = {True: [], False: []}
+    for seat in enrolled:
+        registrations = seat.decision.candidate.registrations if seat.decision.candidate else ()
+        is_new = all(one.courseID != seat.key.courseID for one in registrations)
+        by_being_new[is_new].append((seat.user_id, seat.key, seat.now))
+    await enrollments.put_all(db, by_being_new[True], by_being_new[False], session)
+
+
+async def _leave_waitlists(db: Database, session: Session, enrolled: Sequence[_Seat]) -> dict[int, SeatTransaction]:
+    """Remove the students from the waitlists of their new courses; return what each one's transaction has changed."""
+    leaving: dict[int, SeatTransaction] = {}
+    for seat in enrolled:
+        if seat.decision.candidate and (entries := seat.decision.candidate.waitlist_entries):
+            transaction = leaving.setdefault(seat.user_id, SeatTransaction(db, session, seat.now, seat.user_id))
+            await seat_changes.leave_waitlists(transaction, seat.user_id, seat.key, entries)
+    return leaving
+
+
+async def _settle_plans(
+    db: Database, session: Session, decided: Sequence[tuple[PendingRequest, Sequence[Decision]]]
+) -> bool:
+    """Remove enrolled sections from the plans, and record there why others were refused; return whether any was."""
+    pressed = [
+        (pending.user_id, one)
+        for pending, decisions in decided
+        if pending.request.choice is Choice.EACH
+        for one in decisions
+    ]
+    enrolled = [(user_id, one.key) for user_id, one in pressed if isinstance(one.result, Enrolled | AlreadyEnrolled)]
+    refused = [
+        (user_id, one.key, one.result.message)
+        for user_id, one in pressed
+        if isinstance(one.result, Refused) and not isinstance(one.result, AlreadyEnrolled)
+    ]
+    await plans.settle(db, enrolled, refused, session)
+    return bool(pressed)
+
+
+async def _join_waitlists(db: Database, session: Session, waitlisted: Sequence[_Seat]) -> None:
     """Write the waitlist entries, in the order in which the requests arrived."""
     last_places: dict[SectionKey, int] = {}
-    for key, number in sorted(Counter(pending.key for pending in waitlisted).items()):
+    for key, number in sorted(Counter(one.key for one in waitlisted).items()):
         last = await sections.join_waitlist(db, key, session, number)
         if last is None:
             raise RuntimeError("A waitlist place that was open in this transaction is gone.")
         last_places[key] = last - number
     entries = []
-    for pending in waitlisted:
-        last_places[pending.key] += 1
-        entries.append(WaitlistEntry(pending.user_id, pending.key, last_places[pending.key], pending.now))
-    await waitlist.add_all(db, entries, session)
+    for one in waitlisted:
+        last_places[one.key] += 1
+        entries.append(WaitlistEntry(one.user_id, one.key, last_places[one.key], one.now))
+    if len(entries) == 1:
+        await waitlist.add(db, entries[0], session)  # corrects a wrong place, over which a batch fails
+    else:
+        await waitlist.add_all(db, entries, session)
 
 
-def _event(pending: PendingEnrollment, action: str) -> Event:
-    key = pending.key
-    return Event(pending.now, pending.user_id, pending.user_id, action, key.courseID, key.term, key.section)
+def _settled(decisions: Sequence[Decision], transaction: SeatTransaction | None) -> Settled:
+    if transaction is None:
+        return Settled(decisions)
+    completed = [
+        replace(one, result=transaction.enrolled(one.result.offering)) if isinstance(one.result, Enrolled) else one
+        for one in decisions
+    ]
+    return Settled(completed, frozenset(transaction.changed_waitlists))

@@ -1,137 +1,140 @@
-"""Batching: students who arrive together share a transaction, which costs little more for ten than for one.
+"""Batching: students who arrive together share a transaction, which costs little more for a hundred than for one.
 
 A student who arrives while a batch is running waits for its end, and then joins the next batch with all others who
-arrived meanwhile; otherwise a batch of one starts at once. Students never wait for a section that they don't want.
+arrived meanwhile; otherwise a batch of one starts at once.
 """
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from quart_enroll.db.client import DATABASE_UNAVAILABLE
+from quart_enroll.db.client import DATABASE_UNAVAILABLE, OutcomeUnknown
 from quart_enroll.domain.errors import Refused
 from quart_enroll.domain.models import SectionKey
-from quart_enroll.services.enrollment.batch_transaction import (
-    BatchResult,
-    PendingEnrollment,
-    Waitlisted,
-    run_batch,
-)
-from quart_enroll.services.enrollment.candidates import Candidate
+from quart_enroll.services.enrollment.batch_decisions import Choice, Decision, SeatRequest, Waitlisted
+from quart_enroll.services.enrollment.batch_transaction import PendingRequest, run_batch
 from quart_enroll.services.enrollment.seat_changes import Enrolled
 from quart_enroll.services.enrollment.section_lock import SectionLocks
 from quart_enroll.services.enrollment.swap_cycles import complete_cycles
 
-MAX_BATCH_SIZE = 16
-"""Students in one transaction: a larger one would often conflict with another process, and start again for all."""
+MAX_BATCH_SIZE, MIN_BATCH_SIZE = 100, 4
+"""Students in one transaction. A batch that conflicts with changes of other servers makes the next ones smaller."""
 
-MAX_SECTION_BATCH_SIZE = 100
-"""The same if all want one section that other changes want too: each transaction has to wait for its lock."""
-
-STALLED_BATCH_SECONDS = 1.0
-"""When a batch counts as stalled: until it has ended, other students no longer wait for it."""
+STALLED_BATCH_SECONDS = 2.0
+"""How long other students wait for a batch; then the next one begins beside it."""
 
 
 class BatchQueue:
     """Students who wait for the batch that is running."""
 
-    def __init__(self, locks: SectionLocks, max_batch_size: int) -> None:
+    def __init__(self, locks: SectionLocks) -> None:
         self.locks = locks
-        self._max_batch_size = max_batch_size
-        self._waiting: list[PendingEnrollment] = []
+        self._waiting: list[PendingRequest] = []
+        self._batch_size = MAX_BATCH_SIZE
         self._running: asyncio.Task[None] | None = None
 
-    def add(self, pending: PendingEnrollment) -> None:
-        """Add the student to the next batch, and start it unless one is running."""
-        self._waiting.append(pending)
-        if self._running is None or self._running.done():
+    async def enroll(self, user_id: int, options: Sequence[SectionKey], now: datetime) -> Enrolled:
+        """Enroll the student in the first of these sections that is not full.
+
+        Raises the refusal, Crowded, and one of DATABASE_UNAVAILABLE when the outcome is unknown.
+        """
+        [decision] = await self._settle(PendingRequest(SeatRequest(user_id, Choice.FIRST, options, now)))
+        return _enrolled(decision)
+
+    async def enroll_or_wait(self, user_id: int, key: SectionKey, now: datetime) -> Enrolled | Waitlisted:
+        """Enroll the student, or add them to the waitlist if the section is full; raise what `enroll` raises."""
+        request = SeatRequest(user_id, Choice.FIRST, [key], now, join_waitlist=True)
+        [decision] = await self._settle(PendingRequest(request))
+        return decision.result if isinstance(decision.result, Waitlisted) else _enrolled(decision)
+
+    async def enroll_in_all(self, user_id: int, keys: Sequence[SectionKey], now: datetime) -> Sequence[Decision]:
+        """Enroll the student in all of these sections, except in courses that the student has, or in none.
+
+        Each result is a seat or AlreadyEnrolled, or else all are one refusal. Raises Crowded and DATABASE_UNAVAILABLE.
+        """
+        return await self._settle(PendingRequest(SeatRequest(user_id, Choice.ALL, keys, now)))
+
+    async def enroll_in_plan(self, user_id: int, term: str, now: datetime) -> Sequence[Decision]:
+        """Enroll the student in each planned section that is possible, as `enroll_plan` explains.
+
+        Each result is a seat or a refusal. Raises Crowded and DATABASE_UNAVAILABLE.
+        """
+        return await self._settle(PendingRequest(SeatRequest(user_id, Choice.EACH, (), now), plan_term=term))
+
+    async def _settle(self, pending: PendingRequest) -> Sequence[Decision]:
+        """Settle the request with the next batch."""
+
+        async def change() -> Sequence[Decision]:
+            self._add([pending])
+            settled = await pending.result
+            # Only waitlists that were left can complete a swap cycle: a new entry comes after all the others.
+            await complete_cycles(self.locks, pending.user_id, pending.request.now, settled.changed_waitlists)
+            return settled.decisions
+
+        return await self.locks.admit(frozenset(pending.request.keys), change)
+
+    def _add(self, requests: Sequence[PendingRequest]) -> None:
+        """Add requests to the next batch, and start it unless one is running."""
+        self._waiting += requests
+        if self._running is None and self._waiting:
             self._running = asyncio.ensure_future(self._run_batches())
 
     async def _run_batches(self) -> None:
-        while batch := self._next_batch():
-            await self._run(batch)
+        task = asyncio.current_task()
+        while self._running is task and (batch := self._next_batch()):
+            timer = asyncio.get_running_loop().call_later(STALLED_BATCH_SECONDS, self._stop_waiting_for, task)
+            try:
+                await self._run(batch)
+            finally:
+                timer.cancel()
+        self._stop_waiting_for(task)
 
-    async def _run(self, batch: Sequence[PendingEnrollment]) -> None:
+    def _stop_waiting_for(self, task: asyncio.Task[None] | None) -> None:
+        if self._running is task:
+            self._running = None
+            self._add([])
+
+    async def _run(self, batch: Sequence[PendingRequest]) -> None:
+        """Settle the batch; if it fails, each half of it alone, so that only the students who caused it get errors."""
         try:
-            results = await run_batch(self.locks, batch)
+            settled = await run_batch(self.locks, batch)
         except DATABASE_UNAVAILABLE as error:
             for pending in batch:
-                pending.fail(error)
-        except Exception:  # noqa: BLE001  # the student who caused it gets the error when trying alone
-            for pending in batch:
-                pending.resolve(None)
+                pending.fail(_unknown_because_of(error))
+        except Exception as error:  # noqa: BLE001  # whatever it is, the request that caused it gets it
+            if len(batch) == 1:
+                batch[0].fail(error)
+                return
+            middle = len(batch) // 2
+            self._batch_size = max(MIN_BATCH_SIZE, middle)
+            await asyncio.gather(self._run(batch[:middle]), self._run(batch[middle:]))
         else:
-            for pending, result in zip(batch, results, strict=True):
+            for pending, result in zip(batch, settled, strict=False):
                 pending.resolve(result)
+            self._batch_size = min(MAX_BATCH_SIZE, self._batch_size + MIN_BATCH_SIZE)
+            self._waiting[:0] = batch[len(settled) :]
+            self._add([])
 
-    def _next_batch(self) -> list[PendingEnrollment]:
+    def _next_batch(self) -> list[PendingRequest]:
         """Remove the students of the next batch from the queue: those who arrived first, each student once."""
-        batch: dict[int, PendingEnrollment] = {}
+        batch: dict[int, PendingRequest] = {}
         for pending in self._waiting:
-            if len(batch) < self._max_batch_size:
+            if len(batch) < self._batch_size:
                 batch.setdefault(pending.user_id, pending)
         removed = set(batch.values())
         self._waiting = [pending for pending in self._waiting if pending not in removed]
         return list(batch.values())
 
 
-class MainBatchQueue(BatchQueue):
-    """The queue of all sections, with a queue of its own for each section whose lock is not free."""
+def _unknown_because_of(error: Exception) -> OutcomeUnknown:
+    unknown = OutcomeUnknown()
+    unknown.__cause__ = error
+    return unknown
 
-    def __init__(self, locks: SectionLocks) -> None:
-        super().__init__(locks, MAX_BATCH_SIZE)
-        self._is_stalled = False
-        self._section_queues: defaultdict[SectionKey, BatchQueue] = defaultdict(
-            lambda: BatchQueue(locks, MAX_SECTION_BATCH_SIZE)
-        )
 
-    async def enroll(
-        self, user_id: int, key: SectionKey, now: datetime, *, join_waitlist: bool = False
-    ) -> Enrolled | Waitlisted | Candidate | None:
-        """Enroll the student; if the section is full, return the candidate, or with `join_waitlist` a waitlist entry.
-
-        Returns None for a student who must try alone, because the database refuses the batch or others block it.
-        Raises the refusal, Crowded, and one of DATABASE_UNAVAILABLE when the outcome is unknown.
-        """
-
-        async def change() -> BatchResult:
-            pending = PendingEnrollment(user_id, key, now, join_waitlist)
-            self.add(pending)
-            result = await pending.result
-            # Only waitlists that were left can complete a swap cycle: a new entry comes after all the others.
-            if isinstance(result, Enrolled) and (transaction := pending.seat_transaction) is not None:
-                await complete_cycles(self.locks, user_id, now, transaction.changed_waitlists)
-                return transaction.enrolled(result.offering)
-            return result
-
-        result = await self.locks.admit(frozenset([key]), change)
-        if isinstance(result, Refused):
-            raise result
-        return result
-
-    def add(self, pending: PendingEnrollment) -> None:
-        if self._is_stalled:
-            self._section_queues[pending.key].add(pending)
-        else:
-            super().add(pending)
-
-    async def _run(self, batch: Sequence[PendingEnrollment]) -> None:
-        timer = asyncio.get_running_loop().call_later(STALLED_BATCH_SECONDS, self._set_stalled)
-        try:
-            await super()._run(batch)
-        finally:
-            timer.cancel()
-            self._is_stalled = False
-
-    def _next_batch(self) -> list[PendingEnrollment]:
-        for pending in [one for one in self._waiting if self.locks.is_locked(one.key)]:
-            self._waiting.remove(pending)
-            self._section_queues[pending.key].add(pending)
-        return super()._next_batch()
-
-    def _set_stalled(self) -> None:
-        self._is_stalled = True
-        for pending in self._waiting:
-            self._section_queues[pending.key].add(pending)
-        self._waiting.clear()
+def _enrolled(decision: Decision) -> Enrolled:
+    if isinstance(decision.result, Refused):
+        raise decision.result
+    if not isinstance(decision.result, Enrolled):
+        raise TypeError(f"There is no such choice: {decision.result}")
+    return decision.result

@@ -38,13 +38,15 @@ class Offering:
 class Candidate:
     """A student who wants a seat in an offering.
 
-    `registrations` are those of the offering's term, `waitlist_entries` those of all terms. `taken_courses` are the
-    courses in which the student is enrolled in any term, each with that term.
+    `registrations` are those of the offering's term, `waitlist_entries` those of all terms, and `waited_courses` their
+    courses. `taken_courses` are the courses in which the student is enrolled in any term, each with that term, as far
+    as one of all these courses requires them.
     """
 
     offering: Offering
     registrations: list[Registration]
     waitlist_entries: list[WaitlistEntry]
+    waited_courses: list[Course]
     taken_courses: list[tuple[str, Term]]
 
     @property
@@ -88,7 +90,13 @@ def _candidate(key: SectionKey, found: SectionFacts, student: StudentRecord) -> 
     if student.is_closed:
         return AccountGone()
     try:
-        return Candidate(_offering(key, found), student.registrations, student.waitlist_entries, student.taken_courses)
+        return Candidate(
+            _offering(key, found),
+            student.registrations,
+            student.waitlist_entries,
+            student.waited_courses,
+            student.taken_courses,
+        )
     except (UnknownTerm, UnknownCourse, UnknownSection) as refusal:
         return refusal
 
@@ -129,7 +137,22 @@ def check_rules(candidate: Candidate, dropped: Registration | None = None, toget
 
 async def with_course_names(db: Database, refusal: Refused, session: Session | None = None) -> Refused:
     """Return the refusal with names for courses of which it has only the numbers."""
-    if not isinstance(refusal, PrerequisiteMissing | CorequisiteMissing):
-        return refusal
-    names = await courses.find_names(db, refusal.missing, session)
-    return type(refusal)(refusal.title, refusal.missing, names)
+    [named] = await all_with_course_names(db, [refusal], session)
+    return named
+
+
+async def all_with_course_names(db: Database, refusals: Sequence[Refused], session: Session | None) -> list[Refused]:
+    """Return the refusals, each as `with_course_names` does."""
+    missing = {name for one in refusals if isinstance(one, _MISSING_REQUISITES) for name in one.missing}
+    if not missing:
+        return list(refusals)
+    names = dict(zip(missing, await courses.find_names(db, [*missing], session), strict=True))
+    return [
+        type(one)(one.title, one.missing, [names[name] for name in one.missing])
+        if isinstance(one, _MISSING_REQUISITES)
+        else one
+        for one in refusals
+    ]
+
+
+_MISSING_REQUISITES = PrerequisiteMissing, CorequisiteMissing

@@ -1,7 +1,6 @@
 """Enroll in a section, drop a course, swap one for another; each is one transaction, and safe to repeat."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +8,6 @@ from quart_enroll.db.collections import enrollments, sections
 from quart_enroll.domain import rules
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import (
-    AlreadyWaiting,
     DropClosed,
     EnrollmentOver,
     NotEnrolled,
@@ -20,9 +18,7 @@ from quart_enroll.domain.models import Course, Registration, SectionRequest, Ter
 from quart_enroll.observability import metrics
 from quart_enroll.services.enrollment import resolve, seat_changes
 from quart_enroll.services.enrollment.candidates import (
-    Candidate,
     Offering,
-    check_can_enroll,
     check_rules,
     load_candidate,
 )
@@ -52,17 +48,10 @@ async def enroll(
     Raises UnknownCourse, UnknownTerm, UnknownSection, NotTaught, NotOpenYet, Closed, AlreadyEnrolled, AlreadyWaiting,
     TimeConflict, CreditLimit, PrerequisiteMissing, CorequisiteMissing, SectionFull.
     """
-    db = context.db
-    options = resolve.from_catalog(catalog, request, now) or await resolve.find_options(db, user_id, request, now)
-    for offering in options:
-        try:
-            return await _enroll(context, user_id, offering, now, catalog)
-        except (SectionFull, AlreadyWaiting) as refusal:
-            if offering is options[-1]:
-                raise await record_refusal(db, user_id, "enroll", offering.key, now, refusal) from None
-        except Refused as refusal:
-            raise await record_refusal(db, user_id, "enroll", offering.key, now, refusal) from None
-    raise AssertionError("There is always an option.")
+    options = resolve.from_catalog(catalog, request, now) or await resolve.find_options(
+        context.db, user_id, request, now
+    )
+    return await context.batches.enroll(user_id, [offering.key for offering in options], now)
 
 
 @metrics.count_change("drop")
@@ -80,17 +69,16 @@ async def drop(
     need this one and would be dropped too, unless the student agreed to that `with_corequisites`.
     """
     db = context.db
-    course = await resolve.find_course(db, request)
-    enrolled_terms = await enrollments.find_terms(db, user_id, request.courseID)
-    term = await resolve.find_term(db, request, course.title, enrolled_terms, now)
+    course, known_terms, enrolled, _ = await resolve.find_own_course(db, user_id, request)
+    enrolled_terms = {key.term for key in enrolled}
+    term = resolve.choose_term(known_terms, request, course.title, enrolled_terms, now)
     if term is None:
         raise EnrollmentOver(course.title) if enrolled_terms else NotEnrolled(course.title)
 
     async def body(transaction: SeatTransaction) -> Dropped:
         return await _drop(transaction, user_id, course, term, with_corequisites=with_corequisites)
 
-    registrations = await enrollments.find_in_term(db, user_id, term.term)
-    keys = [one.section.key for one in registrations if one.courseID == course.courseID]
+    keys = [key for key in enrolled if key.term == term.term]
     try:
         return await change_seats(context.locks, user_id, now, keys, body)
     except DropClosed as refusal:
@@ -99,56 +87,34 @@ async def drop(
 
 @metrics.count_change("swap")
 async def swap(
-    context: EnrollmentContext, user_id: int, dropped: str, request: SectionRequest, now: datetime
+    context: EnrollmentContext,
+    user_id: int,
+    dropped: str,
+    request: SectionRequest,
+    now: datetime,
+    catalog: Catalog | None = None,
 ) -> Enrolled:
     """Enroll the student and drop the course `dropped`; if anything fails, the student keeps that one.
 
-    The rules are checked as if the old course were gone. Raises what `enroll` raises, and NotEnrolled.
+    The rules are checked as if the old course were gone. Raises what `enroll` raises, and NotEnrolled. The `catalog` is
+    used as in `enroll`.
     """
     db = context.db
-    options = await resolve.find_options(db, user_id, request, now, dropped)
+    options = resolve.from_catalog(catalog, request, now) or await resolve.find_options(
+        db, user_id, request, now, dropped
+    )
     for offering in options:
         try:
             return await _swap(context, user_id, dropped, offering, now)
         except SectionFull:
             if offering is options[-1]:
                 candidate = await load_candidate(db, user_id, offering.key)
-                full = await section_full(db, candidate, dropped=dropped)
+                offered = await sections.find_all(db, [offering.key.term], [offering.key.courseID])
+                full = section_full(candidate, offered, dropped)
                 raise await record_refusal(db, user_id, "swap", offering.key, now, full) from None
         except Refused as refusal:
             raise await record_refusal(db, user_id, "swap", offering.key, now, refusal) from None
     raise AssertionError("There is always an option.")
-
-
-async def _enroll(
-    context: EnrollmentContext, user_id: int, offering: Offering, now: datetime, catalog: Catalog | None
-) -> Enrolled:
-    db, key = context.db, offering.key
-
-    async def body(transaction: SeatTransaction) -> Enrolled:
-        candidate = await load_candidate(db, user_id, key, transaction.session)
-        check_can_enroll(candidate, now)
-        await seat_changes.take(transaction, user_id, "enroll", candidate)
-        await promote_waitlists(transaction)
-        return transaction.enrolled(candidate.offering)
-
-    async def recheck() -> None:
-        section = await sections.find(db, key)
-        if section is None or not section.open_seats:
-            raise SectionFull(offering.course.title, key.section)
-
-    # A full section starts no transaction, so a crowd in front of it only reads.
-    if offering.section.open_seats:
-        result = await context.batches.enroll(user_id, key, now)
-        if isinstance(result, Enrolled):
-            return result
-        if isinstance(result, Candidate):
-            raise await section_full(db, result, catalog)
-        with suppress(SectionFull):
-            return await change_seats(context.locks, user_id, now, [key], body, recheck=recheck)
-    candidate = await load_candidate(db, user_id, key)
-    check_can_enroll(candidate, now)
-    raise await section_full(db, candidate, catalog)
 
 
 async def _drop(
@@ -181,8 +147,7 @@ async def _swap(context: EnrollmentContext, user_id: int, dropped: str, offering
         await promote_waitlists(transaction)
         return transaction.enrolled(current)
 
-    registrations = await enrollments.find_in_term(context.db, user_id, offering.key.term)
-    old_keys = [one.section.key for one in registrations if one.courseID == dropped]
+    old_keys = await enrollments.find_keys(context.db, user_id, offering.key.term, dropped)
     return await change_seats(context.locks, user_id, now, [offering.key, *old_keys], body)
 
 

@@ -1,12 +1,11 @@
 """Refusals of enrollment: recorded in the student's history, and completed with what the student can do instead."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
 from quart_enroll.db.client import Database
-from quart_enroll.db.collections import events, sections
+from quart_enroll.db.collections import events
 from quart_enroll.domain import rules
-from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import (
     AlreadyWaiting,
     Refused,
@@ -26,26 +25,20 @@ async def record_refusal(
     return await with_course_names(db, refusal)
 
 
-async def section_full(
-    db: Database, candidate: Candidate, catalog: Catalog | None = None, dropped: str | None = None
-) -> Refused:
+def section_full(candidate: Candidate, offered: Iterable[Section], dropped: str | None = None) -> Refused:
     """Return the refusal of a full section, with what the student can do instead; AlreadyWaiting on its waitlist.
 
-    The other sections come from the catalog, if there is one, else from the database. `dropped` is the course that a
-    swap gives up.
+    The other sections come from those `offered`. `dropped` is the course that a swap gives up.
     """
     offering, key = candidate.offering, candidate.offering.key
     if candidate.waitlist_entry is not None:
         return AlreadyWaiting(offering.course.title, candidate.waitlist_entry.key.section)
     registrations = [one for one in candidate.registrations if one.courseID != dropped]
-    if catalog is None:
-        offered: Sequence[Section] = await sections.find_all(db, [key.term], key.courseID)
-    else:
-        offered = catalog.sections_in(key.courseID, key.term)
     others = [
         section.section
         for section in offered
-        if section.key != key
+        if (section.term, section.courseID) == (key.term, key.courseID)
+        and section.section != key.section
         and section.open_seats
         and rules.fits(offering.term, offering.course, section, registrations)
     ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import courses, enrollments
@@ -22,12 +23,29 @@ from quart_enroll.domain.models import Course, Registration, SectionKey, Section
 from quart_enroll.services.enrollment.candidates import Offering
 
 
+class OwnCourse(NamedTuple):
+    """A course, all terms, and the sections of the course in which a student is enrolled or waits, in any term."""
+
+    course: Course
+    known_terms: list[Term]
+    enrolled: list[SectionKey]
+    waitlisted: list[SectionKey]
+
+
 async def find_course(db: Database, request: SectionRequest) -> Course:
     """Return the requested course; raise UnknownCourse."""
     course = await courses.find(db, request.courseID)
     if course is None:
         raise UnknownCourse(request.courseID)
     return course
+
+
+async def find_own_course(db: Database, user_id: int, request: SectionRequest) -> OwnCourse:
+    """Return the requested course and what the student has of it, in a single query; raise UnknownCourse."""
+    course, known_terms, enrolled, waitlisted = await section_facts.find_own_course(db, user_id, request.courseID)
+    if course is None:
+        raise UnknownCourse(request.courseID)
+    return OwnCourse(course, known_terms, enrolled, waitlisted)
 
 
 async def find_options(
@@ -64,7 +82,7 @@ async def find_section(
 
 
 def from_catalog(catalog: Catalog | None, request: SectionRequest, now: datetime) -> list[Offering]:
-    """Return the requested section if the catalog shows an open seat there, without reading the database.
+    """Return the requested section if the catalog has it, without reading the database.
 
     Returns an empty list for a request that takes a closer look.
     """
@@ -75,18 +93,24 @@ def from_catalog(catalog: Catalog | None, request: SectionRequest, now: datetime
     except Refused:
         return []
     section = catalog.find_section(course.courseID, term.term, request.section)
-    return [Offering(term, course, section)] if section is not None and section.open_seats else []
+    return [Offering(term, course, section)] if section is not None else []
 
 
 async def find_term(
     db: Database, request: SectionRequest, title: str, candidates: Collection[str], now: datetime
+) -> Term | None:
+    """Return the term in which a student unplans a course, as `choose_term` does."""
+    return choose_term(await stored_terms.find_all(db), request, title, candidates, now)
+
+
+def choose_term(
+    known: Sequence[Term], request: SectionRequest, title: str, candidates: Collection[str], now: datetime
 ) -> Term | None:
     """Return the term in which a student drops, leaves or unplans a course.
 
     That is the requested term, else the only one of the `candidates` that isn't over. Returns None if all are over;
     raises TermNeeded if there are several: after a guess, the same request sent again would mean the next term.
     """
-    known = await stored_terms.find_all(db)
     if not known:
         raise NoTerms
     choices = terms.active(known, now)

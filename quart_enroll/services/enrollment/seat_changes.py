@@ -3,7 +3,7 @@
 Whatever changes seats must end with `promotion.promote_waitlists`, in the same transaction.
 """
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -59,8 +59,9 @@ class SeatTransaction:
     """Promotions, in their order."""
 
     def enrolled(self, offering: Offering) -> Enrolled:
-        """Return the result for the student who took a seat in this transaction."""
-        return Enrolled(offering, self.left_waitlists[0].section if self.left_waitlists else "")
+        """Return the result for the student who took this seat."""
+        left = (key.section for key in self.left_waitlists if key.courseID == offering.key.courseID)
+        return Enrolled(offering, next(left, ""))
 
 
 async def bump_version(transaction: SeatTransaction, user_id: int, term: str) -> None:
@@ -80,25 +81,6 @@ async def take(
     A swap within a course is never a withdrawal: the student keeps the course.
     The seat is written last, because every other student of this section is waiting for that document.
     """
-    event = await _write_enrollment(transaction, user_id, action, candidate, dropped)
-    offering = candidate.offering
-    if not await sections.take_seat(transaction.db, offering.key, transaction.session):
-        raise SectionFull(offering.course.title, offering.key.section)
-    return event
-
-
-async def take_all(transaction: SeatTransaction, user_id: int, action: str, candidates: Sequence[Candidate]) -> None:
-    """Take a seat in each section, all of which must be open; the seats are written last, as in `take`."""
-    for candidate in candidates:
-        await _write_enrollment(transaction, user_id, action, candidate, None)
-    wanted = Counter(candidate.offering.key for candidate in candidates)
-    await sections.take_seats(transaction.db, wanted, transaction.session)
-
-
-async def _write_enrollment(
-    transaction: SeatTransaction, user_id: int, action: str, candidate: Candidate, dropped: Registration | None
-) -> Event:
-    """Write everything about a taken seat but the seat itself."""
     db, session, offering = transaction.db, transaction.session, candidate.offering
     key = offering.key
     same_course = dropped is not None and dropped.courseID == key.courseID
@@ -111,7 +93,10 @@ async def _write_enrollment(
     await enrollments.put(db, user_id, key, transaction.now, session)
     await leave_waitlists(transaction, user_id, key, candidate.waitlist_entries)
     from_section = dropped.section.section if dropped is not None and same_course else ""
-    return await record_event(transaction, user_id, action, key, from_section=from_section)
+    event = await record_event(transaction, user_id, action, key, from_section=from_section)
+    if not await sections.take_seat(db, key, session):
+        raise SectionFull(offering.course.title, key.section)
+    return event
 
 
 async def leave_waitlists(
@@ -130,12 +115,18 @@ async def leave_waitlists(
         if entry.key.term != key.term:  # the seat may be the prerequisite of a later course
             await bump_version(transaction, user_id, entry.key.term)
             transaction.unblocked_students.append((user_id, entry.key.term))
-        elif entry.key == key or (entry.key.courseID == key.courseID != entry.drop_if_enrolled):
+        elif is_left_for(key, entry):
             await waitlist.remove(db, entry, session)
             await sections.leave_waitlist(db, entry.key, session)
             if entry.key != key:
                 await record_event(transaction, user_id, "leave", entry.key)
                 transaction.left_waitlists.append(entry.key)
+
+
+def is_left_for(key: SectionKey, entry: WaitlistEntry) -> bool:
+    """Return whether a student who gets a seat in the section leaves the waitlist of this entry."""
+    same_course = (entry.key.term, entry.key.courseID) == (key.term, key.courseID)
+    return entry.key == key or (same_course and entry.drop_if_enrolled != key.courseID)
 
 
 async def drop(transaction: SeatTransaction, user_id: int, term: Term, registration: Registration) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from quart_enroll.db.collections import sections, waitlist
 from quart_enroll.domain import rules
+from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import (
     AlreadyWaiting,
     NotWaiting,
@@ -15,7 +16,7 @@ from quart_enroll.domain.errors import (
 from quart_enroll.domain.models import SectionKey, SectionRequest, WaitlistEntry
 from quart_enroll.observability import metrics
 from quart_enroll.services.enrollment import resolve, seat_changes, swap_cycles
-from quart_enroll.services.enrollment.batch_transaction import Waitlisted
+from quart_enroll.services.enrollment.batch_decisions import Waitlisted
 from quart_enroll.services.enrollment.candidates import Candidate, Offering, check_rules, load_candidate
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.promotion import promote_waitlists
@@ -44,45 +45,44 @@ async def join(
     request: SectionRequest,
     now: datetime,
     drop_if_enrolled: str | None = None,
+    catalog: Catalog | None = None,
 ) -> Joined:
     """Add the student to the waitlist, or enroll them if a seat is open.
 
     The course `drop_if_enrolled` will be dropped on promotion, and the rules are checked as if it were gone. Being on a
-    corequisite's waitlist is enough: the seats may come one after the other.
+    corequisite's waitlist is enough: the seats may come one after the other. The `catalog` is used as in `enroll`.
     Raises what `enroll.enroll` raises, and AlreadyWaiting, WaitlistFull, NotEnrolled.
     """
     db = context.db
-    offering = await resolve.find_section(db, user_id, request, now, drop_if_enrolled)
-    key = offering.key
+    options = resolve.from_catalog(catalog, request, now)
+    key = (options or await resolve.find_options(db, user_id, request, now, drop_if_enrolled))[0].key
     try:
-        joined = None
         if drop_if_enrolled is None:
-            joined = await _join_in_batch(context, user_id, key, now)
-        if joined is None:
-            joined = await _join_alone(context, user_id, key, now, drop_if_enrolled)
+            return await _join(context, user_id, key, now)
+        joined = await _join_for_swap(context, user_id, key, now, drop_if_enrolled)
     except Refused as refusal:
         if isinstance(refusal, AlreadyWaiting) and (
             entry := await waitlist.find(db, user_id, key.term, key.courseID)
         ):  # the process that added the entry may have died before it completed the swap cycle
             await swap_cycles.complete_cycles(context.locks, user_id, now, [entry.key])
+        if drop_if_enrolled is None:
+            raise
         raise await record_refusal(db, user_id, "join", key, now, refusal) from None
-    if drop_if_enrolled and joined.position and not await waitlist.find(db, user_id, key.term, key.courseID):
+    if joined.position and not await waitlist.find(db, user_id, key.term, key.courseID):
         return replace(joined, position=None, by_swap_cycle=True)
     return joined
 
 
-async def _join_in_batch(context: EnrollmentContext, user_id: int, key: SectionKey, now: datetime) -> Joined | None:
-    """Join with the next batch; return None if the student must join alone."""
-    match await context.batches.enroll(user_id, key, now, join_waitlist=True):
+async def _join(context: EnrollmentContext, user_id: int, key: SectionKey, now: datetime) -> Joined:
+    match await context.batches.enroll_or_wait(user_id, key, now):
         case Waitlisted(offering, position):
             return Joined(offering, position, position)
         case Enrolled(offering):
             return Joined(offering, None, offering.section.waiting)
-    return None
 
 
-async def _join_alone(
-    context: EnrollmentContext, user_id: int, key: SectionKey, now: datetime, drop_if_enrolled: str | None
+async def _join_for_swap(
+    context: EnrollmentContext, user_id: int, key: SectionKey, now: datetime, drop_if_enrolled: str
 ) -> Joined:
     db = context.db
 
@@ -91,19 +91,14 @@ async def _join_alone(
         offering, registrations = candidate.offering, candidate.registrations
         if candidate.waitlist_entry is not None:
             raise AlreadyWaiting(offering.course.title, candidate.waitlist_entry.key.section)
-        dropped = (
-            await resolve.find_dropped(db, registrations, drop_if_enrolled, offering) if drop_if_enrolled else None
-        )
+        dropped = await resolve.find_dropped(db, registrations, drop_if_enrolled, offering)
         rules.check_not_enrolled(offering.term, offering.course, [one for one in registrations if one is not dropped])
         rules.check_open(offering.term, now)
-        if dropped is not None:
-            rules.check_dependents(
-                dropped, offering.term, registrations, candidate.taken_courses, offering.course.courseID
-            )
+        rules.check_dependents(dropped, offering.term, registrations, candidate.taken_courses, offering.course.courseID)
         is_open = offering.section.open_seats > 0
         check_rules(candidate, dropped, together_with=() if is_open else candidate.waitlisted_courses)
         if is_open:  # an open seat means that no waitlisted student could take it
-            await seat_changes.take(transaction, user_id, "swap" if dropped else "enroll", candidate, dropped)
+            await seat_changes.take(transaction, user_id, "swap", candidate, dropped)
             await promote_waitlists(transaction)
             return Joined(offering, None, offering.section.waiting)
         return await _add_entry(transaction, user_id, candidate, drop_if_enrolled)
@@ -111,9 +106,7 @@ async def _join_alone(
     return await change_seats(context.locks, user_id, now, [key], body)
 
 
-async def _add_entry(
-    transaction: SeatTransaction, user_id: int, candidate: Candidate, drop_if_enrolled: str | None
-) -> Joined:
+async def _add_entry(transaction: SeatTransaction, user_id: int, candidate: Candidate, drop_if_enrolled: str) -> Joined:
     db, session, offering = transaction.db, transaction.session, candidate.offering
     await seat_changes.bump_version(transaction, user_id, offering.key.term)
     await seat_changes.record_event(transaction, user_id, "join", offering.key)
@@ -131,9 +124,9 @@ async def _add_entry(
 async def leave(context: EnrollmentContext, user_id: int, request: SectionRequest, now: datetime) -> SectionKey:
     """Remove the student from the waitlist; raise UnknownCourse, UnknownTerm, TermNeeded or NotWaiting."""
     db = context.db
-    course = await resolve.find_course(db, request)
-    waitlisted_terms = await waitlist.find_terms(db, user_id, request.courseID)
-    term = await resolve.find_term(db, request, course.title, waitlisted_terms, now)
+    course, known_terms, _, waitlisted = await resolve.find_own_course(db, user_id, request)
+    waitlisted_terms = {key.term for key in waitlisted}
+    term = resolve.choose_term(known_terms, request, course.title, waitlisted_terms, now)
     if term is None:
         raise WaitlistOver(course.title) if waitlisted_terms else NotWaiting(course.title)
 

@@ -89,8 +89,7 @@ async def _begin(db: Database, report: UpgradeReport) -> None:
             await stored_schema.assert_may_change_validators(db, collection)
     await stored_schema.note_version(db, schema_check.version())
     for collection, repository in COLLECTION_MODULES.items():
-        if collection not in existing:
-            await stored_schema.create_collection(db, collection, repository.SCHEMA)
+        if collection not in existing and await stored_schema.create_collection(db, collection, repository.SCHEMA):
             report.changes.append(f"{collection}: validator set")
 
 

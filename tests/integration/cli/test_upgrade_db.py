@@ -12,6 +12,7 @@ from bson import ObjectId
 from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo.errors import WriteError
 
+from quart_enroll.db import schema
 from quart_enroll.db.client import Database, Document, open_database
 from quart_enroll.db.collections import courses, enrollments, schedules, sections, terms, users
 from quart_enroll.domain.models import Course, Section, Term
@@ -19,7 +20,7 @@ from quart_enroll.services.accounts import accounts
 from quart_enroll.services.accounts.hash_slots import HashSlots
 from quart_enroll.services.accounts.hashing import Hasher, unusable_hash
 from quart_enroll.services.catalog.import_courses import ImportedCourse, import_courses
-from quart_enroll.services.maintenance import audit
+from quart_enroll.services.maintenance import audit, schema_check
 from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, UpgradeReport, upgrade
 from tests.support import legacy_flask, people
 from tests.support.processes import quart, with_database
@@ -569,6 +570,30 @@ async def test_a_validator_that_refused_credits_as_text_is_changed(db: Database)
     await db.command("collMod", "course", validator={"$jsonSchema": numbers})
     assert (await upgrade(db, NOW, DEFAULTS)).changes == ["course: validator set"]
     assert (await upgrade(db, NOW, DEFAULTS)).changes == []
+
+
+async def test_upgrades_that_run_at_the_same_time_all_succeed(db: Database) -> None:
+    reports = await asyncio.gather(*(upgrade(db, NOW, DEFAULTS) for _ in range(4)))
+    assert [report.failures for report in reports] == [[]] * 4
+    assert await schema_check.problems(db) == []
+    assert await seats(db) == [(1, "1111"), (1, "3333"), (2, "1111"), (2, "3333"), (9, "6666")]
+    assert (await upgrade(db, NOW, DEFAULTS)).changes == []
+
+
+async def test_a_collection_that_the_site_creates_meanwhile_gets_its_validator(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def look_and_be_overtaken(db: Database) -> dict[str, Document]:
+        found = await stored_options(db)
+        if "login" not in found:
+            await db.create_collection("login")
+        return found
+
+    stored_options = schema.stored_options
+    monkeypatch.setattr(schema, "stored_options", look_and_be_overtaken)
+    assert (await upgrade(db, NOW, DEFAULTS)).failures == []
+    monkeypatch.undo()
+    assert await schema_check.problems(db) == []
 
 
 async def test_the_upgrade_command_reports_and_exits_successfully(db: Database, mongod: str) -> None:

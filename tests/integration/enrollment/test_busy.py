@@ -8,10 +8,10 @@ import pytest
 from quart import Quart
 
 from quart_enroll.db.client import Database, OutcomeUnknown, Session
-from quart_enroll.domain.models import SectionKey, SectionRequest
+from quart_enroll.domain.models import SectionRequest
 from quart_enroll.services.accounts import sessions
 from quart_enroll.services.accounts.hashing import Hasher
-from quart_enroll.services.enrollment import plan
+from quart_enroll.services.enrollment import plan, server_turns
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.section_lock import SectionLocks
 from quart_enroll.state import EXTENSION, AppState
@@ -122,7 +122,8 @@ async def test_a_slow_change_is_answered_before_the_router_times_out(
     ada: Browser, db: Database, locks: SectionLocks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(application, "MAX_CHANGE_SECONDS", 0.2)
-    async with locks.hold([SectionKey("Fall 2026", "1111", "01")], timeout_seconds=5):
+    monkeypatch.setattr(server_turns, "MAX_TURN_WAIT_SECONDS", 20)
+    async with locks.turns.beside_others():
         response = await ada.post("/enrollment", form=SECTION_FORM)
         assert response.status_code == 503
     await locks.finish()

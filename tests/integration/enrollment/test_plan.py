@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from quart_enroll.db.client import Database, OutcomeUnknown
+from quart_enroll.db.collections import sections
 from quart_enroll.domain import rules
 from quart_enroll.domain.errors import NotOpenYet
 from quart_enroll.domain.models import Registration, Section, Term
 from quart_enroll.i18n.language import Moment
-from quart_enroll.services.enrollment import enroll_plan, plan
+from quart_enroll.services.enrollment import plan
 from quart_enroll.services.enrollment.candidates import Offering
 from quart_enroll.services.enrollment.plan import find_problems
 from tests.support.people import (
@@ -238,21 +239,19 @@ async def test_an_enrolled_course_leaves_the_plan(ada: Browser, db: Database) ->
     assert await seats_taken(db, "1111") == 1
 
 
-@pytest.mark.parametrize("seconds", [0, 18])
-async def test_when_time_runs_out_the_rest_of_the_plan_is_not_tried(
-    ada: Browser, db: Database, monkeypatch: pytest.MonkeyPatch, seconds: float
+async def test_a_plan_is_settled_completely_or_not_at_all(
+    ada: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def raise_outcome_unknown(*_: Any) -> None:
+    async def take_seats(*_: Any) -> None:
         raise OutcomeUnknown
 
     for form in (PYT, PHP):
         await ada.post("/plan/add", form=form)
     with monkeypatch.context() as patch:
-        patch.setattr(enroll_plan, "PLAN_TIMEOUT_SECONDS", seconds)
-        patch.setattr(enroll_plan, "enroll", raise_outcome_unknown)
-        message = await message_after(ada, "/plan/enroll", **FALL_FORM)
-    assert message == "We ran out of time before PYT 101 and PHP 202. Press the button again to continue."
+        patch.setattr(sections, "take_seats", take_seats)  # after all other rows are written
+        assert (await ada.post("/plan/enroll", form=FALL_FORM)).status_code == 503
     assert await planned_sections(db) == [("1111", "01"), ("3333", "01")]
+    assert await db.enrollment.count_documents({}) == 0
     assert "You’re enrolled in PHP 202" in await message_after(ada, "/plan/enroll", **FALL_FORM)
     assert await planned_sections(db) == []
 

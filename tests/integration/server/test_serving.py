@@ -6,7 +6,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -85,6 +86,34 @@ def test_open_streams_end_when_every_process_is_told_to_stop(
             assert b"retry: " in stream.read()
         assert site.process.wait(TIMEOUT_SECONDS) == 0
     assert "Traceback" not in log.read_text()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_stopping_server_serves_what_a_router_still_sends(workers: int, tmp_path: Path) -> None:
+    settings = {"APP_ENV": "production", "MONGO_URI": "mongodb://127.0.0.1:1/?replicaSet=none"}
+    with (
+        server(tmp_path / "log", WEB_CONCURRENCY=workers, **settings) as site,
+        site.connection() as idle,
+    ):
+        for pid in (site.process.pid, *descendants(site.process.pid)):
+            os.kill(pid, signal.SIGTERM)
+        wait_until(lambda: is_closed_after_response(site))
+        idle.request("GET", "/healthz")
+        response = idle.getresponse()
+        assert (response.status, response.headers["connection"]) == (200, "close")
+        assert site.process.wait(TIMEOUT_SECONDS) == 0
+        with pytest.raises(ConnectionRefusedError):
+            HTTPConnection("127.0.0.1", site.port).connect()
+
+
+def is_closed_after_response(site: Server) -> bool:
+    """Tell whether the server closes a new connection after a response."""
+    with closing(HTTPConnection("127.0.0.1", site.port, timeout=TIMEOUT_SECONDS)) as connection:
+        connection.request("GET", "/healthz")
+        response = connection.getresponse()
+        assert response.status == 200
+        return response.headers["connection"] == "close"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads a worker's environment in /proc")

@@ -1,0 +1,195 @@
+"""Decide on the requests of a batch in turn, by the same rules as if each had come alone. Nothing here is written."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum
+from typing import TypeAlias
+
+from quart_enroll.domain import rules
+from quart_enroll.domain.errors import AlreadyEnrolled, AlreadyWaiting, Refused, SectionFull, WaitlistFull
+from quart_enroll.domain.models import Registration, Section, SectionKey
+from quart_enroll.services.enrollment.candidates import Candidate, Offering, check_can_enroll
+from quart_enroll.services.enrollment.plan_order import group_by_needs
+from quart_enroll.services.enrollment.seat_changes import Enrolled, is_left_for
+
+
+class Choice(Enum):
+    """Which of the sections a student wants."""
+
+    FIRST = "the first that is not full"
+    ALL = "all or none"
+    EACH = "each that is possible, courses that need each other together or not at all"
+
+
+@dataclass(frozen=True, slots=True)
+class SeatRequest:
+    """A student who wants seats, or with `join_waitlist` else a place on the waitlist of the only section."""
+
+    user_id: int
+    choice: Choice
+    keys: Sequence[SectionKey]
+    now: datetime
+    join_waitlist: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Waitlisted:
+    """A new waitlist entry; `position` counts from 1."""
+
+    offering: Offering
+    position: int
+
+
+SeatResult: TypeAlias = Enrolled | Waitlisted | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the student gets in a section.
+
+    `candidate` holds the facts behind a seat, a waitlist entry or a full section. Courses that are refused together
+    share the refusal, and only one of their decisions `is_recorded`.
+    """
+
+    key: SectionKey
+    result: SeatResult
+    candidate: Candidate | None = None
+    is_recorded: bool = True
+
+    @property
+    def may_unblock(self) -> bool:
+        """Whether the student waits for a course that requires this one: then a promotion may follow."""
+        return isinstance(self.result, Enrolled) and any(
+            self.key.courseID in (*course.prerequisites, *course.corequisites)
+            for course in (self.candidate.waited_courses if self.candidate else ())
+        )
+
+
+class BatchJudge:
+    """Decides on one student after the other, and counts the seats and waitlist places that it has given."""
+
+    def __init__(self) -> None:
+        self._seats_given: Counter[SectionKey] = Counter()
+        self._places_given: Counter[SectionKey] = Counter()
+
+    def decide(self, request: SeatRequest, candidates: Sequence[Candidate | Refused]) -> list[Decision]:
+        """Return what the student gets; `candidates` belong to the keys of the request."""
+        added: list[Registration] = []
+        decisions: list[Decision] = []
+        for group in _groups(request, candidates):
+            decided = self._decide_group(request, group, added)
+            if request.choice is not Choice.FIRST:
+                decisions += decided
+            elif not isinstance((decisions := decided)[0].result, SectionFull):
+                break
+        return decisions
+
+    def remaining(self, section: Section) -> Section:
+        """Return the section as it is after the decisions so far."""
+        seats, places = self._seats_given[section.key], self._places_given[section.key]
+        if not seats and not places:
+            return section
+        return replace(section, seats_taken=section.seats_taken + seats, waiting=section.waiting + places)
+
+    def _decide_group(
+        self, request: SeatRequest, group: Sequence[tuple[SectionKey, Candidate | Refused]], added: list[Registration]
+    ) -> list[Decision]:
+        """Decide on sections that are taken together or not at all; `added` are the seats given to this student."""
+        keys = [key for key, _ in group]
+        wanted: list[Candidate] = []
+        for key, one in group:
+            if isinstance(one, Refused):
+                return _refuse(keys, key, one)
+            offering = replace(one.offering, section=self.remaining(one.offering.section))
+            wanted.append(replace(one, offering=offering, registrations=[*one.registrations, *added]))
+        missing = [one for one in wanted if not _is_enrolled(one)] or wanted[:1]
+        courseIDs = [one.offering.course.courseID for one in missing] if len(group) > 1 else []
+        new: list[Registration] = []
+        for number, one in enumerate(missing):
+            if new:
+                missing[number] = one = replace(one, registrations=[*one.registrations, *new])
+            try:
+                _check(request, one, courseIDs)
+            except Refused as refusal:
+                return _refuse(keys, one.offering.key, refusal)
+            new.append(Registration(one.offering.course, one.offering.section, "enrolled"))
+        for one in missing:
+            if not one.offering.section.open_seats:
+                return [self._wait(one)] if request.join_waitlist else _refuse_full(keys, one)
+        for one in missing:
+            self._give(one)
+        added += new
+        taken = {one.offering.key: one for one in missing}
+        return [
+            Decision(key, Enrolled(taken[key].offering), taken[key])
+            if key in taken
+            else Decision(key, AlreadyEnrolled(one.offering.course.title, one.offering.term.term))
+            for key, one in zip(keys, wanted, strict=True)
+        ]
+
+    def _give(self, candidate: Candidate) -> None:
+        key = candidate.offering.key
+        self._seats_given[key] += 1
+        for entry in candidate.waitlist_entries:
+            self._places_given[entry.key] -= is_left_for(key, entry)
+
+    def _wait(self, candidate: Candidate) -> Decision:
+        key, section = candidate.offering.key, candidate.offering.section
+        if section.waiting >= section.waitlist_capacity:
+            return Decision(key, WaitlistFull(candidate.offering.course.title, section.section))
+        self._places_given[key] += 1
+        return Decision(key, Waitlisted(candidate.offering, section.waiting + 1), candidate)
+
+
+def _groups(
+    request: SeatRequest, candidates: Sequence[Candidate | Refused]
+) -> Iterable[list[tuple[SectionKey, Candidate | Refused]]]:
+    """Return the sections in the order in which to take them, those that are taken together in one group."""
+    pairs = list(zip(request.keys, candidates, strict=True))
+    match request.choice:
+        case Choice.FIRST:
+            return [[pair] for pair in pairs]
+        case Choice.ALL:
+            return [pairs]
+    by_course = {key.courseID: (key, candidate) for key, candidate in pairs}
+    needs = {courseID: list(_needs(candidate, by_course)) for courseID, (_, candidate) in by_course.items()}
+    return [[by_course[courseID] for courseID in group] for group in group_by_needs(needs)]
+
+
+def _needs(candidate: Candidate | Refused, planned: Iterable[str]) -> Iterator[str]:
+    """Yield the missing corequisites of the course that are planned too."""
+    if isinstance(candidate, Candidate):
+        offering = candidate.offering
+        missing = rules.missing_corequisites(
+            offering.course, offering.term, candidate.registrations, candidate.taken_courses
+        )
+        yield from (courseID for courseID in missing if courseID in planned)
+
+
+def _check(request: SeatRequest, candidate: Candidate, courseIDs: Sequence[str]) -> None:
+    """Raise the first reason against the seat, or the waitlist entry if none is open."""
+    offering, together_with = candidate.offering, courseIDs
+    if request.join_waitlist:
+        if candidate.waitlist_entry is not None:
+            raise AlreadyWaiting(offering.course.title, candidate.waitlist_entry.key.section)
+        if not offering.section.open_seats:
+            together_with = candidate.waitlisted_courses
+    check_can_enroll(candidate, request.now, together_with)
+
+
+def _is_enrolled(candidate: Candidate) -> bool:
+    """Return whether the student is enrolled in the course already, in any section."""
+    courseID = candidate.offering.course.courseID
+    return any(one.courseID == courseID and one.status == "enrolled" for one in candidate.registrations)
+
+
+def _refuse(keys: Iterable[SectionKey], about: SectionKey, refusal: Refused) -> list[Decision]:
+    return [Decision(key, refusal, is_recorded=refusal.is_recorded and key == about) for key in keys]
+
+
+def _refuse_full(keys: Iterable[SectionKey], candidate: Candidate) -> list[Decision]:
+    about = candidate.offering.key
+    refusal = SectionFull(candidate.offering.course.title, about.section)
+    return [Decision(key, refusal, candidate, is_recorded=key == about) for key in keys]
