@@ -79,7 +79,7 @@ CASES = {
 
 @dataclass(slots=True)
 class Section:
-    """The document of a section: its open seats, when it was last committed, and whether a transaction has written it."""
+    """The document of a section: `is_locked` while a transaction that has written it commits."""
 
     open_seats: int
     committed_at: float = -1.0
