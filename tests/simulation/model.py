@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from quart_enroll.db.transactions import FIRST_RETRY_PAUSE_SECONDS, MAX_RETRY_PAUSE_SECONDS
+from quart_enroll.services.enrollment.batch_transaction import MAX_BATCH_ATTEMPTS
+from quart_enroll.services.enrollment.batching import MAX_BATCH_SIZE, MIN_BATCH_SIZE
 from quart_enroll.services.enrollment.section_lock import CHANGE_TIMEOUT_SECONDS, MAX_CHANGES, RETRY_AFTER_SECONDS
 from tests.simulation.costs import Costs
 from tests.simulation.kernel import Lock, Machine, Simulation, Steps, Thread, Wait
-
-MAX_BATCH_SIZE, MIN_BATCH_SIZE, MAX_BATCH_ATTEMPTS = 100, 4, 2
-"""Requests in a transaction, and how often it is tried before smaller ones are: see services/enrollment/batching.py."""
 
 STEPS = 8
 """Steps of a request, and of a transaction; between two of them, the process serves others."""
