@@ -14,6 +14,7 @@ from wtforms.csrf.core import CSRFTokenField
 from wtforms.csrf.session import SessionCSRF
 from wtforms.form import BaseForm
 from wtforms.meta import DefaultMeta
+from wtforms.validators import ValidationError
 
 from quart_enroll.bounded_cache import cached
 
@@ -52,6 +53,8 @@ class PageToken(SessionCSRF):
     def validate_csrf_token(self, form: BaseForm, field: CSRFTokenField) -> None:
         if request.method in SAFE_METHODS or comes_from_this_site():
             return
+        if "csrf" not in session:  # a session for which no token was ever made
+            raise ValidationError(field.gettext("CSRF token missing."))
         field.data, _ = _split(field.data or "")
         super().validate_csrf_token(form, field)
 

@@ -184,6 +184,7 @@ def to_section(row: Mapping[str, Any]) -> Section:
     Without a valid counter, all seats and all waitlist places count as taken: a guess could overbook the section.
     """
     capacity, waitlist_capacity = to_int(row.get("capacity")), to_int(row.get("waitlist_capacity"))
+    has_waitlist = is_valid_counter(row.get("waiting")) and is_valid_counter(row.get("queue_tail"))
     return Section(
         term=row["term"],
         courseID=row["courseID"],
@@ -191,7 +192,7 @@ def to_section(row: Mapping[str, Any]) -> Section:
         capacity=capacity,
         seats_taken=to_int(row["seats_taken"]) if is_valid_counter(row.get("seats_taken")) else capacity,
         waitlist_capacity=waitlist_capacity,
-        waiting=to_int(row["waiting"]) if is_valid_counter(row.get("waiting")) else waitlist_capacity,
+        waiting=to_int(row["waiting"]) if has_waitlist else waitlist_capacity,
         meetings=_meetings(row.get("meetings")),
         instructor=str(row.get("instructor") or ""),
         room=str(row.get("room") or ""),
