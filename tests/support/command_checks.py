@@ -9,8 +9,8 @@ from tests.support import school
 from tests.support.command_recorder import Operation
 from tests.support.sharding import field_names, read_table
 
-OPERATORS = "quart_enroll.services.maintenance."
-"""The code of `upgrade-db` and `check-seats`, which read every row."""
+OPERATORS = ("quart_enroll.services.maintenance.", "quart_enroll.db.queries.rehearsal.")
+"""The code of `upgrade-db` and `check-seats`, which read every row, and of rehearsals, whose database is their own."""
 
 WHOLE_READS: dict[tuple[str, frozenset[str]], str] = {
     ("term", frozenset()): "a school has a few dozen terms, and they are needed together",

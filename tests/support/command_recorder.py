@@ -18,7 +18,7 @@ OTHER_COMMANDS = frozenset(
     {
         *("ping", "hello", "getMore", "killCursors", "killSessions", "endSessions"),
         *("commitTransaction", "abortTransaction"),
-        *("create", "collMod", "createIndexes", "dropIndexes", "listCollections", "listIndexes"),
+        *("create", "collMod", "createIndexes", "dropIndexes", "drop", "listCollections", "listIndexes"),
     }
 )
 """Commands without a filter: for cursors, transactions and connections, and what `upgrade-db` and probes send."""
