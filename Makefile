@@ -1,6 +1,6 @@
 # The common tasks of this project; `make` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast bench bench-signin load dynos screenshots lighthouse translations requirements sbom lint clean
+.PHONY: help run test test-fast bench bench-signin load simulate dynos screenshots lighthouse translations requirements sbom lint clean
 
 PYTHON ?= python3.13 python3.12 python3.11 python3 python
 IN_VENV := .venv/bin/python -m
@@ -62,6 +62,10 @@ sbom: .venv-tools/ready ## List production's packages in sbom.cdx.json, with ver
 
 load: .venv/ready .venv-load/ready ## Run a load test: SCENARIO=RegistrationDay, BrowsingDay or Stampede, STUDENTS=400, DEVICES=1, TIME=90s
 	@$(IN_VENV) tests.load
+
+simulate: .venv/ready ## Predict what a very large school experiences; MEASURE=1 measures this machine first (a minute)
+	@$(if $(MEASURE),$(IN_VENV) tests.simulation.measure)
+	@$(IN_VENV) tests.simulation
 
 screenshots: .venv/ready ## Take a screenshot of every page for docs/screenshots.md, with Chromium
 	@$(IN_VENV) tests.browser.screenshots

@@ -31,7 +31,7 @@ CACHE_BYTES = {
     "section marks": 500_000,
     "cookie headers": 300_000,
     "session cookies": 250_000,
-    "sign-in cookies": 250_000,
+    "sign-in cookies": 350_000,
     "page tokens": 1_000_000,
     "visitors": 4_000_000,
     "change limits": 1_000_000,

@@ -157,7 +157,7 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(cancellable())
     except asyncio.CancelledError:
-        _say("Stopped. The rehearsal’s database was removed.")
+        _say("Stopped. Nothing of the rehearsal is left.")
         raise SystemExit(STATUS_INTERRUPTED) from None
     except (RehearsalRefused, SiteFailed) as error:
         raise click.ClickException(str(error)) from error

@@ -7,7 +7,8 @@ from typing import Any, Self, cast
 
 from markupsafe import Markup
 from quart import request
-from wtforms import Form, HiddenField, ValidationError
+from wtforms import Field, Form, HiddenField, ValidationError
+from wtforms.fields.core import UnboundField
 from wtforms.form import BaseForm
 from wtforms.i18n import DummyTranslations, get_translations
 
@@ -34,10 +35,27 @@ DIRECTION_CHARACTERS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 """Characters that start or end text of another direction."""
 
 
+@lru_cache(500)  # the fields of all forms
+def _bound_once(field: "UnboundField[Any]", name: str, prefix: str) -> Field:
+    """Return the field as part of an empty form."""
+    bound: Field = field.bind(Form(), name, prefix)
+    return bound
+
+
 class SiteForm(Form):
     """A form of this site."""
 
     class Meta(CsrfMeta):
+        def bind_field(self, form: BaseForm, unbound_field: "UnboundField[Any]", options: Any) -> Any:
+            """Return a copy of the field, except of the token's: to create one takes several times as long."""
+            if "csrf_impl" in unbound_field.kwargs:
+                return super().bind_field(form, unbound_field, options)
+            prototype = _bound_once(unbound_field, options["name"], options["prefix"])
+            field = object.__new__(type(prototype))
+            own = {"_form": form, "meta": self, "_translations": options["translations"]}
+            field.__dict__ |= prototype.__dict__ | own
+            return field
+
         def get_translations(self, form: BaseForm) -> Any:
             """Return WTForms' messages for the cases in which the site has none of its own."""
             return wtforms_translations(language.current_language())
@@ -75,6 +93,8 @@ def is_readable(text: str) -> bool:
     Characters that change the direction of text count as control characters: after a name with one of them, the rest
     of a list would be shown backwards.
     """
+    if text.isascii() and text.isprintable():
+        return True
     return not any(
         unicodedata.category(character) in ("Cc", "Cs") or character == "\ufffd" or character in DIRECTION_CHARACTERS
         for character in text

@@ -43,6 +43,7 @@ def render(figures: Figures, advice: Sequence[Advice], created_at: datetime) -> 
         created_at=created_at,
         groups=[(level, heading, [one for one in advice if one.level == level]) for level, heading in HEADINGS.items()],
         charts=_charts(figures),
+        database_memory=max((one.database_memory or 0 for one in figures.moments), default=0),
         full_sections=full[:MAX_ROWS],
         more_full_sections=max(0, len(full) - MAX_ROWS),
         crowded_courses=crowded[:MAX_ROWS],

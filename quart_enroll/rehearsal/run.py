@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 
 from quart_enroll.db.client import Database, is_on_this_machine, open_database, other_database_uri
+from quart_enroll.domain.models import Section
 from quart_enroll.rehearsal.browser import Browser
 from quart_enroll.rehearsal.cast import Cast, choose_cast
 from quart_enroll.rehearsal.extent import Extent, SiteSettings
@@ -95,12 +96,14 @@ class _Opening:
         return summarize(self.facts, self.cast, await self._records(watch, actors), await self._setup())
 
     def _scene(self) -> Scene:
-        offered = self.facts.sections_in(self.facts.term)
+        by_course: defaultdict[str, list[Section]] = defaultdict(list)
+        for section in self.facts.sections_in(self.facts.term):
+            by_course[section.courseID].append(section)
         wanted = Counter(key.courseID for student in self.cast.students for key in student.plan)
         return Scene(
             port=self.site.port,
             term=self.facts.term.term,
-            sections={one.courseID: [other for other in offered if other.courseID == one.courseID] for one in offered},
+            sections=by_course,
             courses=list(wanted.elements()),
             password=self.cast.password,
             opens_at=self.opens_at,

@@ -144,7 +144,7 @@ class Actor:
         for courseID in self.rng.choices(self.scene.courses, k=MAX_REPLACEMENTS):
             await self._think()
             await self.browser.get(f"/courses/{quote(self.scene.term)}?open=1", "looks for open seats")
-            if courseID in self.outcome.enrolled or await self._enroll(courseID, ""):
+            if courseID not in self.outcome.enrolled and await self._enroll(courseID, ""):
                 return
 
     async def _browse(self) -> None:

@@ -220,12 +220,14 @@ class Supervisor:
             hang.count(SILENT_SECONDS)  # even if this process was suspended meanwhile
             if hang.is_stopped and hang.seconds >= MAX_STOPPED_SECONDS:
                 logger.error("worker %d was stopped by a signal: killing it", process.pid)
-                _send(process, signal.SIGKILL)
-            elif hang.seconds >= allowed:
+                break
+            if hang.seconds >= allowed:
                 logger.error("worker %d hangs: killing it", process.pid)
                 _send(process, signal.SIGUSR1)
                 await asyncio.sleep(HEARTBEAT_SECONDS)
-                _send(process, signal.SIGKILL)
+                break
+        _send(process, signal.SIGKILL)
+        return was_ready
 
     def _kill(self) -> None:
         for process in self._processes:

@@ -40,9 +40,10 @@ class SignedValues:
         return self._serializer.load_payload(payload), signed_at.timestamp()
 
 
-def _size(key: tuple[str], _: Any) -> int:
-    """Estimate the bytes of a cookie and its contents, which are at most a few times as long."""
-    return size_of(key) + 8 * len(key[0])
+def _size(key: tuple[str], value: tuple[Any, float]) -> int:
+    """Estimate the bytes of a cookie and its contents: an identity, or a session at most a few times as long."""
+    contents = value[0]
+    return size_of(key) + (size_of(value) if isinstance(contents, str) else 8 * len(key[0]))
 
 
 class CookieSessions(SecureCookieSessionInterface):

@@ -118,6 +118,7 @@ def _status(pid: int, name: str) -> int:
 
 
 def cpu_seconds(pid: int) -> float:
+    """Return the CPU seconds that the process has used so far; 0 for one that has ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except FileNotFoundError:

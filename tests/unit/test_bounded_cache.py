@@ -28,6 +28,7 @@ PACKAGE = Path(quart_enroll.__file__).parent
 
 BOUNDED_BY_THE_SCHOOL = {
     "web.application.ensure_async": "the site's own functions",
+    "forms.base._bound_once": "fields of the forms",
     "forms.base.wtforms_translations": "languages of the site",
     "i18n.language._locale": "the same",
     "i18n.language._seasons": "the same",

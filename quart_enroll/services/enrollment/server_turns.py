@@ -12,7 +12,7 @@ from pathlib import Path
 
 from quart_enroll.system.file_lock import locked
 
-MAX_TURN_WAIT_SECONDS = 0.5
+MAX_TURN_WAIT_SECONDS = 1.0
 """How long a change waits for one that is slow. Turns only prevent conflicts, so it may then run beside it."""
 
 POLL_SECONDS = 0.002

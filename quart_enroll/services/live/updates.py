@@ -184,7 +184,8 @@ class UpdateBroker:
     async def queue_everything(self, subscriber: Subscriber, *, has_positions: bool = True) -> None:
         """Queue the whole state as an update, which covers what has changed since the page was rendered.
 
-        The database is only asked for a student who may be on a waitlist, as `has_positions` says. Raises one of
+        The database is only asked for a student who may be on a waitlist, as `has_positions` says.
+        Raises one of
         client.DATABASE_UNAVAILABLE or client.DATABASE_REFUSED.
         """
         catalog = await self._catalog_cache.get()
