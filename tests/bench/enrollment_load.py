@@ -138,8 +138,9 @@ def check_seats(uri: str) -> None:
 def open_pages(site: Site, crowd: Sequence[Student], path: str) -> None:
     """Let everyone look at the page from which they enroll, as they all do before the opening."""
     requests = [prepare("GET", path, browser.headers_of(one.user_id, one.cookie)) for one in crowd]
-    if send_all(site.port, requests, MAX_CONNECTIONS).count(200, 201) != len(crowd):
-        raise SystemExit(f"Not every student could open {path}.")
+    sent = send_all(site.port, requests, MAX_CONNECTIONS)
+    if wrong := [one for one in sent.exchanges if one.status != 200]:
+        raise SystemExit(f"{path} was answered with {wrong[0].status} {len(wrong)} times: {wrong[0].head!r}")
 
 
 def no_failures(sent: Sequence[Sent]) -> Goal:
