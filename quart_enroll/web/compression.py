@@ -8,6 +8,7 @@ visitors share are compressed each on its own. ISA-L compresses a page in a tent
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import groupby
 
 from isal import isal_zlib
 from quart import Response
@@ -36,6 +37,12 @@ MAX_ENCODINGS_LENGTH = 200
 
 class SharedText(bytes):
     """A part of a page that many visitors share; if it repeats an input, it has nothing of anybody else."""
+
+    __slots__ = ()
+
+
+class InputFreeText(SharedText):
+    """A shared part that never repeats an input."""
 
     __slots__ = ()
 
@@ -111,9 +118,12 @@ def _joint_blocks(parts: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _separate_blocks(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield deflate blocks of which none refers to another one, and only shared texts are compressed."""
-    for part in parts:
-        yield _deflate(part) if isinstance(part, SharedText) else _store(part)
+    """Yield deflate blocks in which a part that may repeat an input stands alone; only shared texts are compressed."""
+    for is_free, group in groupby(parts, lambda part: isinstance(part, InputFreeText)):
+        if is_free:
+            yield _deflate(b"".join(group))
+        else:
+            yield from (_deflate(part) if isinstance(part, SharedText) else _store(part) for part in group)
 
 
 def _deflate(text: bytes) -> bytes:

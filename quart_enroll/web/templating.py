@@ -12,7 +12,7 @@ from quart import Quart, current_app, get_flashed_messages
 
 from quart_enroll.i18n import language
 from quart_enroll.web import locale
-from quart_enroll.web.compression import RenderedPage, Secret, SharedText
+from quart_enroll.web.compression import InputFreeText, RenderedPage, Secret, SharedText
 from quart_enroll.web.fragment_cache import Gap, gap
 from quart_enroll.web.jinja_environment import TEMPLATES, PageEnvironment
 from quart_enroll.web.overrides.check import LAYOUT_TEMPLATE, Site
@@ -91,15 +91,18 @@ def render_frame(
     return _fill(environment.fragment_cache.get_or_render(full_key, render_parts), {**own, **gaps})
 
 
-def render_shared(template: str, key: Hashable, /, **variables: Any) -> SharedText:
-    """Render a part of pages once for each `key`, which names everything that it depends on besides the language."""
+def render_shared(template: str, key: Hashable, /, **variables: Any) -> InputFreeText:
+    """Render a part of pages once for each `key`, which names everything that it depends on besides the language.
+
+    It must not repeat what the request says.
+    """
     environment = _environment()
 
     def render_part() -> Sequence[bytes]:
-        return [SharedText(environment.get_template(template).render(_context(variables)).encode())]
+        return [InputFreeText(environment.get_template(template).render(_context(variables)).encode())]
 
     [part] = environment.fragment_cache.get_or_render((template, key), render_part)
-    return cast(SharedText, part)
+    return cast(InputFreeText, part)
 
 
 def _fill(parts: Sequence[bytes], gaps: Mapping[str, Sequence[bytes]]) -> RenderedPage:

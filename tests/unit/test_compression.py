@@ -6,9 +6,9 @@ import zlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quart_enroll.web.compression import RenderedPage, Secret, SharedText, accepts_gzip
+from quart_enroll.web.compression import InputFreeText, RenderedPage, Secret, SharedText, accepts_gzip
 
-KINDS = st.sampled_from([bytes, SharedText, Secret])
+KINDS = st.sampled_from([bytes, SharedText, InputFreeText, Secret])
 PARTS = st.lists(st.tuples(KINDS, st.binary(max_size=300)).map(lambda one: one[0](one[1])), max_size=12)
 
 
@@ -42,6 +42,12 @@ def test_the_length_does_not_tell_whether_a_guess_is_right() -> None:
         return len(RenderedPage.of(parts).gzip(has_input=True))
 
     assert length(email) == length(b"bob@school.example") == length(b"eve@school.example")
+
+
+def test_rows_are_compressed_together_even_beside_an_input() -> None:
+    rows = [InputFreeText(b"<li>Introduction to Python, section %02d</li>" % number) for number in range(100)]
+    page = RenderedPage.of([SharedText(b"<input value=Python>"), *rows])
+    assert len(page.gzip(has_input=True)) < len(page) / 8
 
 
 def test_a_joint_page_is_a_single_gzip_member() -> None:

@@ -21,7 +21,7 @@ from quart_enroll.pages.catalog import section_actions
 from quart_enroll.pages.catalog.section_actions import SectionActions
 from quart_enroll.pages.student_state import StudentState, WaitlistedSection
 from quart_enroll.web import auth
-from quart_enroll.web.compression import SharedText
+from quart_enroll.web.compression import InputFreeText
 from quart_enroll.web.templating import render_shared
 
 WeekHours = frozenset[tuple[str, int]]
@@ -33,7 +33,7 @@ CATALOG_ROW_BYTES, CATALOG_SECTION_BYTES = 3000, 3500
 MAX_KEPT_ROWS = 60
 """Rows of a student whose texts are kept."""
 
-ROW_END = SharedText(b"</ul>\n</article>\n")
+ROW_END = InputFreeText(b"</ul>\n</article>\n")
 
 _CLOCK_TIME = re.compile(r"[0-2]\d:[0-5]\d")
 
@@ -41,16 +41,16 @@ _CLOCK_TIME = re.compile(r"[0-2]\d:[0-5]\d")
 class SectionText(NamedTuple):
     """The texts of a section besides its end."""
 
-    start: SharedText
-    seats: SharedText
+    start: InputFreeText
+    seats: InputFreeText
 
 
 class RowText(NamedTuple):
     """The texts of a row: `whole` as most visitors see it."""
 
-    course: SharedText
+    course: InputFreeText
     sections: Sequence[SectionText]
-    whole: SharedText
+    whole: InputFreeText
 
 
 @dataclass(eq=False, slots=True)
@@ -208,17 +208,17 @@ class RowRenderer:
             parts.append(ROW_END)
         return parts
 
-    def _kept_ends(self) -> dict[str, tuple[object, Sequence[SharedText] | None]]:
+    def _kept_ends(self) -> dict[str, tuple[object, Sequence[InputFreeText] | None]]:
         derived, key = self._snapshot.derived, ("rows", self._term.term, current_language())
         courses: object
-        kept: dict[str, tuple[object, Sequence[SharedText] | None]]
+        kept: dict[str, tuple[object, Sequence[InputFreeText] | None]]
         courses, kept = derived.get(key, (None, {}))
         if courses is not self._offered.courses or len(kept) > MAX_KEPT_ROWS:
             kept = {}
             derived[key] = self._offered.courses, kept
         return kept
 
-    def _personal_texts(self, row: SharedRow) -> Sequence[SharedText] | None:
+    def _personal_texts(self, row: SharedRow) -> Sequence[InputFreeText] | None:
         """Return the ends of the sections; None if they are those of a student who has nothing."""
         if self._state is None:
             positions = {one.entry: one for one in self._positions}
@@ -241,21 +241,21 @@ def render_row(term: Term, row: SharedRow) -> RowText:
     sections = [SectionText(_start(one), _seats(one)) for one in row.found.sections]
     ends = list(map(_end, row.choices))
     texts = [part for section, end in zip(sections, ends, strict=True) for part in (*section, end)]
-    row.text = RowText(heading, sections, SharedText(b"".join([heading, *texts, ROW_END])))
+    row.text = RowText(heading, sections, InputFreeText(b"".join([heading, *texts, ROW_END])))
     return row.text
 
 
-def _start(section: Section) -> SharedText:
+def _start(section: Section) -> InputFreeText:
     key = section.key, section.meetings, section.instructor, section.room
     return render_shared("rows/section_start.html", key, section=section)
 
 
-def _seats(section: Section) -> SharedText:
+def _seats(section: Section) -> InputFreeText:
     key = section.open_seats, section.capacity, section.waiting
     return render_shared("rows/seats.html", key, section=section)
 
 
-def _end(choice: SectionActions) -> SharedText:
+def _end(choice: SectionActions) -> InputFreeText:
     key = choice.section.key, auth.user() is None, choice.appearance
     return render_shared("rows/section_end.html", key, choice=choice)
 
