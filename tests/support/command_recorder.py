@@ -17,7 +17,7 @@ SITE, TESTS = "quart_enroll", "tests"
 OTHER_COMMANDS = frozenset(
     {
         *("ping", "hello", "getMore", "killCursors", "killSessions", "endSessions"),
-        *("commitTransaction", "abortTransaction"),
+        *("commitTransaction", "abortTransaction", "saslStart", "saslContinue"),
         *("create", "collMod", "createIndexes", "dropIndexes", "drop", "listCollections", "listIndexes"),
     }
 )

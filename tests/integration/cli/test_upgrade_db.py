@@ -309,7 +309,7 @@ async def test_a_school_with_terms_and_sections_keeps_them(db: Database) -> None
     await sections.put_all(db, [Section(TERM, "1111", "A", 40, waitlist_capacity=3)])
     await upgrade(db, NOW, DEFAULTS)
     assert await terms.find_all(db) == [people.FALL]
-    [offered] = await sections.find_all(db, [TERM], "1111")
+    [offered] = await sections.find_all(db, [TERM], ["1111"])
     assert (offered.section, offered.capacity, offered.seats_taken) == ("A", 40, 2)
 
 
@@ -337,7 +337,7 @@ async def test_imported_courses_get_sections_if_all_sections_are_generated(db: D
     await upgrade(db, NOW, DEFAULTS)
     await import_course(db)
     assert (await upgrade(db, NOW, DEFAULTS)).changes == ["section: 1 section created"]
-    [offered] = await sections.find_all(db, [TERM], "8888")
+    [offered] = await sections.find_all(db, [TERM], ["8888"])
     assert (offered.section, offered.capacity) == ("01", 1)
 
 
@@ -368,7 +368,7 @@ async def test_a_school_that_imports_sections_gets_generated_ones_only_on_reques
         "Add sections with `import section`, or give each course a section 01 with `upgrade-db --sections`."
     ) in report.unchanged
     assert (await upgrade(db, NOW, DEFAULTS, all_sections=True)).changes == ["section: 1 section created"]
-    assert await sections.find_all(db, [TERM], "8888")
+    assert await sections.find_all(db, [TERM], ["8888"])
 
 
 async def test_courses_of_no_term_and_sections_of_no_course_are_listed(db: Database) -> None:
