@@ -54,7 +54,7 @@ class PageToken(SessionCSRF):
         if request.method in SAFE_METHODS or comes_from_this_site():
             return
         if "csrf" not in session:  # a session for which no token was ever made
-            raise ValidationError(field.gettext("CSRF token missing."))
+            raise ValidationError
         field.data, _ = _split(field.data or "")
         super().validate_csrf_token(form, field)
 

@@ -1,12 +1,14 @@
 """The Jinja environment of the pages: its filters, translations and fragment cache."""
 
 import hashlib
+from collections.abc import Callable, Hashable
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
 from jinja2 import Environment
+from jinja2.environment import TemplateModule
 from markupsafe import Markup
 from quart import Quart, current_app
 
@@ -42,6 +44,7 @@ class PageEnvironment(Environment):
         self.newstyle_gettext = True
         self.globals |= {"gettext": gettext, "_": gettext, "ngettext": ngettext}
         self.add_extension(FragmentCache)
+        self._modules: dict[Hashable, TemplateModule] = {}
         self.fragment_cache.enabled = app.config.get("FRAGMENT_CACHE", True) and not app.config["TEMPLATE_OVERRIDES"]
 
     @property
@@ -51,7 +54,15 @@ class PageEnvironment(Environment):
     def compile(self, *args: Any, **options: Any) -> Any:
         """Compile a template that is new or whose file has changed; fragments of other templates may use it."""
         self.fragment_cache.clear()
+        self._modules.clear()
         return super().compile(*args, **options)
+
+    def macros(self, template: str, key: Hashable, context: Callable[[], dict[str, Any]]) -> TemplateModule:
+        """Return the template's macros, made with that context once for each `key` and language."""
+        full_key = self.get_template(template), key, language.current_language()
+        if (module := self._modules.get(full_key)) is None:
+            module = self._modules[full_key] = full_key[0].make_module(context())
+        return module
 
     def render_page(self, template: str, context: dict[str, Any]) -> list[bytes]:
         """Render the template to the parts of a page."""

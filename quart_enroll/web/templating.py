@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from jinja2 import ChoiceLoader, FileSystemLoader
 from markupsafe import escape
-from quart import Quart, current_app, get_flashed_messages
+from quart import Quart, current_app, g, get_flashed_messages
 
 from quart_enroll.i18n import language
 from quart_enroll.web import locale
@@ -80,28 +80,26 @@ def render_frame(
     full_key = (template, key, current_request().full_path, visitor.role) if is_shared else None
 
     def render_parts() -> Sequence[bytes]:
-        hidden = {
-            "current_user": SimpleNamespace(is_authenticated=visitor.is_authenticated, role=visitor.role),
-            "session": {name: gap(name) for name in context["session"]},
-        }
-        parts = environment.render_page(template, {**context, **hidden, **names})
+        parts = environment.render_page(template, {**context, **_hide_visitor(context), **names})
         return [part if isinstance(part, Gap) else SharedText(part) for part in parts]
 
     own = {name: [str(escape(value)).encode()] for name, value in context["session"].items()}
     return _fill(environment.fragment_cache.get_or_render(full_key, render_parts), {**own, **gaps})
 
 
-def render_shared(template: str, key: Hashable, /, **variables: Any) -> InputFreeText:
-    """Render a part of pages once for each `key`, which names everything that it depends on besides the language.
+def render_shared(template: str, macro: str, key: Hashable, /, *arguments: object) -> InputFreeText:
+    """Call the template's macro once for each `key`, which names everything that its text depends on.
 
-    It must not repeat what the request says.
+    Besides that, it may depend on the language and on whether the visitor is signed in. It must not repeat what the
+    request says.
     """
-    environment = _environment()
+    environment, is_signed_in = _environment(), g.get("user") is not None
 
     def render_part() -> Sequence[bytes]:
-        return [InputFreeText(environment.get_template(template).render(_context(variables)).encode())]
+        call = getattr(environment.macros(template, is_signed_in, _frame_context), macro)
+        return [InputFreeText(str(call(*arguments)).encode())]
 
-    [part] = environment.fragment_cache.get_or_render((template, key), render_part)
+    [part] = environment.fragment_cache.get_or_render((template, macro, key, is_signed_in), render_part)
     return cast(InputFreeText, part)
 
 
@@ -118,6 +116,20 @@ def _fill(parts: Sequence[bytes], gaps: Mapping[str, Sequence[bytes]]) -> Render
         else:
             filled += gaps[part.decode()]
     return RenderedPage.of(filled)
+
+
+def _hide_visitor(context: dict[str, Any]) -> dict[str, Any]:
+    """Return the variables about the visitor with gaps for everything but the role."""
+    visitor = context["current_user"]
+    return {
+        "current_user": SimpleNamespace(is_authenticated=visitor.is_authenticated, role=visitor.role),
+        "session": {name: gap(name) for name in context["session"]},
+    }
+
+
+def _frame_context() -> dict[str, Any]:
+    context = _context({})
+    return {**context, **_hide_visitor(context)}
 
 
 def _token() -> Secret:

@@ -20,7 +20,6 @@ from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog import section_actions
 from quart_enroll.pages.catalog.section_actions import SectionActions
 from quart_enroll.pages.student_state import StudentState, WaitlistedSection
-from quart_enroll.web import auth
 from quart_enroll.web.compression import InputFreeText
 from quart_enroll.web.templating import render_shared
 
@@ -32,6 +31,8 @@ CATALOG_ROW_BYTES, CATALOG_SECTION_BYTES = 3000, 3500
 
 MAX_KEPT_ROWS = 60
 """Rows of a student whose texts are kept."""
+
+SECTION_END = InputFreeText(b"</li>\n")
 
 ROW_END = InputFreeText(b"</ul>\n</article>\n")
 
@@ -204,7 +205,7 @@ class RowRenderer:
                 continue
             parts.append(text.course)
             for section, end in zip(text.sections, found[1], strict=True):
-                parts += (*section, end)
+                parts += (*section, end, SECTION_END)
             parts.append(ROW_END)
         return parts
 
@@ -237,27 +238,26 @@ def render_row(term: Term, row: SharedRow) -> RowText:
     """Render the row as visitors see it if nothing of their own affects it."""
     course = row.found.course
     first = row.found.sections[0]
-    heading = render_shared("rows/course.html", (course, first.key), course=course, section=first)
+    heading = render_shared("macros/seats.html", "course_start", (course, first.key), course, first)
     sections = [SectionText(_start(one), _seats(one)) for one in row.found.sections]
     ends = list(map(_end, row.choices))
-    texts = [part for section, end in zip(sections, ends, strict=True) for part in (*section, end)]
+    texts = [part for section, end in zip(sections, ends, strict=True) for part in (*section, end, SECTION_END)]
     row.text = RowText(heading, sections, InputFreeText(b"".join([heading, *texts, ROW_END])))
     return row.text
 
 
 def _start(section: Section) -> InputFreeText:
     key = section.key, section.meetings, section.instructor, section.room
-    return render_shared("rows/section_start.html", key, section=section)
+    return render_shared("macros/seats.html", "section_start", key, section)
 
 
 def _seats(section: Section) -> InputFreeText:
     key = section.open_seats, section.capacity, section.waiting
-    return render_shared("rows/seats.html", key, section=section)
+    return render_shared("macros/seats.html", "seats_cell", key, section)
 
 
 def _end(choice: SectionActions) -> InputFreeText:
-    key = choice.section.key, auth.user() is None, choice.appearance
-    return render_shared("rows/section_end.html", key, choice=choice)
+    return render_shared("macros/seats.html", "section_end", (choice.section.key, choice.appearance), choice)
 
 
 def hours_of(sections: Iterable[Section]) -> WeekHours | None:
