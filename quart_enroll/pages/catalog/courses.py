@@ -92,10 +92,11 @@ async def courses(term: str | None = None) -> bytes:
     chosen = terms.find(term, coming_terms, moment) if term else offered.current_term(moment)
     if chosen is None:  # a school without terms
         return render("courses.html", courses=True, course_data=[], term="", terms=[], rows=[])
-    results = _search(offered, chosen.term, SearchForm.parameters_of(request.args))
-    user = auth.user()
+    parameters = SearchForm.parameters_of(request.args)
+    results = _search(offered, chosen.term, parameters)
+    user, boundary = auth.user(), last_boundary(chosen, moment)
     snapshot = await student_state.load_snapshot(user.user_id) if user else None
-    page = await _load_page(offered, chosen, results, moment, snapshot)
+    page = await _load_page(offered, chosen, results, boundary, snapshot)
     window = closed_window(chosen, moment)
     # The countdown to the opening needs the current time, and a school's own templates may show anything.
     if user is None and not (window and window.opens) and not current_app.config["TEMPLATE_OVERRIDES"]:
@@ -111,17 +112,18 @@ async def courses(term: str | None = None) -> bytes:
         "page_url": page_url,
         "looser_searches": [] if page.items else await _looser_searches(offered, chosen, results),
     }
-    boundary = last_boundary(chosen, moment)
     if is_overridden("courses.html"):
         state = await student_state.load(user, chosen, offered, snapshot)
         rows = personal_rows(chosen, page.items, state, boundary)
         return render("courses.html", **facts, rows=rows)
-    # A filter like "fits" finds other courses for each student, and a countdown is new in each minute.
+    # A filter like "fits" finds other courses for each student, and a countdown is new in each minute. Nothing else
+    # changes the frame while seats move: the index of courses stays the same.
     is_shared = bool(page.items) and not results.form.fits.data and not window
+    key = offered.course_index, boundary, parameters, page.number, page.total, tuple(one.courseID for one in page.items)
     gaps = {"rows": await _rows(offered, chosen, page, boundary, snapshot)}
     if snapshot:
         gaps["fingerprint"] = [snapshot.fingerprint.encode()]
-    return render_frame("courses.html", (results.mark, page.number) if is_shared else None, gaps, **facts)
+    return render_frame("courses.html", key if is_shared else None, gaps, **facts)
 
 
 @cached_per_catalog("searches", _search_size)
@@ -135,10 +137,10 @@ def _search(offered: Catalog, name: str, parameters: tuple[tuple[str, str], ...]
 
 
 async def _load_page(
-    offered: Catalog, term: Term, results: CatalogSearch, moment: datetime, snapshot: StudentSnapshot | None
+    offered: Catalog, term: Term, results: CatalogSearch, boundary: datetime, snapshot: StudentSnapshot | None
 ) -> Page[SharedRow]:
     """Return the requested page of results."""
-    user, boundary = auth.user(), last_boundary(term, moment)
+    user = auth.user()
     requested = RequestedPage(user is not None, *_requested_page(len(results.found)))
     if not results.form.fits.data:
         return _shared_page(offered, term.term, boundary, results, requested)
