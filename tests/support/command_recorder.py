@@ -17,7 +17,7 @@ SITE, TESTS = "quart_enroll", "tests"
 OTHER_COMMANDS = frozenset(
     {
         *("ping", "hello", "getMore", "killCursors", "killSessions", "endSessions"),
-        *("commitTransaction", "abortTransaction", "saslStart", "saslContinue"),
+        *("commitTransaction", "abortTransaction", "saslStart", "saslContinue", "serverStatus"),
         *("create", "collMod", "createIndexes", "dropIndexes", "drop", "listCollections", "listIndexes"),
     }
 )
