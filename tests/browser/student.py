@@ -48,7 +48,7 @@ async def wait_until_catalog_is_current(db: Database, base_url: str) -> None:
         [{"$set": {"withdraw_deadline": {"$add": ["$withdraw_deadline", 1]}}}],
         return_document=ReturnDocument.AFTER,
     )
-    new_deadline = moved["withdraw_deadline"].isoformat(timespec="milliseconds")[:23]
+    new_deadline = moved["withdraw_deadline"].replace(tzinfo=None).isoformat()  # without a fraction for a whole second
     async with time_limit("Updating the site's catalog", TIMEOUT_SECONDS):
         while new_deadline not in await asyncio.to_thread(_read, f"{base_url}/api/v1/terms"):
             pass
