@@ -1,4 +1,4 @@
-"""Responses sent without the framework: a cache of whole responses, the Hypercorn writer, and streaming.
+"""Responses sent without the framework: cached responses, pages, the Hypercorn writer, and streaming.
 
 The site gives the same responses with `create_app(…, fastpath=False)`; nothing that decides the content of a response
 belongs here.

@@ -13,7 +13,7 @@ from quart import Quart, current_app, g, get_flashed_messages
 from quart_enroll.i18n import language
 from quart_enroll.web import locale
 from quart_enroll.web.compression import InputFreeText, RenderedPage, Secret, SharedText
-from quart_enroll.web.fragment_cache import Gap, gap
+from quart_enroll.web.fragment_cache import Gap, gap, split_at_gaps
 from quart_enroll.web.jinja_environment import TEMPLATES, PageEnvironment
 from quart_enroll.web.overrides.check import LAYOUT_TEMPLATE, Site
 from quart_enroll.web.overrides.rendering import OverrideTemplates
@@ -87,34 +87,29 @@ def render_frame(
     return _fill(environment.fragment_cache.get_or_render(full_key, render_parts), {**own, **gaps})
 
 
-def render_shared(template: str, macro: str, key: Hashable, /, *arguments: object) -> InputFreeText:
+def render_shared(template: str, macro: str, key: Hashable, /, *arguments: object) -> Sequence[bytes]:
     """Call the template's macro once for each `key`, which names everything that its text depends on.
 
     Besides that, it may depend on the language and on whether the visitor is signed in. It must not repeat what the
-    request says.
+    request says. Returns a single part, or several with gaps between them.
     """
     environment, is_signed_in = _environment(), g.get("user") is not None
 
-    def render_part() -> Sequence[bytes]:
+    def render_parts() -> Sequence[bytes]:
         call = getattr(environment.macros(template, is_signed_in, _frame_context), macro)
-        return [InputFreeText(str(call(*arguments)).encode())]
+        return split_at_gaps(str(call(*arguments)), InputFreeText)
 
-    [part] = environment.fragment_cache.get_or_render((template, macro, key, is_signed_in), render_part)
-    return cast(InputFreeText, part)
+    return environment.fragment_cache.get_or_render((template, macro, key, is_signed_in), render_parts)
 
 
 def _fill(parts: Sequence[bytes], gaps: Mapping[str, Sequence[bytes]]) -> RenderedPage:
     """Return the page with the visitor's token and everything else of their own in its place."""
-    token: Secret | None = None
     filled: list[bytes] = []
     for part in parts:
-        if type(part) is not Gap:
-            filled.append(part)
-        elif part == TOKEN_GAP:
-            token = token or _token()
-            filled.append(token)
-        else:
-            filled += gaps[part.decode()]
+        filled += gaps.get(part.decode(), (part,)) if type(part) is Gap else (part,)
+    if any(type(part) is Gap for part in filled):
+        token = _token()
+        filled = [token if type(part) is Gap else part for part in filled]
     return RenderedPage.of(filled)
 
 

@@ -42,7 +42,7 @@ async def find_by_student(
 ) -> list[PlannedSection]:
     """Return the student's plan for the term, in its own order."""
     found = db.plan.find({"user_id": user_id, "term": term}, session=session).sort([("place", 1), ("courseID", 1)])
-    return [_to_planned(row) async for row in found]
+    return [to_planned(row) async for row in found]
 
 
 async def find_terms(db: Database, user_id: int, courseID: str | None = None) -> set[str]:
@@ -117,6 +117,6 @@ def _course(user_id: int, key: SectionKey) -> Document:
     return {"user_id": user_id, "term": key.term, "courseID": key.courseID}
 
 
-def _to_planned(row: Mapping[str, Any]) -> PlannedSection:
+def to_planned(row: Mapping[str, Any]) -> PlannedSection:
     reason = message_codec.decode(row.get("because"))
     return PlannedSection(section_keys.from_row(row), row["place"], row["added_at"], reason)

@@ -8,6 +8,7 @@ from typing import Any
 
 from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document
+from quart_enroll.db.collections.plans import to_planned
 from quart_enroll.db.collections.waitlist import has_course, to_entry
 from quart_enroll.db.queries import multi_find
 from quart_enroll.domain.models import WaitlistEntry
@@ -39,14 +40,16 @@ def _snapshot(found: Mapping[str, Sequence[Document]]) -> StudentSnapshot:
     seats = sorted(map(_seat, found["enrollment"]), key=lambda seat: seat.key.courseID)
     entries = map(to_entry, filter(has_course, found["waitlist"]))
     waiting = sorted(entries, key=lambda entry: entry.key.courseID)
+    plan = sorted(map(to_planned, found["plan"]), key=lambda planned: (planned.place, planned.key.courseID))
     return StudentSnapshot(
         seats=tuple(seats),
         waiting=tuple(waiting),
-        planned=frozenset(map(section_keys.from_row, found["plan"])),
+        planned=frozenset(one.key for one in plan),
         alerts=tuple(sorted(map(section_keys.from_row, found["alert"]))),
         calendar_since=next((row["made_at"] for row in found["feed"]), None),
         row_ids=frozenset(hashable_row_id(row["_id"]) for rows in found.values() for row in rows),
         fingerprint=_fingerprint([*seats, *waiting]),
+        plan=tuple(plan),
     )
 
 

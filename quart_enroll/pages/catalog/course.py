@@ -1,7 +1,9 @@
 """The page of a course: description, requisites, and its sections in a term."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from quart import abort, request
 
@@ -11,11 +13,13 @@ from quart_enroll.domain.errors import NoTerms, NotTaught, UnknownCourse
 from quart_enroll.domain.models import Course, Term
 from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog import section_actions
+from quart_enroll.pages.catalog.course_rows import section_parts
+from quart_enroll.pages.catalog.section_actions import swappable_courses
 from quart_enroll.pages.student_state import StudentState
 from quart_enroll.pages.term_window import closed_window
 from quart_enroll.state import catalog, now
 from quart_enroll.web import auth
-from quart_enroll.web.templating import render
+from quart_enroll.web.templating import is_overridden, render, render_frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +43,26 @@ async def course(courseID: str) -> bytes:
     state = await student_state.load(auth.user(), term, offered) if term else StudentState()
     sections = offered.sections_of(courseID, term) if term else []
     shown = section_actions.for_course(term, found, sections, state, moment) if term else []
-    return render(
-        "course.html",
-        courses=True,
-        course=found,
-        term=term,
-        fingerprint=state.fingerprint,
-        terms=[str(one) for one in taught],
-        not_taught=not_taught if taught else "",
-        choices=[(one, section_actions.swappable_courses(term, found, one, state, moment)) for one in shown]
-        if term
-        else [],
-        window=closed_window(term, moment) if term else None,
-        prerequisites=[_prerequisite(name, offered, term, state) for name in found.prerequisites],
-        corequisites=[_corequisite(name, offered, term, found, state) for name in found.corequisites],
-    )
+    choices = [(one, swappable_courses(term, found, one, state, moment)) for one in shown] if term else []
+    facts: dict[str, Any] = {
+        "course": found,
+        "term": term,
+        "terms": tuple(str(one) for one in taught),
+        "not_taught": not_taught if taught else "",
+        "prerequisites": tuple(_prerequisite(name, offered, term, state) for name in found.prerequisites),
+        "corequisites": tuple(_corequisite(name, offered, term, found, state) for name in found.corequisites),
+    }
+    window = closed_window(term, moment) if term else None
+    more = {"courses": True, "window": window, "choices": choices}
+    if is_overridden("course.html"):
+        return render("course.html", **facts, **more, fingerprint=state.fingerprint)
+    gaps: dict[str, Sequence[bytes]] = {
+        "sections": [part for choice, others in choices for part in section_parts(found, choice, others)],
+        **({"fingerprint": [state.fingerprint.encode()]} if state.fingerprint else {}),
+    }
+    # A countdown is new in each minute.
+    key = None if window else (*facts.values(), bool(choices), bool(state.fingerprint))
+    return render_frame("course.html", key, gaps, **facts, **more)
 
 
 def _term(offered: Catalog, found: Course, moment: datetime) -> tuple[Term | None, str]:

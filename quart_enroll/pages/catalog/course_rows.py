@@ -9,11 +9,11 @@ import re
 from collections.abc import Hashable, Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from quart_enroll.bounded_cache import cached, size_of
 from quart_enroll.domain.catalog import Catalog, CourseSections
-from quart_enroll.domain.models import Course, Section, Term
+from quart_enroll.domain.models import Course, Registration, Section, Term
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.i18n.language import cached_per_language, current_language
 from quart_enroll.pages import student_state
@@ -238,7 +238,7 @@ def render_row(term: Term, row: SharedRow) -> RowText:
     """Render the row as visitors see it if nothing of their own affects it."""
     course = row.found.course
     first = row.found.sections[0]
-    heading = render_shared("macros/seats.html", "course_start", (course, first.key), course, first)
+    heading = _text("course_start", (course, first.key), course, first)
     sections = [SectionText(_start(one), _seats(one)) for one in row.found.sections]
     ends = list(map(_end, row.choices))
     texts = [part for section, end in zip(sections, ends, strict=True) for part in (*section, end, SECTION_END)]
@@ -246,18 +246,32 @@ def render_row(term: Term, row: SharedRow) -> RowText:
     return row.text
 
 
+def section_parts(course: Course, choice: SectionActions, others: Sequence[Registration]) -> list[bytes]:
+    """Return the text of a section on the page of its course; `others` are the courses that it could replace."""
+    section = choice.section
+    swap: Sequence[bytes] = ()
+    if others:
+        key = section.key, section.open_seats > 0, tuple((one.courseID, one.course.title) for one in others)
+        swap = render_shared("macros/seats.html", "swap", key, course, section, others)
+    return [_start(section), _seats(section), _end(choice), *swap, SECTION_END]
+
+
 def _start(section: Section) -> InputFreeText:
     key = section.key, section.meetings, section.instructor, section.room
-    return render_shared("macros/seats.html", "section_start", key, section)
+    return _text("section_start", key, section)
 
 
 def _seats(section: Section) -> InputFreeText:
-    key = section.open_seats, section.capacity, section.waiting
-    return render_shared("macros/seats.html", "seats_cell", key, section)
+    return _text("seats_cell", (section.open_seats, section.capacity, section.waiting), section)
 
 
 def _end(choice: SectionActions) -> InputFreeText:
-    return render_shared("macros/seats.html", "section_end", (choice.section.key, choice.appearance), choice)
+    return _text("section_end", (choice.section.key, choice.appearance), choice)
+
+
+def _text(macro: str, key: Hashable, *arguments: object) -> InputFreeText:
+    [part] = render_shared("macros/seats.html", macro, key, *arguments)
+    return cast(InputFreeText, part)
 
 
 def hours_of(sections: Iterable[Section]) -> WeekHours | None:

@@ -11,6 +11,7 @@ from quart_enroll.domain import terms
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import AlreadyEnrolled, Refused
 from quart_enroll.domain.models import Course, PlannedSection, Section, SectionRequest, Term
+from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.forms.enrollment import DropForm, EnrollForm, TermForm
 from quart_enroll.i18n.language import TermName, gettext, ngettext, plural
 from quart_enroll.pages import student_state
@@ -56,11 +57,12 @@ class PlanRow:
 async def plan() -> bytes:
     user, moment, offered = auth.signed_in(), now(), await catalog()
     choice = [term for term in offered.active_terms(moment) if moment < term.add_deadline]
-    term = await _term(user.user_id, choice, moment)
+    snapshot = await student_state.load_snapshot(user.user_id)
+    term = _term(snapshot, choice, moment)
     if term is None:
         return render("plan.html", plan=True, term=None, rows=[], lost=[], terms=[])
-    state = await student_state.load(user, term, offered)
-    planned = await service.planned_sections(database(), user.user_id, term.term)
+    state = await student_state.load(user, term, offered, snapshot)
+    planned = [one for one in snapshot.plan if one.key.term == term.term]
     found = [(one, offering) for one in planned if (offering := _find_offering(term, one, offered))]
     rows = _rows(term, found, state, moment)
     return render(
@@ -139,13 +141,13 @@ async def _flash_outcomes(term: Term, outcomes: Sequence[Outcome]) -> None:
         await flash(left, "warning")
 
 
-async def _term(user_id: int, choice: Sequence[Term], moment: datetime) -> Term | None:
+def _term(snapshot: StudentSnapshot, choice: Sequence[Term], moment: datetime) -> Term | None:
     """Return the term that the URL names; otherwise the first term with a plan, or else the next to open."""
     if wanted := request.args.get("term", ""):
         return terms.find(wanted, choice, moment)
     if not choice:
         return None
-    has = await service.planned_terms(database(), user_id)
+    has = {one.key.term for one in snapshot.plan}
     planned = [term for term in choice if term.term in has]
     return [*planned, *(term for term in choice if moment < term.opens_at), *choice][0]
 

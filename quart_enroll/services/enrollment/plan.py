@@ -146,13 +146,3 @@ def _find_problems(
             )
         except Refused as refusal:
             yield refusal.message
-
-
-async def planned_sections(db: Database, user_id: int, term: str) -> list[PlannedSection]:
-    """Return the student's planned sections of that term in the order in which they are tried."""
-    return await plans.find_by_student(db, user_id, term)
-
-
-async def planned_terms(db: Database, user_id: int) -> set[str]:
-    """Return the terms for which the student has a plan."""
-    return await plans.find_terms(db, user_id)
