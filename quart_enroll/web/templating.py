@@ -74,7 +74,8 @@ def render_frame(
     environment, context = _environment(), _context(variables)
     names = {name: gap(name) for name in gaps}
     if overrides := _overrides(current_app):  # a school's own templates may show anything about the visitor
-        return _fill(overrides.render(template, {**context, **names}), gaps)
+        own = {name: [part for one in parts for part in split(one)] for name, parts in gaps.items()}  # more tokens
+        return _fill(overrides.render(template, {**context, **names}), own)
     visitor = context["current_user"]
     is_shared = key is not None and not get_flashed_messages()
     full_key = (template, key, current_request().full_path, visitor.role) if is_shared else None
@@ -87,19 +88,25 @@ def render_frame(
     return _fill(environment.fragment_cache.get_or_render(full_key, render_parts), {**own, **gaps})
 
 
-def render_shared(template: str, macro: str, key: Hashable, /, *arguments: object) -> Sequence[bytes]:
+def render_shared(template: str, macro: str, key: Hashable, /, *arguments: object) -> InputFreeText:
     """Call the template's macro once for each `key`, which names everything that its text depends on.
 
     Besides that, it may depend on the language and on whether the visitor is signed in. It must not repeat what the
-    request says. Returns a single part, or several with gaps between them.
+    request says. If it has a form with the visitor's token, pass it to `split` before it becomes part of a page.
     """
     environment, is_signed_in = _environment(), g.get("user") is not None
 
-    def render_parts() -> Sequence[bytes]:
+    def render_part() -> Sequence[bytes]:
         call = getattr(environment.macros(template, is_signed_in, _frame_context), macro)
-        return split_at_gaps(str(call(*arguments)), InputFreeText)
+        return [InputFreeText(str(call(*arguments)).encode())]
 
-    return environment.fragment_cache.get_or_render((template, macro, key, is_signed_in), render_parts)
+    [part] = environment.fragment_cache.get_or_render((template, macro, key, is_signed_in), render_part)
+    return cast(InputFreeText, part)
+
+
+def split(text: bytes) -> Sequence[bytes]:
+    """Return the text in parts, with gaps where the visitor's token belongs."""
+    return split_at_gaps(text.decode(), InputFreeText)
 
 
 def _fill(parts: Sequence[bytes], gaps: Mapping[str, Sequence[bytes]]) -> RenderedPage:

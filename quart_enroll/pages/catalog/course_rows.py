@@ -9,7 +9,7 @@ import re
 from collections.abc import Hashable, Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from quart_enroll.bounded_cache import cached, size_of
 from quart_enroll.domain.catalog import Catalog, CourseSections
@@ -21,7 +21,7 @@ from quart_enroll.pages.catalog import section_actions
 from quart_enroll.pages.catalog.section_actions import SectionActions
 from quart_enroll.pages.student_state import StudentState, WaitlistedSection
 from quart_enroll.web.compression import InputFreeText
-from quart_enroll.web.templating import render_shared
+from quart_enroll.web.templating import render_shared, split
 
 WeekHours = frozenset[tuple[str, int]]
 """Hours of a week, each as its day and its number: ("M", 9)."""
@@ -252,7 +252,7 @@ def section_parts(course: Course, choice: SectionActions, others: Sequence[Regis
     swap: Sequence[bytes] = ()
     if others:
         key = section.key, section.open_seats > 0, tuple((one.courseID, one.course.title) for one in others)
-        swap = render_shared("macros/seats.html", "swap", key, course, section, others)
+        swap = split(_text("swap", key, course, section, others))
     return [_start(section), _seats(section), _end(choice), *swap, SECTION_END]
 
 
@@ -270,8 +270,7 @@ def _end(choice: SectionActions) -> InputFreeText:
 
 
 def _text(macro: str, key: Hashable, *arguments: object) -> InputFreeText:
-    [part] = render_shared("macros/seats.html", macro, key, *arguments)
-    return cast(InputFreeText, part)
+    return render_shared("macros/seats.html", macro, key, *arguments)
 
 
 def hours_of(sections: Iterable[Section]) -> WeekHours | None:
