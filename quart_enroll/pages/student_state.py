@@ -77,10 +77,9 @@ async def load_snapshot(user_id: int) -> StudentSnapshot:
     A page that shows a message follows a change, which another process may have made a moment ago. It reads the
     database.
     """
-    cache = user_cache().students
     if session.get("_flashes"):
-        cache.invalidate(user_id)
-    return await student.snapshot(database(), cache, user_id)
+        user_cache().students.invalidate(user_id)
+    return await student.snapshot(user_cache(), user_id)
 
 
 def snapshot_reader(user: User | None) -> Callable[[], Awaitable[StudentSnapshot | None]]:
@@ -88,14 +87,14 @@ def snapshot_reader(user: User | None) -> Callable[[], Awaitable[StudentSnapshot
 
     It returns None for a visitor and while the database is unavailable.
     """
-    db, cache = database(), user_cache().students
+    users = user_cache()
     user_id = None if user is None else user.user_id
 
     async def read() -> StudentSnapshot | None:
         if user_id is None:
             return None
         try:
-            return await student.snapshot(db, cache, user_id)
+            return await student.snapshot(users, user_id)
         except DATABASE_UNAVAILABLE:
             return None
 

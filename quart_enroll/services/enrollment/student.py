@@ -6,16 +6,15 @@ from datetime import datetime
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import enrollments, waitlist
 from quart_enroll.db.collections import terms as stored_terms
-from quart_enroll.db.queries import student_facts
 from quart_enroll.domain import terms
 from quart_enroll.domain.models import Registration, SectionKey, WaitlistEntry
 from quart_enroll.domain.student import StudentSnapshot
-from quart_enroll.services.live.query_cache import QueryCache
+from quart_enroll.services.live.user_cache import UserCache
 
 
-async def snapshot(db: Database, cache: QueryCache[StudentSnapshot], user_id: int) -> StudentSnapshot:
+async def snapshot(users: UserCache, user_id: int) -> StudentSnapshot:
     """Return everything stored about the student, from the cache if it is there."""
-    found = await cache.get_or_read(user_id, lambda: student_facts.find(db, user_id))
+    found = await users.students.get_or_read(user_id, lambda: users.student_reader.read(user_id))
     if found is None:
         raise RuntimeError("Every student has a snapshot, if only an empty one.")
     return found

@@ -22,6 +22,7 @@ from quart_enroll.db.collections.logins import LiveLogin
 from quart_enroll.db.queries import student_facts
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.services.live.query_cache import QueryCache
+from quart_enroll.services.live.student_reader import StudentReader
 from quart_enroll.system.background import run_in_background
 
 REFRESH_DELAY_SECONDS = 0.005
@@ -54,6 +55,7 @@ class UserCache:
             fallback="every request reads who is signed in",
         )
         self._db = db
+        self.student_reader = StudentReader(db)
         self._to_refresh: dict[int, None] = {}  # user_ids, the first change first
         self._must_refresh = asyncio.Event()
         self.logins: QueryCache[LiveLogin] = QueryCache("sign-ins", self.is_current)

@@ -12,6 +12,7 @@ from quart_enroll.db.queries import student_facts
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.services.enrollment import student
 from quart_enroll.services.live import user_cache
+from quart_enroll.services.live.student_reader import StudentReader
 from quart_enroll.services.live.user_cache import UserCache
 from tests.integration.cache.test_user_cache import record_queries, wait_until
 from tests.support.people import ADA, BOB, FALL_MORNING, RITA, SECTIONS
@@ -64,11 +65,11 @@ def cached_seats(cache: UserCache, user_id: int) -> int | None:
 async def test_a_changed_student_is_read_again_before_the_next_page(
     db: Database, cache: UserCache, refreshes: Refreshes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await student.snapshot(db, cache.students, ADA.user_id)
+    await student.snapshot(cache, ADA.user_id)
     reads = record_queries(monkeypatch, student_facts)
     await enroll(db, ADA.user_id)
     await wait_until(lambda: cached_seats(cache, ADA.user_id) == 1)
-    assert len((await student.snapshot(db, cache.students, ADA.user_id)).seats) == 1
+    assert len((await student.snapshot(cache, ADA.user_id)).seats) == 1
     assert (refreshes.user_ids, reads) == ([[ADA.user_id]], [])
 
 
@@ -87,7 +88,7 @@ async def test_a_refreshed_snapshot_is_the_same_as_one_read_alone(
 
 
 async def test_only_students_in_the_cache_are_read_again(db: Database, cache: UserCache, refreshes: Refreshes) -> None:
-    await student.snapshot(db, cache.students, ADA.user_id)
+    await student.snapshot(cache, ADA.user_id)
     await enroll(db, BOB.user_id)
     await enroll(db, ADA.user_id)
     await wait_until(lambda: cached_seats(cache, ADA.user_id) == 1)
@@ -99,8 +100,8 @@ async def test_students_who_change_together_are_read_in_one_query(
     db: Database, cache: UserCache, refreshes: Refreshes
 ) -> None:
     for user in (ADA, BOB):
-        await student.snapshot(db, cache.students, user.user_id)
-        await student.snapshot(db, cache.students, user.user_id)
+        await student.snapshot(cache, user.user_id)
+        await student.snapshot(cache, user.user_id)
     for user in (ADA, BOB, ADA):
         cache._refresh_soon(cache.students.invalidate(user.user_id))
     await wait_until(lambda: ADA.user_id in cache.students and BOB.user_id in cache.students)
@@ -110,7 +111,7 @@ async def test_students_who_change_together_are_read_in_one_query(
 async def test_a_student_who_has_left_is_read_again_only_once(
     db: Database, cache: UserCache, refreshes: Refreshes
 ) -> None:
-    await student.snapshot(db, cache.students, ADA.user_id)
+    await student.snapshot(cache, ADA.user_id)
     await enroll(db, ADA.user_id)
     await wait_until(lambda: cached_seats(cache, ADA.user_id) == 1)
     await enroll(db, ADA.user_id, 1)
@@ -122,7 +123,7 @@ async def test_a_student_who_has_left_is_read_again_only_once(
 async def test_a_change_during_the_read_leads_to_another_one(
     db: Database, cache: UserCache, refreshes: Refreshes
 ) -> None:
-    await student.snapshot(db, cache.students, ADA.user_id)
+    await student.snapshot(cache, ADA.user_id)
     refreshes.may_end.clear()
     await enroll(db, ADA.user_id)
     await refreshes.begun.wait()
@@ -139,11 +140,11 @@ async def test_a_change_during_the_read_leads_to_another_one(
 async def test_the_page_of_a_student_who_is_being_read_does_not_wait(
     db: Database, cache: UserCache, refreshes: Refreshes
 ) -> None:
-    await student.snapshot(db, cache.students, ADA.user_id)
+    await student.snapshot(cache, ADA.user_id)
     refreshes.may_end.clear()
     await enroll(db, ADA.user_id)
     await refreshes.begun.wait()
-    own = await student.snapshot(db, cache.students, ADA.user_id)
+    own = await student.snapshot(cache, ADA.user_id)
     assert len(own.seats) == 1
     refreshes.may_end.set()
     await wait_until(lambda: not cache.students._pending_reads)
@@ -153,7 +154,7 @@ async def test_the_page_of_a_student_who_is_being_read_does_not_wait(
 async def test_nothing_read_before_a_gap_in_the_changes_is_cached(
     db: Database, cache: UserCache, refreshes: Refreshes
 ) -> None:
-    await student.snapshot(db, cache.students, ADA.user_id)
+    await student.snapshot(cache, ADA.user_id)
     refreshes.may_end.clear()
     await enroll(db, ADA.user_id)
     await refreshes.begun.wait()
@@ -190,12 +191,43 @@ async def test_after_a_failed_read_the_next_change_is_read_again(
         failed.set()
         raise AutoReconnect
 
-    await student.snapshot(db, cache.students, ADA.user_id)
+    await student.snapshot(cache, ADA.user_id)
     with monkeypatch.context() as patch:
         patch.setattr(student_facts, "find_many", fail)
         await enroll(db, ADA.user_id)
         await failed.wait()
-    assert len((await student.snapshot(db, cache.students, ADA.user_id)).seats) == 1
+    assert len((await student.snapshot(cache, ADA.user_id)).seats) == 1
     await enroll(db, ADA.user_id, 1)
     await wait_until(lambda: cached_seats(cache, ADA.user_id) == 2)
     assert "students can't be read again: AutoReconnect" in log.text
+
+
+async def test_students_who_are_asked_for_together_are_read_in_one_query(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_together: list[list[int]] = []
+
+    async def record(db: Database, user_ids: Sequence[int]) -> dict[int, StudentSnapshot]:
+        read_together.append(list(user_ids))
+        return await find_many(db, user_ids)
+
+    find_many = student_facts.find_many
+    monkeypatch.setattr(student_facts, "find_many", record)
+    reader = StudentReader(db)
+    first = asyncio.create_task(reader.read(ADA.user_id))
+    await asyncio.sleep(0)  # its query has begun, so it may not answer later calls
+    await asyncio.sleep(0)
+    snapshots = await asyncio.gather(first, *(reader.read(user_id) for user_id in (ADA.user_id, 77, ADA.user_id, 78)))
+    assert read_together == [[ADA.user_id, 77, 78]]
+    assert snapshots[1] is snapshots[3]
+    assert [one.seats for one in snapshots[2:3]] == [()]
+
+
+async def test_everyone_hears_that_students_could_not_be_read(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(student_facts, "find_many", fail)
+    reader = StudentReader(db)
+    results = await asyncio.gather(*(reader.read(user_id) for user_id in (77, 78, 77)), return_exceptions=True)
+    assert [type(one) for one in results] == [ConnectionError] * 3
