@@ -88,18 +88,14 @@ class Enroll(SiteApp):
                 if state and (cached := self.response_cache.find(scope, state, self.config["LANGUAGES"])):
                     status = await response_cache.send(cached, scope, send)
                     access_log.count(self, cached.endpoint, scope["method"], status, monotonic() - began)
-                elif not (state and await self._send_page(scope, send)):
-                    await super().asgi_app(proxies.trust(scope, self.config["PROXIES"]), receive, send)
+                    return
+                trusted = proxies.trust(scope, self.config["PROXIES"])
+                if not (state and self.page_views and await self.page_views.respond(trusted, send)):
+                    await super().asgi_app(trusted, receive, send)
             case "websocket":
                 await send({"type": "websocket.close"})
             case _:
                 await super().asgi_app(scope, receive, send)
-
-    async def _send_page(self, scope: Any, send: Any) -> bool:
-        """Send the page without the framework, if that is possible."""
-        return self.page_views is not None and await self.page_views.respond(
-            proxies.trust(scope, self.config["PROXIES"]), send
-        )
 
     def _normalize(self, scope: Any) -> Any:
         """Return the scope with a valid path, and without query parameters that its view does not read.

@@ -2,17 +2,12 @@
 
 import gzip
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import brotli
-from werkzeug.datastructures import Accept
-from werkzeug.http import parse_accept_header
 
 from quart_enroll.web import locale
-
-MAX_ENCODINGS_LENGTH = 200
-"""Characters of the Accept-Encoding header that are read; browsers send about 30."""
+from quart_enroll.web.compression import MAX_ENCODINGS_LENGTH, choose_encoding
 
 FRAMEWORK_HEADERS = {
     *(b"authorization", b"origin", b"x-reader"),
@@ -26,6 +21,8 @@ COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": lambda body: gzip.compress(body, 6, mtime=0),
 }
 """The compression for each encoding; of those that a client accepts, the first is used."""
+
+ENCODINGS = tuple(COMPRESSORS)
 
 
 class ResponseKey(NamedTuple):
@@ -55,14 +52,8 @@ def key_of(scope: Any, languages: tuple[str, ...]) -> ResponseKey | None:
             accepted = value[: locale.MAX_LANGUAGES_LENGTH]
         elif name == b"cookie" or name in FRAMEWORK_HEADERS or (name == b"x-forwarded-proto" and value != b"https"):
             return None
+    encoding = choose_encoding(encodings.decode("latin-1"), ENCODINGS)
     language = ""
     if not path.startswith(locale.API_PATH):
         language = locale.choose("", (accepted or b"").decode("latin-1"), languages)
-    return ResponseKey(choose_encoding(encodings), scope["root_path"], path, scope["query_string"], language)
-
-
-@lru_cache(500)  # of truncated texts: some 200 kB
-def choose_encoding(accepted: bytes) -> str:
-    """Return the encoding for a client that accepts these; empty for none."""
-    qualities = parse_accept_header(accepted.decode("latin-1"), Accept)
-    return next((encoding for encoding in COMPRESSORS if qualities.quality(encoding) > 0), "")
+    return ResponseKey(encoding, scope["root_path"], path, scope["query_string"], language)

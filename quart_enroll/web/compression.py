@@ -77,7 +77,7 @@ class RenderedPage(bytes):
 
 def accepts_gzip(accept_encoding: str) -> bool:
     """Tell whether a client that sent this header accepts gzip."""
-    return _accepts_gzip(accept_encoding[:MAX_ENCODINGS_LENGTH])
+    return bool(choose_encoding(accept_encoding[:MAX_ENCODINGS_LENGTH], ("gzip",)))
 
 
 def add_headers(response: ResponseTypes, *, is_compressed: bool) -> None:
@@ -100,8 +100,13 @@ def compress(response: ResponseTypes, request: SiteRequest) -> None:
 
 
 @lru_cache(500)  # of truncated texts: some 200 kB
-def _accepts_gzip(accept_encoding: str) -> bool:
-    return parse_accept_header(accept_encoding, Accept).quality("gzip") > 0
+def choose_encoding(accepted: str, offered: tuple[str, ...]) -> str:
+    """Return the first of the `offered` encodings that a client accepts; empty for none.
+
+    The header must be cut at MAX_ENCODINGS_LENGTH.
+    """
+    qualities = parse_accept_header(accepted, Accept)
+    return next((encoding for encoding in offered if qualities.quality(encoding) > 0), "")
 
 
 def _joint_blocks(parts: Iterable[bytes]) -> Iterator[bytes]:

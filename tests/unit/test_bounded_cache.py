@@ -41,8 +41,7 @@ BOUNDED_BY_THE_SCHOOL = {
     "domain.course_index._names": "courses of the catalog",
     "domain.course_index.searchable": "texts of the catalog",
     "web.access_log._own_parts": "one entry for each application",
-    "fastpath.cache_keys.choose_encoding": "200 characters each",
-    "web.compression._accepts_gzip": "200 characters each",
+    "web.compression.choose_encoding": "200 characters each",
     "web.locale.choose": "220 characters each",
 }
 """Functions that may cache without a budget, and why visitors can't make those caches large."""

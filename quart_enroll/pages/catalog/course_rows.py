@@ -171,7 +171,7 @@ def _personal_row(
 
 
 class RowRenderer:
-    """Renders rows for one student.
+    """Renders rows for one student; `positions` are those on waitlists, if any of the rows is for a waitlisted course.
 
     What a student can do changes with the snapshot, with the courses and terms, and with the signature of a row; so the
     ends of sections are kept with the snapshot, by these.
@@ -183,11 +183,12 @@ class RowRenderer:
         term: Term,
         now: datetime,
         snapshot: StudentSnapshot,
-        positions: Sequence[WaitlistedSection] = (),
+        positions: Sequence[WaitlistedSection] | None,
     ) -> None:
         self._offered, self._term, self._now, self._snapshot = offered, term, now, snapshot
-        self._positions = positions
-        self._waitlisted = {one.entry.key.courseID for one in positions}
+        waiting = [one for one in snapshot.waiting if one.key.term == term.term]
+        self._waitlisted = [WaitlistedSection(one, 0, 0) for one in waiting] if positions is None else positions
+        self._waitlisted_courses = {one.key.courseID for one in waiting}
         self._kept = self._kept_ends()
         self._state: tuple[StudentState, PersonalFacts] | None = None
 
@@ -197,14 +198,18 @@ class RowRenderer:
         kept = self._kept
         for row in rows:
             text = row.text or render_row(self._term, row)
-            found = None if row.courseID in self._waitlisted else kept.get(row.courseID)
-            if found is None or found[0] is not row.signature:
-                found = kept[row.courseID] = (row.signature, self._personal_texts(row))
-            if found[1] is None:
+            if row.courseID in self._waitlisted_courses:  # positions change by themselves
+                ends = self._personal_texts(row)
+            else:
+                found = kept.get(row.courseID)
+                if found is None or found[0] is not row.signature:
+                    found = kept[row.courseID] = (row.signature, self._personal_texts(row))
+                ends = found[1]
+            if ends is None:
                 parts.append(text.whole)
                 continue
             parts.append(text.course)
-            for section, end in zip(text.sections, found[1], strict=True):
+            for section, end in zip(text.sections, ends, strict=True):
                 parts += (*section, end, SECTION_END)
             parts.append(ROW_END)
         return parts
@@ -222,10 +227,7 @@ class RowRenderer:
     def _personal_texts(self, row: SharedRow) -> Sequence[InputFreeText] | None:
         """Return the ends of the sections; None if they are those of a student who has nothing."""
         if self._state is None:
-            positions = {one.entry: one for one in self._positions}
-            waiting = [one for one in self._snapshot.waiting if one.key.term == self._term.term]
-            waitlisted = [positions.get(one, WaitlistedSection(one, 0, 0)) for one in waiting]
-            state = student_state.build(self._snapshot, self._term, self._offered, waitlisted)
+            state = student_state.build(self._snapshot, self._term, self._offered, self._waitlisted)
             self._state = state, PersonalFacts.of(state)
         state, personal = self._state
         if not personal.may_affect(row, self._term):

@@ -155,7 +155,7 @@ async def _rows(
     if snapshot is None:
         return [(row.text or render_row(term, row)).whole for row in page.items]
     waiting = {entry.key.courseID for entry in snapshot.waiting if entry.key.term == term.term}
-    positions: Sequence[WaitlistedSection] = ()
+    positions: Sequence[WaitlistedSection] | None = None
     if waiting and not waiting.isdisjoint(row.courseID for row in page.items):  # they change by themselves
         positions = await student_state.load_waitlist_positions(snapshot.waiting[0].user_id, snapshot, [term])
     return RowRenderer(offered, term, boundary, snapshot, positions).render(page.items)

@@ -12,7 +12,8 @@ from quart.wrappers import Response
 
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import notices
-from quart_enroll.domain.models import Notice
+from quart_enroll.domain.models import Notice, SectionKey
+from quart_enroll.services.enrollment import student
 from quart_enroll.state import EXTENSION, AppState
 from quart_enroll.web import csrf
 from tests.integration.cache.test_user_cache import open_process, wait_until
@@ -111,9 +112,10 @@ async def _drop_seat(ada: Browser, _: AppState, __: Clock) -> None:
 
 
 async def _change_seat_in_database(_: Browser, state: AppState, __: Clock) -> None:
+    before = state.user_cache.students.get(ADA.user_id)
     enrollment = {"user_id": ADA.user_id, "courseID": "1111"}
     await state.database.enrollment.update_one(enrollment, {"$set": {"section": "02"}})
-    await wait_until(lambda: state.user_cache.students.get(ADA.user_id) is None)
+    await wait_until(lambda: state.user_cache.students.get(ADA.user_id) is not before)  # it may be read again at once
 
 
 async def _change_section_in_database(_: Browser, state: AppState, __: Clock) -> None:
@@ -257,3 +259,34 @@ async def test_the_framework_sets_cookies(app: Quart, ada: Browser, framework_re
         framework_requests.clear()
         response = await client.get("/courses/", headers={"Cookie": f"QUART_AUTH={cookie.value}"})
         assert (framework_requests, "Set-Cookie" in response.headers) == (["/courses/"], True)
+
+
+async def test_a_view_that_fails_runs_once(
+    app: Quart, ada: Browser, framework_requests: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await wait_until_fast(ada, framework_requests, "/course/1111")
+    calls, view = [], app.view_functions["course"]
+
+    async def counted(**arguments: Any) -> Any:
+        calls.append(arguments)
+        return await view(**arguments)  # type: ignore[misc]
+
+    monkeypatch.setitem(app.view_functions, "course", counted)
+    assert (await ada.get("/course/of-nothing")).status_code == 404
+    assert calls == [{"courseID": "of-nothing"}]
+
+
+async def test_a_student_who_has_just_left_a_waitlist_has_no_position(
+    app: Quart, ada: Browser, framework_requests: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state: AppState = app.extensions[EXTENSION]
+    await state.database.section.update_one({"courseID": "3333"}, {"$set": {"seats_taken": 1}})
+    await ada.post("/waitlist", form={"courseID": "3333", "term": "Fall 2026", "section": "01"})
+    await wait_until_fast(ada, framework_requests, "/courses/")
+    assert "Waitlisted, 1 of 1" in await ada.read("/courses/")
+
+    async def no_positions(*_: object) -> dict[SectionKey, tuple[int, int]]:
+        return {}
+
+    monkeypatch.setattr(student, "waitlist_positions", no_positions)
+    assert "Waitlisted" not in (await ada.read("/courses/")).partition('id="results"')[2]
