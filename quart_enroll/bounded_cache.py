@@ -17,14 +17,14 @@ V = TypeVar("V")
 
 CACHE_BYTES = {
     "public responses": 5_000_000,
-    "page fragments": 6_000_000,
+    "page fragments": 7_000_000,
     "catalog rows": 7_000_000,
     "students": 18_000_000,
     "sign-ins": 6_000_000,
     "row signatures": 1_000_000,
     "searches": 1_000_000,
     "pages of rows": 1_500_000,
-    "schedules": 1_000_000,
+    "term phases": 50_000,
     "seats of past terms": 500_000,
     "live seats": 1_000_000,
     "URLs": 700_000,

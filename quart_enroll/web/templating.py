@@ -1,6 +1,6 @@
 """Render pages, from a school's own templates first."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -94,14 +94,25 @@ def render_shared(template: str, macro: str, key: Hashable, /, *arguments: objec
     Besides that, it may depend on the language and on whether the visitor is signed in. It must not repeat what the
     request says. If it has a form with the visitor's token, pass it to `split` before it becomes part of a page.
     """
+    [part] = render_shared_parts(template, (macro, key), lambda macros: [getattr(macros, macro)(*arguments)])
+    return part
+
+
+def render_shared_parts(
+    template: str, key: Hashable, render: Callable[[Any], Iterable[str]], /
+) -> Sequence[InputFreeText]:
+    """Return the texts that `render` makes with the template's macros, once for each `key`, as `render_shared` does.
+
+    For None, they are made each time.
+    """
     environment, is_signed_in = _environment(), g.get("user") is not None
 
-    def render_part() -> Sequence[bytes]:
-        call = getattr(environment.macros(template, is_signed_in, _frame_context), macro)
-        return [InputFreeText(str(call(*arguments)).encode())]
+    def render_parts() -> Sequence[bytes]:
+        macros = environment.macros(template, is_signed_in, _frame_context)
+        return [InputFreeText(text.encode()) for text in render(macros)]
 
-    [part] = environment.fragment_cache.get_or_render((template, macro, key, is_signed_in), render_part)
-    return cast(InputFreeText, part)
+    full_key = None if key is None else (template, key, is_signed_in)
+    return cast(Sequence[InputFreeText], environment.fragment_cache.get_or_render(full_key, render_parts))
 
 
 def split(text: bytes) -> Sequence[bytes]:
