@@ -51,11 +51,11 @@ async def page(user: User) -> bytes:
     gaps: dict[str, Sequence[bytes]] = {
         "schedule": schedule_texts.render(student_terms, offered),
         "alert_rows": schedule_texts.render_alerts(alert_rows),
-        "live_url": [_live_url(student_terms)],
         "fingerprint": [snapshot.fingerprint.encode()],
+        **({"live_url": [_live_url(student_terms)]} if positions else {}),
         **({"calendar_since": [str(escape(since)).encode()]} if since else {}),
     }
-    key = None if calendar_url else (*facts.values(), bool(student_terms), bool(since))
+    key = None if calendar_url else (*facts.values(), bool(student_terms), *gaps)
     return render_frame("enrollment.html", key, gaps, **facts, has_schedule=bool(student_terms))
 
 
