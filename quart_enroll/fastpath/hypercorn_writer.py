@@ -110,7 +110,7 @@ async def _write_at_once(
 @lru_cache(1000)  # of some 1.5 kB
 def _framing(status: int, headers: tuple[tuple[bytes, bytes], ...]) -> h11.Response:
     """Return h11's object for the headers, which it takes 10 µs to check."""
-    return h11.Response(status_code=status, headers=headers)
+    return h11.Response(status_code=status, headers=list(headers))
 
 
 @lru_cache(1)
