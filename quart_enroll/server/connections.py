@@ -222,7 +222,9 @@ class ClientConnection(TCPServer):
             async with TaskGroup(self.loop) as task_group:
                 self._task_group = task_group
                 state = ConnectionState(self.state)
-                self.protocol = H11Protocol(
+                # The application may have a protocol of its own, which relies on OnlyHTTP1.
+                protocol_class = getattr(getattr(self.app, "app", None), "protocol_class", H11Protocol)
+                self.protocol = protocol_class(
                     self.app, self.config, self.context, task_group, state, ssl, client, server, self.protocol_send
                 )
                 self.protocol.connection = OnlyHTTP1(

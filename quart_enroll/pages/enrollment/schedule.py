@@ -56,7 +56,7 @@ async def page(user: User) -> bytes:
         **({"calendar_since": [str(escape(since)).encode()]} if since else {}),
     }
     key = None if calendar_url else (*facts.values(), bool(student_terms), *gaps)
-    return render_frame("enrollment.html", key, gaps, **facts, has_schedule=bool(student_terms))
+    return render_frame("enrollment.html", key, gaps, lambda: facts | {"has_schedule": bool(student_terms)})
 
 
 def _whole_schedule(student_terms: Sequence[StudentTerm], offered: Catalog) -> dict[str, Any]:
