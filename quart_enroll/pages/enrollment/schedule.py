@@ -5,7 +5,6 @@ from datetime import date, datetime
 from typing import Any
 
 from markupsafe import Markup, escape
-from quart import url_for
 
 from quart_enroll.domain import rules, terms
 from quart_enroll.domain.catalog import Catalog
@@ -15,9 +14,11 @@ from quart_enroll.pages.account.email_confirmation import must_confirm
 from quart_enroll.pages.catalog.course_rows import last_boundary
 from quart_enroll.pages.enrollment import alerts, calendar, schedule_texts
 from quart_enroll.pages.enrollment.schedule_rows import StudentTerm, TermPhase, term_schedule
+from quart_enroll.pages.live_url import live_url
 from quart_enroll.pages.student_state import WaitlistedSection, load_snapshot, load_waitlist_positions
 from quart_enroll.pages.term_window import closed_window
 from quart_enroll.state import catalog, now, registrations_of
+from quart_enroll.web.compression import InputFreeText
 from quart_enroll.web.templating import is_overridden, render, render_frame
 
 TERM_PHASE_BYTES = 300
@@ -49,10 +50,10 @@ async def page(user: User) -> bytes:
         facts |= {"calendar_since": since, "fingerprint": snapshot.fingerprint}
         return render("enrollment.html", **facts, **_whole_schedule(student_terms, offered))
     gaps: dict[str, Sequence[bytes]] = {
-        "schedule": schedule_texts.render(student_terms, offered),
+        "schedule": [InputFreeText(b"".join(schedule_texts.render(student_terms, offered)))],
         "alert_rows": schedule_texts.render_alerts(alert_rows),
         "fingerprint": [snapshot.fingerprint.encode()],
-        **({"live_url": [_live_url(student_terms)]} if positions else {}),
+        **({"live_url": [_live_url(positions)]} if positions else {}),
         **({"calendar_since": [str(escape(since)).encode()]} if since else {}),
     }
     key = None if calendar_url else (*facts.values(), bool(student_terms), *gaps)
@@ -109,9 +110,6 @@ def _taken_courses(registrations: Iterable[Registration], offered: Catalog) -> l
     return [(one.courseID, by_name[one.section.term]) for one in enrolled if one.section.term in by_name]
 
 
-def _live_url(student_terms: Sequence[StudentTerm]) -> bytes:
-    """Return the URL of the updates about the student's waitlists, for an attribute."""
-    waiting = [one for one in student_terms if one.positions]
-    courses = [one.entry.key.courseID for student in waiting for one in student.positions]
-    url = url_for("live", term=[one.phase.term.term for one in waiting] or "", course=courses)
-    return str(escape(url)).encode()
+def _live_url(positions: Sequence[WaitlistedSection]) -> bytes:
+    keys = [one.entry.key for one in positions]
+    return live_url(dict.fromkeys(key.term for key in keys), [key.courseID for key in keys])
