@@ -17,9 +17,9 @@ V = TypeVar("V")
 
 CACHE_BYTES = {
     "public responses": 5_000_000,
-    "page fragments": 7_000_000,
+    "page fragments": 9_000_000,
     "catalog rows": 7_000_000,
-    "students": 18_000_000,
+    "students": 17_000_000,
     "sign-ins": 6_000_000,
     "row signatures": 1_000_000,
     "searches": 1_000_000,
@@ -33,7 +33,7 @@ CACHE_BYTES = {
     "session cookies": 250_000,
     "sign-in cookies": 350_000,
     "page tokens": 2_500_000,
-    "visitors": 7_000_000,
+    "visitors": 6_000_000,
     "change limits": 1_000_000,
     "download limits": 200_000,
     "numbers": 200_000,

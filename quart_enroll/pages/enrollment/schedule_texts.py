@@ -4,7 +4,7 @@ The week of a student whose meetings don't overlap consists of the meetings' tex
 student.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby, pairwise
@@ -43,6 +43,11 @@ class PlainWeek:
     name: str
     layout: Layout
     blocks: Sequence[TimedBlock]
+
+    @property
+    def box_key(self) -> Hashable:
+        """What a box depends on besides its meeting."""
+        return self.name, self.layout.days, self.layout.begins
 
 
 class CourseTexts(NamedTuple):
@@ -97,8 +102,8 @@ def _course(
     phase: TermPhase, registration: Registration, entry: WeekEntry, warning: str, plain_week: PlainWeek | None
 ) -> CourseTexts:
     section, has_waitlist = registration.section, registration.section.waiting > 0
-    layout = plain_week and (plain_week.name, plain_week.layout)
-    key = phase, registration.course, section.section, section.instructor, entry, has_waitlist, warning, layout
+    box_key = plain_week and plain_week.box_key
+    key = phase, registration.course, section.section, section.instructor, entry, has_waitlist, warning, box_key
 
     def render_course(macros: Any) -> Iterator[str]:
         row = schedule_rows.schedule_row(phase, registration, warning)
@@ -111,7 +116,7 @@ def _course(
 
 def _waitlisted(phase: TermPhase, entry: WeekEntry, plain_week: PlainWeek) -> CourseTexts:
     """Return the texts of a section for which the student is waitlisted; its row is another one."""
-    key = phase.linked_term, entry, plain_week.name, plain_week.layout
+    key = phase.linked_term, entry, plain_week.box_key
 
     def render_meetings(macros: Any) -> Iterator[str]:
         yield ""
