@@ -16,10 +16,14 @@ from hypercorn.protocol.events import EndBody
 from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
 from hypercorn.typing import ConnectionState
 
-from quart_enroll.fastpath.hypercorn_writer import serialize
+from quart_enroll.fastpath.hypercorn_writer import Headers, serialize
 
 DECLINED_KEY: Final = "quart_enroll.declined"
 """Where the state in the ASGI scope holds the scope of a request that `answer` has returned None for."""
+
+
+BODY_HEADERS = frozenset((b"content-length", b"transfer-encoding", b"expect"))
+"""Headers of a request that has a body."""
 
 
 class DirectProtocol(H11Protocol):
@@ -30,13 +34,14 @@ class DirectProtocol(H11Protocol):
 
     async def _create_stream(self, request: h11.Request) -> None:
         """Answer the request at once, or begin to handle it as Hypercorn does."""
-        if not self._is_plain_get(request):
+        headers = [(name.lower(), value) for name, value in request.headers.raw_items()]
+        if not self._is_plain_get(request, headers):
             await super()._create_stream(request)
             return
         http = cast(h11.Connection, self.connection)
         http.next_event()  # the end of the request, which has no body
         app = cast(Any, self.app).app
-        scope = app.prepare(self._scope(request))
+        scope = app.prepare(self._scope(request, headers))
         answer = await app.answer(scope)
         if answer is None:
             await self._decline(request, scope)
@@ -51,7 +56,7 @@ class DirectProtocol(H11Protocol):
         await self.context.mark_request()
         await self._maybe_recycle()
 
-    def _is_plain_get(self, request: h11.Request) -> bool:
+    def _is_plain_get(self, request: h11.Request, headers: Headers) -> bool:
         """Tell whether the request is a GET that ends with its head, on a connection that stays open afterwards."""
         config = self.config
         return (
@@ -60,10 +65,10 @@ class DirectProtocol(H11Protocol):
             and config.accesslog is None
             and not config.server_names
             and not self.context.terminated.is_set()
-            and not any(name in (b"content-length", b"transfer-encoding", b"expect") for name, _ in request.headers)
+            and BODY_HEADERS.isdisjoint([name for name, _ in headers])
         )
 
-    def _scope(self, request: h11.Request) -> Any:
+    def _scope(self, request: h11.Request, headers: Headers) -> Any:
         """Return the scope that Hypercorn makes for the request."""
         path, _, query_string = request.target.partition(b"?")
         return {
@@ -76,7 +81,7 @@ class DirectProtocol(H11Protocol):
             "raw_path": path,
             "query_string": query_string,
             "root_path": self.config.root_path,
-            "headers": list(request.headers),
+            "headers": headers,
             "client": self.client,
             "server": self.server,
             "state": self.connection_state.copy(),

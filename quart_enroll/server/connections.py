@@ -330,7 +330,7 @@ class OnlyHTTP1(h11.Connection):
         if isinstance(event, h11.Request):
             if event.http_version not in HTTP_VERSIONS:
                 raise h11.RemoteProtocolError("another version of HTTP", error_status_hint=505)
-            names = {name for name, _ in event.headers}
+            names = {name.lower() for name, _ in event.headers.raw_items()}
             if {b"content-length", b"transfer-encoding"} <= names:
                 raise h11.RemoteProtocolError("two lengths")  # a proxy in front may use the other one
             if b"upgrade" in names:

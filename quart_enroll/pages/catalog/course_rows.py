@@ -29,8 +29,8 @@ WeekHours = frozenset[tuple[str, int]]
 CATALOG_ROW_BYTES, CATALOG_SECTION_BYTES = 3000, 3500
 """Bytes of a row, and of each of its sections with its buttons, and with their texts."""
 
-MAX_KEPT_ROWS = 60
-"""Rows of a student whose texts are kept."""
+MAX_KEPT_ROWS = 80
+"""Rows of a student, in different states, whose texts are kept."""
 
 SectionEnds = Sequence[InputFreeText]
 """What a student can do about each section of a row."""
@@ -175,14 +175,15 @@ def _personal_row(
 
 @dataclass(eq=False, slots=True)
 class KeptRows:
-    """What is kept with a snapshot for a term: by courseID, the signature of a row, and the ends of its sections.
+    """What is kept with a snapshot for a term: the ends of a row's sections by its signature, which changes back and
+    forth while the last seat of a section is taken and dropped.
 
     `personal` has the ends of the rows that differ from those of most visitors, by their number on the page that was
     last rendered, whose rows had these `signatures`. All this is from a catalog with these `courses`.
     """
 
     courses: Sequence[Course]
-    ends: dict[str, tuple[object, SectionEnds | None]] = field(default_factory=dict)
+    ends: dict[object, SectionEnds | None] = field(default_factory=dict)
     signatures: tuple[object, ...] = ()
     personal: Mapping[int, SectionEnds] = field(default_factory=dict)
 
@@ -212,16 +213,19 @@ class RowRenderer:
     def render(self, rows: Sequence[SharedRow], signatures: tuple[object, ...]) -> InputFreeText:
         """Return the text of the rows, which have these signatures."""
         kept = self._kept
+        waitlisted = self._waitlisted_courses
         if kept.signatures != signatures:
-            ends = ((number, self._kept_ends(row)) for number, row in enumerate(rows))
-            kept.signatures, kept.personal = signatures, {number: one for number, one in ends if one is not None}
+            ends = {number: self._kept_ends(one) for number, one in enumerate(rows) if one.courseID not in waitlisted}
+            kept.signatures, kept.personal = signatures, {number: one for number, one in ends.items() if one}
+        personal = kept.personal
+        if waitlisted:  # positions change by themselves
+            latest = {
+                number: self._personal_texts(one) for number, one in enumerate(rows) if one.courseID in waitlisted
+            }
+            personal = {**personal, **{number: one for number, one in latest.items() if one}}
         texts = [(row.text or render_row(self._term, row)).whole for row in rows]
-        for number, personal in kept.personal.items():
-            texts[number] = _with_ends(rows[number], personal)
-        if self._waitlisted_courses:  # positions change by themselves
-            for number, row in enumerate(rows):
-                if row.courseID in self._waitlisted_courses and (latest := self._personal_texts(row)):
-                    texts[number] = _with_ends(row, latest)
+        for number, ends_of_row in personal.items():
+            texts[number] = _with_ends(rows[number], ends_of_row)
         return InputFreeText(b"".join(texts))
 
     def _find_kept(self) -> "KeptRows":
@@ -232,10 +236,12 @@ class RowRenderer:
         return kept
 
     def _kept_ends(self, row: SharedRow) -> SectionEnds | None:
-        found = self._kept.ends.get(row.courseID)
-        if found is None or found[0] is not row.signature:
-            found = self._kept.ends[row.courseID] = (row.signature, self._personal_texts(row))
-        return found[1]
+        kept = self._kept.ends
+        try:
+            return kept[row.signature]
+        except KeyError:
+            ends = kept[row.signature] = self._personal_texts(row)
+            return ends
 
     def _personal_texts(self, row: SharedRow) -> SectionEnds | None:
         """Return the ends of the sections; None if they are those of a student who has nothing."""
