@@ -17,6 +17,8 @@ from quart_enroll.api.v1 import cors, document
 from quart_enroll.db import client
 from quart_enroll.fastpath import response_cache
 from quart_enroll.fastpath.asgi_connection import FastConnection
+from quart_enroll.fastpath.direct_protocol import DECLINED_KEY, DirectProtocol
+from quart_enroll.fastpath.hypercorn_writer import Answer, send_response
 from quart_enroll.fastpath.page_views import PageViews
 from quart_enroll.fastpath.response_cache import ResponseCache
 from quart_enroll.forms.accounts import LoginForm, RegisterForm
@@ -53,7 +55,7 @@ from quart_enroll.web.csrf import csrf_token
 from quart_enroll.web.overrides.check import Site
 from quart_enroll.web.request import current_request, normalize_path
 from quart_enroll.web.shutdown import shutdown_waiter
-from quart_enroll.web.template_context import SESSION_KEYS, TemplateVisitor, shared_context
+from quart_enroll.web.template_context import SESSION_KEYS, TemplateVisitor, session_facts, shared_context
 
 if TYPE_CHECKING:
     from config import Config
@@ -75,6 +77,7 @@ class Enroll(SiteApp):
         self._awaits_shutdown = False
         if fastpath:
             self.asgi_http_class = FastConnection
+            self.protocol_class = DirectProtocol
 
     async def asgi_app(self, scope: Any, receive: Any, send: Any) -> None:
         """Handle a connection; the site has no websockets."""
@@ -82,32 +85,37 @@ class Enroll(SiteApp):
             case "http":
                 if not self._awaits_shutdown:
                     self._await_shutdown(send)
-                began = monotonic()
-                scope = self._normalize(scope)
-                state: AppState | None = self.extensions.get(EXTENSION)
-                if state and (cached := self.response_cache.find(scope, state, self.config["LANGUAGES"])):
-                    status = await response_cache.send(cached, scope, send)
-                    access_log.count(self, cached.endpoint, scope["method"], status, monotonic() - began)
-                    return
-                trusted = proxies.trust(scope, self.config["PROXIES"])
-                if not (state and self.page_views and await self.page_views.respond(trusted, send)):
-                    await super().asgi_app(trusted, receive, send)
+                declined = scope.get("state", {}).pop(DECLINED_KEY, None)
+                prepared = declined or self.prepare(scope)
+                if declined is None and (answer := await self.answer(prepared)):
+                    await send_response(answer.response, send, *answer.more)
+                else:
+                    await super().asgi_app(prepared, receive, send)
             case "websocket":
                 await send({"type": "websocket.close"})
             case _:
                 await super().asgi_app(scope, receive, send)
 
-    def _normalize(self, scope: Any) -> Any:
-        """Return the scope with a valid path, and without query parameters that its view does not read.
+    async def answer(self, scope: Any) -> Answer | None:
+        """Return the response to a request, whose scope has been prepared, if it doesn't need the framework."""
+        began = monotonic()
+        state: AppState | None = self.extensions.get(EXTENSION)
+        if state and (cached := self.response_cache.find(scope, state, self.config["LANGUAGES"])):
+            answer = response_cache.select(cached, scope)
+            access_log.count(self, cached.endpoint, scope["method"], answer.response.status, monotonic() - began)
+            return answer
+        return await self.page_views.answer(scope) if state and self.page_views else None
+
+    def prepare(self, scope: Any) -> Any:
+        """Return the scope with a valid path, without query parameters that its view does not read, and with what the
+        proxies say about the visitor.
 
         A school's own templates may use any parameter.
         """
         path, query = normalize_path(scope["path"]), scope["query_string"]
         if query and scope["method"] in ("GET", "HEAD") and not self.config["TEMPLATE_OVERRIDES"]:
             query = routes.filter_query(path, query)
-        if path is scope["path"] and query is scope["query_string"]:
-            return scope
-        return {**scope, "path": path, "query_string": query}
+        return {**proxies.trust(scope, self.config["PROXIES"]), "path": path, "query_string": query}
 
     def _await_shutdown(self, send: Any) -> None:
         """Arrange that open streams end when the server begins to shut down; the first request leads to it."""
@@ -152,7 +160,7 @@ def create_app(
     app = Enroll("quart_enroll", fastpath=fastpath, static_folder=None, template_folder=None)
     _configure(app, config)
     app.config["FRAGMENT_CACHE"] = fragment_cache
-    templating.init_app(app, config.template_overrides, shared_context, csrf_token)
+    templating.init_app(app, config.template_overrides, shared_context, session_facts, csrf_token)
     static_files.init_app(app, config.template_overrides)
     locale.init_app(app, _languages(config))
     app.session_interface = CookieSessions(app)

@@ -22,7 +22,7 @@ from werkzeug.exceptions import HTTPException
 
 from quart_enroll.bounded_cache import ByteCache, size_of_entry
 from quart_enroll.fastpath.cache_keys import FRAMEWORK_HEADERS
-from quart_enroll.fastpath.hypercorn_writer import Send, SerializedResponse, send_response
+from quart_enroll.fastpath.hypercorn_writer import Answer, SerializedResponse
 from quart_enroll.i18n import language
 from quart_enroll.web import access_log, auth, security_headers
 from quart_enroll.web.application import ERROR_KEY, SiteApp
@@ -97,16 +97,16 @@ class PageViews:
         self._visitors: ByteCache[bytes, KnownVisitor] = ByteCache("visitors", _visitor_size)
         self._heads: dict[tuple[str, bool, bool], SerializedResponse] = {}
 
-    async def respond(self, scope: Any, send: Send) -> bool:
-        """Send the page that the request asks for; return False, with nothing sent, if the framework must answer."""
+    async def answer(self, scope: Any) -> Answer | None:
+        """Return the page that the request asks for; None if the framework must answer."""
         if scope["method"] != "GET" or (matched := self._match(scope["path"])) is None:
-            return False
+            return None
         if (cookie_header := _only_cookies(scope)) is None:
-            return False
+            return None
         request = PageRequest(scope, matched)
         visitor = self._recognize(request, cookie_header)
         if visitor is None or "_flashes" in visitor.session:
-            return False
+            return None
         request.cookies = visitor.cookies
         session = SecureCookieSession(visitor.session)
         context = _AppContext(self._app)
@@ -115,14 +115,12 @@ class PageViews:
         try:
             page = await self._render(request)
             if page is None or session.modified:
-                return False
+                return None
             access_log.log_response(200)
-            response, request_id = self._response(page, request), g.request_id.encode()
+            return Answer(self._response(page, request), [(b"x-request-id", g.request_id.encode())])
         finally:
             _cv_app.reset(tokens[0])
             _cv_request.reset(tokens[1])
-        await send_response(response, send, (b"x-request-id", request_id))
-        return True
 
     def _match(self, path: str) -> MatchedPath | None:
         """Return the page at the path; None for anything else."""
