@@ -53,7 +53,7 @@ from quart_enroll.web.csrf import csrf_token
 from quart_enroll.web.overrides.check import Site
 from quart_enroll.web.request import current_request, normalize_path
 from quart_enroll.web.shutdown import shutdown_waiter
-from quart_enroll.web.template_context import SESSION_KEYS, TemplateVisitor, shared_context
+from quart_enroll.web.template_context import SESSION_KEYS, TemplateVisitor, session_facts, shared_context
 
 if TYPE_CHECKING:
     from config import Config
@@ -152,7 +152,7 @@ def create_app(
     app = Enroll("quart_enroll", fastpath=fastpath, static_folder=None, template_folder=None)
     _configure(app, config)
     app.config["FRAGMENT_CACHE"] = fragment_cache
-    templating.init_app(app, config.template_overrides, shared_context, csrf_token)
+    templating.init_app(app, config.template_overrides, shared_context, session_facts, csrf_token)
     static_files.init_app(app, config.template_overrides)
     locale.init_app(app, _languages(config))
     app.session_interface = CookieSessions(app)

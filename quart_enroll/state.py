@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import cast
 
-from quart import current_app
+from quart import Quart, current_app
 
 from quart_enroll.db.client import Database
 from quart_enroll.domain.catalog import Catalog
@@ -148,5 +148,10 @@ def now() -> datetime:
     return _state().clock()
 
 
+def site() -> Quart:
+    """Return the application itself, which `current_app` is a proxy for: every page needs it twenty times."""
+    return current_app._get_current_object()  # type: ignore[attr-defined,no-any-return]  # it is public
+
+
 def _state() -> AppState:
-    return cast(AppState, current_app.extensions[EXTENSION])
+    return cast(AppState, site().extensions[EXTENSION])

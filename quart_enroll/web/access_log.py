@@ -17,8 +17,10 @@ from werkzeug.routing import Map
 
 from quart_enroll.observability import metrics
 from quart_enroll.services.accounts import attempt_limits
+from quart_enroll.state import site
 from quart_enroll.web import auth
 from quart_enroll.web.csrf import SAFE_METHODS
+from quart_enroll.web.request import current_globals, current_request
 
 ROUTINE_STATUSES = {401, 404, 405, 410}
 """Refusals of reads that are not logged: strangers cause them all day."""
@@ -39,7 +41,8 @@ logger = logging.getLogger(__name__)
 
 def start(request_id: str) -> None:
     """Start the request's clock, and add its ID to every line that is logged while it is handled."""
-    g.request_id, g.began = request_id, monotonic()
+    context = current_globals()
+    context.request_id, context.began = request_id, monotonic()
     bind_contextvars(request_id=request_id)
 
 
@@ -50,9 +53,9 @@ def note(**facts: str) -> None:
 
 def log_response(status: int) -> None:
     """Count the request, and log it if it was a change, was refused or was slow."""
-    seconds = monotonic() - g.began
-    count(current_app, request.endpoint or "none", request.method, status, seconds)
-    if (level := _level(status, slow=seconds >= current_app.config["SLOW_REQUEST"])) is not None:
+    seconds, app, request = monotonic() - current_globals().began, site(), current_request()
+    count(app, request.endpoint or "none", request.method, status, seconds)
+    if (level := _level(status, request.method, slow=seconds >= app.config["SLOW_REQUEST"])) is not None:
         logger.log(level, "request", extra=_facts(status, seconds))
 
 
@@ -92,10 +95,10 @@ def _own_parts(rules: Map) -> frozenset[str]:
     return frozenset(part for rule in rules.iter_rules() for part in str(rule).split("/") if "<" not in part)
 
 
-def _level(status: int, *, slow: bool) -> int | None:
+def _level(status: int, method: str, *, slow: bool) -> int | None:
     if status >= 500:
         return logging.ERROR
-    changes = request.method not in SAFE_METHODS
+    changes = method not in SAFE_METHODS
     if slow or (status >= 400 and (changes or status not in ROUTINE_STATUSES or _is_failed_sign_in())):
         return logging.WARNING
     return logging.INFO if changes else None

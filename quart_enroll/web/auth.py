@@ -22,8 +22,8 @@ from quart_enroll.services.accounts.hashing import BUSY_RETRY_SECONDS
 from quart_enroll.services.accounts.token_digest import token_digest
 from quart_enroll.state import api_password_slots, clock, database, hasher, lifetimes, now, password_locks, user_cache
 from quart_enroll.web import known_devices, locale, problem_details
-from quart_enroll.web.cookies import SignInCookies
-from quart_enroll.web.request import SiteRequest, current_request
+from quart_enroll.web.cookies import SignInCookies, current_identity
+from quart_enroll.web.request import SiteRequest, current_globals, current_request
 from quart_enroll.web.route import UNMATCHED, Audience
 
 View = Callable[..., Any]
@@ -38,20 +38,21 @@ def init_app(app: Quart, *, remembered: timedelta) -> SignInCookies:
 
 async def identify(request: SiteRequest) -> None:
     """Authenticate the request, and remove the cookie of a sign-in that has ended."""
-    g.user = None
+    context = current_globals()
+    context.user = None
     if "authorization" in request.header_map and problem_details.is_api_request():
         if request.route is not UNMATCHED and request.route.audience is not Audience.EVERYBODY:
-            g.user = await _authenticate_api_request()
+            context.user = await _authenticate_api_request()
         return
-    identity = current_user.auth_id
+    identity = current_identity()
     if identity is None or request.route.audience is Audience.EVERYBODY:
         return
     found = await sessions.resume(database(), user_cache(), identity, lifetimes(), now())
     if found is None:
         logout_user()
     else:
-        g.live_login, g.login, g.user, g.has_notices = found, found.login, found.user, found.has_notices
-        g.requested_by = found.user
+        context.live_login, context.login, context.has_notices = found, found.login, found.has_notices
+        context.user = context.requested_by = found.user
         locale.set_language(g.user)
 
 
@@ -60,7 +61,7 @@ def sign_in_checker() -> Callable[[], Awaitable[bool]]:
 
     Each call counts as use of the sign-in, as a request does. It returns true while the database is unavailable.
     """
-    identity = current_user.auth_id if user() else None
+    identity = current_identity() if user() else None
     db, users, limits, current_time = database(), user_cache(), lifetimes(), clock()
 
     async def is_signed_in() -> bool:
@@ -131,12 +132,12 @@ def is_exempt_from_csrf() -> bool:
 
 def user() -> User | None:
     """Return the user who is signed in, or None."""
-    return cast("User | None", g.get("user"))
+    return cast("User | None", current_globals().get("user"))
 
 
 def has_notices() -> bool:
     """Tell whether the user has unseen notices."""
-    return bool(g.get("has_notices"))
+    return bool(current_globals().get("has_notices"))
 
 
 def signed_in() -> User:

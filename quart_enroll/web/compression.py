@@ -7,7 +7,7 @@ visitors share are compressed each on its own. ISA-L compresses a page in a tent
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import groupby
 
 from isal import isal_zlib
@@ -19,7 +19,7 @@ from werkzeug.http import parse_accept_header
 
 from quart_enroll.web.request import SiteRequest
 
-COMPRESSION_LEVEL = 2
+COMPRESSION_LEVEL = 0
 """Of ISA-L's levels from 0 to 3; 3 takes four times as long."""
 
 GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
@@ -31,6 +31,9 @@ LAST_BLOCK = b"\x03\x00"
 MAX_STORED_BYTES = 0xFFFF
 """The most bytes in a deflate block that is not compressed."""
 
+MIN_COMPRESSED_BYTES = 200
+"""Bytes between two secrets from which on they are compressed: for fewer, it costs more than it saves."""
+
 MAX_ENCODINGS_LENGTH = 200
 """Characters of the Accept-Encoding header that are read; browsers send about 30."""
 
@@ -38,13 +41,14 @@ MAX_ENCODINGS_LENGTH = 200
 class SharedText(bytes):
     """A part of a page that many visitors share; if it repeats an input, it has nothing of anybody else."""
 
-    __slots__ = ()
+    @cached_property
+    def deflated(self) -> bytes:
+        """The part as compressed blocks."""
+        return _deflate(self)
 
 
 class InputFreeText(SharedText):
     """A shared part that never repeats an input."""
-
-    __slots__ = ()
 
 
 class Secret(bytes):
@@ -109,17 +113,15 @@ def choose_encoding(accepted: str, offered: tuple[str, ...]) -> str:
     return next((encoding for encoding in offered if qualities.quality(encoding) > 0), "")
 
 
-def _joint_blocks(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield deflate blocks in which only the secrets stand alone."""
-    joint: list[bytes] = []
-    for part in parts:
-        if isinstance(part, Secret):
-            yield _deflate(b"".join(joint))
-            yield _store(part)
-            joint.clear()
-        else:
-            joint.append(part)
-    yield _deflate(b"".join(joint))
+def _joint_blocks(parts: Sequence[bytes]) -> Iterator[bytes]:
+    """Yield deflate blocks in which the secrets stand alone, and so does a shared beginning, compressed only once."""
+    others = parts
+    if parts and isinstance(first := parts[0], SharedText):
+        others = parts[1:]
+        yield first.deflated
+    for is_secret, group in groupby(others, lambda part: type(part) is Secret):
+        text = b"".join(group)
+        yield _store(text) if is_secret or len(text) < MIN_COMPRESSED_BYTES else _deflate(text)
 
 
 def _separate_blocks(parts: Iterable[bytes]) -> Iterator[bytes]:

@@ -5,13 +5,14 @@ from copy import deepcopy
 from typing import Any, cast
 
 from itsdangerous import BadSignature, TimestampSigner, URLSafeTimedSerializer
-from quart import Quart, g, has_request_context
+from quart import Quart, has_request_context
 from quart.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from quart.wrappers import BaseRequestWebsocket
 from quart_auth import AuthUser, QuartAuth
 
 from quart_enroll.bounded_cache import cached, size_of
-from quart_enroll.web.request import SiteRequest, current_request
+from quart_enroll.state import site
+from quart_enroll.web.request import SiteRequest, current_globals, current_request
 
 
 class SignedValues:
@@ -86,7 +87,7 @@ class SignInCookies(QuartAuth):
 
     def load_user(self) -> AuthUser:
         """Return the user that the cookie names; Quart-Auth loads it three times per page."""
-        user: AuthUser | None = g.get(self.attribute_name or "") if has_request_context() else None
+        user: AuthUser | None = current_globals().get(self.attribute_name) if has_request_context() else None
         return user or super().load_user()
 
     def load_cookie(self) -> str | None:
@@ -99,3 +100,10 @@ class SignInCookies(QuartAuth):
         """Return the identity that the cookie's value names, if it is valid, and the time at which it ends."""
         identity, end = self._signed.read_with_end(token, self.duration or 0) if token else (None, float("inf"))
         return (identity if isinstance(identity, str) else None), end
+
+
+def current_identity() -> str | None:
+    """Return the identity that the request's sign-in cookie names, if it is valid."""
+    [sign_in] = site().extensions["QUART_AUTH"]
+    identity: str | None = sign_in.load_user().auth_id
+    return identity

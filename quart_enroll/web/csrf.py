@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from quart import current_app, g, request, session
+from quart import request, session
 from werkzeug.datastructures import MultiDict
 from wtforms import Form, HiddenField
 from wtforms.csrf.core import CSRFTokenField
@@ -17,6 +17,8 @@ from wtforms.meta import DefaultMeta
 from wtforms.validators import ValidationError
 
 from quart_enroll.bounded_cache import cached
+from quart_enroll.state import site
+from quart_enroll.web.request import current_globals
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 """Methods that change nothing, and so need no CSRF token."""
@@ -68,7 +70,7 @@ class CsrfMeta(DefaultMeta):
 
     @property
     def csrf_secret(self) -> bytes:  # type: ignore[override]  # made per request
-        return str(current_app.secret_key).encode()
+        return _secret()
 
     @property
     def csrf_context(self) -> Any:  # type: ignore[override]  # the same
@@ -102,11 +104,11 @@ def _is_same_origin(older_header: str) -> bool:
 
 def csrf_token() -> str:
     """Return the token for a form without fields; it may be a minute old."""
+    if (number := session.get("csrf")) is not None:
+        return _add_reader(_token(number, _secret(), int(time.time() // TOKEN_REUSE_SECONDS)))
     token = PageToken()
     token.form_meta = CsrfMeta()  # what a form would set; creating a form for one token takes ten times as long
-    if (number := session.get("csrf")) is None:
-        return str(token.generate_csrf_token(cast(CSRFTokenField, None)))
-    return _add_reader(_token(number, token.form_meta.csrf_secret, int(time.time() // TOKEN_REUSE_SECONDS)))
+    return str(token.generate_csrf_token(cast(CSRFTokenField, None)))
 
 
 @cached("page tokens")
@@ -132,7 +134,7 @@ async def is_for_another_user() -> bool:
 
 def is_fragment_for_another_user(headers: Mapping[str, str]) -> bool:
     """Tell whether a page made for another user, who is named in X-Reader, is reloading one of its parts."""
-    return headers.get("x-reader", _reader()) != _reader()
+    return "x-reader" in headers and headers["x-reader"] != _reader()
 
 
 def _add_reader(token: str) -> str:
@@ -145,6 +147,10 @@ def _split(token: str) -> tuple[str, str]:
     return "##".join(parts[:2]), parts[2] if len(parts) == 3 else ""
 
 
+def _secret() -> bytes:
+    return str(site().secret_key).encode()
+
+
 def _reader() -> str:
-    user = g.get("user")
+    user = current_globals().get("user")
     return str(user.user_id) if user else ""

@@ -5,13 +5,14 @@ Users who are signed in have their own language, wherever they sign in. The API'
 
 from functools import lru_cache
 
-from quart import Quart, current_app
+from quart import Quart
 from quart.typing import ResponseTypes
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
 from quart_enroll.domain.models import User
 from quart_enroll.i18n import language
+from quart_enroll.state import site
 from quart_enroll.web.request import SiteRequest, current_request
 from quart_enroll.web.route import UNMATCHED
 
@@ -60,7 +61,7 @@ def set_language(user: User | None) -> None:
 
 def offered() -> tuple[str, ...]:
     """Return the languages that a visitor may choose."""
-    languages: tuple[str, ...] = current_app.config["LANGUAGES"]
+    languages: tuple[str, ...] = site().config["LANGUAGES"]
     return languages
 
 
@@ -73,11 +74,11 @@ def is_localized(request: SiteRequest) -> bool:
 
 def remember(response: ResponseTypes, chosen: str) -> None:
     """Store the visitor's choice in a cookie."""
-    secure = current_app.config["SESSION_COOKIE_SECURE"]
+    secure = site().config["SESSION_COOKIE_SECURE"]
     name = cookie_name(secure)
     response.set_cookie(name, chosen, max_age=LANGUAGE_COOKIE_SECONDS, secure=secure, httponly=True, samesite="Lax")
 
 
 def _of_browser(request: SiteRequest) -> str:
-    chosen = request.cookie(cookie_name(current_app.config["SESSION_COOKIE_SECURE"]))
+    chosen = request.cookie(cookie_name(site().config["SESSION_COOKIE_SECURE"]))
     return choose(chosen[:20], request.header_map.get("accept-language", "")[:MAX_LANGUAGES_LENGTH], offered())

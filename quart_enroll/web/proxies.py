@@ -4,7 +4,6 @@ Each proxy appends the IP address of its client to X-Forwarded-For; everything b
 X-Forwarded-Host is ignored, although Hypercorn's own middleware trusts it.
 """
 
-from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import Any
 
@@ -14,19 +13,22 @@ from werkzeug import Response
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.web.request import SiteRequest
 
-Headers = Iterable[tuple[bytes, bytes]]
-
 PLAIN_HTTP = Sentence("This site only works over HTTPS. Start the URL with https://. No changes were made.")
 
 
 def trust(scope: Any, hops: int) -> Any:
     """Return the ASGI scope with the visitor's IP address and scheme, as reported by the last `hops` proxies."""
-    headers = [(name, value) for name, value in scope["headers"] if name.lower() != b"remote-addr"]  # Quart's own name
-    seen = scope | {"headers": headers}
-    addresses = _values(headers, b"x-forwarded-for")
+    headers, forwarded = [], {b"x-forwarded-for": "", b"x-forwarded-proto": ""}
+    for header in scope["headers"]:
+        name = header[0].lower()
+        if name in forwarded:
+            forwarded[name] += "," + header[1].decode("latin-1")
+        if name != b"remote-addr":  # Quart's own name
+            headers.append(header)
+    seen = {**scope, "headers": headers}
+    addresses, schemes = (_values(text) for text in forwarded.values())
     if 0 < hops <= len(addresses) and (address := _address(addresses[-hops])):
         seen["client"] = (address, 0)
-    schemes = _values(headers, b"x-forwarded-proto")
     if hops and schemes and schemes[-1] in ("http", "https"):
         seen["scheme"] = schemes[-1]
     return seen
@@ -48,9 +50,8 @@ def require_https(request: SiteRequest) -> Response | None:
     return redirect(site.rstrip("/") + request.full_path.rstrip("?"), 308)
 
 
-def _values(headers: Headers, wanted: bytes) -> list[str]:
-    texts = [value.decode("latin-1") for name, value in headers if name.lower() == wanted]
-    return [value.strip() for text in texts for value in text.split(",")]
+def _values(text: str) -> list[str]:
+    return [value.strip() for value in text.split(",")[1:]]
 
 
 def _address(text: str) -> str | None:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, cast
 from urllib.parse import quote
 
-from quart import Request, request
+from quart import Request, g, request
 from werkzeug.datastructures import ImmutableMultiDict, MultiDict
 from werkzeug.http import parse_cookie
 
@@ -24,6 +24,8 @@ PATH_CHARACTERS = "/:@!$&'()*+,;="
 
 QUERY_CHARACTERS = PATH_CHARACTERS + "?%"
 """The same for a query, which arrives encoded."""
+
+NO_PARAMETERS: ImmutableMultiDict[str, str] = ImmutableMultiDict()
 
 COOKIE_BYTES = 400
 """Bytes of a single cookie besides its characters: a name, a value, a list."""
@@ -48,6 +50,10 @@ class SiteRequest(Request):
     def cookies(self) -> ImmutableMultiDict[str, str]:
         text = ";".join(self.headers.getlist("Cookie")) if "cookie" in self.header_map else ""
         return _parse_cached(text) if len(text) <= MAX_COOKIE_HEADER_LENGTH else _parse(text)
+
+    @cached_property
+    def args(self) -> MultiDict[str, str]:
+        return super().args if self.query_string else NO_PARAMETERS
 
     @property
     def full_path(self) -> str:
@@ -75,6 +81,11 @@ class SiteRequest(Request):
 def current_request() -> SiteRequest:
     """Return the request object itself, which `quart.request` is a proxy for."""
     return cast(SiteRequest, request._get_current_object())  # type: ignore[attr-defined]  # it is public
+
+
+def current_globals() -> Any:
+    """Return the object that `quart.g` is a proxy for."""
+    return g._get_current_object()
 
 
 def normalize_path(path: str) -> str:

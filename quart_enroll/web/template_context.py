@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from quart_auth import current_user
-
 from quart_enroll.domain.models import User
 from quart_enroll.web import auth
+from quart_enroll.web.cookies import current_identity
 
 SESSION_KEYS = ("username", "user_id", "email")
 """The keys that templates find in the session of a signed-in user."""
@@ -72,6 +71,12 @@ def shared_context() -> dict[str, Any]:
     """Return the variables about the visitor that every template has."""
     user = auth.user()
     return {
-        "current_user": TemplateVisitor(current_user.auth_id, user),
-        "session": dict(zip(SESSION_KEYS, (user.short_name, user.user_id, user.email), strict=True)) if user else {},
+        "current_user": TemplateVisitor(current_identity(), user),
+        "session": session_facts(),
     }
+
+
+def session_facts() -> dict[str, Any]:
+    """Return what templates find in the session."""
+    user = auth.user()
+    return dict(zip(SESSION_KEYS, (user.short_name, user.user_id, user.email), strict=True)) if user else {}

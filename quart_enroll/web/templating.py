@@ -1,23 +1,25 @@
 """Render pages, from a school's own templates first."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from jinja2 import ChoiceLoader, FileSystemLoader
 from markupsafe import escape
-from quart import Quart, current_app, g, get_flashed_messages
+from quart import Quart, get_flashed_messages
 
 from quart_enroll.i18n import language
+from quart_enroll.state import site
 from quart_enroll.web import locale
 from quart_enroll.web.compression import InputFreeText, RenderedPage, Secret, SharedText
 from quart_enroll.web.fragment_cache import Gap, gap, split_at_gaps
 from quart_enroll.web.jinja_environment import TEMPLATES, PageEnvironment
 from quart_enroll.web.overrides.check import LAYOUT_TEMPLATE, Site
 from quart_enroll.web.overrides.rendering import OverrideTemplates
-from quart_enroll.web.request import current_request
+from quart_enroll.web.request import current_globals, current_request
 
 EXTENSION = "quart_enroll.web.templating"
 OVERRIDES_EXTENSION = "quart_enroll.web.overrides"
@@ -26,14 +28,27 @@ TOKEN_GAP = b"csrf_token"
 """The gap for the visitor's CSRF token."""
 
 
+class Callbacks(NamedTuple):
+    """What templates need to know about a request."""
+
+    context: Callable[[], dict[str, Any]]
+    session: Callable[[], Mapping[str, Any]]
+    csrf_token: Callable[[], str]
+
+
 def init_app(
-    app: Quart, overrides: Path | None, context: Callable[[], dict[str, Any]], csrf_token: Callable[[], str]
+    app: Quart,
+    overrides: Path | None,
+    context: Callable[[], dict[str, Any]],
+    session: Callable[[], Mapping[str, Any]],
+    csrf_token: Callable[[], str],
 ) -> None:
     """Let `app` render templates, from the folder `overrides` first.
 
-    `context` returns the variables of every page, and `csrf_token` the visitor's token.
+    `context` returns the variables of every page, of which `session` has facts about the visitor, and `csrf_token` the
+    visitor's token.
     """
-    app.extensions[EXTENSION] = context, csrf_token
+    app.extensions[EXTENSION] = Callbacks(context, session, csrf_token)
     folders = [overrides, TEMPLATES] if overrides else [TEMPLATES]
     app.jinja_environment = PageEnvironment  # type: ignore[assignment]  # a synchronous environment works
     app.jinja_options = {
@@ -58,7 +73,7 @@ def _overrides(app: Quart) -> OverrideTemplates | None:
 
 def render(template: str, /, **variables: Any) -> RenderedPage:
     """Render the template with these variables and those of every page."""
-    overrides = _overrides(current_app)
+    overrides = _overrides(site())
     renderer = overrides.render if overrides else _environment().render_page
     return _fill(renderer(template, _context(variables)), {})
 
@@ -71,21 +86,20 @@ def render_frame(
     The key names everything that the page depends on besides its URL, the language and the visitor's role; for None, it
     is rendered each time. To the template, a gap is a variable, and what it knows of the visitor are gaps too.
     """
-    environment, context = _environment(), _context(variables)
-    names = {name: gap(name) for name in gaps}
-    if overrides := _overrides(current_app):  # a school's own templates may show anything about the visitor
+    app = site()
+    if overrides := _overrides(app):  # a school's own templates may show anything about the visitor
         own = {name: [part for one in parts for part in split(one)] for name, parts in gaps.items()}  # more tokens
-        return _fill(overrides.render(template, {**context, **names}), own)
-    visitor = context["current_user"]
+        return _fill(overrides.render(template, {**_context(variables), **_gaps(gaps)}), own)
+    environment, request, user = _environment(), current_request(), current_globals().get("user")
     is_shared = key is not None and not get_flashed_messages()
-    full_key = (template, key, current_request().full_path, visitor.role) if is_shared else None
+    full_key = (template, key, request.path, request.query_string, user and user.role) if is_shared else None
 
     def render_parts() -> Sequence[bytes]:
-        parts = environment.render_page(template, {**context, **_hide_visitor(context), **names})
-        return [part if isinstance(part, Gap) else SharedText(part) for part in parts]
+        context = _context(variables)
+        parts = environment.render_page(template, {**context, **_hide_visitor(context), **_gaps(gaps)})
+        return list(_join_texts(parts))
 
-    own = {name: [str(escape(value)).encode()] for name, value in context["session"].items()}
-    return _fill(environment.fragment_cache.get_or_render(full_key, render_parts), {**own, **gaps})
+    return _fill(environment.fragment_cache.get_or_render(full_key, render_parts), gaps)
 
 
 def render_shared(template: str, macro: str, key: Hashable, /, *arguments: object) -> InputFreeText:
@@ -94,7 +108,7 @@ def render_shared(template: str, macro: str, key: Hashable, /, *arguments: objec
     Besides that, it may depend on the language and on whether the visitor is signed in. It must not repeat what the
     request says. If it has a form with the visitor's token, pass it to `split` before it becomes part of a page.
     """
-    environment, is_signed_in = _environment(), g.get("user") is not None
+    environment, is_signed_in = _environment(), current_globals().get("user") is not None
 
     def render_part() -> Sequence[bytes]:
         call = getattr(environment.macros(template, is_signed_in, _frame_context), macro)
@@ -105,19 +119,33 @@ def render_shared(template: str, macro: str, key: Hashable, /, *arguments: objec
 
 
 def split(text: bytes) -> Sequence[bytes]:
-    """Return the text in parts, with gaps where the visitor's token belongs."""
-    return split_at_gaps(text.decode(), InputFreeText)
+    """Return the text in parts, with the visitor's token where it belongs."""
+    return [_token() if type(part) is Gap else part for part in split_at_gaps(text.decode(), InputFreeText)]
 
 
 def _fill(parts: Sequence[bytes], gaps: Mapping[str, Sequence[bytes]]) -> RenderedPage:
     """Return the page with the visitor's token and everything else of their own in its place."""
     filled: list[bytes] = []
     for part in parts:
-        filled += gaps.get(part.decode(), (part,)) if type(part) is Gap else (part,)
-    if any(type(part) is Gap for part in filled):
-        token = _token()
-        filled = [token if type(part) is Gap else part for part in filled]
+        if type(part) is not Gap:
+            filled.append(part)
+        elif part == TOKEN_GAP:
+            filled.append(_token())
+        elif (own := gaps.get(name := part.decode())) is not None:
+            filled += own
+        else:
+            filled.append(str(escape(_callbacks().session()[name])).encode())
     return RenderedPage.of(filled)
+
+
+def _join_texts(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the gaps, and what stands between them in one piece."""
+    for is_gap, group in groupby(parts, lambda part: type(part) is Gap):
+        yield from group if is_gap else (SharedText(b"".join(group)),)
+
+
+def _gaps(names: Iterable[str]) -> dict[str, str]:
+    return {name: gap(name) for name in names}
 
 
 def _hide_visitor(context: dict[str, Any]) -> dict[str, Any]:
@@ -125,7 +153,7 @@ def _hide_visitor(context: dict[str, Any]) -> dict[str, Any]:
     visitor = context["current_user"]
     return {
         "current_user": SimpleNamespace(is_authenticated=visitor.is_authenticated, role=visitor.role),
-        "session": {name: gap(name) for name in context["session"]},
+        "session": _gaps(context["session"]),
     }
 
 
@@ -135,31 +163,33 @@ def _frame_context() -> dict[str, Any]:
 
 
 def _token() -> Secret:
-    _, csrf_token = current_app.extensions[EXTENSION]
-    return Secret(csrf_token().encode())
+    return Secret(_callbacks().csrf_token().encode())
+
+
+def _callbacks() -> Callbacks:
+    return cast(Callbacks, site().extensions[EXTENSION])
 
 
 def _context(variables: dict[str, Any]) -> dict[str, Any]:
     """Return the variables together with those of every page."""
-    shared_context, _ = current_app.extensions[EXTENSION]
     return {
         "csrf_token": _token_placeholder,
         "language": language.current_language(),
         "languages": _language_names(locale.offered()),
         "here": _current_url(),
         "has_page_form": not is_overridden(LAYOUT_TEMPLATE),
-        **shared_context(),
+        **_callbacks().context(),
         **variables,
     }
 
 
 def _environment() -> PageEnvironment:
-    return cast(PageEnvironment, current_app.jinja_env)
+    return cast(PageEnvironment, site().jinja_env)
 
 
 def is_overridden(template: str) -> bool:
     """Tell whether the school has its own template of that name."""
-    overrides = _overrides(current_app)
+    overrides = _overrides(site())
     return overrides is not None and overrides.has(template)
 
 

@@ -68,10 +68,10 @@ class SharedRow:
     hours: WeekHours | None
     signature: object
     text: RowText | None = field(default=None, repr=False)
+    courseID: str = field(init=False)
 
-    @property
-    def courseID(self) -> str:  # noqa: N802  # the stored name
-        return self.found.course.courseID
+    def __post_init__(self) -> None:
+        self.courseID = self.found.course.courseID
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,18 +192,18 @@ class RowRenderer:
         self._kept = self._kept_ends()
         self._state: tuple[StudentState, PersonalFacts] | None = None
 
-    def render(self, rows: Iterable[SharedRow]) -> list[bytes]:
-        """Return the texts of the rows."""
+    def render(self, rows: Iterable[SharedRow]) -> InputFreeText:
+        """Return the text of the rows."""
         parts: list[bytes] = []
         kept = self._kept
         for row in rows:
-            text = row.text or render_row(self._term, row)
-            if row.courseID in self._waitlisted_courses:  # positions change by themselves
+            text, courseID = row.text or render_row(self._term, row), row.courseID
+            if courseID in self._waitlisted_courses:  # positions change by themselves
                 ends = self._personal_texts(row)
             else:
-                found = kept.get(row.courseID)
+                found = kept.get(courseID)
                 if found is None or found[0] is not row.signature:
-                    found = kept[row.courseID] = (row.signature, self._personal_texts(row))
+                    found = kept[courseID] = (row.signature, self._personal_texts(row))
                 ends = found[1]
             if ends is None:
                 parts.append(text.whole)
@@ -212,7 +212,7 @@ class RowRenderer:
             for section, end in zip(text.sections, ends, strict=True):
                 parts += (*section, end, SECTION_END)
             parts.append(ROW_END)
-        return parts
+        return InputFreeText(b"".join(parts))
 
     def _kept_ends(self) -> dict[str, tuple[object, Sequence[InputFreeText] | None]]:
         derived, key = self._snapshot.derived, ("rows", self._term.term, current_language())

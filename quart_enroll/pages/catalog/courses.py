@@ -59,6 +59,14 @@ class RequestedPage:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class RowPage(Page[SharedRow]):
+    """A page of results: its rows, with their `courseIDs` and `signatures`."""
+
+    courseIDs: tuple[str, ...] = ()
+    signatures: tuple[object, ...] = ()
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class CatalogSearch:
     """A search in the catalog and its results; `active_filters` are labels by parameter.
 
@@ -77,7 +85,7 @@ def _search_size(key: object, results: CatalogSearch) -> int:
     return size_of(key) + CATALOG_SEARCH_BYTES + partial
 
 
-def _page_size(_: object, page: Page[SharedRow]) -> int:
+def _page_size(_: object, page: RowPage) -> int:
     return PAGE_BYTES + sum(map(row_bytes, page.items))
 
 
@@ -119,7 +127,7 @@ async def courses(term: str | None = None) -> bytes:
     # A filter like "fits" finds other courses for each student, and a countdown is new in each minute. Nothing else
     # changes the frame while seats move: the index of courses stays the same.
     is_shared = bool(page.items) and not results.form.fits.data and not window
-    key = offered.course_index, boundary, parameters, page.number, page.total, tuple(one.courseID for one in page.items)
+    key = offered.course_index, boundary, parameters, page.number, page.total, page.courseIDs
     gaps = {"rows": await _rows(offered, chosen, page, boundary, snapshot)}
     if snapshot:
         gaps["fingerprint"] = [snapshot.fingerprint.encode()]
@@ -138,7 +146,7 @@ def _search(offered: Catalog, name: str, parameters: tuple[tuple[str, str], ...]
 
 async def _load_page(
     offered: Catalog, term: Term, results: CatalogSearch, boundary: datetime, snapshot: StudentSnapshot | None
-) -> Page[SharedRow]:
+) -> RowPage:
     """Return the requested page of results."""
     user = auth.user()
     requested = RequestedPage(user is not None, *_requested_page(len(results.found)))
@@ -149,22 +157,22 @@ async def _load_page(
 
 
 async def _rows(
-    offered: Catalog, term: Term, page: Page[SharedRow], boundary: datetime, snapshot: StudentSnapshot | None
+    offered: Catalog, term: Term, page: RowPage, boundary: datetime, snapshot: StudentSnapshot | None
 ) -> Sequence[bytes]:
     """Return the texts of the rows as the visitor sees them."""
     if snapshot is None:
         return [(row.text or render_row(term, row)).whole for row in page.items]
     waiting = {entry.key.courseID for entry in snapshot.waiting if entry.key.term == term.term}
     positions: Sequence[WaitlistedSection] | None = None
-    if waiting and not waiting.isdisjoint(row.courseID for row in page.items):  # they change by themselves
+    if waiting and not waiting.isdisjoint(page.courseIDs):  # they change by themselves
         positions = await student_state.load_waitlist_positions(snapshot.waiting[0].user_id, snapshot, [term])
-    return RowRenderer(offered, term, boundary, snapshot, positions).render(page.items)
+    return [RowRenderer(offered, term, boundary, snapshot, positions).render(page.items)]
 
 
 @cached_per_catalog("pages of rows", _page_size, _page_key)
 def _shared_page(
     offered: Catalog, name: str, boundary: datetime, results: CatalogSearch, requested: RequestedPage
-) -> Page[SharedRow]:
+) -> RowPage:
     """Return a page of results before anything personal is added."""
     return _page(_term(offered, name), boundary, results.found, requested)
 
@@ -173,10 +181,11 @@ def _term(offered: Catalog, name: str) -> Term:
     return next(one for one in offered.terms if one.term == name)
 
 
-def _page(term: Term, boundary: datetime, found: Sequence[CourseSections], requested: RequestedPage) -> Page[SharedRow]:
+def _page(term: Term, boundary: datetime, found: Sequence[CourseSections], requested: RequestedPage) -> RowPage:
     page = page_of(found, requested.number, requested.size)
     rows = [shared_row(term, one, boundary, signed_in=requested.signed_in) for one in page.items]
-    return Page(rows, page.number, page.last, page.total)
+    courseIDs, signatures = zip(*((one.courseID, one.signature) for one in rows)) if rows else ((), ())
+    return RowPage(rows, page.number, page.last, page.total, courseIDs=courseIDs, signatures=signatures)
 
 
 def _requested_page(total: int) -> tuple[int, int]:
