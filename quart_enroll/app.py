@@ -18,6 +18,8 @@ from quart_enroll.db import client
 from quart_enroll.fastpath import response_cache
 from quart_enroll.fastpath.asgi_connection import FastConnection
 from quart_enroll.fastpath.button_posts import ButtonPosts
+from quart_enroll.fastpath.direct_protocol import DECLINED_KEY, DirectProtocol
+from quart_enroll.fastpath.hypercorn_writer import Answer, send_response
 from quart_enroll.fastpath.light_requests import Visitors
 from quart_enroll.fastpath.page_views import PageViews
 from quart_enroll.fastpath.response_cache import ResponseCache
@@ -78,6 +80,7 @@ class Enroll(SiteApp):
         self.button_posts: ButtonPosts | None = None
         if fastpath:
             self.asgi_http_class = self._open_fast_connection  # type: ignore[assignment]  # called like the class
+            self.protocol_class = DirectProtocol
 
     def _open_fast_connection(self, _: Quart, scope: Any) -> FastConnection:
         return FastConnection(self, scope, self.button_posts)
@@ -88,32 +91,37 @@ class Enroll(SiteApp):
             case "http":
                 if not self._awaits_shutdown:
                     self._await_shutdown(send)
-                began = monotonic()
-                scope = self._normalize(scope)
-                state: AppState | None = self.extensions.get(EXTENSION)
-                if state and (cached := self.response_cache.find(scope, state, self.config["LANGUAGES"])):
-                    status = await response_cache.send(cached, scope, send)
-                    access_log.count(self, cached.endpoint, scope["method"], status, monotonic() - began)
-                    return
-                trusted = proxies.trust(scope, self.config["PROXIES"])
-                if not (state and self.page_views and await self.page_views.respond(trusted, send)):
-                    await super().asgi_app(trusted, receive, send)
+                declined = scope.get("state", {}).pop(DECLINED_KEY, None)
+                prepared = declined or self.prepare(scope)
+                if declined is None and (answer := await self.answer(prepared)):
+                    await send_response(answer.response, send, *answer.more)
+                else:
+                    await super().asgi_app(prepared, receive, send)
             case "websocket":
                 await send({"type": "websocket.close"})
             case _:
                 await super().asgi_app(scope, receive, send)
 
-    def _normalize(self, scope: Any) -> Any:
-        """Return the scope with a valid path, and without query parameters that its view does not read.
+    async def answer(self, scope: Any) -> Answer | None:
+        """Return the response to a request, whose scope has been prepared, if it doesn't need the framework."""
+        began = monotonic()
+        state: AppState | None = self.extensions.get(EXTENSION)
+        if state and (cached := self.response_cache.find(scope, state, self.config["LANGUAGES"])):
+            answer = response_cache.select(cached, scope)
+            access_log.count(self, cached.endpoint, scope["method"], answer.response.status, monotonic() - began)
+            return answer
+        return await self.page_views.answer(scope) if state and self.page_views else None
+
+    def prepare(self, scope: Any) -> Any:
+        """Return the scope with a valid path, without query parameters that its view does not read, and with what the
+        proxies say about the visitor.
 
         A school's own templates may use any parameter.
         """
         path, query = normalize_path(scope["path"]), scope["query_string"]
         if query and scope["method"] in ("GET", "HEAD") and not self.config["TEMPLATE_OVERRIDES"]:
             query = routes.filter_query(path, query)
-        if path is scope["path"] and query is scope["query_string"]:
-            return scope
-        return {**scope, "path": path, "query_string": query}
+        return {**proxies.trust(scope, self.config["PROXIES"]), "path": path, "query_string": query}
 
     def _await_shutdown(self, send: Any) -> None:
         """Arrange that open streams end when the server begins to shut down; the first request leads to it."""

@@ -8,7 +8,7 @@ from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Iterable
 from functools import lru_cache
 from time import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import h11
 from hypercorn.config import Config
@@ -56,6 +56,13 @@ class SerializedResponse:
         return [*self.framing_headers, *((name, value) for name, _, value in lines)]
 
 
+class Answer(NamedTuple):
+    """A complete response, with the headers that only it has."""
+
+    response: SerializedResponse
+    more: Headers
+
+
 async def send_response(response: SerializedResponse, send: Send, *more: tuple[bytes, bytes]) -> None:
     """Send the response with `more` headers, which must have lowercase names and trusted values."""
     stream = getattr(send, "__self__", None)
@@ -81,6 +88,23 @@ def _can_write_at_once(stream: HTTPStream, protocol: H11Protocol, connection: h1
     )
 
 
+def serialize(
+    response: SerializedResponse,
+    more: Iterable[tuple[bytes, bytes]],
+    method: str,
+    connection: h11.Connection,
+    config: Config,
+) -> bytes:
+    """Return the bytes of the response, with `more` headers and the server's own, and count it as sent."""
+    write = connection.send
+    lines = response.header_lines + _serialize(more) + _server_header_lines(config, int(time()))
+    data = [write(response.framing).removesuffix(CRLF), lines, CRLF]
+    if not suppress_body(method, response.status):
+        data.append(write(h11.Data(data=response.body)))
+    data.append(write(h11.EndOfMessage()))
+    return b"".join(data)
+
+
 async def _write_at_once(
     response: SerializedResponse,
     more: Iterable[tuple[bytes, bytes]],
@@ -89,12 +113,7 @@ async def _write_at_once(
     connection: h11.Connection,
 ) -> None:
     """Do what Hypercorn does for the three messages in a single write."""
-    write = connection.send
-    lines = response.header_lines + _serialize(more) + _server_header_lines(protocol.config, int(time()))
-    data = write(response.framing).removesuffix(CRLF) + lines + CRLF
-    if not suppress_body(stream.scope["method"], response.status):
-        data += write(h11.Data(data=response.body))
-    data += write(h11.EndOfMessage())
+    data = serialize(response, more, stream.scope["method"], connection, protocol.config)
     stream.state = ASGIHTTPState.CLOSED
     try:
         await protocol.send(RawData(data=data))
@@ -110,7 +129,7 @@ async def _write_at_once(
 @lru_cache(1000)  # of some 1.5 kB
 def _framing(status: int, headers: tuple[tuple[bytes, bytes], ...]) -> h11.Response:
     """Return h11's object for the headers, which it takes 10 µs to check."""
-    return h11.Response(status_code=status, headers=headers)
+    return h11.Response(status_code=status, headers=list(headers))
 
 
 @lru_cache(1)

@@ -15,7 +15,7 @@ from quart_auth import current_user
 from werkzeug.exceptions import HTTPException
 
 from quart_enroll.bounded_cache import ByteCache, size_of_entry
-from quart_enroll.fastpath.hypercorn_writer import Send, SerializedResponse, send_response
+from quart_enroll.fastpath.hypercorn_writer import Answer, SerializedResponse
 from quart_enroll.fastpath.light_requests import LightRequest, MatchedPath, Visitors, only_cookies
 from quart_enroll.i18n import language
 from quart_enroll.web import access_log, auth, security_headers
@@ -34,24 +34,22 @@ class PageViews:
         self._paths: ByteCache[str, MatchedPath | None] = ByteCache("matched paths", size_of_entry)
         self._heads: dict[tuple[str, bool, bool], SerializedResponse] = {}
 
-    async def respond(self, scope: Any, send: Send) -> bool:
-        """Send the page that the request asks for; return False, with nothing sent, if the framework must answer."""
+    async def answer(self, scope: Any) -> Answer | None:
+        """Return the page that the request asks for; None if the framework must answer."""
         if scope["method"] != "GET" or (matched := self._match(scope["path"])) is None:
-            return False
+            return None
         if (cookie_header := only_cookies(scope)) is None:
-            return False
+            return None
         request = LightRequest(scope, matched)
         visitor = self._visitors.recognize(request, cookie_header)
         if visitor is None:
-            return False
+            return None
         with self._visitors.contexts(request, visitor) as context:
             page = await self._render(request)
             if page is None or context.session.modified:
-                return False
+                return None
             access_log.log_response(200)
-            response, request_id = self._response(page, request), g.request_id.encode()
-        await send_response(response, send, (b"x-request-id", request_id))
-        return True
+            return Answer(self._response(page, request), [(b"x-request-id", g.request_id.encode())])
 
     def _match(self, path: str) -> MatchedPath | None:
         """Return the page at the path; None for anything else."""

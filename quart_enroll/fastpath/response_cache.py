@@ -21,7 +21,7 @@ from quart_enroll.bounded_cache import ByteCache, size_of
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import Term
 from quart_enroll.fastpath.cache_keys import COMPRESSORS, ResponseKey, key_of
-from quart_enroll.fastpath.hypercorn_writer import Headers, Send, SerializedResponse, send_response
+from quart_enroll.fastpath.hypercorn_writer import Answer, Headers, SerializedResponse
 from quart_enroll.state import AppState
 from quart_enroll.web import auth, security_headers
 from quart_enroll.web.request_id import choose_request_id
@@ -143,13 +143,11 @@ def next_boundary(terms: Iterable[Term], moment: datetime) -> datetime:
     return min(upcoming, default=datetime.max.replace(tzinfo=UTC))
 
 
-async def send(response: CachedResponse, scope: Any, send_event: Send) -> int:
-    """Send the response with an ID of this request, and return the status."""
+def select(response: CachedResponse, scope: Any) -> Answer:
+    """Return what answers the request, with an ID of this request."""
     headers: dict[bytes, bytes] = dict(scope["headers"])
-    selected = response.select(headers)
     number = choose_request_id(headers.get(b"x-request-id", b"").decode("latin-1")).encode()
-    await send_response(selected, send_event, (b"x-request-id", number))
-    return selected.status
+    return Answer(response.select(headers), [(b"x-request-id", number)])
 
 
 def _is_public(response: Response) -> bool:

@@ -10,7 +10,10 @@ from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import Registration, SectionKey, Term, User, WaitlistEntry, deleted_section
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.services.enrollment import student
-from quart_enroll.state import database, user_cache
+from quart_enroll.state import catalog, database, user_cache
+
+POSITIONS = "waitlist positions"
+"""The key of the positions among what is kept with a snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +109,18 @@ async def load_waitlist_positions(
 ) -> list[WaitlistedSection]:
     """Return the student's waitlist positions in those terms.
 
-    They are always read from the database, because they change when other students leave a waitlist.
+    They change when other students leave a waitlist, which changes the section too; until then, they are kept with the
+    snapshot.
     """
     entries = [one for term in terms for one in known.waiting if one.key.term == term.term]
     if not entries:
         return []
-    positions = await student.waitlist_positions(database(), user_id)
+    offered = await catalog()  # before the positions: a later change replaces the section in the next catalog
+    sections = [one for entry in known.waiting for one in offered.sections_in(entry.key.courseID, entry.key.term)]
+    kept, positions = known.derived.get(POSITIONS, ((), {}))
+    if list(map(id, kept)) != list(map(id, sections)):  # a section that was read again may equal the one before
+        positions = await student.waitlist_positions(database(), user_id)
+        known.derived[POSITIONS] = sections, positions
     return [WaitlistedSection(one, *positions[one.key]) for one in entries if one.key in positions]
 
 

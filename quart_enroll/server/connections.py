@@ -222,7 +222,9 @@ class ClientConnection(TCPServer):
             async with TaskGroup(self.loop) as task_group:
                 self._task_group = task_group
                 state = ConnectionState(self.state)
-                self.protocol = H11Protocol(
+                # The application may have a protocol of its own, which relies on OnlyHTTP1.
+                protocol_class = getattr(getattr(self.app, "app", None), "protocol_class", H11Protocol)
+                self.protocol = protocol_class(
                     self.app, self.config, self.context, task_group, state, ssl, client, server, self.protocol_send
                 )
                 self.protocol.connection = OnlyHTTP1(
@@ -328,7 +330,7 @@ class OnlyHTTP1(h11.Connection):
         if isinstance(event, h11.Request):
             if event.http_version not in HTTP_VERSIONS:
                 raise h11.RemoteProtocolError("another version of HTTP", error_status_hint=505)
-            names = {name for name, _ in event.headers}
+            names = {name.lower() for name, _ in event.headers.raw_items()}
             if {b"content-length", b"transfer-encoding"} <= names:
                 raise h11.RemoteProtocolError("two lengths")  # a proxy in front may use the other one
             if b"upgrade" in names:

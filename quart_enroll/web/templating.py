@@ -79,9 +79,11 @@ def render(template: str, /, **variables: Any) -> RenderedPage:
 
 
 def render_frame(
-    template: str, key: Hashable, gaps: Mapping[str, Sequence[bytes]], /, **variables: Any
+    template: str, key: Hashable, gaps: Mapping[str, Sequence[bytes]], variables: Callable[[], dict[str, Any]]
 ) -> RenderedPage:
     """Render the template with gaps, once for each `key`, and fill these with parts of the visitor's own.
+
+    `variables` returns what the template needs; it is called only if the template is rendered.
 
     The key names everything that the page depends on besides its URL, the language and the visitor's role; for None, it
     is rendered each time. To the template, a gap is a variable, and what it knows of the visitor are gaps too.
@@ -89,13 +91,13 @@ def render_frame(
     app = site()
     if overrides := _overrides(app):  # a school's own templates may show anything about the visitor
         own = {name: [part for one in parts for part in split(one)] for name, parts in gaps.items()}  # more tokens
-        return _fill(overrides.render(template, {**_context(variables), **_gaps(gaps)}), own)
+        return _fill(overrides.render(template, {**_context(variables()), **_gaps(gaps)}), own)
     environment, request, user = _environment(), current_request(), current_globals().get("user")
     is_shared = key is not None and not get_flashed_messages()
     full_key = (template, key, request.path, request.query_string, user and user.role) if is_shared else None
 
     def render_parts() -> Sequence[bytes]:
-        context = _context(variables)
+        context = _context(variables())
         parts = environment.render_page(template, {**context, **_hide_visitor(context), **_gaps(gaps)})
         return list(_join_texts(parts))
 
@@ -140,8 +142,11 @@ def _fill(parts: Sequence[bytes], gaps: Mapping[str, Sequence[bytes]]) -> Render
 
 def _join_texts(parts: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the gaps, and what stands between them in one piece."""
-    for is_gap, group in groupby(parts, lambda part: type(part) is Gap):
-        yield from group if is_gap else (SharedText(b"".join(group)),)
+    for is_gap, between in groupby(parts, lambda part: type(part) is Gap):
+        if is_gap:
+            yield from between
+        else:
+            yield SharedText(b"".join(between))
 
 
 def _gaps(names: Iterable[str]) -> dict[str, str]:

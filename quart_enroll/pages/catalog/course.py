@@ -62,7 +62,7 @@ async def course(courseID: str) -> bytes:
     }
     # A countdown is new in each minute.
     key = None if window else (*facts.values(), bool(choices), bool(state.fingerprint))
-    return render_frame("course.html", key, gaps, **facts, **more)
+    return render_frame("course.html", key, gaps, lambda: facts | more)
 
 
 def _term(offered: Catalog, found: Course, moment: datetime) -> tuple[Term | None, str]:

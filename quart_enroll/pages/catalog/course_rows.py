@@ -6,10 +6,10 @@ kept with what is stored about the student, for as long as the section is open, 
 """
 
 import re
-from collections.abc import Hashable, Iterable, Sequence, Set
+from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from quart_enroll.bounded_cache import cached, size_of
 from quart_enroll.domain.catalog import Catalog, CourseSections
@@ -29,8 +29,11 @@ WeekHours = frozenset[tuple[str, int]]
 CATALOG_ROW_BYTES, CATALOG_SECTION_BYTES = 3000, 3500
 """Bytes of a row, and of each of its sections with its buttons, and with their texts."""
 
-MAX_KEPT_ROWS = 60
-"""Rows of a student whose texts are kept."""
+MAX_KEPT_ROWS = 80
+"""Rows of a student, in different states, whose texts are kept."""
+
+SectionEnds = Sequence[InputFreeText]
+"""What a student can do about each section of a row."""
 
 SECTION_END = InputFreeText(b"</li>\n")
 
@@ -170,6 +173,21 @@ def _personal_row(
     return CatalogRow(course, section_actions.for_course(term, course, shared.found.sections, state, now))
 
 
+@dataclass(eq=False, slots=True)
+class KeptRows:
+    """What is kept with a snapshot for a term: the ends of a row's sections by its signature, which changes back and
+    forth while the last seat of a section is taken and dropped.
+
+    `personal` has the ends of the rows that differ from those of most visitors, by their number on the page that was
+    last rendered, whose rows had these `signatures`. All this is from a catalog with these `courses`.
+    """
+
+    courses: Sequence[Course]
+    ends: dict[object, SectionEnds | None] = field(default_factory=dict)
+    signatures: tuple[object, ...] = ()
+    personal: Mapping[int, SectionEnds] = field(default_factory=dict)
+
+
 class RowRenderer:
     """Renders rows for one student; `positions` are those on waitlists, if any of the rows is for a waitlisted course.
 
@@ -189,42 +207,40 @@ class RowRenderer:
         waiting = [one for one in snapshot.waiting if one.key.term == term.term]
         self._waitlisted = [WaitlistedSection(one, 0, 0) for one in waiting] if positions is None else positions
         self._waitlisted_courses = {one.key.courseID for one in waiting}
-        self._kept = self._kept_ends()
+        self._kept = self._find_kept()
         self._state: tuple[StudentState, PersonalFacts] | None = None
 
-    def render(self, rows: Iterable[SharedRow]) -> InputFreeText:
-        """Return the text of the rows."""
-        parts: list[bytes] = []
+    def render(self, rows: Sequence[SharedRow], signatures: tuple[object, ...]) -> InputFreeText:
+        """Return the text of the rows, which have these signatures."""
         kept = self._kept
-        for row in rows:
-            text, courseID = row.text or render_row(self._term, row), row.courseID
-            if courseID in self._waitlisted_courses:  # positions change by themselves
-                ends = self._personal_texts(row)
-            else:
-                found = kept.get(courseID)
-                if found is None or found[0] is not row.signature:
-                    found = kept[courseID] = (row.signature, self._personal_texts(row))
-                ends = found[1]
-            if ends is None:
-                parts.append(text.whole)
-                continue
-            parts.append(text.course)
-            for section, end in zip(text.sections, ends, strict=True):
-                parts += (*section, end, SECTION_END)
-            parts.append(ROW_END)
-        return InputFreeText(b"".join(parts))
+        if kept.signatures != signatures:
+            ends = ((number, self._kept_ends(row)) for number, row in enumerate(rows))
+            kept.signatures, kept.personal = signatures, {number: one for number, one in ends if one is not None}
+        texts = [(row.text or render_row(self._term, row)).whole for row in rows]
+        for number, personal in kept.personal.items():
+            texts[number] = _with_ends(rows[number], personal)
+        if self._waitlisted_courses:  # positions change by themselves
+            for number, row in enumerate(rows):
+                if row.courseID in self._waitlisted_courses and (latest := self._personal_texts(row)):
+                    texts[number] = _with_ends(row, latest)
+        return InputFreeText(b"".join(texts))
 
-    def _kept_ends(self) -> dict[str, tuple[object, Sequence[InputFreeText] | None]]:
+    def _find_kept(self) -> "KeptRows":
         derived, key = self._snapshot.derived, ("rows", self._term.term, current_language())
-        courses: object
-        kept: dict[str, tuple[object, Sequence[InputFreeText] | None]]
-        courses, kept = derived.get(key, (None, {}))
-        if courses is not self._offered.courses or len(kept) > MAX_KEPT_ROWS:
-            kept = {}
-            derived[key] = self._offered.courses, kept
+        kept: KeptRows | None = derived.get(key)
+        if kept is None or kept.courses is not self._offered.courses or len(kept.ends) > MAX_KEPT_ROWS:
+            kept = derived[key] = KeptRows(self._offered.courses)
         return kept
 
-    def _personal_texts(self, row: SharedRow) -> Sequence[InputFreeText] | None:
+    def _kept_ends(self, row: SharedRow) -> SectionEnds | None:
+        kept = self._kept.ends
+        try:
+            return kept[row.signature]
+        except KeyError:
+            ends = kept[row.signature] = self._personal_texts(row)
+            return ends
+
+    def _personal_texts(self, row: SharedRow) -> SectionEnds | None:
         """Return the ends of the sections; None if they are those of a student who has nothing."""
         if self._state is None:
             state = student_state.build(self._snapshot, self._term, self._offered, self._waitlisted)
@@ -242,10 +258,16 @@ def render_row(term: Term, row: SharedRow) -> RowText:
     first = row.found.sections[0]
     heading = _text("course_start", (course, first.key), course, first)
     sections = [SectionText(_start(one), _seats(one)) for one in row.found.sections]
-    ends = list(map(_end, row.choices))
-    texts = [part for section, end in zip(sections, ends, strict=True) for part in (*section, end, SECTION_END)]
-    row.text = RowText(heading, sections, InputFreeText(b"".join([heading, *texts, ROW_END])))
+    row.text = RowText(heading, sections, InputFreeText())
+    row.text = row.text._replace(whole=_with_ends(row, list(map(_end, row.choices))))
     return row.text
+
+
+def _with_ends(row: SharedRow, ends: SectionEnds) -> InputFreeText:
+    """Return the text of a row that was rendered before, with these ends of its sections."""
+    text = cast(RowText, row.text)
+    sections = [part for one, end in zip(text.sections, ends, strict=True) for part in (*one, end, SECTION_END)]
+    return InputFreeText(b"".join([text.course, *sections, ROW_END]))
 
 
 def section_parts(course: Course, choice: SectionActions, others: Sequence[Registration]) -> list[bytes]:

@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, NamedTuple
 
 from quart import current_app, request
 
@@ -49,8 +50,7 @@ class LooserSearch:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class RequestedPage:
+class RequestedPage(NamedTuple):
     """A page of results, by number and size; rows differ between visitors and students."""
 
     signed_in: bool
@@ -109,21 +109,24 @@ async def courses(term: str | None = None) -> bytes:
     # The countdown to the opening needs the current time, and a school's own templates may show anything.
     if user is None and not (window and window.opens) and not current_app.config["TEMPLATE_OVERRIDES"]:
         cache_public(moment, offered)
-    facts = {
-        "courses": True,
-        "course_data": [one.found.course for one in page.items],
-        "term": str(chosen),
-        "terms": [str(one) for one in coming_terms],
-        "window": window,
-        "results": results,
-        "page": page,
-        "page_url": page_url,
-        "looser_searches": [] if page.items else await _looser_searches(offered, chosen, results),
-    }
+    looser_searches = [] if page.items else await _looser_searches(offered, chosen, results)
+
+    def facts() -> dict[str, Any]:
+        return {
+            "courses": True,
+            "course_data": [one.found.course for one in page.items],
+            "term": str(chosen),
+            "terms": [str(one) for one in coming_terms],
+            "window": window,
+            "results": results,
+            "page": page,
+            "page_url": page_url,
+            "looser_searches": looser_searches,
+        }
+
     if is_overridden("courses.html"):
         state = await student_state.load(user, chosen, offered, snapshot)
-        rows = personal_rows(chosen, page.items, state, boundary)
-        return render("courses.html", **facts, rows=rows)
+        return render("courses.html", **facts(), rows=personal_rows(chosen, page.items, state, boundary))
     # A filter like "fits" finds other courses for each student, and a countdown is new in each minute. Nothing else
     # changes the frame while seats move: the index of courses stays the same.
     is_shared = bool(page.items) and not results.form.fits.data and not window
@@ -131,7 +134,7 @@ async def courses(term: str | None = None) -> bytes:
     gaps = {"rows": await _rows(offered, chosen, page, boundary, snapshot)}
     if snapshot:
         gaps["fingerprint"] = [snapshot.fingerprint.encode()]
-    return render_frame("courses.html", key if is_shared else None, gaps, **facts)
+    return render_frame("courses.html", key if is_shared else None, gaps, facts)
 
 
 @cached_per_catalog("searches", _search_size)
@@ -166,7 +169,7 @@ async def _rows(
     positions: Sequence[WaitlistedSection] | None = None
     if waiting and not waiting.isdisjoint(page.courseIDs):  # they change by themselves
         positions = await student_state.load_waitlist_positions(snapshot.waiting[0].user_id, snapshot, [term])
-    return [RowRenderer(offered, term, boundary, snapshot, positions).render(page.items)]
+    return [RowRenderer(offered, term, boundary, snapshot, positions).render(page.items, page.signatures)]
 
 
 @cached_per_catalog("pages of rows", _page_size, _page_key)
@@ -184,7 +187,7 @@ def _term(offered: Catalog, name: str) -> Term:
 def _page(term: Term, boundary: datetime, found: Sequence[CourseSections], requested: RequestedPage) -> RowPage:
     page = page_of(found, requested.number, requested.size)
     rows = [shared_row(term, one, boundary, signed_in=requested.signed_in) for one in page.items]
-    courseIDs, signatures = zip(*((one.courseID, one.signature) for one in rows)) if rows else ((), ())
+    courseIDs, signatures = tuple(one.courseID for one in rows), tuple(one.signature for one in rows)
     return RowPage(rows, page.number, page.last, page.total, courseIDs=courseIDs, signatures=signatures)
 
 
