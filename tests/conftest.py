@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache, partialmethod
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
-from jinja2 import FileSystemBytecodeCache, nodes
+from jinja2 import BytecodeCache, nodes
+from jinja2.bccache import Bucket
 from pymongo import MongoClient
 from werkzeug.routing import Rule
 
@@ -63,10 +65,23 @@ def quick_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
+class CompiledTemplates(BytecodeCache):
+    """Keeps the code of templates in memory."""
+
+    def __init__(self) -> None:
+        self._code: dict[tuple[str, str], Any] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._code.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key, bucket.checksum] = bucket.code
+
+
 @pytest.fixture(scope="session", autouse=True)
-def templates_compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def templates_compiled_once() -> Iterator[None]:
     """Compile each template once for all apps: compiling takes longer than most tests."""
-    bytecode = FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+    bytecode = CompiledTemplates()
     parsed: dict[tuple[str, str], nodes.Template] = {}
     parse = PageEnvironment.parse
 
@@ -82,20 +97,25 @@ def templates_compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield
 
 
+COMPILED_ATTRIBUTES = ("arguments", "_parts", "_trace", "_converters", "_build", "_build_unknown")
+"""What Werkzeug's `Rule.compile` sets."""
+
+
 @pytest.fixture(scope="session", autouse=True)
 def routes_compiled_once() -> Iterator[None]:
-    """Compile each route's URL builder once for all apps: Werkzeug takes 15 ms to do it for each app."""
-    builders: dict[object, object] = {}
-    compile_builder = Rule._compile_builder
+    """Compile each URL rule once for all apps: Werkzeug takes longer to do it for each app than a test for a page."""
+    compiled: dict[tuple[str, str], dict[str, Any]] = {}
+    compile_rule = Rule.compile
 
-    def compile_once(rule: Rule, append_unknown: bool = True) -> object:
-        key = (rule.rule, tuple(rule._trace), str(rule.defaults), append_unknown)
-        if key not in builders:
-            builders[key] = compile_builder(rule, append_unknown)
-        return builders[key]
+    def compile_once(rule: Rule) -> None:
+        key = (rule.rule, str(rule.defaults))
+        if key not in compiled:
+            compile_rule(rule)
+            compiled[key] = {name: vars(rule)[name] for name in COMPILED_ATTRIBUTES}
+        vars(rule).update(compiled[key])
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Rule, "_compile_builder", compile_once)
+        patch.setattr(Rule, "compile", compile_once)
         yield
 
 

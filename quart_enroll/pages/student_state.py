@@ -12,7 +12,7 @@ from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.services.enrollment import student
 from quart_enroll.state import catalog, database, user_cache
 
-POSITIONS = "waitlist positions"
+POSITIONS = "waitlist_positions"
 """The key of the positions among what is kept with a snapshot."""
 
 

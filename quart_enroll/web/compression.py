@@ -20,7 +20,7 @@ from werkzeug.http import parse_accept_header
 from quart_enroll.web.request import SiteRequest
 
 COMPRESSION_LEVEL = 0
-"""Of ISA-L's levels from 0 to 3; 3 takes four times as long."""
+"""Of ISA-L's levels from 0 to 3: 2 takes half as long again, and saves an eighth of a page."""
 
 GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 """RFC 1952: deflate, no flags, no time, no further hint, unknown system."""

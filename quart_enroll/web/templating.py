@@ -128,11 +128,12 @@ def split(text: bytes) -> Sequence[bytes]:
 def _fill(parts: Sequence[bytes], gaps: Mapping[str, Sequence[bytes]]) -> RenderedPage:
     """Return the page with the visitor's token and everything else of their own in its place."""
     filled: list[bytes] = []
+    token: Secret | None = None
     for part in parts:
         if type(part) is not Gap:
             filled.append(part)
         elif part == TOKEN_GAP:
-            filled.append(_token())
+            filled.append(token := token or _token())
         elif (own := gaps.get(name := part.decode())) is not None:
             filled += own
         else:

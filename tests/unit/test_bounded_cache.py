@@ -37,6 +37,7 @@ BOUNDED_BY_THE_SCHOOL = {
     "web.templating._language_names": "languages of the site",
     "web.jinja_environment._translated_markup": "the site's own sentences",
     "fastpath.hypercorn_writer._server_header_lines": "one entry",
+    "fastpath.hypercorn_writer._framing": "1000 statuses with a length",
     "domain.course_index._course_key": "courses of the catalog",
     "domain.course_index._names": "courses of the catalog",
     "domain.course_index.searchable": "texts of the catalog",

@@ -21,7 +21,7 @@ class School:
         self.app.config.update(TEMPLATE_OVERRIDES=None, LANGUAGES=("en",))
         self.tokens: Iterator[str] = iter(())
         self.template = folder / "page.html"
-        init_app(self.app, None, dict, lambda: next(self.tokens))
+        init_app(self.app, None, dict, dict, lambda: next(self.tokens))
         self.drawn = 0
 
     def count(self) -> str:
@@ -82,7 +82,7 @@ async def test_a_page_without_a_form_needs_no_csrf_token(school: School) -> None
 
 async def test_the_least_recently_used_fragment_makes_room(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(bounded_cache.CACHE_BYTES, "page fragments", 3000)  # two of them
-    init_app(school.app, None, dict, lambda: next(school.tokens))
+    init_app(school.app, None, dict, dict, lambda: next(school.tokens))
     for who in ("ada", "bob", "ada", "rita", "ada", "bob"):
         await school.show(who=who)
     assert school.drawn == 4

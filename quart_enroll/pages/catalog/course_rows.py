@@ -213,16 +213,19 @@ class RowRenderer:
     def render(self, rows: Sequence[SharedRow], signatures: tuple[object, ...]) -> InputFreeText:
         """Return the text of the rows, which have these signatures."""
         kept = self._kept
+        waitlisted = self._waitlisted_courses
         if kept.signatures != signatures:
-            ends = ((number, self._kept_ends(row)) for number, row in enumerate(rows))
-            kept.signatures, kept.personal = signatures, {number: one for number, one in ends if one is not None}
+            ends = {number: self._kept_ends(one) for number, one in enumerate(rows) if one.courseID not in waitlisted}
+            kept.signatures, kept.personal = signatures, {number: one for number, one in ends.items() if one}
+        personal = kept.personal
+        if waitlisted:  # positions change by themselves
+            latest = {
+                number: self._personal_texts(one) for number, one in enumerate(rows) if one.courseID in waitlisted
+            }
+            personal = {**personal, **{number: one for number, one in latest.items() if one}}
         texts = [(row.text or render_row(self._term, row)).whole for row in rows]
-        for number, personal in kept.personal.items():
-            texts[number] = _with_ends(rows[number], personal)
-        if self._waitlisted_courses:  # positions change by themselves
-            for number, row in enumerate(rows):
-                if row.courseID in self._waitlisted_courses and (latest := self._personal_texts(row)):
-                    texts[number] = _with_ends(row, latest)
+        for number, ends_of_row in personal.items():
+            texts[number] = _with_ends(rows[number], ends_of_row)
         return InputFreeText(b"".join(texts))
 
     def _find_kept(self) -> "KeptRows":

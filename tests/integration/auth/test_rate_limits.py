@@ -43,6 +43,14 @@ def verified_passwords(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
+async def ada(app: Quart) -> Browser:
+    """A browser that is known to ada's account: she has entered her password in it."""
+    browser = Browser(app.test_client())
+    assert (await browser.sign_in(ADA)).status_code == 303
+    return browser
+
+
+@pytest.fixture
 def unknown_browser(app: Quart) -> Browser:
     return Browser(app.test_client())
 

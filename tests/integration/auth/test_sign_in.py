@@ -172,7 +172,7 @@ async def test_an_older_hash_works_and_is_replaced(app: Quart, db: Database, met
         assert (await Browser(app.test_client()).sign_in(ADA)).status_code == 303
     stored = await db.user.find_one({"user_id": ADA.user_id})
     assert stored is not None
-    assert stored["password"].startswith("scrypt:1024:8:1$")
+    assert stored["password"].startswith(f"{PASSWORD_METHOD}$")
 
 
 @pytest.mark.parametrize(

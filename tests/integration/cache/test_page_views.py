@@ -2,7 +2,7 @@
 
 import gzip
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -288,5 +288,41 @@ async def test_a_student_who_has_just_left_a_waitlist_has_no_position(
     async def no_positions(*_: object) -> dict[SectionKey, tuple[int, int]]:
         return {}
 
+    async def is_gone() -> bool:
+        return "Waitlisted" not in (await ada.read("/courses/")).partition('id="results"')[2]
+
     monkeypatch.setattr(student, "waitlist_positions", no_positions)
-    assert "Waitlisted" not in (await ada.read("/courses/")).partition('id="results"')[2]
+    await state.database.section.update_one({"courseID": "3333"}, {"$inc": {"waiting": -1}})
+    await wait_until(is_gone)
+
+
+async def test_positions_are_read_again_only_when_the_section_changes(
+    app: Quart, ada: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state: AppState = app.extensions[EXTENSION]
+    third = {"courseID": "3333", "term": "Fall 2026", "section": "01"}
+    await state.database.section.update_one({"courseID": "3333"}, {"$set": {"seats_taken": 1, "waitlist_capacity": 5}})
+    bob = Browser(app.test_client())
+    await bob.sign_in(BOB)
+    for browser in (bob, ada):
+        await browser.post("/waitlist", form=third)
+    for path in ("/courses/", "/enrollment"):
+        await wait_until(lambda path=path: _shows(ada, path, "Waitlisted, 2 of 2"))
+    read = student.waitlist_positions
+    reads: list[int] = []
+
+    async def count_reads(db: Database, user_id: int) -> Mapping[SectionKey, tuple[int, int]]:
+        reads.append(user_id)
+        return await read(db, user_id)
+
+    monkeypatch.setattr(student, "waitlist_positions", count_reads)
+    for path in ("/courses/", "/enrollment", "/courses/"):
+        assert "Waitlisted, 2 of 2" in await ada.read(path)
+    assert reads == []
+    await bob.post("/waitlist/leave", form=third | {"confirm": "y"})
+    for path in ("/courses/", "/enrollment"):
+        await wait_until(lambda path=path: _shows(ada, path, "Waitlisted, 1 of 1"))
+
+
+async def _shows(browser: Browser, path: str, wanted: str) -> bool:
+    return wanted in await browser.read(path)
