@@ -121,7 +121,8 @@ async def courses(term: str | None = None) -> bytes:
     # A filter like "fits" finds other courses for each student, and a countdown is new in each minute. Nothing else
     # changes the frame while seats move: the index of courses stays the same.
     is_shared = bool(page.items) and not results.form.fits.data and not window
-    key = offered.course_index, boundary, parameters, page.number, page.total, page.courseIDs
+    where = request.path, request.query_string
+    key = where, offered.course_index, boundary, parameters, page.number, page.total, page.courseIDs
     gaps = {"rows": await _rows(offered, chosen, page, boundary, snapshot)}
     if snapshot:
         gaps["fingerprint"] = [snapshot.fingerprint.encode()]
