@@ -46,6 +46,7 @@ BOUNDED_BY_THE_SCHOOL = {
     "web.access_log._own_parts": "one entry for each application",
     "web.compression.choose_encoding": "200 characters each",
     "web.locale.choose": "220 characters each",
+    "web.request._prefers_json": "200 characters each",
 }
 """Functions that may cache without a budget, and why visitors can't make those caches large."""
 
