@@ -17,8 +17,10 @@ from quart_enroll.api.v1 import cors, document
 from quart_enroll.db import client
 from quart_enroll.fastpath import response_cache
 from quart_enroll.fastpath.asgi_connection import FastConnection
+from quart_enroll.fastpath.button_posts import ButtonPosts
 from quart_enroll.fastpath.direct_protocol import DECLINED_KEY, DirectProtocol
 from quart_enroll.fastpath.hypercorn_writer import Answer, send_response
+from quart_enroll.fastpath.light_requests import Visitors
 from quart_enroll.fastpath.page_views import PageViews
 from quart_enroll.fastpath.response_cache import ResponseCache
 from quart_enroll.forms.accounts import LoginForm, RegisterForm
@@ -75,9 +77,13 @@ class Enroll(SiteApp):
         self.response_cache = ResponseCache(enabled=fastpath)
         self.page_views: PageViews | None = None
         self._awaits_shutdown = False
+        self.button_posts: ButtonPosts | None = None
         if fastpath:
-            self.asgi_http_class = FastConnection
+            self.asgi_http_class = self._open_fast_connection  # type: ignore[assignment]  # called like the class
             self.protocol_class = DirectProtocol
+
+    def _open_fast_connection(self, _: Quart, scope: Any) -> FastConnection:
+        return FastConnection(self, scope, self.button_posts)
 
     async def asgi_app(self, scope: Any, receive: Any, send: Any) -> None:
         """Handle a connection; the site has no websockets."""
@@ -170,7 +176,8 @@ def create_app(
         app.after_request(cors.headers_for(config.cors_origins))
     routes.register(app)
     if fastpath and not config.template_overrides:  # a school's own templates may use anything of the request
-        app.page_views = PageViews(app, sign_in_cookies)
+        visitors = Visitors(app, sign_in_cookies)
+        app.page_views, app.button_posts = PageViews(app, visitors), ButtonPosts(app, visitors)
     document.init_app(app)
     error_pages.init_app(app)
     cli.register(app)

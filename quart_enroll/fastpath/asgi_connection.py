@@ -9,14 +9,14 @@ import asyncio
 from contextlib import suppress
 from typing import Any, cast
 
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable
-from quart import Response
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
+from quart import Quart, Response
 from quart.asgi import ASGIHTTPConnection
 from quart.typing import ResponseTypes
 from quart.utils import cancel_tasks, encode_headers, raise_task_exceptions
-from quart.wrappers import Request
 from quart.wrappers.response import DataBody
 
+from quart_enroll.fastpath.button_posts import ButtonPosts
 from quart_enroll.fastpath.direct_stream import send_directly
 from quart_enroll.fastpath.hypercorn_writer import SerializedResponse, send_response
 from quart_enroll.fastpath.streaming import StreamingChannel
@@ -27,6 +27,10 @@ HTTP_1_VERSIONS = ("1.0", "1.1")
 
 class FastConnection(ASGIHTTPConnection):
     """A request and its response."""
+
+    def __init__(self, app: Quart, scope: HTTPScope, button_posts: ButtonPosts | None) -> None:
+        super().__init__(app, scope)
+        self._button_posts = button_posts
 
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         channel = StreamingChannel(self.scope, receive, send)
@@ -49,25 +53,34 @@ class FastConnection(ASGIHTTPConnection):
         return await channel.receive_arrived_body() if survives else None
 
     async def _respond(self, body: bytes, channel: StreamingChannel, send: ASGISendCallable) -> None:
-        request = self._create_request_from_scope(send)
-        request.body.set_result(body)
-        response = await self.app.handle_request(request)
+        response = await self._press(body) or await self._handle(body, send)
         with suppress(TimeoutError):  # the client reads too slowly
             if (content := _content(response)) is not None:
                 complete = SerializedResponse(response.status_code, encode_headers(response.headers), content)
                 async with asyncio.timeout(self.app.config["RESPONSE_TIMEOUT"]):
                     await send_response(complete, send)
             elif not isinstance(response, Response) or not send_directly(self.scope, response, send):
-                await self._send_in_parts(request, response, channel.receive, channel.send)
+                await self._send_in_parts(response, channel.receive, channel.send)
+
+    async def _press(self, body: bytes) -> ResponseTypes | None:
+        """Handle a button in light contexts; return None for what only the framework handles."""
+        buttons = self._button_posts if self.scope["method"] == "POST" else None
+        return await buttons.handle(self.scope, body) if buttons else None
+
+    async def _handle(self, body: bytes, send: ASGISendCallable) -> ResponseTypes:
+        request = self._create_request_from_scope(send)
+        request.body.set_result(body)
+        return await self.app.handle_request(request)
 
     async def _send_in_parts(
-        self, request: Request, response: ResponseTypes, receive: ASGIReceiveCallable, send: ASGISendCallable
+        self, response: ResponseTypes, receive: ASGIReceiveCallable, send: ASGISendCallable
     ) -> None:
         """Send the response part by part until it ends or the client disconnects."""
         limit = self.app.config["RESPONSE_TIMEOUT"]
         if isinstance(response, Response) and response.timeout is not Ellipsis:
             limit = response.timeout
         sending = asyncio.ensure_future(asyncio.wait_for(self._send_response(send, response), limit))
+        request = self._create_request_from_scope(send)
         receiving = asyncio.ensure_future(self.handle_messages(request, receive))
         done, pending = await asyncio.wait([sending, receiving], return_when=asyncio.FIRST_COMPLETED)
         await cancel_tasks(pending)

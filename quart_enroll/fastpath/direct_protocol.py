@@ -42,7 +42,11 @@ class DirectProtocol(H11Protocol):
         http.next_event()  # the end of the request, which has no body
         app = cast(Any, self.app).app
         scope = app.prepare(self._scope(request, headers))
-        answer = await app.answer(scope)
+        try:
+            answer = await app.answer(scope)
+        except Exception:  # noqa: BLE001  # as Hypercorn reports it; the framework may still have a response
+            await self.config.log.exception("Error in ASGI Framework")
+            answer = None
         if answer is None:
             await self._decline(request, scope)
             return

@@ -47,7 +47,7 @@ async def identify(request: SiteRequest) -> None:
     identity = current_identity()
     if identity is None or request.route.audience is Audience.EVERYBODY:
         return
-    found = await sessions.resume(database(), user_cache().logins, identity, lifetimes(), now())
+    found = await sessions.resume(database(), user_cache(), identity, lifetimes(), now())
     if found is None:
         logout_user()
     else:
@@ -62,11 +62,11 @@ def sign_in_checker() -> Callable[[], Awaitable[bool]]:
     Each call counts as use of the sign-in, as a request does. It returns true while the database is unavailable.
     """
     identity = current_identity() if user() else None
-    db, logins, limits, current_time = database(), user_cache().logins, lifetimes(), clock()
+    db, users, limits, current_time = database(), user_cache(), lifetimes(), clock()
 
     async def is_signed_in() -> bool:
         try:
-            return identity is None or await sessions.resume(db, logins, identity, limits, current_time()) is not None
+            return identity is None or await sessions.resume(db, users, identity, limits, current_time()) is not None
         except DATABASE_UNAVAILABLE:
             return True
 

@@ -9,6 +9,7 @@ visitors share are compressed each on its own. ISA-L compresses a page in a tent
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from itertools import groupby
+from typing import cast
 
 from isal import isal_zlib
 from quart import Response
@@ -33,6 +34,9 @@ MAX_STORED_BYTES = 0xFFFF
 
 MIN_COMPRESSED_BYTES = 200
 """Bytes between two secrets from which on they are compressed: for fewer, it costs more than it saves."""
+
+LONG_TEXT_BYTES = 1500
+"""Bytes of a shared text from which on it is compressed alone, and only once."""
 
 MAX_ENCODINGS_LENGTH = 200
 """Characters of the Accept-Encoding header that are read; browsers send about 30."""
@@ -113,15 +117,21 @@ def choose_encoding(accepted: str, offered: tuple[str, ...]) -> str:
     return next((encoding for encoding in offered if qualities.quality(encoding) > 0), "")
 
 
-def _joint_blocks(parts: Sequence[bytes]) -> Iterator[bytes]:
-    """Yield deflate blocks in which the secrets stand alone, and so does a shared beginning, compressed only once."""
-    others = parts
-    if parts and isinstance(first := parts[0], SharedText):
-        others = parts[1:]
-        yield first.deflated
-    for is_secret, group in groupby(others, lambda part: type(part) is Secret):
-        text = b"".join(group)
-        yield _store(text) if is_secret or len(text) < MIN_COMPRESSED_BYTES else _deflate(text)
+def _joint_blocks(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield deflate blocks in which secrets stand alone, and long shared texts too, which are compressed only once."""
+    for kind, group in groupby(parts, _kind):
+        if kind is SharedText:
+            yield from (cast(SharedText, part).deflated for part in group)
+        else:
+            text = b"".join(group)
+            yield _store(text) if kind is Secret or len(text) < MIN_COMPRESSED_BYTES else _deflate(text)
+
+
+def _kind(part: bytes) -> type[bytes]:
+    """Tell how a part is compressed in a page without an input: alone, not at all, or together with its neighbors."""
+    if isinstance(part, SharedText):
+        return SharedText if len(part) >= LONG_TEXT_BYTES else bytes
+    return type(part)
 
 
 def _separate_blocks(parts: Iterable[bytes]) -> Iterator[bytes]:

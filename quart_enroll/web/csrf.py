@@ -18,7 +18,7 @@ from wtforms.validators import ValidationError
 
 from quart_enroll.bounded_cache import cached
 from quart_enroll.state import site
-from quart_enroll.web.request import current_globals
+from quart_enroll.web.request import current_globals, current_request
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 """Methods that change nothing, and so need no CSRF token."""
@@ -93,7 +93,7 @@ def is_link_from_this_site() -> bool:
 
 
 def _is_same_origin(older_header: str) -> bool:
-    if (site := request.headers.get("Sec-Fetch-Site")) is not None:
+    if (site := current_request().header_map.get("sec-fetch-site")) is not None:
         return site == "same-origin"
     try:
         page = urlsplit(request.headers.get(older_header, ""))

@@ -5,19 +5,22 @@ does not matter in a view, but in the steps that every request passes through it
 """
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, cast
 from urllib.parse import quote
 
 from quart import Request, g, request
-from werkzeug.datastructures import ImmutableMultiDict, MultiDict
-from werkzeug.http import parse_cookie
+from werkzeug.datastructures import ImmutableMultiDict, MIMEAccept, MultiDict
+from werkzeug.http import parse_accept_header, parse_cookie
 
 from quart_enroll.bounded_cache import cached, size_of
 from quart_enroll.web.route import UNMATCHED, Route, SiteRule
 
 MAX_COOKIE_HEADER_LENGTH = 1000
 """Longest Cookie header that a process caches, in characters; the site's own have some 400."""
+
+MAX_ACCEPT_LENGTH = 200
+"""Characters of the Accept header that are read; browsers send about 140."""
 
 PATH_CHARACTERS = "/:@!$&'()*+,;="
 """Characters that need no encoding in a path, besides letters and digits."""
@@ -101,7 +104,12 @@ def wants_json() -> bool:
     request = current_request()
     if request.path.startswith("/api/"):
         return True
-    accepted = request.accept_mimetypes
+    return _prefers_json(request.header_map.get("accept", "")[:MAX_ACCEPT_LENGTH])
+
+
+@lru_cache(500)  # of truncated texts: some 200 kB
+def _prefers_json(accept: str) -> bool:
+    accepted: MIMEAccept = parse_accept_header(accept, MIMEAccept)
     return accepted["application/json"] > accepted["text/html"]
 
 

@@ -41,9 +41,11 @@ BOUNDED_BY_THE_SCHOOL = {
     "domain.course_index._course_key": "courses of the catalog",
     "domain.course_index._names": "courses of the catalog",
     "domain.course_index.searchable": "texts of the catalog",
+    "pages.enrollment.schedule_texts._week_of": "meetings of sections",
     "web.access_log._own_parts": "one entry for each application",
     "web.compression.choose_encoding": "200 characters each",
     "web.locale.choose": "220 characters each",
+    "web.request._prefers_json": "200 characters each",
 }
 """Functions that may cache without a budget, and why visitors can't make those caches large."""
 

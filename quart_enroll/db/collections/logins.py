@@ -3,7 +3,7 @@
 The `_id` is the digest of the token in the cookie, so the database alone is not enough to make a cookie.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -63,10 +63,17 @@ async def add(db: Database, login: Login, session: Session) -> None:
 
 async def find(db: Database, key: str, now: datetime) -> LiveLogin | None:
     """Return the sign-in with its user; None if it has ended or never existed."""
-    async for row in db.login.aggregate(pipelines.live_login(key, now)):
-        user = row["user"]
-        return LiveLogin(_to_login(row), to_user(user), bool(row["notices"]), hashable_row_id(user["_id"]))
-    return None
+    found = (await find_many(db, [key])).get(key)
+    return found if found and found.login.expires_at > now else None
+
+
+async def find_many(db: Database, keys: Sequence[str]) -> dict[str, LiveLogin]:
+    """Return the sign-ins with their users, by key; some may have expired a moment ago."""
+    found = {}
+    async for row in db.login.aggregate(pipelines.live_logins(keys)):
+        login, user = _to_login(row), row["user"]
+        found[login.key] = LiveLogin(login, to_user(user), bool(row["notices"]), hashable_row_id(user["_id"]))
+    return found
 
 
 async def find_by_user(db: Database, user_id: int, now: datetime) -> list[Login]:

@@ -1,6 +1,6 @@
 """Aggregation pipelines: pure functions that return stages, with `$match` first."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -47,10 +47,10 @@ def _same_section() -> Stage:
     return {"$expr": {"$and": [{"$eq": [f"${name}", f"$${name}"]} for name in section_keys.KEY_FIELDS]}}
 
 
-def live_login(key: str, now: datetime) -> list[Stage]:
-    """Join a sign-in that has not ended with its `user`, without the password, and one unseen notice, if any."""
+def live_logins(keys: Sequence[str]) -> list[Stage]:
+    """Join each of these sign-ins with its `user`, without the password, and one unseen notice, if any."""
     return [
-        {"$match": {"_id": key, "expires_at": {"$gt": now}}},
+        {"$match": {"_id": {"$in": list(keys)}, "expires_at": {"$type": "date"}}},
         {"$lookup": {"from": "user", "localField": "user_id", "foreignField": "user_id", "as": "user"}},
         {"$unwind": "$user"},
         {

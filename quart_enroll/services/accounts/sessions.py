@@ -14,7 +14,7 @@ from quart_enroll.domain.errors import SignInEnded, WrongCredentials
 from quart_enroll.domain.models import Credentials, Login
 from quart_enroll.i18n.language import current_language
 from quart_enroll.services.accounts.token_digest import token_digest
-from quart_enroll.services.live.query_cache import QueryCache
+from quart_enroll.services.live.user_cache import UserCache
 
 Result = TypeVar("Result")
 
@@ -101,21 +101,21 @@ async def grant(db: Database, login: str, work: Callable[[Session], Awaitable[Re
 
 
 async def resume(
-    db: Database, cache: QueryCache[LiveLogin], identity: str, lifetimes: SignInLifetimes, now: datetime
+    db: Database, cache: UserCache, identity: str, lifetimes: SignInLifetimes, now: datetime
 ) -> LiveLogin | None:
     """Return the sign-in of the identity with its user, or None if it has ended or never existed.
 
     It is read once and then cached until it changes. From time to time, its use is recorded, which extends it.
     """
     key = token_digest(identity)
-    found = await cache.get_or_read(key, lambda: logins.find(db, key, now))
+    found = await cache.logins.get_or_read(key, lambda: cache.login_reader.read(key))
     if found is not None and found.login.expires_at <= now:
-        cache.invalidate(key)
+        cache.logins.invalidate(key)
         found = await logins.find(db, key, now)  # another process may have just extended it
     if found is not None and must_record_use(found.login, lifetimes, now):
         ends = lifetimes.end(found.login.created_at, now, remembered=found.login.remembered)
         await logins.record_use(db, found.login, now, ends)
-        cache.invalidate(key)
+        cache.logins.invalidate(key)
     return found
 
 

@@ -10,7 +10,7 @@ that their next page has it.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Hashable, Iterable
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from itertools import islice
@@ -18,11 +18,12 @@ from itertools import islice
 from quart_enroll.db import change_streams
 from quart_enroll.db.change_streams import ChangeFollower, UserChange
 from quart_enroll.db.client import Database
+from quart_enroll.db.collections import logins
 from quart_enroll.db.collections.logins import LiveLogin
 from quart_enroll.db.queries import student_facts
 from quart_enroll.domain.student import StudentSnapshot
+from quart_enroll.services.live.batch_reader import BatchReader
 from quart_enroll.services.live.query_cache import QueryCache
-from quart_enroll.services.live.student_reader import StudentReader
 from quart_enroll.system.background import run_in_background
 
 REFRESH_DELAY_SECONDS = 0.005
@@ -55,7 +56,8 @@ class UserCache:
             fallback="every request reads who is signed in",
         )
         self._db = db
-        self.student_reader = StudentReader(db)
+        self.student_reader = BatchReader(self._read_students)
+        self.login_reader = BatchReader[str, LiveLogin](lambda keys: logins.find_many(db, keys))
         self._to_refresh: dict[int, None] = {}  # user_ids, the first change first
         self._must_refresh = asyncio.Event()
         self.logins: QueryCache[LiveLogin] = QueryCache("sign-ins", self.is_current)
@@ -89,6 +91,12 @@ class UserCache:
             except Exception as error:  # noqa: BLE001  # whatever it is, each student's next page reads the data itself
                 logger.warning("students can't be read again: %s", type(error).__name__)
             await asyncio.sleep(REFRESH_PAUSE_SECONDS)
+
+    async def _read_students(self, user_ids: Sequence[int]) -> dict[int, StudentSnapshot]:
+        if len(user_ids) > 1:
+            return await student_facts.find_many(self._db, user_ids)
+        [user_id] = user_ids
+        return {user_id: await student_facts.find(self._db, user_id)}
 
     async def _refresh(self, user_ids: list[int]) -> None:
         if user_ids:

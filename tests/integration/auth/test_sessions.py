@@ -57,7 +57,7 @@ async def test_a_stored_sign_in_cannot_be_used_as_a_cookie(ada: Browser, db: Dat
     identity = cookie_value(ada, "QUART_AUTH").split(".")[0]
     assert len(key) == 64
     assert key not in identity
-    assert await sessions.resume(db, UserCache(db).logins, key, sessions.SignInLifetimes(), Clock().now) is None
+    assert await sessions.resume(db, UserCache(db), key, sessions.SignInLifetimes(), Clock().now) is None
 
 
 async def test_a_copied_cookie_stops_working_after_signing_out(ada: Browser, app: Quart) -> None:

@@ -7,15 +7,15 @@ import pytest
 from pymongo.errors import AutoReconnect
 
 from quart_enroll.db.client import Database
-from quart_enroll.db.collections import enrollments
+from quart_enroll.db.collections import enrollments, logins
 from quart_enroll.db.queries import student_facts
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.services.enrollment import student
 from quart_enroll.services.live import user_cache
-from quart_enroll.services.live.student_reader import StudentReader
+from quart_enroll.services.live.batch_reader import BatchReader
 from quart_enroll.services.live.user_cache import UserCache
 from tests.integration.cache.test_user_cache import record_queries, wait_until
-from tests.support.people import ADA, BOB, FALL_MORNING, RITA, SECTIONS
+from tests.support.people import ADA, BOB, FALL_MORNING, RITA, SECTIONS, Browser
 
 KEYS = [SECTIONS[0].key, SECTIONS[2].key]
 
@@ -202,32 +202,39 @@ async def test_after_a_failed_read_the_next_change_is_read_again(
     assert "students can't be read again: AutoReconnect" in log.text
 
 
-async def test_students_who_are_asked_for_together_are_read_in_one_query(
-    db: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_students_who_are_asked_for_together_are_read_in_one_query(db: Database) -> None:
     read_together: list[list[int]] = []
 
-    async def record(db: Database, user_ids: Sequence[int]) -> dict[int, StudentSnapshot]:
+    async def record(user_ids: Sequence[int]) -> dict[int, StudentSnapshot]:
         read_together.append(list(user_ids))
-        return await find_many(db, user_ids)
+        return await student_facts.find_many(db, user_ids)
 
-    find_many = student_facts.find_many
-    monkeypatch.setattr(student_facts, "find_many", record)
-    reader = StudentReader(db)
+    reader = BatchReader(record)
     first = asyncio.create_task(reader.read(ADA.user_id))
-    await asyncio.sleep(0)  # its query has begun, so it may not answer later calls
     await asyncio.sleep(0)
+    await asyncio.sleep(0)  # its query has begun, so it may not answer later calls
     snapshots = await asyncio.gather(first, *(reader.read(user_id) for user_id in (ADA.user_id, 77, ADA.user_id, 78)))
-    assert read_together == [[ADA.user_id, 77, 78]]
+    assert read_together == [[ADA.user_id], [ADA.user_id, 77, 78]]
     assert snapshots[1] is snapshots[3]
-    assert [one.seats for one in snapshots[2:3]] == [()]
+    assert [one.seats for one in snapshots[2:3] if one] == [()]
 
 
-async def test_everyone_hears_that_students_could_not_be_read(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fail(*_: object) -> None:
+async def test_everyone_hears_that_students_could_not_be_read() -> None:
+    async def fail(_: Sequence[int]) -> dict[int, StudentSnapshot]:
         raise ConnectionError
 
-    monkeypatch.setattr(student_facts, "find_many", fail)
-    reader = StudentReader(db)
+    reader = BatchReader(fail)
     results = await asyncio.gather(*(reader.read(user_id) for user_id in (77, 78, 77)), return_exceptions=True)
     assert [type(one) for one in results] == [ConnectionError] * 3
+
+
+async def test_sign_ins_that_are_asked_for_together_are_read_in_one_query(
+    ada: Browser, bob: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [row["_id"] async for row in db.login.find()]
+    queries = record_queries(monkeypatch, logins, "find_many")
+    reader = UserCache(db).login_reader
+    found = await asyncio.gather(*(reader.read(key) for key in [*keys, "unknown"]))
+    assert {one.user.user_id for one in found if one} == {ADA.user_id, BOB.user_id}
+    assert found[-1] is None
+    assert queries == [([*keys, "unknown"],)]
