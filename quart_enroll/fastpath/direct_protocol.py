@@ -6,7 +6,7 @@ first one works: more than a page costs whose texts are cached. Here a GET is fi
 does what it always does.
 """
 
-from asyncio import CancelledError
+from asyncio import CancelledError, sleep
 from typing import Any, Final, cast
 from urllib.parse import unquote
 
@@ -59,6 +59,8 @@ class DirectProtocol(H11Protocol):
         self.keep_alive_requests += 1
         await self.context.mark_request()
         await self._maybe_recycle()
+        if http.trailing_data[0]:  # the client has sent its next request already: first it is everybody else's turn
+            await sleep(0)
 
     def _is_plain_get(self, request: h11.Request, headers: Headers) -> bool:
         """Tell whether the request is a GET that ends with its head, on a connection that stays open afterwards."""

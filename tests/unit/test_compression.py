@@ -34,7 +34,7 @@ def test_a_long_shared_text_is_compressed_once(monkeypatch: pytest.MonkeyPatch) 
     compressed: list[bytes] = []
     deflate = compression._deflate
     monkeypatch.setattr(compression, "_deflate", lambda text: compressed.append(text) or deflate(text))
-    long, short = SharedText(b"<li>" * compression.LONG_TEXT_BYTES), SharedText(b"<b>" * 10)
+    long, short = InputFreeText(b"<li>" * compression.LONG_TEXT_BYTES), SharedText(b"<b>" * 10)
     pages = [RenderedPage.of([short, b"<p>" * number, short, long]) for number in (100, 200)]
     assert [gzip.decompress(page.gzip(has_input=False)) for page in pages] == pages
     assert compressed == [short + b"<p>" * 100 + short, long, short + b"<p>" * 200 + short]

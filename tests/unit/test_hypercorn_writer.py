@@ -184,6 +184,27 @@ async def test_the_application_is_asked_only_for_plain_reads() -> None:
     }
 
 
+async def test_a_client_with_many_requests_lets_others_have_their_turn() -> None:
+    turns = 0
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    class Counting(DirectApp):
+        async def answer(self, scope: Any) -> Answer | None:
+            seen.append(turns)
+            return await super().answer(scope)
+
+    seen: list[int] = []
+    others = asyncio.create_task(take_turns())
+    await talk(Counting(PAGE), REQUESTS["a page"] * 20, _timeless(), protocol_class=DirectProtocol)
+    others.cancel()
+    assert len(seen) == len(set(seen)) == 20
+
+
 @pytest.mark.parametrize("error", [None, ValueError("a fault")])
 async def test_a_declined_request_is_handled_with_the_scope_that_was_prepared(error: Exception | None) -> None:
     app = DirectApp(PAGE, can_answer=False, error=error)

@@ -66,9 +66,9 @@ async def course(courseID: str) -> bytes:
         **_texts(found, term, facts),
         "sections": [part for choice, others in choices for part in section_parts(found, choice, others)],
         **({"fingerprint": [state.fingerprint.encode()]} if state.fingerprint else {}),
+        **(window.gaps if window else {}),
     }
-    # A countdown is new in each minute.
-    key = None if window else (term is None, facts["not_taught"], bool(choices), bool(state.fingerprint))
+    key = term is None, facts["not_taught"], window, bool(choices), bool(state.fingerprint)
     return render_frame("course.html", key, gaps, lambda: facts | more)
 
 

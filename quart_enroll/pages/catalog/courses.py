@@ -118,12 +118,12 @@ async def courses(term: str | None = None) -> bytes:
     if is_overridden("courses.html"):
         state = await student_state.load(user, chosen, offered, snapshot)
         return render("courses.html", **facts(), rows=personal_rows(chosen, page.items, state, boundary))
-    # A filter like "fits" finds other courses for each student, and a countdown is new in each minute. Nothing else
-    # changes the frame while seats move: the index of courses stays the same.
-    is_shared = bool(page.items) and not results.form.fits.data and not window
+    # A filter like "fits" finds other courses for each student. While seats move, nothing changes the frame: the index
+    # of courses stays the same.
+    is_shared = bool(page.items) and not results.form.fits.data
     where = request.path, request.query_string
-    key = where, offered.course_index, boundary, parameters, page.number, page.total, page.courseIDs
-    gaps = {"rows": await _rows(offered, chosen, page, boundary, snapshot)}
+    key = where, offered.course_index, boundary, window, parameters, page.number, page.total, page.courseIDs
+    gaps = {"rows": await _rows(offered, chosen, page, boundary, snapshot), **(window.gaps if window else {})}
     if snapshot:
         gaps["fingerprint"] = [snapshot.fingerprint.encode()]
     return render_frame("courses.html", key if is_shared else None, gaps, facts)

@@ -54,15 +54,14 @@ async def plan() -> bytes:
     if is_overridden("plan.html"):
         total = plan_rows.credits_summary(term, rows, state)
         return render("plan.html", **facts, rows=rows, lost=lost, credits_summary=total)
-    gaps: dict[str, Sequence[bytes]] = {}
+    window = facts["window"]
+    gaps: dict[str, Sequence[bytes]] = window.gaps if window else {}
     if rows or lost:
         gaps["rows"] = plan_texts.render(term, rows, lost)
         gaps["total"] = plan_texts.render_total(term, rows, state)
     if rows:
         gaps["live_url"] = [live_url([term.term], [row.course.courseID for row in rows])]
-    # A countdown is new in each minute.
-    key = None if facts["window"] else (*facts.values(), *gaps)
-    return render_frame("plan.html", key, gaps, lambda: facts)
+    return render_frame("plan.html", (*facts.values(), *gaps), gaps, lambda: facts)
 
 
 @section_form(EnrollForm, refused_to=to_row_or_page("plan"))
