@@ -352,6 +352,22 @@ async def test_students_do_not_wait_for_a_stalled_batch(
     await assert_sound(db)
 
 
+@pytest.mark.parametrize(("slow_seconds", "expected"), [(0.0, [16, 8, 4, 4, 4, 4, 1]), (60.0, [16, 20, 5])])
+async def test_a_slow_batch_makes_the_next_ones_smaller(
+    db: Database,
+    context: EnrollmentContext,
+    sizes: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    slow_seconds: float,
+    expected: list[int],
+) -> None:
+    monkeypatch.setattr(batching, "SLOW_BATCH_SECONDS", slow_seconds)
+    await store(db, term(), course("A"), section("A", 99))
+    context.batches._batch_size = 16
+    assert await enroll_all(context, *((student, "A") for student in range(1, 42))) == [OK] * 41
+    assert sizes == expected
+
+
 async def test_a_conflict_with_another_process_runs_the_batch_again(
     db: Database, context: EnrollmentContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:

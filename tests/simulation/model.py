@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from quart_enroll.db.transactions import FIRST_RETRY_PAUSE_SECONDS, MAX_RETRY_PAUSE_SECONDS
 from quart_enroll.services.enrollment.batch_transaction import MAX_BATCH_ATTEMPTS
-from quart_enroll.services.enrollment.batching import MAX_BATCH_SIZE, MIN_BATCH_SIZE
+from quart_enroll.services.enrollment.batching import MAX_BATCH_SIZE, MIN_BATCH_SIZE, SLOW_BATCH_SECONDS
 from quart_enroll.services.enrollment.section_lock import CHANGE_TIMEOUT_SECONDS, MAX_CHANGES, RETRY_AFTER_SECONDS
 from tests.simulation.costs import Costs
 from tests.simulation.kernel import Lock, Machine, Simulation, Steps, Thread, Wait
@@ -119,7 +119,7 @@ class Process:
     """A process of the site: an event loop, and the requests that wait for the running batch.
 
     The processes of a dyno take turns with their batches. A batch that conflicts with those of other dynos is halved,
-    and the next ones begin smaller, as in quart_enroll/services/enrollment/batching.py.
+    and the next ones begin smaller; so do those after a slow batch, as in quart_enroll/services/enrollment/batching.py.
     """
 
     def __init__(self, site: "Site", thread: Thread, turn: Lock) -> None:
@@ -152,10 +152,13 @@ class Process:
 
     def _run(self, batch: Sequence[Press]) -> Steps:
         """Settle the batch, or else each half of it."""
+        began = self.site.simulation.now
         yield self.turn.acquire()
         yield from self._attempt(batch)
         self.turn.release()
-        if batch[0].is_settled:
+        if batch[0].is_settled and self.site.simulation.now - began > SLOW_BATCH_SECONDS:
+            self._batch_size = max(MIN_BATCH_SIZE, min(self._batch_size, len(batch)) // 2)
+        elif batch[0].is_settled:
             self._batch_size = min(self.site.max_batch_size, self._batch_size + MIN_BATCH_SIZE)
         if batch[0].is_settled or self.site.simulation.now >= batch[0].deadline:
             for press in batch:

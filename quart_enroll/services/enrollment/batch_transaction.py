@@ -105,13 +105,13 @@ async def run_batch(locks: SectionLocks, batch: Sequence[PendingRequest]) -> lis
         decided = await _decide(db, session, requests)
         return await _write(db, session, list(zip(batch, decided, strict=False)))
 
-    remaining = min(pending.queued_at for pending in batch) + locks.timeout_seconds - time.monotonic()
-    attempt_seconds = min(BATCH_TIMEOUT_SECONDS, remaining) if len(batch) > 1 else remaining
+    end = min(pending.queued_at for pending in batch) + locks.timeout_seconds
+    attempt_seconds = BATCH_TIMEOUT_SECONDS if len(batch) > 1 else locks.timeout_seconds
     try:
-        settled, has_written = await locks.run_batch(body, timeout_seconds=attempt_seconds)
+        settled, has_written = await locks.run_batch(body, attempt_seconds=attempt_seconds, end=end)
     except OutcomeUnknown:
         # If the batch was committed after all, the students learn at the next attempt that they are enrolled.
-        if attempt_seconds < remaining:
+        if len(batch) > 1 and time.monotonic() < end:
             raise BatchAborted from None
         raise
     if not has_written:  # otherwise the commit waited for it

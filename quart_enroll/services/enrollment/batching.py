@@ -5,12 +5,14 @@ arrived meanwhile; otherwise a batch of one starts at once.
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from datetime import datetime
 
 from quart_enroll.db.client import DATABASE_UNAVAILABLE, OutcomeUnknown
 from quart_enroll.domain.errors import Refused
 from quart_enroll.domain.models import SectionKey
+from quart_enroll.services.enrollment import server_turns
 from quart_enroll.services.enrollment.batch_decisions import Choice, Decision, SeatRequest, Waitlisted
 from quart_enroll.services.enrollment.batch_transaction import PendingRequest, run_batch
 from quart_enroll.services.enrollment.seat_changes import Enrolled
@@ -18,7 +20,12 @@ from quart_enroll.services.enrollment.section_lock import SectionLocks
 from quart_enroll.services.enrollment.swap_cycles import complete_cycles
 
 MAX_BATCH_SIZE, MIN_BATCH_SIZE = 100, 4
-"""Students in one transaction. A batch that conflicts with changes of other servers makes the next ones smaller."""
+"""Students in one transaction. A batch that conflicts with changes of other servers makes the next ones smaller, and so
+does one that is slow."""
+
+SLOW_BATCH_SECONDS = server_turns.MAX_TURN_WAIT_SECONDS / 2
+"""From this on, with the wait for its turn, a batch counts as slow. Otherwise other processes would lose patience on a
+busy server, and begin beside it: then nearly every batch would conflict with another."""
 
 STALLED_BATCH_SECONDS = 2.0
 """How long other students wait for a batch; then the next one begins beside it."""
@@ -96,6 +103,7 @@ class BatchQueue:
 
     async def _run(self, batch: Sequence[PendingRequest]) -> None:
         """Settle the batch; if it fails, each half of it alone, so that only the students who caused it get errors."""
+        began = time.monotonic()
         try:
             settled = await run_batch(self.locks, batch)
         except DATABASE_UNAVAILABLE as error:
@@ -111,9 +119,16 @@ class BatchQueue:
         else:
             for pending, result in zip(batch, settled, strict=False):
                 pending.resolve(result)
-            self._batch_size = min(MAX_BATCH_SIZE, self._batch_size + MIN_BATCH_SIZE)
+            self._adapt_size(len(batch), time.monotonic() - began)
             self._waiting[:0] = batch[len(settled) :]
             self._add([])
+
+    def _adapt_size(self, size: int, seconds: float) -> None:
+        """Make the next batches smaller after a slow one, and else a little larger."""
+        if seconds > SLOW_BATCH_SECONDS:
+            self._batch_size = max(MIN_BATCH_SIZE, min(self._batch_size, size) // 2)
+        else:
+            self._batch_size = min(MAX_BATCH_SIZE, self._batch_size + MIN_BATCH_SIZE)
 
     def _next_batch(self) -> list[PendingRequest]:
         """Remove the students of the next batch from the queue: those who arrived first, each student once."""

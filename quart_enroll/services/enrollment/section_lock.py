@@ -143,15 +143,16 @@ class SectionLocks:
                 return await transaction(self.db, body, remaining, self._abandoned)
 
     async def run_batch(
-        self, body: Callable[[Session], Coroutine[Any, Any, Result]], *, timeout_seconds: float
+        self, body: Callable[[Session], Coroutine[Any, Any, Result]], *, attempt_seconds: float, end: float
     ) -> Result:
         """Run `body` in a transaction as soon as no other change runs on this server (see `server_turns`).
 
-        It needs no section locks. Raises one of DATABASE_UNAVAILABLE, as `run_transaction` does.
+        It needs no section locks. It is retried for `attempt_seconds` from its turn on, but not after `end`. Raises one
+        of DATABASE_UNAVAILABLE, as `run_transaction` does.
         """
-        end = time.monotonic() + timeout_seconds
         async with self.turns.alone():
-            return await transaction(self.db, body, end - time.monotonic(), self._abandoned)
+            remaining = end - time.monotonic()
+            return await transaction(self.db, body, min(attempt_seconds, remaining), self._abandoned)
 
     @asynccontextmanager
     async def hold(self, sections: Iterable[SectionKey], *, timeout_seconds: float) -> AsyncIterator[bool]:
