@@ -129,8 +129,9 @@ def _find_problems(
     taken: Sequence[tuple[str, Term]],
 ) -> Iterator[Sentence]:
     course = planned.course
+    overlapping = [other for other in others if rules.overlap(planned.section, other.section)]
     checks: list[Callable[[], None]] = [
-        *(partial(rules.check_times, course, planned.section, [other]) for other in others),
+        *(partial(rules.check_times, course, planned.section, [other]) for other in overlapping),
         partial(rules.check_prerequisites, course, term, taken),
         partial(rules.check_corequisites, course, term, others, taken),
         partial(rules.check_credits, term, course, before),

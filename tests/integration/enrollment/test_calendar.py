@@ -1,5 +1,6 @@
 """The schedule in the student's own calendar: the file and the private link."""
 
+import gzip
 import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -305,3 +306,10 @@ async def test_a_calendar_is_not_sent_over_plain_http(ada_in_production: Browser
     assert (redirect.status_code, redirect.location) == (308, f"https://enroll.school.example{path}")
     assert "BEGIN:VCALENDAR" not in await text(redirect)
     assert (await client.get(path, headers={"X-Forwarded-Proto": "https"})).status_code == 200
+
+
+async def test_a_new_calendar_link_is_not_compressed(ada: Browser) -> None:
+    await ada.post("/enrollment/calendar", form={"password": PASSWORD})
+    page = await (await ada.get("/enrollment", headers={"Accept-Encoding": "gzip"})).get_data(as_text=False)
+    [url] = re.findall(rb'value="([^"]*/calendar/[^"]*)"', gzip.decompress(page))
+    assert url in page
