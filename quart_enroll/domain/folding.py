@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 APOSTROPHES = "'’‘‛ʼ′`´"
 
-_BLANK_LETTERS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
-"""Unicode characters that show nothing, besides those of the category Cf."""
-
-_SELECTORS = (range(0x180B, 0x1810), range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
-"""Variation selectors: they choose a glyph for the character before them."""
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | frozenset(
+    map(chr, (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
+)
+"""Unicode characters that show nothing, besides those of the category Cf. The ranges are variation selectors: they
+choose a glyph for the character before them."""
 
 _UNDIVIDED = {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
 """Letters that Unicode doesn't decompose, as people without such a key type them."""
@@ -32,7 +32,7 @@ def is_invisible(character: str) -> bool:
     """Return whether the character is invisible; a blank is not, because it separates words."""
     if unicodedata.category(character) in ("Cc", "Cf") and not character.isspace():
         return True
-    return character in _BLANK_LETTERS or any(ord(character) in one for one in _SELECTORS)
+    return character in _INVISIBLE
 
 
 def visible(text: str) -> str:

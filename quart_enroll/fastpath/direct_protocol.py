@@ -6,7 +6,7 @@ first one works: more than a page costs whose texts are cached. Here a GET is fi
 does what it always does.
 """
 
-from asyncio import CancelledError
+from asyncio import CancelledError, sleep
 from typing import Any, Final, cast
 from urllib.parse import unquote
 
@@ -42,7 +42,11 @@ class DirectProtocol(H11Protocol):
         http.next_event()  # the end of the request, which has no body
         app = cast(Any, self.app).app
         scope = app.prepare(self._scope(request, headers))
-        answer = await app.answer(scope)
+        try:
+            answer = await app.answer(scope)
+        except Exception:  # noqa: BLE001  # as Hypercorn reports it; the framework may still have a response
+            await self.config.log.exception("Error in ASGI Framework")
+            answer = None
         if answer is None:
             await self._decline(request, scope)
             return
@@ -55,6 +59,8 @@ class DirectProtocol(H11Protocol):
         self.keep_alive_requests += 1
         await self.context.mark_request()
         await self._maybe_recycle()
+        if http.trailing_data[0]:  # the client has sent its next request already: first it is everybody else's turn
+            await sleep(0)
 
     def _is_plain_get(self, request: h11.Request, headers: Headers) -> bool:
         """Tell whether the request is a GET that ends with its head, on a connection that stays open afterwards."""

@@ -1,6 +1,7 @@
 """The message about a term that is not open for enrollment."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from quart_enroll.domain import rules
@@ -12,12 +13,18 @@ from quart_enroll.domain.models import Term
 class ClosedWindow:
     """The reason why the term is not open for enrollment.
 
-    Before the opening, a page counts down from `now` to `opens`: both are milliseconds by the server's clock.
+    Before the opening, a page counts down from `now` to `opens`: both are milliseconds by the server's clock. Reasons
+    are equal at any time.
     """
 
     sentence: str
-    now: int = 0
+    now: int = field(default=0, compare=False)
     opens: int = 0
+
+    @property
+    def gaps(self) -> dict[str, Sequence[bytes]]:
+        """What differs between pages with the same reason, for a page that many visitors share."""
+        return {"server_time": [str(self.now).encode()]} if self.opens else {}
 
     def __str__(self) -> str:
         return self.sentence

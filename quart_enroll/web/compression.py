@@ -3,12 +3,16 @@
 A compressor replaces text that it has seen before by a reference to it, so the length of a page tells whether something
 in the URL, which another site can choose, also stands elsewhere in the page (the attack BREACH). So secrets are not
 compressed at all; and if a request has a query, text that only this visitor sees isn't either, and texts that many
-visitors share are compressed each on its own. ISA-L compresses a page in a tenth of the time that zlib takes.
+visitors share are compressed each on its own.
+
+What many pages share is compressed once, by zlib; the rest of a page by ISA-L, in a tenth of the time that zlib takes.
 """
 
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from itertools import groupby
+from typing import cast
 
 from isal import isal_zlib
 from quart import Response
@@ -34,6 +38,9 @@ MAX_STORED_BYTES = 0xFFFF
 MIN_COMPRESSED_BYTES = 200
 """Bytes between two secrets from which on they are compressed: for fewer, it costs more than it saves."""
 
+LONG_TEXT_BYTES = 1500
+"""Bytes of a shared text from which on it is compressed alone, and only once."""
+
 MAX_ENCODINGS_LENGTH = 200
 """Characters of the Accept-Encoding header that are read; browsers send about 30."""
 
@@ -43,12 +50,18 @@ class SharedText(bytes):
 
     @cached_property
     def deflated(self) -> bytes:
-        """The part as compressed blocks."""
-        return _deflate(self)
+        """The part as compressed blocks, as small as possible: this is done once for many pages."""
+        compressor = zlib.compressobj(zlib.Z_BEST_COMPRESSION, zlib.DEFLATED, -zlib.MAX_WBITS)
+        return compressor.compress(self) + compressor.flush(zlib.Z_FULL_FLUSH)
 
 
 class InputFreeText(SharedText):
-    """A shared part that never repeats an input."""
+    """A shared part that never repeats an input; a long one may be joined anew for each page."""
+
+    @cached_property
+    def deflated(self) -> bytes:
+        """The part as compressed blocks, at little cost."""
+        return _deflate(self)
 
 
 class Secret(bytes):
@@ -113,15 +126,21 @@ def choose_encoding(accepted: str, offered: tuple[str, ...]) -> str:
     return next((encoding for encoding in offered if qualities.quality(encoding) > 0), "")
 
 
-def _joint_blocks(parts: Sequence[bytes]) -> Iterator[bytes]:
-    """Yield deflate blocks in which the secrets stand alone, and so does a shared beginning, compressed only once."""
-    others = parts
-    if parts and isinstance(first := parts[0], SharedText):
-        others = parts[1:]
-        yield first.deflated
-    for is_secret, group in groupby(others, lambda part: type(part) is Secret):
-        text = b"".join(group)
-        yield _store(text) if is_secret or len(text) < MIN_COMPRESSED_BYTES else _deflate(text)
+def _joint_blocks(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield deflate blocks in which secrets stand alone, and long shared texts too, which are compressed only once."""
+    for kind, group in groupby(parts, _kind):
+        if kind is SharedText:
+            yield from (cast(SharedText, part).deflated for part in group)
+        else:
+            text = b"".join(group)
+            yield _store(text) if kind is Secret or len(text) < MIN_COMPRESSED_BYTES else _deflate(text)
+
+
+def _kind(part: bytes) -> type[bytes]:
+    """Tell how a part is compressed in a page without an input: alone, not at all, or together with its neighbors."""
+    if isinstance(part, SharedText):
+        return SharedText if len(part) >= LONG_TEXT_BYTES else bytes
+    return type(part)
 
 
 def _separate_blocks(parts: Iterable[bytes]) -> Iterator[bytes]:

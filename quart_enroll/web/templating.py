@@ -27,6 +27,9 @@ OVERRIDES_EXTENSION = "quart_enroll.web.overrides"
 TOKEN_GAP = b"csrf_token"
 """The gap for the visitor's CSRF token."""
 
+URL_GAP = b"here"
+"""The gap for the page's own URL."""
+
 
 class Callbacks(NamedTuple):
     """What templates need to know about a request."""
@@ -85,20 +88,22 @@ def render_frame(
 
     `variables` returns what the template needs; it is called only if the template is rendered.
 
-    The key names everything that the page depends on besides its URL, the language and the visitor's role; for None, it
-    is rendered each time. To the template, a gap is a variable, and what it knows of the visitor are gaps too.
+    The key names everything that the page depends on besides the language and the visitor's role; for None, it is
+    rendered each time. To the template, a gap is a variable, and the page's URL and what it knows of the visitor are
+    gaps too.
     """
     app = site()
     if overrides := _overrides(app):  # a school's own templates may show anything about the visitor
         own = {name: [part for one in parts for part in split(one)] for name, parts in gaps.items()}  # more tokens
         return _fill(overrides.render(template, {**_context(variables()), **_gaps(gaps)}), own)
-    environment, request, user = _environment(), current_request(), current_globals().get("user")
+    environment, user = _environment(), current_globals().get("user")
     is_shared = key is not None and not get_flashed_messages()
-    full_key = (template, key, request.path, request.query_string, user and user.role) if is_shared else None
+    full_key = (template, key, user and user.role) if is_shared else None
 
     def render_parts() -> Sequence[bytes]:
         context = _context(variables())
-        parts = environment.render_page(template, {**context, **_hide_visitor(context), **_gaps(gaps)})
+        hidden = {**_hide_visitor(context), **_gaps([URL_GAP.decode(), *gaps])}
+        parts = environment.render_page(template, {**context, **hidden})
         return list(_join_texts(parts))
 
     return _fill(environment.fragment_cache.get_or_render(full_key, render_parts), gaps)
@@ -110,14 +115,25 @@ def render_shared(template: str, macro: str, key: Hashable, /, *arguments: objec
     Besides that, it may depend on the language and on whether the visitor is signed in. It must not repeat what the
     request says. If it has a form with the visitor's token, pass it to `split` before it becomes part of a page.
     """
+    [part] = render_shared_parts(template, (macro, key), lambda macros: [getattr(macros, macro)(*arguments)])
+    return part
+
+
+def render_shared_parts(
+    template: str, key: Hashable, render: Callable[[Any], Iterable[str]], /
+) -> Sequence[InputFreeText]:
+    """Return the texts that `render` makes with the template's macros, once for each `key`, as `render_shared` does.
+
+    For None, they are made each time.
+    """
     environment, is_signed_in = _environment(), current_globals().get("user") is not None
 
-    def render_part() -> Sequence[bytes]:
-        call = getattr(environment.macros(template, is_signed_in, _frame_context), macro)
-        return [InputFreeText(str(call(*arguments)).encode())]
+    def render_parts() -> Sequence[bytes]:
+        macros = environment.macros(template, is_signed_in, _frame_context)
+        return [InputFreeText(text.encode()) for text in render(macros)]
 
-    [part] = environment.fragment_cache.get_or_render((template, macro, key, is_signed_in), render_part)
-    return cast(InputFreeText, part)
+    full_key = None if key is None else (template, key, is_signed_in)
+    return cast(Sequence[InputFreeText], environment.fragment_cache.get_or_render(full_key, render_parts))
 
 
 def split(text: bytes) -> Sequence[bytes]:
@@ -134,6 +150,8 @@ def _fill(parts: Sequence[bytes], gaps: Mapping[str, Sequence[bytes]]) -> Render
             filled.append(part)
         elif part == TOKEN_GAP:
             filled.append(token := token or _token())
+        elif part == URL_GAP:
+            filled.append(str(escape(_current_url())).encode())
         elif (own := gaps.get(name := part.decode())) is not None:
             filled += own
         else:

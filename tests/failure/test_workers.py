@@ -16,6 +16,7 @@ from tests.support.processes import (
     PROJECT,
     SERVER,
     TIMEOUT_SECONDS,
+    UNREACHABLE_DATABASE,
     Server,
     environment,
     expect_exit,
@@ -24,9 +25,6 @@ from tests.support.processes import (
 )
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
-
-UNREACHABLE_URI = "mongodb://127.0.0.1:1/?replicaSet=none"
-"""These requests need no database."""
 
 FORM = b"email=ada%40school.example&password=x"
 
@@ -43,7 +41,7 @@ def workers(supervisor: int, log: Path) -> list[int]:
 
 def test_when_a_worker_is_killed_the_other_responds_and_a_new_one_replaces_it(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    with server(log, WEB_CONCURRENCY=2, MONGO_URI=UNREACHABLE_URI) as site:
+    with server(log, WEB_CONCURRENCY=2, **UNREACHABLE_DATABASE) as site:
         previous = {pid: open_files(pid) for pid in workers(site.process.pid, log)}
         with ExitStack() as stack:
             requests = [stack.enter_context(site.connection()) for _ in range(8)]
@@ -69,7 +67,7 @@ def test_when_a_worker_is_killed_the_other_responds_and_a_new_one_replaces_it(tm
 
 def test_a_stopped_worker_holds_up_nobody_and_is_replaced(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    with server(log, WEB_CONCURRENCY=2, MONGO_URI=UNREACHABLE_URI) as site:
+    with server(log, WEB_CONCURRENCY=2, **UNREACHABLE_DATABASE) as site:
         stopped = workers(site.process.pid, log)[0]
         os.kill(stopped, signal.SIGSTOP)
         wait_until(lambda: Path(f"/proc/{stopped}/stat").read_text().rpartition(")")[2].split()[0] == "T")
@@ -80,7 +78,7 @@ def test_a_stopped_worker_holds_up_nobody_and_is_replaced(tmp_path: Path) -> Non
 def test_a_worker_that_hangs_holds_up_nobody_else_and_is_replaced(tmp_path: Path) -> None:
     log = tmp_path / "log"
     command = [*SERVER[:-1], "tests.failure.hanging_site:app"]
-    with server(log, command=command, WEB_CONCURRENCY=2, MONGO_URI=UNREACHABLE_URI) as site:
+    with server(log, command=command, WEB_CONCURRENCY=2, **UNREACHABLE_DATABASE) as site:
         workers(site.process.pid, log)
         with site.connection() as connection:
             connection.request("GET", "/hang")
@@ -115,7 +113,7 @@ def test_a_server_that_cannot_start_exits_with_an_error(workers: int) -> None:
     ended = subprocess.run(
         [*SERVER[:-1], "asgi:nobody"],
         cwd=PROJECT,
-        env=environment(MONGO_URI=UNREACHABLE_URI, WEB_CONCURRENCY=workers),
+        env=environment(WEB_CONCURRENCY=workers, **UNREACHABLE_DATABASE),
         capture_output=True,
         text=True,
         timeout=TIMEOUT_SECONDS,
@@ -127,7 +125,7 @@ def test_a_server_that_cannot_start_exits_with_an_error(workers: int) -> None:
 
 def test_when_the_supervisor_is_killed_workers_end_and_leave_no_folder(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    with server(log, WEB_CONCURRENCY=2, MONGO_URI=UNREACHABLE_URI, TMPDIR=tmp_path) as site:
+    with server(log, WEB_CONCURRENCY=2, TMPDIR=tmp_path, **UNREACHABLE_DATABASE) as site:
         pids = workers(site.process.pid, log)
         os.kill(pids[0], signal.SIGSTOP)  # even a frozen worker ends
         with expect_exit(pids):
@@ -138,7 +136,7 @@ def test_when_the_supervisor_is_killed_workers_end_and_leave_no_folder(tmp_path:
 
 
 def test_a_disconnected_client_frees_its_socket(tmp_path: Path) -> None:
-    with server(tmp_path / "log", MONGO_URI=UNREACHABLE_URI) as site:
+    with server(tmp_path / "log", **UNREACHABLE_DATABASE) as site:
         with site.connection():
             pass
         with ExitStack() as stack:
@@ -152,7 +150,7 @@ def test_a_disconnected_client_frees_its_socket(tmp_path: Path) -> None:
 def test_a_server_raises_its_file_descriptor_limit_as_far_as_allowed(tmp_path: Path) -> None:
     log = tmp_path / "log"
     limited = f"ulimit -Sn 500; ulimit -Hn 4000; exec {sys.executable} -m hypercorn -c file:hypercorn_conf.py asgi:app"
-    with server(log, command=("sh", "-c", limited), MONGO_URI=UNREACHABLE_URI) as site, site.connection():
+    with server(log, command=("sh", "-c", limited), **UNREACHABLE_DATABASE) as site, site.connection():
         limits = Path(f"/proc/{site.process.pid}/limits").read_text()
     assert limits.partition("Max open files")[2].split()[:2] == ["4000", "4000"]
     assert "4000 file descriptors are too few for 5000 open pages in each process" in log.read_text()

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, fields
 from http.client import HTTPConnection
@@ -26,6 +26,12 @@ TIMEOUT_SECONDS = 60.0
 
 QUART = (sys.executable, "-m", "quart", "--app", "asgi")
 SERVER = (sys.executable, "-m", "hypercorn", "-c", "file:hypercorn_conf.py", "asgi:app")
+
+UNREACHABLE_DATABASE: Mapping[str, object] = {
+    "MONGO_URI": "mongodb://127.0.0.1:1/?replicaSet=none",
+    "DATABASE_TIMEOUT": 0.1,  # otherwise a server that stops waits for the database for seconds
+}
+"""Settings for tests whose requests need no database."""
 
 
 def environment(**given: object) -> dict[str, str]:
@@ -111,7 +117,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
     end = time.monotonic() + TIMEOUT_SECONDS
     while not condition():
         assert time.monotonic() < end, "the condition never held"
-        time.sleep(0.001)
+        time.sleep(0.01)
 
 
 def is_locked(path: Path) -> bool:

@@ -30,14 +30,14 @@ def test_a_page_that_repeats_itself_is_much_shorter() -> None:
     assert len(page.gzip(has_input=False)) < len(page) / 5
 
 
-def test_a_shared_beginning_is_compressed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_shared_text_is_compressed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     compressed: list[bytes] = []
     deflate = compression._deflate
     monkeypatch.setattr(compression, "_deflate", lambda text: compressed.append(text) or deflate(text))
-    head = SharedText(b"<head>" * 100)
-    pages = [RenderedPage.of([head, b"<p>" * number]) for number in (100, 200)]
+    long, short = InputFreeText(b"<li>" * compression.LONG_TEXT_BYTES), SharedText(b"<b>" * 10)
+    pages = [RenderedPage.of([short, b"<p>" * number, short, long]) for number in (100, 200)]
     assert [gzip.decompress(page.gzip(has_input=False)) for page in pages] == pages
-    assert compressed == [head, b"<p>" * 100, b"<p>" * 200]
+    assert compressed == [short + b"<p>" * 100 + short, long, short + b"<p>" * 200 + short]
 
 
 def test_a_secret_is_not_compressed() -> None:

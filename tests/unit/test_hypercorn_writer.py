@@ -5,6 +5,7 @@ import gzip
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 import h11
@@ -17,7 +18,8 @@ from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.typing import ConnectionState
 
-from quart_enroll.fastpath.hypercorn_writer import SerializedResponse, send_response
+from quart_enroll.fastpath.direct_protocol import DECLINED_KEY, DirectProtocol
+from quart_enroll.fastpath.hypercorn_writer import Answer, SerializedResponse, send_response
 from tests.support.processes import TIMEOUT_SECONDS
 
 PAGE = SerializedResponse(
@@ -53,7 +55,9 @@ def _timeless() -> Config:
     return config
 
 
-async def talk(app: App, said: bytes, config: Config, *, reads: bool = True) -> list[bytes | str]:
+async def talk(
+    app: App, said: bytes, config: Config, *, reads: bool = True, protocol_class: type[H11Protocol] = H11Protocol
+) -> list[bytes | str]:
     """Return what Hypercorn writes and does when a client says that and then waits.
 
     One that `reads` nothing makes its writer wait.
@@ -74,7 +78,7 @@ async def talk(app: App, said: bytes, config: Config, *, reads: bool = True) -> 
     async with asyncio.timeout(TIMEOUT_SECONDS), TaskGroup(asyncio.get_running_loop()) as group:
         client, server = ("127.0.0.1", 1), ("127.0.0.1", 2)
         context, state = WorkerContext(None), ConnectionState({})
-        protocol = H11Protocol(ASGIWrapper(app), config, context, group, state, False, client, server, send)
+        protocol = protocol_class(ASGIWrapper(app), config, context, group, state, False, client, server, send)
         await protocol.handle(RawData(said))
     return [one for one in received if one]
 
@@ -94,6 +98,31 @@ def in_three_pieces(whole: SerializedResponse) -> App:
         await send_response(whole, of_another_server, (b"x-request-id", b"1"))
 
     return app
+
+
+@dataclass
+class DirectApp:
+    """An application with an `answer`, if that is its way to respond, and otherwise with a declined request."""
+
+    whole: SerializedResponse
+    can_answer: bool = True
+    error: Exception | None = None
+    answered: int = 0
+    declined: list[Any] = field(default_factory=list)
+
+    def prepare(self, scope: Any) -> Any:
+        return {**scope, "prepared": True}
+
+    async def answer(self, scope: Any) -> Answer | None:
+        assert scope["prepared"]
+        if self.error is not None:
+            raise self.error
+        self.answered += 1
+        return Answer(self.whole, [(b"x-request-id", b"1")]) if self.can_answer else None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.declined.append(scope["state"].pop(DECLINED_KEY, None))
+        await in_three_pieces(self.whole)(scope, receive, send)
 
 
 def read(received: list[bytes | str]) -> list[Any]:
@@ -119,6 +148,78 @@ async def test_a_response_written_at_once_is_the_same(whole: SerializedResponse,
     at_once, bit_by_bit = [await talk(make(whole), said, _timeless()) for make in (in_one_piece, in_three_pieces)]
     assert read(at_once) == read(bit_by_bit)
     assert f"HTTP/1.1 {whole.status} ".encode() in b"".join(one for one in at_once if isinstance(one, bytes))
+
+
+@pytest.mark.parametrize("said", REQUESTS.values(), ids=REQUESTS)
+@pytest.mark.parametrize("can_answer", [True, False])
+@pytest.mark.parametrize("whole", [PAGE, UNCHANGED, NOTHING, OF_UNKNOWN_LENGTH, TO_BE_CLOSED, ZIPPED])
+async def test_an_answer_of_the_application_is_the_same(
+    whole: SerializedResponse, can_answer: bool, said: bytes
+) -> None:
+    app = DirectApp(whole, can_answer)
+    [directly, indirectly] = [
+        await talk(app, said, _timeless(), protocol_class=DirectProtocol),
+        await talk(in_three_pieces(whole), said, _timeless()),
+    ]
+    assert read(directly) == read(indirectly)
+
+
+async def test_the_application_is_asked_only_for_plain_reads() -> None:
+    asked = {}
+    for name, said in REQUESTS.items():
+        app = DirectApp(PAGE)
+        await talk(app, said, _timeless(), protocol_class=DirectProtocol)
+        asked[name] = app.answered
+    assert asked == {
+        "a page": 1,
+        "its head": 0,
+        "the last of this client": 1,
+        "an old client": 1,
+        "a careful client": 0,
+        "two at once": 2,
+        "more than it says": 1,
+        "a form": 0,
+        "half a form": 0,
+        "a change of the protocol": 1,
+    }
+
+
+async def test_a_client_with_many_requests_lets_others_have_their_turn() -> None:
+    turns = 0
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    class Counting(DirectApp):
+        async def answer(self, scope: Any) -> Answer | None:
+            seen.append(turns)
+            return await super().answer(scope)
+
+    seen: list[int] = []
+    others = asyncio.create_task(take_turns())
+    await talk(Counting(PAGE), REQUESTS["a page"] * 20, _timeless(), protocol_class=DirectProtocol)
+    others.cancel()
+    assert len(seen) == len(set(seen)) == 20
+
+
+@pytest.mark.parametrize("error", [None, ValueError("a fault")])
+async def test_a_declined_request_is_handled_with_the_scope_that_was_prepared(error: Exception | None) -> None:
+    app = DirectApp(PAGE, can_answer=False, error=error)
+    received = await talk(app, REQUESTS["two at once"], _timeless(), protocol_class=DirectProtocol)
+    assert b"".join(one for one in received if isinstance(one, bytes)).count(b"page\n") == 2
+    assert [one["prepared"] for one in app.declined] == [True, True]
+
+
+@pytest.mark.parametrize("said", ["a page", "its head"])
+async def test_the_last_request_of_a_connection_is_not_answered_directly(said: str) -> None:
+    config = _timeless()
+    config.keep_alive_max_requests = 0
+    app = DirectApp(PAGE)
+    received = await talk(app, REQUESTS[said], config, protocol_class=DirectProtocol)
+    assert (app.answered, received[-1]) == (0, "closed")
 
 
 async def test_a_response_is_written_at_once() -> None:

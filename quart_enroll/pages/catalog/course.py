@@ -1,11 +1,12 @@
 """The page of a course: description, requisites, and its sections in a term."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from quart import abort, request
+from markupsafe import escape
+from quart import abort, request, url_for
 
 from quart_enroll.domain import rules, terms
 from quart_enroll.domain.catalog import Catalog
@@ -15,11 +16,12 @@ from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog import section_actions
 from quart_enroll.pages.catalog.course_rows import section_parts
 from quart_enroll.pages.catalog.section_actions import swappable_courses
+from quart_enroll.pages.live_url import live_url
 from quart_enroll.pages.student_state import StudentState
 from quart_enroll.pages.term_window import closed_window
 from quart_enroll.state import catalog, now
 from quart_enroll.web import auth
-from quart_enroll.web.templating import is_overridden, render, render_frame
+from quart_enroll.web.templating import is_overridden, render, render_frame, render_shared_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,10 @@ class Requisite:
     courseID: str
     title: str
     is_taken: bool | None
+
+
+TEXTS = ("title", "heading", "details", "live_url", "rows_url")
+"""The gaps for what the page says about the course itself."""
 
 
 async def course(courseID: str) -> bytes:
@@ -57,12 +63,28 @@ async def course(courseID: str) -> bytes:
     if is_overridden("course.html"):
         return render("course.html", **facts, **more, fingerprint=state.fingerprint)
     gaps: dict[str, Sequence[bytes]] = {
+        **_texts(found, term, facts),
         "sections": [part for choice, others in choices for part in section_parts(found, choice, others)],
         **({"fingerprint": [state.fingerprint.encode()]} if state.fingerprint else {}),
+        **(window.gaps if window else {}),
     }
-    # A countdown is new in each minute.
-    key = None if window else (*facts.values(), bool(choices), bool(state.fingerprint))
+    key = term is None, facts["not_taught"], window, bool(choices), bool(state.fingerprint)
     return render_frame("course.html", key, gaps, lambda: facts | more)
+
+
+def _texts(course: Course, term: Term | None, facts: Mapping[str, Any]) -> dict[str, Sequence[bytes]]:
+    """Return what the page says about the course itself."""
+    terms, prerequisites, corequisites = facts["terms"], facts["prerequisites"], facts["corequisites"]
+
+    def render_texts(macros: Any) -> Iterator[str]:
+        yield macros.title(course, term).strip()
+        yield macros.heading(course, term, terms)
+        yield macros.details(course, prerequisites, corequisites)
+        yield live_url([str(term)], [course.courseID]).decode()
+        yield escape(url_for("course", courseID=course.courseID, term=term))
+
+    texts = render_shared_parts("macros/course.html", (course, term, terms, prerequisites, corequisites), render_texts)
+    return {name: [text] for name, text in zip(TEXTS, texts, strict=True)}
 
 
 def _term(offered: Catalog, found: Course, moment: datetime) -> tuple[Term | None, str]:

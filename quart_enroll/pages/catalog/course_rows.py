@@ -9,6 +9,7 @@ import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import NamedTuple, cast
 
 from quart_enroll.bounded_cache import cached, size_of
@@ -19,6 +20,7 @@ from quart_enroll.i18n.language import cached_per_language, current_language
 from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog import section_actions
 from quart_enroll.pages.catalog.section_actions import SectionActions
+from quart_enroll.pages.paging import Page
 from quart_enroll.pages.student_state import StudentState, WaitlistedSection
 from quart_enroll.web.compression import InputFreeText
 from quart_enroll.web.templating import render_shared, split
@@ -75,6 +77,23 @@ class SharedRow:
 
     def __post_init__(self) -> None:
         self.courseID = self.found.course.courseID
+
+
+class RowPage(Page[SharedRow]):
+    """A page of rows."""
+
+    @cached_property
+    def courseIDs(self) -> tuple[str, ...]:  # noqa: N802  # the stored name
+        return tuple(row.courseID for row in self.items)
+
+    @cached_property
+    def signatures(self) -> tuple[object, ...]:
+        return tuple(row.signature for row in self.items)
+
+    @cached_property
+    def text(self) -> InputFreeText:
+        """The rows as most visitors see them."""
+        return InputFreeText(b"".join(render_row(row).whole for row in self.items))
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,20 +229,22 @@ class RowRenderer:
         self._kept = self._find_kept()
         self._state: tuple[StudentState, PersonalFacts] | None = None
 
-    def render(self, rows: Sequence[SharedRow], signatures: tuple[object, ...]) -> InputFreeText:
-        """Return the text of the rows, which have these signatures."""
-        kept = self._kept
+    def render(self, page: RowPage) -> InputFreeText:
+        """Return the text of the page's rows."""
+        kept, rows = self._kept, page.items
         waitlisted = self._waitlisted_courses
-        if kept.signatures != signatures:
+        if kept.signatures != page.signatures:
             ends = {number: self._kept_ends(one) for number, one in enumerate(rows) if one.courseID not in waitlisted}
-            kept.signatures, kept.personal = signatures, {number: one for number, one in ends.items() if one}
+            kept.signatures, kept.personal = page.signatures, {number: one for number, one in ends.items() if one}
         personal = kept.personal
         if waitlisted:  # positions change by themselves
             latest = {
                 number: self._personal_texts(one) for number, one in enumerate(rows) if one.courseID in waitlisted
             }
             personal = {**personal, **{number: one for number, one in latest.items() if one}}
-        texts = [(row.text or render_row(self._term, row)).whole for row in rows]
+        if not personal:
+            return page.text
+        texts = [render_row(row).whole for row in rows]
         for number, ends_of_row in personal.items():
             texts[number] = _with_ends(rows[number], ends_of_row)
         return InputFreeText(b"".join(texts))
@@ -255,8 +276,10 @@ class RowRenderer:
         return tuple(map(_end, choices))
 
 
-def render_row(term: Term, row: SharedRow) -> RowText:
-    """Render the row as visitors see it if nothing of their own affects it."""
+def render_row(row: SharedRow) -> RowText:
+    """Return the row as visitors see it if nothing of their own affects it; it is rendered once."""
+    if row.text is not None:
+        return row.text
     course = row.found.course
     first = row.found.sections[0]
     heading = _text("course_start", (course, first.key), course, first)

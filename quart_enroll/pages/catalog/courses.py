@@ -17,15 +17,14 @@ from quart_enroll.fastpath.response_cache import cache_public
 from quart_enroll.forms.search import SearchForm
 from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog.course_rows import (
+    RowPage,
     RowRenderer,
-    SharedRow,
     last_boundary,
     personal_rows,
-    render_row,
     row_bytes,
     shared_row,
 )
-from quart_enroll.pages.paging import Page, page_of, page_url, requested_page
+from quart_enroll.pages.paging import page_of, page_url, requested_page
 from quart_enroll.pages.student_state import WaitlistedSection
 from quart_enroll.pages.term_window import closed_window
 from quart_enroll.state import catalog, now
@@ -56,14 +55,6 @@ class RequestedPage(NamedTuple):
     signed_in: bool
     number: int
     size: int
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class RowPage(Page[SharedRow]):
-    """A page of results: its rows, with their `courseIDs` and `signatures`."""
-
-    courseIDs: tuple[str, ...] = ()
-    signatures: tuple[object, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -127,11 +118,12 @@ async def courses(term: str | None = None) -> bytes:
     if is_overridden("courses.html"):
         state = await student_state.load(user, chosen, offered, snapshot)
         return render("courses.html", **facts(), rows=personal_rows(chosen, page.items, state, boundary))
-    # A filter like "fits" finds other courses for each student, and a countdown is new in each minute. Nothing else
-    # changes the frame while seats move: the index of courses stays the same.
-    is_shared = bool(page.items) and not results.form.fits.data and not window
-    key = offered.course_index, boundary, parameters, page.number, page.total, page.courseIDs
-    gaps = {"rows": await _rows(offered, chosen, page, boundary, snapshot)}
+    # A filter like "fits" finds other courses for each student. While seats move, nothing changes the frame: the index
+    # of courses stays the same.
+    is_shared = bool(page.items) and not results.form.fits.data
+    where = request.path, request.query_string
+    key = where, offered.course_index, boundary, window, parameters, page.number, page.total, page.courseIDs
+    gaps = {"rows": await _rows(offered, chosen, page, boundary, snapshot), **(window.gaps if window else {})}
     if snapshot:
         gaps["fingerprint"] = [snapshot.fingerprint.encode()]
     return render_frame("courses.html", key if is_shared else None, gaps, facts)
@@ -164,12 +156,12 @@ async def _rows(
 ) -> Sequence[bytes]:
     """Return the texts of the rows as the visitor sees them."""
     if snapshot is None:
-        return [(row.text or render_row(term, row)).whole for row in page.items]
+        return [page.text]
     waiting = {entry.key.courseID for entry in snapshot.waiting if entry.key.term == term.term}
     positions: Sequence[WaitlistedSection] | None = None
     if waiting and not waiting.isdisjoint(page.courseIDs):  # they change by themselves
         positions = await student_state.load_waitlist_positions(snapshot.waiting[0].user_id, snapshot, [term])
-    return [RowRenderer(offered, term, boundary, snapshot, positions).render(page.items, page.signatures)]
+    return [RowRenderer(offered, term, boundary, snapshot, positions).render(page)]
 
 
 @cached_per_catalog("pages of rows", _page_size, _page_key)
@@ -187,8 +179,7 @@ def _term(offered: Catalog, name: str) -> Term:
 def _page(term: Term, boundary: datetime, found: Sequence[CourseSections], requested: RequestedPage) -> RowPage:
     page = page_of(found, requested.number, requested.size)
     rows = [shared_row(term, one, boundary, signed_in=requested.signed_in) for one in page.items]
-    courseIDs, signatures = tuple(one.courseID for one in rows), tuple(one.signature for one in rows)
-    return RowPage(rows, page.number, page.last, page.total, courseIDs=courseIDs, signatures=signatures)
+    return RowPage(rows, page.number, page.last, page.total)
 
 
 def _requested_page(total: int) -> tuple[int, int]:

@@ -39,9 +39,9 @@ class Button:
     in_plan: bool = False
 
     @property
-    def appearance(self) -> tuple[Hashable, ...]:
-        """Return a value that is equal for buttons that look and work the same."""
-        return self.endpoint, self.label, self.about, *self.fields.items(), self.strong, self.in_place
+    def appearance(self) -> str:
+        """Return a text that is equal for buttons that look and work the same; as a key, it takes little memory."""
+        return repr((self.endpoint, self.label, self.about, self.fields, self.strong, self.in_place))
 
 
 @dataclass(frozen=True, slots=True)

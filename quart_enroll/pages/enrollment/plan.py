@@ -1,22 +1,21 @@
 """The student's plan for a term: its problems, and one button that enrolls in everything."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from quart import flash, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
 from quart_enroll.domain import terms
-from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import AlreadyEnrolled, Refused
-from quart_enroll.domain.models import Course, PlannedSection, Section, SectionRequest, Term
+from quart_enroll.domain.models import SectionRequest, Term
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.forms.enrollment import DropForm, EnrollForm, TermForm
-from quart_enroll.i18n.language import TermName, gettext, ngettext, plural
+from quart_enroll.i18n.language import TermName, gettext, ngettext
 from quart_enroll.pages import student_state
-from quart_enroll.pages.catalog import section_actions
-from quart_enroll.pages.catalog.section_actions import Button, SectionActions, section_name
+from quart_enroll.pages.catalog.section_actions import section_name
+from quart_enroll.pages.enrollment import plan_rows, plan_texts
 from quart_enroll.pages.enrollment.enrollment import enrolled_message
 from quart_enroll.pages.form_views import (
     flash_refusal,
@@ -26,32 +25,13 @@ from quart_enroll.pages.form_views import (
     to_row_or_page,
     valid_form,
 )
-from quart_enroll.pages.student_state import StudentState
+from quart_enroll.pages.live_url import live_url
 from quart_enroll.pages.term_window import closed_window
 from quart_enroll.services.enrollment import plan as service
-from quart_enroll.services.enrollment.candidates import Offering
 from quart_enroll.services.enrollment.enroll_plan import Outcome, enroll_plan
 from quart_enroll.state import catalog, change_limiter, database, enrollment_context, now
 from quart_enroll.web import auth
-from quart_enroll.web.templating import render
-
-
-@dataclass(frozen=True, slots=True)
-class PlanRow:
-    """A planned course: the problems to expect, the refusal of the last try, and buttons for other ways to get it."""
-
-    course: Course
-    choice: SectionActions
-    problems: Sequence[str]
-    last_refusal: str
-    remove_button: Button
-    move_up_button: Button | None
-    alternatives: Sequence[Button]
-
-    @property
-    def is_pending(self) -> bool:
-        """Return whether the student is not enrolled yet."""
-        return self.choice.state != "enrolled"
+from quart_enroll.web.templating import is_overridden, render, render_frame
 
 
 async def plan() -> bytes:
@@ -62,24 +42,26 @@ async def plan() -> bytes:
     if term is None:
         return render("plan.html", plan=True, term=None, rows=[], lost=[], terms=[])
     state = await student_state.load(user, term, offered, snapshot)
-    planned = [one for one in snapshot.plan if one.key.term == term.term]
-    found = [(one, offering) for one in planned if (offering := _find_offering(term, one, offered))]
-    rows = _rows(term, found, state, moment)
-    return render(
-        "plan.html",
-        plan=True,
-        term=term,
-        terms=[str(one) for one in choice],
-        window=closed_window(term, moment),
-        rows=rows,
-        lost=[_lost_course(one, offered) for one in planned if not _find_offering(term, one, offered)],
-        wanted=sum(row.is_pending for row in rows),
-        credits_summary=_credits_summary(
-            enrolled=sum(one.course.credits for one in state.enrolled),
-            planned=sum(row.course.credits for row in rows if row.is_pending),
-            limit=term.max_credits,
-        ),
-    )
+    found, lost = plan_rows.find(snapshot, term, offered)
+    rows = plan_rows.build(term, found, state, moment)
+    facts: dict[str, Any] = {
+        "plan": True,
+        "term": term,
+        "terms": tuple(str(one) for one in choice),
+        "wanted": sum(row.is_pending for row in rows),
+        "window": closed_window(term, moment),
+    }
+    if is_overridden("plan.html"):
+        total = plan_rows.credits_summary(term, rows, state)
+        return render("plan.html", **facts, rows=rows, lost=lost, credits_summary=total)
+    window = facts["window"]
+    gaps: dict[str, Sequence[bytes]] = window.gaps if window else {}
+    if rows or lost:
+        gaps["rows"] = plan_texts.render(term, rows, lost)
+        gaps["total"] = plan_texts.render_total(term, rows, state)
+    if rows:
+        gaps["live_url"] = [live_url([term.term], [row.course.courseID for row in rows])]
+    return render_frame("plan.html", (*facts.values(), *gaps), gaps, lambda: facts)
 
 
 @section_form(EnrollForm, refused_to=to_row_or_page("plan"))
@@ -150,77 +132,3 @@ def _term(snapshot: StudentSnapshot, choice: Sequence[Term], moment: datetime) -
     has = {one.key.term for one in snapshot.plan}
     planned = [term for term in choice if term.term in has]
     return [*planned, *(term for term in choice if moment < term.opens_at), *choice][0]
-
-
-def _find_offering(term: Term, planned: PlannedSection, offered: Catalog) -> Offering | None:
-    """Return the planned section, or None if the school no longer offers it."""
-    course = offered.find(planned.key.courseID)
-    sections: Sequence[Section] = offered.sections_of(planned.key.courseID, term)
-    section = next((one for one in sections if one.key == planned.key), None)
-    return Offering(term, course, section) if course and section else None
-
-
-def _rows(
-    term: Term, found: Sequence[tuple[PlannedSection, Offering]], state: StudentState, moment: datetime
-) -> list[PlanRow]:
-    all_problems = service.find_problems(term, [offering for _, offering in found], state.enrolled, state.taken or ())
-    rows = []
-    for (planned, offering), found_problems in zip(found, all_problems, strict=True):
-        [choice] = section_actions.for_course(term, offering.course, [offering.section], state, moment)
-        problems = [str(problem) for problem in found_problems]
-        last_refusal = str(planned.because or "") if choice.state != "enrolled" else ""
-        rows.append(
-            PlanRow(
-                offering.course,
-                choice,
-                problems,
-                last_refusal if last_refusal not in " ".join(problems) else "",
-                _remove_button(planned, offering.course),
-                _move_up_button(planned, offering, found),
-                [one for one in (choice.button, choice.secondary_button) if one and one.in_plan],
-            )
-        )
-    return rows
-
-
-def _credits_summary(*, enrolled: float, planned: float, limit: float) -> str:
-    """Return how many credits the student has and plans, and by how many they exceed the limit."""
-    over = round(enrolled + planned - limit, 2)
-    if not planned:
-        return gettext("%(number)s of %(limit)s credits", number=enrolled, limit=limit)
-    if not enrolled and over <= 0:
-        return gettext("%(planned)s of %(limit)s credits planned", planned=planned, limit=limit)
-    total = plural("%(number)s credit planned", "%(number)s credits planned", planned)
-    if enrolled:
-        total = plural(
-            "%(number)s credit enrolled, %(planned)s planned",
-            "%(number)s credits enrolled, %(planned)s planned",
-            enrolled,
-            planned=planned,
-        )
-    if over > 0:
-        return gettext("%(credits)s, %(over)s over the limit", credits=total, over=over)
-    return gettext("%(credits)s (limit %(limit)s)", credits=total, limit=limit)
-
-
-def _remove_button(planned: PlannedSection, course: Course | None) -> Button:
-    title = course.title if course else planned.key.courseID
-    fields = {"courseID": planned.key.courseID, "term": planned.key.term}
-    return Button(
-        "plan_remove", gettext("Remove"), gettext("%(title)s from your plan", title=title), fields, strong=False
-    )
-
-
-def _move_up_button(
-    planned: PlannedSection, offering: Offering, found: Sequence[tuple[PlannedSection, Offering]]
-) -> Button | None:
-    if planned is found[0][0]:
-        return None
-    fields = {"courseID": planned.key.courseID, "term": planned.key.term}
-    return Button("plan_up", gettext("Move up"), f": {offering.course.title}", fields, strong=False)
-
-
-def _lost_course(planned: PlannedSection, offered: Catalog) -> tuple[str, Button]:
-    """Return the title of a course that is no longer offered, and the button that removes it from the plan."""
-    course = offered.find(planned.key.courseID)
-    return course.title if course else planned.key.courseID, _remove_button(planned, course)

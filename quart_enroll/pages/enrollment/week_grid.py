@@ -3,11 +3,12 @@
 They are attributes instead of styles, which the pages don't allow. Heights in em grow with the reader's font size.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from quart_enroll.domain.week import Block, Conflict, Week, WeekEntry, week
-from quart_enroll.i18n.language import format_day_name, gettext
+from quart_enroll.i18n.language import DAYS, format_day_name, gettext
 
 HOUR_HEIGHT = 5
 """Height of an hour in em: room for four lines in fifty minutes."""
@@ -62,43 +63,83 @@ class WeekGrid:
     days: Sequence[GridLabel]
     lines: Sequence[GridLabel]
     hours: Sequence[GridLabel]
-    boxes: Sequence[Box]
-    listed: Sequence[DayList]
-    conflicts: Sequence[str]
-    untimed: Sequence[str]
-    lanes: int
+    boxes: Sequence[Box] = ()
+    listed: Sequence[DayList] = ()
+    conflicts: Sequence[str] = ()
+    untimed: Sequence[str] = ()
+    lanes: int = 1
+
+
+class Layout(NamedTuple):
+    """The days and hours that a week shows, and the height of an hour in em."""
+
+    days: str
+    begins: int
+    ends: int
+    hour_height: float
+
+    @property
+    def day_width(self) -> float:
+        """The width of a day in percent."""
+        return 100 / len(self.days)
+
+    def y(self, minute: int) -> float:
+        """Return how far down a minute of the day is, in em."""
+        return HEADER_HEIGHT + (minute / 60 - self.begins) * self.hour_height
+
+
+def joint_layout(weeks: Collection[Week]) -> Layout:
+    """Return the layout of a week that consists of these, in which no meetings are side by side."""
+    days = {day for one in weeks for day in one.days}
+    return Layout(
+        "".join(day for day in DAYS if day in days),
+        min(one.begins for one in weeks),
+        max(one.ends for one in weeks),
+        HOUR_HEIGHT,
+    )
 
 
 def build(entries: Sequence[WeekEntry]) -> WeekGrid:
     """Return the week of these entries."""
     found = week(entries)
+    layout = Layout(found.days, found.begins, found.ends, HOUR_HEIGHT if found.lanes == 1 else NARROW_HOUR_HEIGHT)
     clashing = {(entry.courseID, entry.status) for one in found.conflicts for entry in (one.one, one.other)}
-    width = 100 / len(found.days)
-    boxes = [_box(found, block, clashing) for block in found.blocks]
-    by_day = [(day, [box for box in boxes if box.block.day == day]) for day in found.days]
-    return WeekGrid(
-        height=_em(_y(found, 60 * found.ends) + 0.5),
-        days=[GridLabel(format_day_name(day), _percent((place + 0.5) * width)) for place, day in enumerate(found.days)],
-        lines=[GridLabel(day, _percent(place * width)) for place, day in enumerate(found.days) if place],
-        hours=[GridLabel(f"{hour:02}:00", _em(_y(found, 60 * hour))) for hour in range(found.begins, found.ends + 1)],
+    boxes = [
+        box(layout, block, clashes=block.lanes > 1 and (block.entry.courseID, block.entry.status) in clashing)
+        for block in found.blocks
+    ]
+    by_day = [(day, [one for one in boxes if one.block.day == day]) for day in found.days]
+    return replace(
+        empty(layout),
         boxes=boxes,
         listed=[DayList(format_day_name(day), theirs) for day, theirs in by_day if theirs],
         conflicts=[_sentence(conflict) for conflict in found.conflicts],
-        untimed=[_named(entry) for entry in found.untimed],
+        untimed=[name_in_week(entry) for entry in found.untimed],
         lanes=found.lanes,
     )
 
 
-def _box(found: Week, block: Block, clashing: set[tuple[str, str]]) -> Box:
-    width = 100 / len(found.days)
-    lane = width / block.lanes
+def empty(layout: Layout) -> WeekGrid:
+    """Return a week without meetings."""
+    days, hours, width = layout.days, range(layout.begins, layout.ends + 1), layout.day_width
+    return WeekGrid(
+        height=_em(layout.y(60 * layout.ends) + 0.5),
+        days=[GridLabel(format_day_name(day), _percent((place + 0.5) * width)) for place, day in enumerate(days)],
+        lines=[GridLabel(day, _percent(place * width)) for place, day in enumerate(days) if place],
+        hours=[GridLabel(f"{hour:02}:00", _em(layout.y(60 * hour))) for hour in hours],
+    )
+
+
+def box(layout: Layout, block: Block, *, clashes: bool = False) -> Box:
+    """Return the box of a meeting."""
+    lane = layout.day_width / block.lanes
     return Box(
         block,
-        x=_percent(found.days.index(block.day) * width + block.lane * lane),
-        y=_em(_y(found, block.start)),
+        x=_percent(layout.days.index(block.day) * layout.day_width + block.lane * lane),
+        y=_em(layout.y(block.start)),
         width=_percent(lane),
-        height=_em((block.end - block.start) / 60 * _hour(found)),
-        clashes=block.lanes > 1 and (block.entry.courseID, block.entry.status) in clashing,
+        height=_em((block.end - block.start) / 60 * layout.hour_height),
+        clashes=clashes,
     )
 
 
@@ -106,13 +147,14 @@ def _sentence(conflict: Conflict) -> str:
     when = ", ".join(map(str, conflict.when))
     return gettext(
         "%(one)s conflicts with %(other)s: %(when)s.",
-        one=_named(conflict.one),
-        other=_named(conflict.other),
+        one=name_in_week(conflict.one),
+        other=name_in_week(conflict.other),
         when=when,
     )
 
 
-def _named(entry: WeekEntry) -> str:
+def name_in_week(entry: WeekEntry) -> str:
+    """Return the title of the entry's course, and its status unless the student is enrolled."""
     match entry.status:
         case "waiting":
             return gettext("%(title)s (waitlisted)", title=entry.title)
@@ -120,14 +162,6 @@ def _named(entry: WeekEntry) -> str:
             return gettext("%(title)s (withdrawn)", title=entry.title)
         case _:
             return entry.title
-
-
-def _y(found: Week, minute: int) -> float:
-    return HEADER_HEIGHT + (minute / 60 - found.begins) * _hour(found)
-
-
-def _hour(found: Week) -> float:
-    return HOUR_HEIGHT if found.lanes == 1 else NARROW_HOUR_HEIGHT
 
 
 def _em(number: float) -> str:

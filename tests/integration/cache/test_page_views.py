@@ -326,3 +326,20 @@ async def test_positions_are_read_again_only_when_the_section_changes(
 
 async def _shows(browser: Browser, path: str, wanted: str) -> bool:
     return wanted in await browser.read(path)
+
+
+@pytest.mark.parametrize("clock", [FALL.opens_at - timedelta(hours=1)], indirect=True)
+@pytest.mark.parametrize("path", ["/courses/Fall", "/course/1111", "/plan"])
+async def test_a_countdown_begins_at_the_time_of_its_own_request(
+    app: Quart, clock: Clock, framework_requests: list[str], path: str
+) -> None:
+    browser = Browser(app.test_client())
+    await browser.sign_in(ADA)
+    await browser.post("/plan/add", form=SEAT)
+    await wait_until_fast(browser, framework_requests, path)
+    opens = int(FALL.opens_at.timestamp() * 1000)
+    for _ in range(2):
+        page = await browser.read(path)
+        assert f'data-now="{int(clock.now.timestamp() * 1000)}" data-opens="{opens}"' in page
+        clock.now += timedelta(seconds=1)
+    assert framework_requests == []

@@ -1,11 +1,14 @@
 """What `make bench` expects of a crowd's pages is what the site shows: it notices wrong ones, and only those."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from quart import Quart
 
 from quart_enroll.db.client import Database
+from quart_enroll.services.catalog.cache import CatalogCache
+from quart_enroll.state import EXTENSION
 from tests.bench import browser
 from tests.bench.catalog_check import OwnCourses, Seats, ShownRow, expected_row, shown_rows
 from tests.bench.crowd_school import COURSES_PER_PAGE, Situation, create_school
@@ -30,6 +33,13 @@ async def crowd(empty_db: Database) -> list[Situation]:
 async def db(empty_db: Database, crowd: list[Situation]) -> Database:
     """The crowd's school instead of the small one."""
     return empty_db
+
+
+@pytest.fixture
+async def app(app: Quart, db: Database, clock: Clock) -> Quart:
+    """The site with a catalog that is read once: it is large, and the students' changes don't matter there."""
+    app.extensions[EXTENSION] = replace(app.extensions[EXTENSION], catalog_cache=CatalogCache(db, clock))
+    return app
 
 
 async def read(app: Quart, path: str, one: Situation) -> str:

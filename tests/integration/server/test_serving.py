@@ -20,6 +20,7 @@ from tests.support.processes import (
     QUART,
     SERVER,
     TIMEOUT_SECONDS,
+    UNREACHABLE_DATABASE,
     Server,
     environment,
     is_locked,
@@ -91,9 +92,9 @@ def test_open_streams_end_when_every_process_is_told_to_stop(
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_stopping_server_serves_what_a_router_still_sends(workers: int, tmp_path: Path) -> None:
-    settings = {"APP_ENV": "production", "MONGO_URI": "mongodb://127.0.0.1:1/?replicaSet=none"}
+    settings = {"APP_ENV": "production", "WEB_CONCURRENCY": workers, **UNREACHABLE_DATABASE}
     with (
-        server(tmp_path / "log", WEB_CONCURRENCY=workers, **settings) as site,
+        server(tmp_path / "log", **settings) as site,
         site.connection() as idle,
     ):
         for pid in (site.process.pid, *descendants(site.process.pid)):
@@ -177,8 +178,7 @@ def registration(name: str) -> str:
 
 def test_workers_share_metrics_and_leave_no_folder_behind(tmp_path: Path) -> None:
     token, log = "of-no-use-to-anybody", tmp_path / "log"
-    unreachable_uri = "mongodb://127.0.0.1:1/?replicaSet=none"  # these requests need no database
-    with server(log, WEB_CONCURRENCY=2, METRICS_TOKEN=token, MONGO_URI=unreachable_uri, TMPDIR=tmp_path) as site:
+    with server(log, WEB_CONCURRENCY=2, METRICS_TOKEN=token, TMPDIR=tmp_path, **UNREACHABLE_DATABASE) as site:
         for _ in range(20):  # each on its own connection, so that both workers get some
             with site.connection():
                 pass
@@ -192,10 +192,8 @@ def test_workers_share_metrics_and_leave_no_folder_behind(tmp_path: Path) -> Non
 
 
 def test_metrics_are_served_although_the_shared_folder_is_gone(tmp_path: Path) -> None:
-    token, unreachable_uri = "of-no-use-to-anybody", "mongodb://127.0.0.1:1/?replicaSet=none"
-    with server(
-        tmp_path / "log", WEB_CONCURRENCY=2, METRICS_TOKEN=token, MONGO_URI=unreachable_uri, TMPDIR=tmp_path
-    ) as site:
+    token, log = "of-no-use-to-anybody", tmp_path / "log"
+    with server(log, WEB_CONCURRENCY=2, METRICS_TOKEN=token, TMPDIR=tmp_path, **UNREACHABLE_DATABASE) as site:
         shutil.rmtree(next(tmp_path.glob("quart-enroll-*")))  # as cleanup programs do
         with site.connection() as connection:
             connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {token}"})

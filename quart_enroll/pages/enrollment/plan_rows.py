@@ -1,0 +1,131 @@
+"""The rows of a student's plan: what stands against each planned course, and what the student can do about it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from quart_enroll.domain.catalog import Catalog
+from quart_enroll.domain.models import Course, PlannedSection, Section, Term
+from quart_enroll.domain.student import StudentSnapshot
+from quart_enroll.i18n.language import gettext, plural
+from quart_enroll.pages.catalog import section_actions
+from quart_enroll.pages.catalog.section_actions import Button, SectionActions
+from quart_enroll.pages.student_state import StudentState
+from quart_enroll.services.enrollment import plan as service
+from quart_enroll.services.enrollment.candidates import Offering
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """A planned course: the problems to expect, and the refusal of the last try. The first row can't move up."""
+
+    course: Course
+    choice: SectionActions
+    problems: Sequence[str]
+    last_refusal: str
+    is_first: bool
+
+    @property
+    def is_pending(self) -> bool:
+        """Return whether the student is not enrolled yet."""
+        return self.choice.state != "enrolled"
+
+    @property
+    def alternatives(self) -> list[Button]:
+        """The buttons for other ways to get a seat."""
+        return [one for one in (self.choice.button, self.choice.secondary_button) if one and one.in_plan]
+
+    @property
+    def remove_button(self) -> Button:
+        return _remove_button(self.course.title, self.course.courseID, self.choice.section.term)
+
+    @property
+    def move_up_button(self) -> Button | None:
+        if self.is_first:
+            return None
+        fields = {"courseID": self.course.courseID, "term": self.choice.section.term}
+        return Button("plan_up", gettext("Move up"), f": {self.course.title}", fields, strong=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LostCourse:
+    """A planned course that is no longer offered."""
+
+    title: str
+    courseID: str
+    term: str
+
+    @property
+    def remove_button(self) -> Button:
+        return _remove_button(self.title, self.courseID, self.term)
+
+
+PlannedOffering = tuple[PlannedSection, Offering]
+
+
+def find(snapshot: StudentSnapshot, term: Term, offered: Catalog) -> tuple[list[PlannedOffering], list[LostCourse]]:
+    """Return the planned sections of the term that the school offers, and the courses that it no longer offers."""
+    found, lost = list[PlannedOffering](), list[LostCourse]()
+    for planned in snapshot.plan:
+        if planned.key.term != term.term:
+            continue
+        course, section = offered.find(planned.key.courseID), _find_section(planned, offered)
+        if course and section:
+            found.append((planned, Offering(term, course, section)))
+        else:
+            lost.append(LostCourse(course.title if course else planned.key.courseID, planned.key.courseID, term.term))
+    return found, lost
+
+
+def build(term: Term, found: Sequence[PlannedOffering], state: StudentState, moment: datetime) -> list[PlanRow]:
+    """Return the rows of the planned sections, in their order."""
+    all_problems = service.find_problems(term, [offering for _, offering in found], state.enrolled, state.taken or ())
+    rows: list[PlanRow] = []
+    for (planned, offering), found_problems in zip(found, all_problems, strict=True):
+        [choice] = section_actions.for_course(term, offering.course, [offering.section], state, moment)
+        problems = tuple(map(str, found_problems))
+        last_refusal = str(planned.because or "") if choice.state != "enrolled" else ""
+        last_refusal = last_refusal if last_refusal not in " ".join(problems) else ""
+        rows.append(PlanRow(offering.course, choice, problems, last_refusal, is_first=not rows))
+    return rows
+
+
+def credits_summary(term: Term, rows: Iterable[PlanRow], state: StudentState) -> str:
+    """Return how many credits the student has and plans, and by how many they exceed the limit."""
+    return summarize_credits(*credits_of(rows, state), term.max_credits)
+
+
+def credits_of(rows: Iterable[PlanRow], state: StudentState) -> tuple[float, float]:
+    """Return the credits of the enrolled courses and of the planned ones."""
+    enrolled = sum(one.course.credits for one in state.enrolled)
+    return enrolled, sum(row.course.credits for row in rows if row.is_pending)
+
+
+def summarize_credits(enrolled: float, planned: float, limit: float) -> str:
+    """Return these numbers of credits in words."""
+    over = round(enrolled + planned - limit, 2)
+    if not planned:
+        return gettext("%(number)s of %(limit)s credits", number=enrolled, limit=limit)
+    if not enrolled and over <= 0:
+        return gettext("%(planned)s of %(limit)s credits planned", planned=planned, limit=limit)
+    total = plural("%(number)s credit planned", "%(number)s credits planned", planned)
+    if enrolled:
+        total = plural(
+            "%(number)s credit enrolled, %(planned)s planned",
+            "%(number)s credits enrolled, %(planned)s planned",
+            enrolled,
+            planned=planned,
+        )
+    if over > 0:
+        return gettext("%(credits)s, %(over)s over the limit", credits=total, over=over)
+    return gettext("%(credits)s (limit %(limit)s)", credits=total, limit=limit)
+
+
+def _find_section(planned: PlannedSection, offered: Catalog) -> Section | None:
+    sections = offered.sections_in(planned.key.courseID, planned.key.term)
+    return next((one for one in sections if one.section == planned.key.section), None)
+
+
+def _remove_button(title: str, courseID: str, term: str) -> Button:
+    about = gettext("%(title)s from your plan", title=title)
+    return Button("plan_remove", gettext("Remove"), about, {"courseID": courseID, "term": term}, strong=False)

@@ -1,0 +1,211 @@
+"""What a student's schedule says about a term: courses, waitlist positions and warnings."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from quart_enroll.domain import rules
+from quart_enroll.domain.catalog import Catalog
+from quart_enroll.domain.errors import CorequisiteMissing, CreditLimit
+from quart_enroll.domain.models import Registration, ScheduledCourse, Term, WaitlistEntry
+from quart_enroll.domain.week import WeekEntry
+from quart_enroll.i18n.language import format_list_of, gettext
+from quart_enroll.pages.catalog.section_actions import Button, drop_button, leave_button, waitlist_status
+from quart_enroll.pages.enrollment import week_grid
+from quart_enroll.pages.enrollment.week_grid import WeekGrid
+from quart_enroll.pages.student_state import WaitlistedSection
+
+
+class TermPhase(NamedTuple):
+    """A term, the moment since which its dates allow the same, and whether it is still running."""
+
+    term: Term
+    since: datetime
+    is_running: bool
+
+    @property
+    def linked_term(self) -> Term | None:
+        """The term, while course pages show it."""
+        return self.term if self.since < self.term.withdraw_deadline else None
+
+
+@dataclass(frozen=True, slots=True)
+class StudentTerm:
+    """What a student has in a term, and the courses `taken` in any term, each with its term."""
+
+    phase: TermPhase
+    registrations: Sequence[Registration]
+    positions: Sequence[WaitlistedSection]
+    taken: Sequence[tuple[str, Term]]
+
+    @property
+    def enrolled(self) -> list[Registration]:
+        return [one for one in self.registrations if one.status == "enrolled"]
+
+    @property
+    def credits(self) -> int | float:
+        """Return the credits of the enrolled courses."""
+        return sum(one.course.credits for one in self.enrolled)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitlistRow:
+    """A waitlist position with the titles of its course and of the course that it replaces.
+
+    `skip_warning` says why the next seat would go to another student. It is empty once that has happened, because the
+    entry itself then has the reason.
+    """
+
+    position: WaitlistedSection
+    status: str
+    title: str
+    instead_of: str
+    button: Button
+    skip_warning: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleRow:
+    """A course of the schedule; it has no button if it can't be dropped."""
+
+    course: ScheduledCourse
+    button: Button | None
+    missing_corequisites: str
+
+
+@dataclass(frozen=True, slots=True)
+class TermSchedule:
+    """One term of a student's schedule, for a school's own template.
+
+    `week` is there until the term is over, and `linked_term` while course pages show the term. `overload_warning` says
+    that the student can't get all the seats on their waitlists.
+    """
+
+    term: Term
+    rows: Sequence[ScheduleRow]
+    waitlist_rows: Sequence[WaitlistRow]
+    week: WeekGrid | None
+    linked_term: Term | None
+    overload_warning: str
+    is_over: bool
+    credits: int | float
+
+
+def term_schedule(student: StudentTerm, offered: Catalog) -> TermSchedule:
+    """Return the term as a whole."""
+    phase = student.phase
+    rows = [schedule_row(phase, one, corequisite_warning(student, one, offered)) for one in student.registrations]
+    waiting = waitlist_rows(student, offered)
+    entries = week_entries(student, offered)
+    return TermSchedule(
+        phase.term,
+        rows,
+        waiting,
+        week_grid.build(entries) if phase.is_running and entries else None,
+        phase.linked_term,
+        overload_warning(student, waiting, offered),
+        not phase.is_running,
+        student.credits,
+    )
+
+
+def schedule_row(phase: TermPhase, registration: Registration, warning: str) -> ScheduleRow:
+    """Return the row of a course that has this warning about its corequisites."""
+    course = ScheduledCourse.of(registration)
+    if registration.status != "enrolled":
+        return ScheduleRow(course, None, "")
+    return ScheduleRow(course, drop_button(phase.term, course, registration.section.waiting, phase.since), warning)
+
+
+def corequisite_warning(student: StudentTerm, registration: Registration, offered: Catalog) -> str:
+    """Return the warning for a student who takes the course without its corequisites; empty for none."""
+    course, phase = registration.course, student.phase
+    if not course.corequisites or registration.status != "enrolled" or not phase.is_running:
+        return ""
+    if missing := rules.missing_corequisites(course, phase.term, student.enrolled, student.taken):
+        others = [_title(courseID, offered) for courseID in missing]
+        return gettext("This course must be taken with %(others)s.", others=format_list_of(others))
+    return ""
+
+
+def waitlist_rows(student: StudentTerm, offered: Catalog) -> list[WaitlistRow]:
+    """Return the student's waitlist positions in the term."""
+    return [_waitlist_row(student, one, offered) for one in student.positions]
+
+
+def _waitlist_row(student: StudentTerm, position: WaitlistedSection, offered: Catalog) -> WaitlistRow:
+    key = position.entry.key
+    title = _title(key.courseID, offered)
+    status, instead_of = waitlist_status(position.position, position.length), position.entry.drop_if_enrolled or ""
+    warning = "" if position.entry.skipped_because else _skip_warning(student, position.entry, offered)
+    return WaitlistRow(position, status, title, _title(instead_of, offered), leave_button(key, title), warning)
+
+
+def _skip_warning(student: StudentTerm, entry: WaitlistEntry, offered: Catalog) -> str:
+    """Return the warning for a student who couldn't take a seat because of its credits or a corequisite.
+
+    A promotion checks the same rules.
+    """
+    course, phase = offered.find(entry.key.courseID), student.phase
+    staying = [one for one in student.enrolled if one.courseID != entry.drop_if_enrolled]
+    try:
+        if course and phase.term.promotes_waitlist(phase.since):
+            rules.check_credits(phase.term, course, staying)
+            if entry.drop_if_enrolled != course.courseID:
+                rules.check_corequisites(course, phase.term, staying, student.taken)
+    except (CreditLimit, CorequisiteMissing) as refusal:
+        return gettext(
+            "If a seat opened now, it would go to the next student in line: %(because)s You keep your place.",
+            because=refusal.message,
+        )
+    return ""
+
+
+def overload_warning(student: StudentTerm, rows: Sequence[WaitlistRow], offered: Catalog) -> str:
+    """Return the warning for a student who can take each of the seats but not all of them; empty for none.
+
+    A student who was already warned or skipped gets no second warning.
+    """
+    if any(row.skip_warning or row.position.entry.skipped_because for row in rows):
+        return ""
+    dropped = {row.position.entry.drop_if_enrolled for row in rows}
+    courses = [one.course for one in student.enrolled if one.courseID not in dropped]
+    courses += [course for row in rows if (course := offered.find(row.position.entry.key.courseID))]
+    credits, phase = sum(course.credits for course in courses), student.phase
+    if round(credits, 2) <= phase.term.max_credits or not phase.term.promotes_waitlist(phase.since):
+        return ""
+    return gettext(
+        "Seats from all your waitlists would bring you to %(credits)s credits (limit %(limit)s). "
+        "A seat over the limit goes to the next student in line, and you keep your place.",
+        credits=credits,
+        limit=phase.term.max_credits,
+    )
+
+
+def week_entries(student: StudentTerm, offered: Catalog) -> list[WeekEntry]:
+    """Return the sections of the student's week: the courses, and then the sections that the school still offers for
+    which the student is waitlisted."""
+    return [
+        *map(_enrolled, student.registrations),
+        *(entry for one in student.positions for entry in _waitlisted(one, offered)),
+    ]
+
+
+def _enrolled(registration: Registration) -> WeekEntry:
+    course, section = registration.course, registration.section
+    return WeekEntry(course.courseID, course.title, registration.status, section.meetings, section.room)
+
+
+def _waitlisted(position: WaitlistedSection, offered: Catalog) -> Iterator[WeekEntry]:
+    """Yield the section for which the student is waitlisted, if the school still offers it."""
+    key, instead_of = position.entry.key, position.entry.drop_if_enrolled or ""
+    for section in offered.sections_in(key.courseID, key.term):
+        if section.key == key:
+            title = _title(key.courseID, offered)
+            yield WeekEntry(key.courseID, title, "waiting", section.meetings, section.room, instead_of)
+
+
+def _title(courseID: str, offered: Catalog) -> str:
+    course = offered.find(courseID)
+    return course.title if course else courseID
