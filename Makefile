@@ -14,8 +14,9 @@ help: ## List the targets
 run: .venv/ready .env ## Run the site on this machine and open it in a browser
 	@$(IN_VENV) quart --app asgi develop
 
+# Without cached bytecode, each process of the tests would spend seconds compiling them.
 test: lint ## Check style, types and layers, and run all tests (as CI does)
-	@$(IN_VENV) pytest -n auto --dist worksteal
+	@PYTHONDONTWRITEBYTECODE= $(IN_VENV) pytest -n auto --dist worksteal
 
 test-fast: .venv/ready ## Run the tests that need no database, in about a minute
 	@$(IN_VENV) pytest tests/unit

@@ -1,6 +1,7 @@
 """Section keys in stored rows: the fields that hold them, filters that find them, and how they are read."""
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from sys import intern
 from typing import Any
 
@@ -32,8 +33,12 @@ def to_superset_filter(keys: Iterable[SectionKey]) -> Document:
 
 def from_row(row: Mapping[str, Any]) -> SectionKey:
     """Return the key that the row names; a missing field is read as empty text."""
-    # Interned, because thousands of students have the same terms and courses in memory.
-    return SectionKey(*(intern(str(row.get(name) or "")) for name in KEY_FIELDS))
+    return _shared_key(str(row.get("term") or ""), str(row.get("courseID") or ""), str(row.get("section") or ""))
+
+
+@lru_cache(5000)  # thousands of students have the same sections in memory
+def _shared_key(term: str, courseID: str, section: str) -> SectionKey:
+    return SectionKey(intern(term), intern(courseID), intern(section))
 
 
 def has_key(row: Mapping[str, Any]) -> bool:

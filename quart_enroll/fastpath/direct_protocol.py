@@ -1,7 +1,7 @@
 """Answer requests that need no framework in the task that reads the connection.
 
 For each request, Hypercorn starts a task, a queue, and two more tasks that wait for the client's next request while the
-first one works: more than a page costs whose texts are cached. Here a GET is first offered to the application's method
+first one works: an eighth of the time of a cached response. Here a GET is first offered to the application's method
 `answer`, which returns a complete response or None. Only for None, or for anything that is not a plain GET, Hypercorn
 does what it always does.
 """

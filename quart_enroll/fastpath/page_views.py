@@ -6,7 +6,6 @@ contexts that hold nothing but what views use. Whatever is unusual about the req
 redirect, a message to show, a cookie to set) is left to the framework, which then handles the request from the start.
 """
 
-import asyncio
 from typing import Any, cast
 
 from quart import Response, g
@@ -18,6 +17,7 @@ from quart_enroll.bounded_cache import ByteCache, size_of_entry
 from quart_enroll.fastpath.hypercorn_writer import Answer, SerializedResponse
 from quart_enroll.fastpath.light_requests import LightRequest, MatchedPath, Visitors, only_cookies
 from quart_enroll.i18n import language
+from quart_enroll.system.time_limit import run_within
 from quart_enroll.web import access_log, auth, security_headers
 from quart_enroll.web.application import ERROR_KEY, SiteApp
 from quart_enroll.web.before_request import check_read
@@ -71,15 +71,17 @@ class PageViews:
     async def _render(self, request: LightRequest) -> RenderedPage | None:
         """Return the page; None if there is none, or if the framework has more to do than to show it."""
         try:
-            async with asyncio.timeout(self._app.read_seconds):
-                if await check_read(request) is not None or auth.has_notices() or _signs_out():
-                    return None
-                view: Any = self._app.view_functions[request.route.endpoint]
-                page = await view(**(request.view_args or {}))
+            page = await run_within(self._app.read_seconds, self._view(request))
         except Exception as error:  # noqa: BLE001  # the framework raises it again, and handles it
             cast(dict[str, Any], request.scope)[ERROR_KEY] = error
             return None
         return page if isinstance(page, RenderedPage) else None
+
+    async def _view(self, request: LightRequest) -> Any:
+        if await check_read(request) is not None or auth.has_notices() or _signs_out():
+            return None
+        view: Any = self._app.view_functions[request.route.endpoint]
+        return await view(**(request.view_args or {}))
 
     def _response(self, page: RenderedPage, request: LightRequest) -> SerializedResponse:
         is_compressed = accepts_gzip(request.header_map.get("accept-encoding", ""))

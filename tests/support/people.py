@@ -19,7 +19,7 @@ from quart_enroll.db.collections import sections
 from quart_enroll.domain.models import Course, Meeting, Section, SectionKey, Term, User
 
 PASSWORD = "correct horse battery"
-PASSWORD_METHOD = "scrypt:128:8:1"  # fast: the tests hash many passwords
+PASSWORD_METHOD = "scrypt:1024:1:1"  # fast: the tests hash many passwords
 PASSWORD_HASH = generate_password_hash(PASSWORD, PASSWORD_METHOD)
 
 ADA = User(1, "ada@school.example", "Ada", "Winters", "student")

@@ -41,6 +41,7 @@ BOUNDED_BY_THE_SCHOOL = {
     "domain.course_index._course_key": "courses of the catalog",
     "domain.course_index._names": "courses of the catalog",
     "domain.course_index.searchable": "texts of the catalog",
+    "db.section_keys._shared_key": "sections in the database",
     "pages.enrollment.schedule_texts._week_of": "meetings of sections",
     "web.access_log._own_parts": "one entry for each application",
     "web.compression.choose_encoding": "200 characters each",

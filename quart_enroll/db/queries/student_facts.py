@@ -6,12 +6,14 @@ from hashlib import blake2s
 from sys import intern
 from typing import Any
 
+from bson import ObjectId
+
 from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document
 from quart_enroll.db.collections.plans import to_planned
 from quart_enroll.db.collections.waitlist import has_course, to_entry
 from quart_enroll.db.queries import multi_find
-from quart_enroll.domain.models import WaitlistEntry
+from quart_enroll.domain.models import SectionKey, WaitlistEntry
 from quart_enroll.domain.student import StudentSeat, StudentSnapshot
 
 STUDENT_COLLECTIONS = ("enrollment", "waitlist", "plan", "alert", "feed")
@@ -48,18 +50,27 @@ def _snapshot(found: Mapping[str, Sequence[Document]]) -> StudentSnapshot:
         alerts=tuple(sorted(map(section_keys.from_row, found["alert"]))),
         calendar_since=next((row["made_at"] for row in found["feed"]), None),
         row_ids=frozenset(hashable_row_id(row["_id"]) for rows in found.values() for row in rows),
-        fingerprint=_fingerprint([*seats, *waiting]),
+        fingerprint=_fingerprint(seats, waiting),
         plan=tuple(plan),
     )
 
 
 def hashable_row_id(row_id: Any) -> Hashable:
     """Return a row's `_id` as a key of a cache; that of an imported row may be a document."""
-    return row_id if isinstance(row_id, Hashable) else str(row_id)
+    return row_id if type(row_id) is ObjectId or isinstance(row_id, Hashable) else str(row_id)
 
 
-def _fingerprint(seats_and_entries: Iterable[StudentSeat | WaitlistEntry]) -> str:
-    return blake2s("".join(sorted(map(repr, seats_and_entries))).encode(), digest_size=8).hexdigest()
+def _fingerprint(seats: Iterable[StudentSeat], entries: Iterable[WaitlistEntry]) -> str:
+    facts: list[tuple[object, ...]] = [(*_names(one.key), one.status, one.moved_at) for one in seats]
+    facts += [
+        (*_names(one.key), one.place, one.joined_at, one.drop_if_enrolled, one.skipped_because, one.moved_at)
+        for one in entries
+    ]
+    return blake2s("".join(sorted(map(repr, facts))).encode(), digest_size=8).hexdigest()
+
+
+def _names(key: SectionKey) -> tuple[str, str, str]:
+    return key.term, key.courseID, key.section
 
 
 def _seat(row: Mapping[str, Any]) -> StudentSeat:

@@ -36,7 +36,7 @@ class QueryCache(Generic[Result]):
         self._keys_by_row: dict[Hashable, tuple[Hashable, ...]] = {}  # mostly one key: a set takes 200 bytes more
         self._results: ByteCache[Hashable, Result] = ByteCache(name, _size, self._unlink)
         self._pending_reads: list[set[Hashable]] = []  # for each read, the rows that have changed since it began
-        self._unused: set[Hashable] = set()  # keys of refreshed results that nothing has asked for yet
+        self._unused: dict[Hashable, int] = {}  # how often results were refreshed that nothing has asked for since
 
     async def get_or_read(self, key: Hashable, read: Callable[[], Awaitable[Result | None]]) -> Result | None:
         """Return the cached result, or else what `read` returns, which is then cached."""
@@ -50,46 +50,48 @@ class QueryCache(Generic[Result]):
             self._put(key, result)
         return result
 
-    async def refresh(self, read: Callable[[], Awaitable[Mapping[Any, Result]]]) -> list[Hashable]:
+    async def refresh(
+        self, read: Callable[[], Awaitable[Mapping[Any, Result]]], unused: Mapping[Any, int]
+    ) -> dict[Hashable, int]:
         """Cache the results that `read` returns by key, unless a request has read them meanwhile.
 
-        Returns the keys of those that have changed meanwhile and so could not be cached.
+        `unused` has those keys, and how often each was refreshed before since it was last used. Returns the same of
+        those that have changed meanwhile and so could not be cached.
         """
         with self._noting_changes() as changed:
             results = await read()
-        changed_again = []
+        changed_again = {}
         for key, result in results.items():
             if not _is_unchanged(key, result, changed):
-                changed_again.append(key)
+                changed_again[key] = unused[key]
             elif key not in self._results:
                 self._put(key, result)
                 if key in self._results:
-                    self._unused.add(key)
+                    self._unused[key] = unused[key] + 1
         return changed_again
 
     def get(self, key: Hashable) -> Result | None:
         """Return the cached result, or None."""
         if not self._is_current():
             return None
-        self._unused.discard(key)
+        self._unused.pop(key, None)
         return self._results.get(key)
 
-    def invalidate(self, row_id: Hashable) -> list[Hashable]:
+    def invalidate(self, row_id: Hashable) -> dict[Hashable, int]:
         """Remove the result under that key and the results read from that row, and report each key.
 
-        Returns the keys of the removed results that had been used.
+        Returns the keys of the removed results, and how often each was refreshed since it was last used.
         """
         for changed in self._pending_reads:
             changed.add(row_id)
-        used = []
+        removed = {}
         for key in {row_id, *self._keys_by_row.get(row_id, ())}:
             if key in self._results:
-                if key not in self._unused:
-                    used.append(key)
+                removed[key] = self._unused.get(key, 0)
                 del self._results[key]
             if self._on_invalidate is not None:
                 self._on_invalidate(key)
-        return used
+        return removed
 
     def clear(self) -> None:
         """Remove all results."""
@@ -125,7 +127,7 @@ class QueryCache(Generic[Result]):
                 self._keys_by_row[row_id] = (*self._keys_by_row.get(row_id, ()), key)
 
     def _unlink(self, key: Hashable, result: Result) -> None:
-        self._unused.discard(key)
+        self._unused.pop(key, None)
         for row_id in result.row_ids or ():
             if others := tuple(one for one in self._keys_by_row[row_id] if one != key):
                 self._keys_by_row[row_id] = others

@@ -10,7 +10,7 @@ that their next page has it.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from itertools import islice
@@ -36,8 +36,13 @@ student costs a sixth of a query for one, and with a hundred a fifteenth."""
 MAX_STUDENTS_PER_REFRESH = 100
 """Most students who are read in one query."""
 
-MAX_STUDENTS_TO_REFRESH = 1000
+MAX_STUDENTS_TO_REFRESH = 2000
 """Most students who wait to be read again; when more change at once, the next page of the others reads them."""
+
+MAX_UNUSED_REFRESHES = 3
+"""How often a student is read again without opening a page in this process. With two processes, every other page is
+answered by the other one: after a single refresh, half of the pages would read the student alone, after three an
+eighth."""
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +63,7 @@ class UserCache:
         self._db = db
         self.student_reader = BatchReader(self._read_students)
         self.login_reader = BatchReader[str, LiveLogin](lambda keys: logins.find_many(db, keys))
-        self._to_refresh: dict[int, None] = {}  # user_ids, the first change first
+        self._to_refresh: dict[int, int] = {}  # by user_id, the refreshes since the last use; the first change first
         self._must_refresh = asyncio.Event()
         self.logins: QueryCache[LiveLogin] = QueryCache("sign-ins", self.is_current)
         self.students: QueryCache[StudentSnapshot] = QueryCache("students", self.is_current, on_invalidate)
@@ -70,7 +75,7 @@ class UserCache:
     def invalidate(self, user_id: int) -> None:
         """Remove everything about a user; call this after any write about that user."""
         self.logins.invalidate(user_id)
-        self.students.invalidate(user_id)
+        self._refresh_soon(self.students.invalidate(user_id))
 
     async def follow_changes(self) -> None:
         """Remove what the database reports as changed, until cancelled."""
@@ -81,13 +86,13 @@ class UserCache:
         while True:
             await self._must_refresh.wait()
             await asyncio.sleep(REFRESH_DELAY_SECONDS)
-            user_ids = list(islice(self._to_refresh, MAX_STUDENTS_PER_REFRESH))
-            for user_id in user_ids:
+            chosen = dict(islice(self._to_refresh.items(), MAX_STUDENTS_PER_REFRESH))
+            for user_id in chosen:
                 del self._to_refresh[user_id]
             if not self._to_refresh:
                 self._must_refresh.clear()
             try:
-                await self._refresh([one for one in user_ids if one not in self.students])
+                await self._refresh({user_id: n for user_id, n in chosen.items() if user_id not in self.students})
             except Exception as error:  # noqa: BLE001  # whatever it is, each student's next page reads the data itself
                 logger.warning("students can't be read again: %s", type(error).__name__)
             await asyncio.sleep(REFRESH_PAUSE_SECONDS)
@@ -98,15 +103,17 @@ class UserCache:
         [user_id] = user_ids
         return {user_id: await student_facts.find(self._db, user_id)}
 
-    async def _refresh(self, user_ids: list[int]) -> None:
-        if user_ids:
-            read = partial(student_facts.find_many, self._db, user_ids)
-            self._refresh_soon(await self.students.refresh(read))
+    async def _refresh(self, unused: Mapping[int, int]) -> None:
+        if unused:
+            read = partial(student_facts.find_many, self._db, list(unused))
+            self._refresh_soon(await self.students.refresh(read, unused))
 
-    def _refresh_soon(self, user_ids: Iterable[Hashable]) -> None:
-        for user_id in user_ids:
-            if isinstance(user_id, int) and len(self._to_refresh) < MAX_STUDENTS_TO_REFRESH:
-                self._to_refresh[user_id] = None
+    def _refresh_soon(self, unused: Mapping[Hashable, int]) -> None:
+        """Read these students again soon; the numbers are the refreshes since each was last used."""
+        for user_id, refreshes in unused.items():
+            has_room = len(self._to_refresh) < MAX_STUDENTS_TO_REFRESH
+            if isinstance(user_id, int) and refreshes < MAX_UNUSED_REFRESHES and has_room:
+                self._to_refresh[user_id] = refreshes
                 self._must_refresh.set()
 
     def _note_change(self, change: UserChange) -> None:

@@ -44,13 +44,14 @@ async def ada(app: Quart) -> Browser:
     await browser.sign_in(ADA)
     assert (await browser.post("/enrollment", form=SEAT)).location == "/enrollment"
     await browser.get("/enrollment")
-    await wait_until(lambda: seats_taken(app) == 1)
+    await wait_until(lambda: seats_taken(app.extensions[EXTENSION]) == 1)
     return browser
 
 
-def seats_taken(app: Quart) -> int:
+def seats_taken(state: AppState) -> int:
     """Return the seats taken in ada's section, according to the cached catalog."""
-    catalog = app.extensions[EXTENSION].catalog_cache.current
+    catalog = state.catalog_cache.current
+    assert catalog is not None
     return next(one.seats_taken for one in catalog.sections_in("1111", "Fall 2026") if one.section == "01")
 
 
@@ -107,8 +108,9 @@ async def test_a_compressed_page_has_the_same_text(ada: Browser, framework_reque
         assert len(compressed) < len(plain) / 1.5
 
 
-async def _drop_seat(ada: Browser, _: AppState, __: Clock) -> None:
+async def _drop_seat(ada: Browser, state: AppState, _: Clock) -> None:
     await ada.post("/enrollment/drop", form=SEAT)
+    await wait_until(lambda: seats_taken(state) == 0)  # of the catalog, which follows a moment later
 
 
 async def _change_seat_in_database(_: Browser, state: AppState, __: Clock) -> None:

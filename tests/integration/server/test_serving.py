@@ -1,5 +1,6 @@
 """How the server processes start and stop."""
 
+import asyncio
 import os
 import select
 import shutil
@@ -13,8 +14,10 @@ from urllib.parse import urlencode
 
 import pytest
 
+from quart_enroll.db.client import open_database
 from quart_enroll.services.accounts.hash_slots import HashSlots
 from quart_enroll.system.usage import descendants
+from tests.support import school
 from tests.support.processes import (
     PROJECT,
     QUART,
@@ -24,7 +27,6 @@ from tests.support.processes import (
     Server,
     environment,
     is_locked,
-    quart,
     server,
     wait_until,
 )
@@ -35,9 +37,13 @@ NAMES = ["Ada", "Bob", "Chioma", "Dilan", "Eva"]
 
 @pytest.fixture
 def database(fresh_uri: str) -> str:
-    """Return the URI of a database of the test's own, prepared by `upgrade-db`."""
-    result = quart("upgrade-db", MONGO_URI=fresh_uri)
-    assert result.returncode == 0, result.stderr
+    """Return the URI of a database of the test's own, with all indexes and validators."""
+
+    async def build() -> None:
+        async with open_database(fresh_uri, 20) as db:
+            await school.build(db)
+
+    asyncio.run(build())
     return fresh_uri
 
 
