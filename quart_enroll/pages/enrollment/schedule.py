@@ -18,7 +18,7 @@ from quart_enroll.pages.live_url import live_url
 from quart_enroll.pages.student_state import WaitlistedSection, load_snapshot, load_waitlist_positions
 from quart_enroll.pages.term_window import closed_window
 from quart_enroll.state import catalog, now, registrations_of
-from quart_enroll.web.compression import InputFreeText
+from quart_enroll.web.compression import InputFreeText, Secret
 from quart_enroll.web.templating import is_overridden, render, render_frame
 
 TERM_PHASE_BYTES = 300
@@ -41,13 +41,12 @@ async def page(user: User) -> bytes:
         "must_confirm": must_confirm(),
         "window": str(closed_window(current, moment) or "") if current and not student_terms else "",
         "alerts": bool(alert_rows),
-        "calendar_url": calendar_url,
-        "calendar_link": calendar.subscribe_link(calendar_url),
     }
     if is_overridden("enrollment.html"):
         texts = Markup(b"".join(schedule_texts.render_alerts(alert_rows)).decode())  # noqa: S704  # our own
         facts |= {"alerts": alert_rows, "alert_rows": texts}
         facts |= {"calendar_since": since, "fingerprint": snapshot.fingerprint}
+        facts |= {"calendar_url": calendar_url, "calendar_link": calendar.subscribe_link(calendar_url)}
         return render("enrollment.html", **facts, **_whole_schedule(student_terms, offered))
     gaps: dict[str, Sequence[bytes]] = {
         "schedule": [InputFreeText(b"".join(schedule_texts.render(student_terms, offered)))],
@@ -55,8 +54,9 @@ async def page(user: User) -> bytes:
         "fingerprint": [snapshot.fingerprint.encode()],
         **({"live_url": [_live_url(positions)]} if positions else {}),
         **({"calendar_since": [str(escape(since)).encode()]} if since else {}),
+        **_calendar_gaps(calendar_url),
     }
-    key = None if calendar_url else (*facts.values(), bool(student_terms), *gaps)
+    key = (*facts.values(), bool(student_terms), *gaps)
     return render_frame("enrollment.html", key, gaps, lambda: facts | {"has_schedule": bool(student_terms)})
 
 
@@ -65,6 +65,12 @@ def _whole_schedule(student_terms: Sequence[StudentTerm], offered: Catalog) -> d
     schedules = [term_schedule(one, offered) for one in student_terms]
     classes = [row.course for one in schedules for row in one.rows if row.course.status == "enrolled"]
     return {"schedule": schedules, "classes": classes}
+
+
+def _calendar_gaps(url: str) -> dict[str, Sequence[bytes]]:
+    """Return the private URL of the calendar, if it has just been created, and the link that subscribes to it."""
+    found = {"calendar_url": url, "calendar_link": calendar.subscribe_link(url)}
+    return {name: [Secret(str(escape(one)).encode())] for name, one in found.items() if one}
 
 
 def _phases(offered: Catalog, moment: datetime) -> Sequence[TermPhase]:

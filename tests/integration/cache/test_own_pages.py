@@ -2,9 +2,10 @@
 
 import random
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
+from itertools import product
 from typing import Any
 
 import pytest
@@ -59,7 +60,7 @@ CHANGES: Sequence[Document] = (
 )
 MORE_COURSES: Sequence[tuple[str, str, Sequence[Meeting], dict[str, Any]]] = (
     ("4444", "Needs <PYT>", EVENINGS, {"corequisites": ("1111",), "prerequisites": ("2222",)}),
-    ("5555", "Weekend", (Meeting("SU", "07:30", "08:45"),), {}),
+    ("5555", "Weekend", (Meeting("SU", "09:30", "10:45"),), {}),
     ("6666", "Online", (), {}),
     ("7777", "Late", (Meeting("TR", "19:00", "20:15"), Meeting("F", "21:00", "22:10")), {}),
 )
@@ -89,7 +90,7 @@ async def apps(db: Database, mongod: str, clock: Clock) -> AsyncIterator[tuple[Q
 async def test_random_students_see_what_is_rendered_for_each_of_them(
     apps: tuple[Quart, Quart], db: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shared, whole = apps
+    shared, _ = apps
     dice = random.Random(16)  # noqa: S311  # the same students each time
     plain_week, plain_weeks = schedule_texts._plain_week, []
 
@@ -101,23 +102,58 @@ async def test_random_students_see_what_is_rendered_for_each_of_them(
     for moment in MOMENTS:
         clock.now = moment
         cookies = {user: await sign_in(shared, user) for user in (ADA, BOB)}
-        for _ in range(4):
+        for _ in range(3):
             for user in cookies:
                 await _replace_rows(db, user, moment, dice)
             await _change_a_section(db, dice)
-            for app in apps:
-                await _forget(app)
-            for path in PATHS:
-                for user, language in [(user, language) for language in LANGUAGES for user in cookies]:
-                    headers = {"Cookie": cookies[user], "Accept-Language": language}
-                    with monkeypatch.context() as patch:
-                        patch.setattr(schedule_texts, "_plain_week", lambda *_: None)
-                        expected = await _read(whole, path, headers)
-                    with monkeypatch.context() as patch:
-                        patch.setattr(schedule_texts, "_plain_week", count)
-                        for _ in range(2):
-                            assert await _read(shared, path, headers) == expected, (path, user, moment)
+            with monkeypatch.context() as patch:
+                patch.setattr(schedule_texts, "_plain_week", count)
+                await _compare(apps, cookies, LANGUAGES)
     assert 0.3 < sum(plain_weeks) / len(plain_weeks) < 0.9
+
+
+@pytest.mark.parametrize(
+    ("courses", "other_courses"),
+    [([], ["1111"]), (["4444"], ["4444", "1111"]), (["1111"], ["1111", "5555"]), (["1111"], ["1111", "6666"])],
+    ids=["nothing", "a missing corequisite", "a weekend", "no fixed times"],
+)
+async def test_two_students_see_what_differs(
+    apps: tuple[Quart, Quart], db: Database, courses: Sequence[str], other_courses: Sequence[str]
+) -> None:
+    cookies = {user: await sign_in(apps[0], user) for user in (ADA, BOB)}
+    for user, courseIDs in ((ADA, courses), (BOB, other_courses)):
+        for courseID in courseIDs:
+            await db.enrollment.insert_one(_enrollment(user, courseID))
+    await _compare(apps, cookies)
+
+
+async def test_a_drop_asks_first_once_somebody_is_waiting(apps: tuple[Quart, Quart], db: Database) -> None:
+    cookies = {ADA: await sign_in(apps[0], ADA)}
+    await db.enrollment.insert_one(_enrollment(ADA, "1111"))
+    section = {"term": FALL.term, "courseID": "1111", "section": "01"}
+    for waiting in (0, 1, 0):
+        await db.section.update_one(section, {"$set": {"waiting": waiting}})
+        await _compare(apps, cookies)
+
+
+def _enrollment(user: User, courseID: str) -> Document:
+    key = {"courseID": courseID, "term": FALL.term, "section": "01"}
+    return {"user_id": user.user_id, **key, "status": "enrolled", "enrolled_at": FALL_MORNING}
+
+
+async def _compare(apps: tuple[Quart, Quart], cookies: Mapping[User, str], languages: Sequence[str] = ("en",)) -> None:
+    """Compare each page of these students, from shared texts and rendered as a whole."""
+    shared, whole = apps
+    for app in apps:
+        await _forget(app)
+    for path, language, user in product(PATHS, languages, cookies):
+        headers = {"Cookie": cookies[user], "Accept-Language": language}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(schedule_texts, "_plain_week", lambda *_: None)
+            expected = await _read(whole, path, headers)
+        assert f'name="next" value="{path}"' in expected
+        for _ in range(2):
+            assert await _read(shared, path, headers) == expected, (path, user)
 
 
 async def _replace_rows(db: Database, user: User, moment: datetime, dice: random.Random) -> None:
