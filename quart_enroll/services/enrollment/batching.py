@@ -12,7 +12,6 @@ from datetime import datetime
 from quart_enroll.db.client import DATABASE_UNAVAILABLE, OutcomeUnknown
 from quart_enroll.domain.errors import Refused
 from quart_enroll.domain.models import SectionKey
-from quart_enroll.services.enrollment import server_turns
 from quart_enroll.services.enrollment.batch_decisions import Choice, Decision, SeatRequest, Waitlisted
 from quart_enroll.services.enrollment.batch_transaction import PendingRequest, run_batch
 from quart_enroll.services.enrollment.seat_changes import Enrolled
@@ -23,9 +22,10 @@ MAX_BATCH_SIZE, MIN_BATCH_SIZE = 100, 4
 """Students in one transaction. A batch that conflicts with changes of other servers makes the next ones smaller, and so
 does one that is slow."""
 
-SLOW_BATCH_SECONDS = server_turns.MAX_TURN_WAIT_SECONDS / 2
-"""From this on, with the wait for its turn, a batch counts as slow. Otherwise other processes would lose patience on a
-busy server, and begin beside it: then nearly every batch would conflict with another."""
+SLOW_BATCH_SECONDS = 1.5
+"""From this on, with the wait for its turn, a batch counts as slow. If the processes of a busy server had larger ones,
+they would lose patience with each other (see `server_turns`), begin side by side, and conflict. With 1 s, a crowd on
+two cores would wait a tenth longer (`make simulate`)."""
 
 STALLED_BATCH_SECONDS = 2.0
 """How long other students wait for a batch; then the next one begins beside it."""
