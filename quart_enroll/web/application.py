@@ -51,6 +51,8 @@ class SiteApp(Quart):
 
     def url_for(self, endpoint: str, **values: Any) -> str:
         """Return a URL; those within the site are the same in every request, and built once."""
+        # quart.url_for passes all its options, most of them as None.
+        values = {name: value for name, value in values.items() if value is not None or not name.startswith("_")}
         if values.keys() & UNCACHED_URL_VALUES or not has_request_context():
             return super().url_for(endpoint, **values)
         key = (endpoint, request.root_path, *values.items())

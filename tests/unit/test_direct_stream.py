@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import hypercorn.asyncio.run
@@ -48,7 +49,7 @@ def make_app(source: Source, *, fastpath: bool = True) -> Any:
     app = Quart(__name__)
     app.config["FASTPATH"] = fastpath
     if fastpath:
-        app.asgi_http_class = FastConnection
+        app.asgi_http_class = partial(FastConnection, button_posts=None)  # type: ignore[assignment]
 
     @app.get("/")
     async def stream() -> Response:

@@ -8,6 +8,7 @@ from quart import Quart
 from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
 from quart_enroll.state import EXTENSION
+from tests.integration.cache.test_user_cache import wait_until
 from tests.support.people import ADA, BOB, Browser, Clock, config, text
 
 WORDS_BY_PATH = {
@@ -39,6 +40,11 @@ async def test_two_students_on_one_waitlist_each_see_their_own_position(app: Qua
         await browser.sign_in(user)
         await browser.post("/waitlist", form={"courseID": "3333", "term": "Fall 2026", "section": "01"})
         await browser.read("/enrollment")  # shows the message, so that later pages don't
+
+    async def is_second_known() -> bool:  # the catalog follows a moment after bob has joined
+        return "Waitlisted, 1 of 2" in await browsers[0].read("/enrollment")
+
+    await wait_until(is_second_known)
     for path in ("/courses/Fall", "/course/3333", "/enrollment"):
         for _ in range(5):
             for position, browser in enumerate(browsers, 1):
