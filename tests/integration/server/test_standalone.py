@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -42,11 +43,10 @@ FORM = {
 @pytest.fixture(scope="module")
 def standalone(quick_folder: Path) -> Iterator[str]:
     """Yield the URI of a database on a mongod without a replica set."""
-    port, data = free_port(), quick_folder / "standalone"
-    data.mkdir()
-    command = [find_mongod(), "--dbpath", str(data), "--port", str(port), *SMALL_FOOTPRINT_OPTIONS]
+    port, data = free_port(), tempfile.mkdtemp(prefix="standalone-", dir=quick_folder)
+    command = [find_mongod(), "--dbpath", data, "--port", str(port), *SMALL_FOOTPRINT_OPTIONS]
     with (
-        open(quick_folder / "standalone.log", "wb") as log,
+        open(f"{data}.log", "wb") as log,
         child_process(command, output=log, orphaned=signal.SIGKILL) as process,
     ):
         wait_for_port(process, port, Path(log.name))
