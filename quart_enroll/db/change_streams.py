@@ -18,7 +18,7 @@ SIGN_IN_COLLECTIONS = ("login", "user", "notice")
 MAX_AWAIT_MILLISECONDS = 500
 """How long one request waits for changes inside MongoDB; closing a stream can take as long."""
 
-CATALOG_BATCH_PAUSE_SECONDS = 0.1
+CATALOG_BATCH_PAUSE_SECONDS = 0.05
 USER_BATCH_PAUSE_SECONDS = 0.03
 """Pauses between batches that follow closely: a single change is reported at once, those of a crowd in batches. A page
 is out of date for at least as long."""

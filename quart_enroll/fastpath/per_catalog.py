@@ -1,6 +1,6 @@
 """Cache what pages compute from a catalog for as long as that catalog is current.
 
-On registration day a catalog lasts a tenth of a second. A single cache would hold as many whole catalogs as it has
+On registration day a catalog lasts a twentieth of a second. A single cache would hold as many whole catalogs as it has
 results, so each catalog has caches of its own, each with a full budget. Only requests still in progress use those of
 a catalog that has been replaced.
 """
