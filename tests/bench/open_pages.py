@@ -1,6 +1,7 @@
 """Thousands of open pages with live updates: the CPU time of an update, and the memory of a page."""
 
 import asyncio
+import os
 import random
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -8,7 +9,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from quart_enroll.db.client import Database
+from quart_enroll.db.client import Database, open_database
+from tests.bench import school_data
+from tests.bench.bench_run import BenchRun
 from tests.bench.figures import Goal, Row, Spread
 from tests.bench.school_data import FALL, course
 from tests.bench.servers import Site
@@ -29,7 +32,7 @@ SETTLE_SECONDS, MAX_SETTLE_SECONDS = 1.0, 60.0
 
 MAX_CPU_RATIO = 0.1
 MAX_PAGE_KIB = 30.0
-UPDATE_MARK = b'class="seats'
+UPDATE_MARK = b"event: facts"
 """What an update about a section contains once."""
 
 
@@ -88,7 +91,26 @@ class _Page(asyncio.Protocol):
                 self._pages.pages_by_course[number] -= 1
 
 
-async def measure(db: Database, site: Site, students: Sequence[Student], bare_cpu_ms: float, extent: Extent) -> Row:
+def measure(run: BenchRun) -> list[Row]:
+    """Measure open pages; PAGES and CHANGES set how many, and how many sections change in a second."""
+    uri, plan = run.database("open_pages"), run.plan
+    extent = Extent(
+        int(os.environ.get("PAGES") or plan.open_pages),
+        float(os.environ.get("CHANGES") or CHANGES_PER_SECOND),
+        plan.open_pages_seconds,
+    )
+    students = school_data.create(uri, COURSES, extent.pages)
+    bare = run.measure_bare()
+
+    async def measure_with_database(site: Site) -> Row:
+        async with open_database(uri, 20) as db:
+            return await _measure(db, site, students, bare.cpu_ms[-1], extent)
+
+    with run.serve(uri, "open-pages") as site:
+        return [asyncio.run(measure_with_database(site))]
+
+
+async def _measure(db: Database, site: Site, students: Sequence[Student], bare_cpu_ms: float, extent: Extent) -> Row:
     """Open the pages, and measure while sections change; `bare_cpu_ms` is the CPU time of a bare response."""
     pages = OpenPages()
     async with _open(pages, site, students, extent) as memory_before:

@@ -1,5 +1,6 @@
 """How `make bench` and `make load` evaluate their figures: ratios, goals, regressions and discrepancies."""
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.bench import report, wrk
+from tests.bench.__main__ import PARTS
 from tests.bench.figures import Goal, Row, Spread, find_regressions
 from tests.load import goals
 from tests.load.audit import find_discrepancies
@@ -129,3 +131,8 @@ def test_a_registration_day_is_measured_in_bare_responses() -> None:
 def test_a_press_without_an_answer_leaves_a_plan_unsettled() -> None:
     *_, students = goals.goals([press(1, 101, 1.0), press(2, 102, 30.0, settled=False)], 2, 100, 20)
     assert not students.met
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_each_part_of_a_measurement_needs_only_the_run(part: str) -> None:
+    assert len(inspect.signature(PARTS[part]).parameters) == 1
