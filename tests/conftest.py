@@ -52,8 +52,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Run two processes more than there are cores, because a third of the time goes by waiting for child processes."""
-    return min(MAX_WORKERS, (os.cpu_count() or 1) + 2)
+    """Run one process more than there are cores, because a third of the time goes by waiting for child processes."""
+    return min(MAX_WORKERS, (os.cpu_count() or 1) + 1)
 
 
 @pytest.fixture(scope="session")
