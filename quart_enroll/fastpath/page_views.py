@@ -10,7 +10,6 @@ from typing import Any, cast
 
 from quart import Response, g
 from quart.utils import encode_headers
-from quart_auth import current_user
 from werkzeug.exceptions import HTTPException
 
 from quart_enroll.bounded_cache import ByteCache, size_of_entry
@@ -22,6 +21,7 @@ from quart_enroll.web import access_log, auth, security_headers
 from quart_enroll.web.application import ERROR_KEY, SiteApp
 from quart_enroll.web.before_request import check_read
 from quart_enroll.web.compression import RenderedPage, accepts_gzip, add_headers
+from quart_enroll.web.cookies import current_identity
 from quart_enroll.web.route import SiteRule
 
 
@@ -102,4 +102,4 @@ class PageViews:
 
 def _signs_out() -> bool:
     """Tell whether the visitor's sign-in has ended, so that its cookie must be removed."""
-    return auth.user() is None and current_user.auth_id is not None
+    return auth.user() is None and current_identity() is not None

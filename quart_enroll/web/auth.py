@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from quart import Quart, abort, current_app, g, request, session
 from quart.typing import ResponseTypes
-from quart_auth import AuthUser, Unauthorized, current_user, login_user, logout_user
+from quart_auth import AuthUser, Unauthorized, login_user, logout_user
 
 from quart_enroll.db.client import DATABASE_UNAVAILABLE
 from quart_enroll.domain.errors import Busy, PasswordOverHttp, ReadOnlyToken, WrongToken
@@ -167,7 +167,7 @@ async def sign_in(found: Credentials, *, remember: bool) -> datetime | None:
         remember=remember,
         address=request.remote_addr or "",
         agent=user_agent.describe(request.headers.get("User-Agent", "")),
-        replaces=current_user.auth_id,
+        replaces=current_identity(),
     )
     session.clear()
     g.user = replace(found.user, language=begun.language)
@@ -178,7 +178,7 @@ async def sign_in(found: Credentials, *, remember: bool) -> datetime | None:
 
 async def sign_out() -> None:
     """End the sign-in on the server, so that a copied cookie stops working."""
-    if identity := current_user.auth_id:
+    if identity := current_identity():
         await sessions.sign_out(database(), identity)
         user_cache().logins.invalidate(token_digest(identity))
     clear_sign_in()

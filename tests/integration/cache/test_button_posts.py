@@ -12,7 +12,7 @@ from quart.wrappers import Response
 from quart_enroll.db.client import Database
 from quart_enroll.domain.models import User
 from quart_enroll.services.enrollment.batching import BatchQueue
-from tests.integration.cache.test_user_cache import open_process
+from tests.integration.cache.test_user_cache import framework_only, open_process
 from tests.support.people import ADA, BOB, FALL_MORNING, Browser, Clock, text
 
 pytestmark = pytest.mark.caches
@@ -52,30 +52,10 @@ async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
         yield app
 
 
-@pytest.fixture
-async def ada(app: Quart) -> Browser:
-    return await _signed_in(app, ADA)
-
-
-@pytest.fixture
-async def bob(app: Quart) -> Browser:
-    return await _signed_in(app, BOB)
-
-
-async def _signed_in(app: Quart, user: User) -> Browser:
-    browser = Browser(app.test_client())
-    await browser.sign_in(user)
-    await browser.get("/")  # shows the greeting, so that it is gone
-    return browser
-
-
 async def _press_in_framework(app: Quart, browser: Browser, path: str, **options: Any) -> Response:
     """Return the response that the framework gives."""
-    light, app.button_posts = app.button_posts, None  # type: ignore[attr-defined]
-    try:
+    with framework_only(app):
         return await browser.post(path, **options)
-    finally:
-        app.button_posts = light  # type: ignore[attr-defined]
 
 
 def _facts(response: Response) -> tuple[int, list[tuple[str, str]]]:

@@ -1,8 +1,8 @@
 """Two processes cache sign-ins and students' enrollments, and a change in one invalidates the other's cache."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 from quart import Quart
@@ -28,6 +28,15 @@ QUERIES = [
 """The queries for a student's page."""
 
 NEW_PASSWORD = "quiet purple tractor"
+
+
+@contextmanager
+def framework_only(app: Quart) -> Iterator[None]:
+    """Let the framework handle every request during the block."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app, "page_views", None)
+        patch.setattr(app, "button_posts", None)
+        yield
 
 
 @asynccontextmanager
