@@ -51,7 +51,7 @@ class ButtonPosts:
             return None
         with self._visitors.contexts(request, visitor) as context:
             try:
-                return await self._app.full_dispatch_request(context)  # type: ignore[arg-type]  # all that is used of it
+                return await self._app.full_dispatch_request(context)  # type: ignore[arg-type]  # it has what is used
             except Exception as error:  # noqa: BLE001  # as in Quart.handle_request
                 return await self._app.handle_exception(error)
 

@@ -59,7 +59,7 @@ class DirectProtocol(H11Protocol):
         self.keep_alive_requests += 1
         await self.context.mark_request()
         await self._maybe_recycle()
-        if http.trailing_data[0]:  # the client has sent its next request already: first it is everybody else's turn
+        if http.trailing_data[0]:  # the client has sent its next request already: other clients come first
             await sleep(0)
 
     def _is_plain_get(self, request: h11.Request, headers: Headers) -> bool:

@@ -100,7 +100,7 @@ class Visitors:
         app_context = _AppContext(self._app)
         setattr(app_context.g, self._sign_in.attribute_name or "", AuthUser(visitor.identity))
         context = RequestContext(self._app, request, SecureCookieSession(visitor.session))
-        tokens = _cv_app.set(app_context), _cv_request.set(context)  # type: ignore[arg-type]  # all that is used of them
+        tokens = _cv_app.set(app_context), _cv_request.set(context)  # type: ignore[arg-type]  # they have what is used
         try:
             yield context
         finally:

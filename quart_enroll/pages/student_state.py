@@ -13,7 +13,7 @@ from quart_enroll.services.enrollment import student
 from quart_enroll.state import catalog, database, user_cache
 
 POSITIONS = "waitlist_positions"
-"""The key of the positions among what is kept with a snapshot."""
+"""The key under which a snapshot keeps the positions."""
 
 
 @dataclass(frozen=True, slots=True)

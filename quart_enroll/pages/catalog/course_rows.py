@@ -194,8 +194,8 @@ def _personal_row(
 
 @dataclass(eq=False, slots=True)
 class KeptRows:
-    """What is kept with a snapshot for a term: the ends of a row's sections by its signature, which changes back and
-    forth while the last seat of a section is taken and dropped.
+    """Texts of a term that are kept with a snapshot: the ends of a row's sections by its signature, which changes back
+    and forth while the last seat of a section is taken and dropped.
 
     `personal` has the ends of the rows that differ from those of most visitors, by their number on the page that was
     last rendered, whose rows had these `signatures`. All this is from a catalog with these `courses`.

@@ -1,7 +1,7 @@
 """Read what is asked for at the same moment in one query.
 
 A query for one student costs as much as a page, one for ten students little more. While a query runs, the next keys are
-collected; otherwise a query begins at once, so that nobody waits for others.
+collected; otherwise a query begins at once, so that no request waits for another.
 """
 
 import asyncio
