@@ -4,8 +4,13 @@ from axe_playwright_python.async_playwright import Axe
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Page, expect
 
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import access as access_rows
+from quart_enroll.db.collections import audit as audit_rows
+from quart_enroll.domain.audit import AccessEntry
 from tests.browser.student import register, sign_in
-from tests.support.people import PASSWORD, RITA
+from tests.support.people import ADA, PASSWORD, RITA
+from tests.support.staff import OVERRIDE
 
 AXE = Axe("")
 """Runs axe's script, which each page loads once."""
@@ -26,7 +31,7 @@ PAGES = {
         *("/", "/courses/Fall", "/course/2222", "/enrollment", "/enrollment/history", f"{FORM}1111", "/plan?term=Fall"),
         *("/plan", "/account", "/account/password", "/account/delete", "/account/tokens"),
     ),
-    "registrar": ("/user", "/account"),
+    "registrar": ("/user", "/account", "/staff/audit", "/staff/access", "/staff/audit?actor=no"),
 }
 
 
@@ -58,7 +63,9 @@ async def test_axe_finds_no_problem_on_the_pages_of_a_student(base_url: str, pag
     await _check_pages(page, base_url, PAGES["student"])
 
 
-async def test_axe_finds_no_problem_on_the_pages_of_the_registrar(base_url: str, page: Page) -> None:
+async def test_axe_finds_no_problem_on_the_pages_of_the_registrar(base_url: str, page: Page, db: Database) -> None:
+    await audit_rows.add(db, OVERRIDE)
+    await access_rows.add(db, AccessEntry(OVERRIDE.at, RITA.user_id, ADA.user_id, "staff_student"))
     await sign_in(page, base_url, RITA)
     await _check_pages(page, base_url, PAGES["registrar"])
 

@@ -7,12 +7,16 @@ import pytest_asyncio
 from playwright.async_api import Page
 
 from quart_enroll.db.client import Database
+from quart_enroll.db.collections import access as access_rows
+from quart_enroll.db.collections import audit as audit_rows
 from quart_enroll.db.collections import sections
+from quart_enroll.domain.audit import About, AccessEntry
 from quart_enroll.domain.models import Section, SectionRequest, User
 from quart_enroll.services.enrollment import enroll, plan, waitlist
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from tests.browser.student import sign_in, wait_until_catalog_is_current
 from tests.support.people import ADA, FALL, MORNINGS, RITA
+from tests.support.staff import OVERRIDE
 
 PHONE = {"width": 390, "height": 844}
 LONG_WORD = "Donaudampfschifffahrtsgesellschaftskunde"
@@ -88,8 +92,14 @@ async def test_no_long_word_pushes_anything_off_a_students_phone(long_words_url:
     assert await find_overflow(page, *(f"{long_words_url}{path}" for path in STUDENT_PATHS)) == {}
 
 
-async def test_no_long_word_pushes_anything_off_the_registrars_phone(long_words_url: str, page: Page) -> None:
+async def test_no_long_word_pushes_anything_off_the_registrars_phone(
+    long_words_url: str, page: Page, db: Database
+) -> None:
     await page.set_viewport_size(PHONE)
     await sign_in(page, long_words_url, RITA)
-    paths = ("/user", f"/user?q={LONG_WORD}", "/plan", "/courses/", f"/course/{LONG_COURSE_ID}")
+    about = About("section", FALL.term, LONG_COURSE_ID, "01")
+    await audit_rows.add(db, replace(OVERRIDE, about=about, reason=LONG_WORD))
+    await access_rows.add(db, AccessEntry(OVERRIDE.at, RITA.user_id, ADA.user_id, LONG_WORD))
+    logs = ("/staff/audit", f"/staff/audit?actor={LONG_EMAIL}", "/staff/access")
+    paths = (*logs, "/user", f"/user?q={LONG_WORD}", "/plan", "/courses/", f"/course/{LONG_COURSE_ID}")
     assert await find_overflow(page, *(f"{long_words_url}{path}" for path in paths)) == {}

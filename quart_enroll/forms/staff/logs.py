@@ -22,8 +22,8 @@ NAMES_A_PERSON = [Optional(), one_line, Length(max=254, message=lazy("Use an ema
 class AccessLogForm(Form):
     """Who opened whose record on which days, by the school's clock."""
 
-    actor = StringField(lazy("Done by"), NAMES_A_PERSON, filters=[stripped], description=lazy("Email or ID"))
-    person = StringField(lazy("Person"), NAMES_A_PERSON, filters=[stripped], description=lazy("Email or ID"))
+    actor = StringField(lazy("Done by (email or ID)"), NAMES_A_PERSON, filters=[stripped])
+    person = StringField(lazy("Person (email or ID)"), NAMES_A_PERSON, filters=[stripped])
     first_day = DayField(lazy("From"), [Optional()])
     last_day = DayField(lazy("Until"), [Optional()])
 
@@ -34,8 +34,8 @@ class AccessLogForm(Form):
 
     @property
     def people(self) -> Mapping[str, str]:
-        """What was entered for the people, by the name of the field."""
-        return {name: self[name].data for name in ("actor", "person") if self[name].data}
+        """What was entered for the people, by the name of the field, without fields that have an error."""
+        return {name: self[name].data for name in ("actor", "person") if self[name].data and not self[name].errors}
 
     def validate_last_day(self, field: DayField) -> None:
         """Refuse a period that ends before it begins."""

@@ -8,7 +8,7 @@ from quart import request
 
 from quart_enroll.domain.audit import ACTIONS, About, AuditEntry
 from quart_enroll.forms.staff.logs import AuditLogForm
-from quart_enroll.i18n.language import Sentence, TermName, Value
+from quart_enroll.i18n.language import Sentence, TermName, Value, gettext
 from quart_enroll.pages.staff.listing import Column, Listing
 from quart_enroll.pages.staff.logs import LogResponse, actor_columns, log_page, person_columns, time_column
 from quart_enroll.services.staff import audit as audit_log
@@ -28,9 +28,10 @@ async def audit() -> LogResponse:
             Column("action", Sentence("Action"), lambda row: ACTIONS.get(row.entry.action, row.entry.action)),
             Column("about", Sentence("About"), lambda row: _about(row.entry.about, titles)),
             *person_columns(),
-            Column("reason", Sentence("Reason"), lambda row: row.entry.reason),
-            Column("overrides", Sentence("Overrides"), lambda row: ", ".join(row.entry.overrides)),
-            Column("changes", Sentence("Changes"), _changes),
+            Column("details", Sentence("Details"), _details, only_on_pages=True),
+            Column("reason", Sentence("Reason"), lambda row: row.entry.reason, only_in_files=True),
+            Column("overrides", Sentence("Overrides"), lambda row: ", ".join(row.entry.overrides), only_in_files=True),
+            Column("changes", Sentence("Changes"), lambda row: "; ".join(_changes(row)), only_in_files=True),
         ],
     )
     form = AuditLogForm(request.args)
@@ -50,5 +51,12 @@ def _about(about: About, titles: Mapping[str, str]) -> str | Sentence:
     return about.name or titles.get(about.courseID, about.courseID) or str(TermName(about.term))
 
 
-def _changes(row: Row) -> str:
-    return "; ".join(f"{change.field}: {change.old or '–'} → {change.new or '–'}" for change in row.entry.changes)
+def _details(row: Row) -> str:
+    """Return the reason, the overrides and the changes, each on a line of its own."""
+    overrides = row.entry.overrides
+    lines = [row.entry.reason, gettext("Overrides: %(overrides)s", overrides=overrides) if overrides else ""]
+    return "\n".join(filter(None, [*lines, *_changes(row)]))
+
+
+def _changes(row: Row) -> list[str]:
+    return [f"{change.field}: {change.old or '–'} → {change.new or '–'}" for change in row.entry.changes]

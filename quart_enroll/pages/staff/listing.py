@@ -29,7 +29,8 @@ ROWS_PER_PAGE = 50
 class Column(Generic[R]):
     """A column: its `key` in the URL, its label, and how to `read` its value from a row.
 
-    `url` returns where a value leads, or an empty text. A column `only_in_files` is not on the page.
+    `url` returns where a value leads, or an empty text. `only_on_pages` and `only_in_files` are for values that are
+    together on the page and in columns of their own in files.
     """
 
     key: str
@@ -38,6 +39,7 @@ class Column(Generic[R]):
     _: KW_ONLY
     url: Callable[[R], str] = lambda _: ""
     is_sortable: bool = False
+    only_on_pages: bool = False
     only_in_files: bool = False
 
     def text(self, row: R) -> str:
@@ -80,6 +82,11 @@ class Listing(Generic[R]):
         return [column for column in self.columns if not column.only_in_files]
 
     @property
+    def exported(self) -> Sequence[Column[R]]:
+        """The columns in files."""
+        return [column for column in self.columns if not column.only_on_pages]
+
+    @property
     def sort(self) -> Sort:
         """The order that the URL asks for with `sort=key`, or `sort=-key` for the reverse; by default, its own."""
         text = request.args.get("sort", "")
@@ -113,7 +120,7 @@ async def export(listing: Listing[R], batches: AsyncGenerator[Sequence[R], None]
         raise PleaseWait(timedelta(seconds=wait))
     format = requested_format()
     content_type, make_pieces = FORMATS[format]
-    header = [str(column.label) for column in listing.columns]
+    header = [str(column.label) for column in listing.exported]
     # Before anything is sent, a page can still say that the database is unavailable. After that, the file just ends.
     rows = _cells(listing, await anext(batches, []), batches, current_language(), _school())
     await audit.record_export(database(), staff.user_id, current_request().full_path, now())
@@ -128,9 +135,11 @@ async def _cells(
 ) -> AsyncGenerator[Sequence[Sequence[Cell]], None]:
     """Yield the cells of each batch in the language, which the request that asked for them no longer knows."""
 
+    columns = listing.exported
+
     def cells(rows: Sequence[R]) -> Sequence[Sequence[Cell]]:
         with use_language(language):
-            return [[column.cell(row, zone) for column in listing.columns] for row in rows]
+            return [[column.cell(row, zone) for column in columns] for row in rows]
 
     async with aclosing(others):
         yield cells(first)

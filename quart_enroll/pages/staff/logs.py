@@ -62,9 +62,8 @@ async def log_page(
     template: str, listing: Listing[R], form: AccessLogForm, find_page: FindPage[R], find_all: FindAll[R]
 ) -> LogResponse:
     """Return the page of a log, or the log as a file if the URL asks for one."""
-    user_ids: dict[str, int] = {}
-    if form.validate():
-        user_ids = await _find_people(form)
+    form.validate()
+    user_ids = await _find_people(form)
     endpoint = request.endpoint or ""
     facts = {"form": form, "listing": listing, "page_url": page_url, "timezone": current_app.config["TIMEZONE"]}
     if form.errors:
@@ -81,8 +80,11 @@ async def log_page(
 
 async def _find_people(form: AccessLogForm) -> dict[str, int]:
     """Return the user_ids of the people in the form; where there is nobody, the form shows the error."""
-    found = {name: await named_entries.find_person(database(), text) for name, text in form.people.items()}
-    for name, user_id in found.items():
+    found = {}
+    for name, text in form.people.items():
+        user_id = await named_entries.find_person(database(), text)
         if user_id is None:
             form[name].errors = [gettext("Nobody has this email or ID.")]
-    return {name: user_id for name, user_id in found.items() if user_id is not None}
+        else:
+            found[name] = user_id
+    return found

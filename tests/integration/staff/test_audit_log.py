@@ -9,29 +9,13 @@ import pytest
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import access as access_rows
 from quart_enroll.db.transactions import transaction
-from quart_enroll.domain.audit import About, AccessEntry, AuditEntry, Change, LogFilter
+from quart_enroll.domain.audit import AccessEntry, AuditEntry, LogFilter
 from quart_enroll.domain.roles import Role
 from quart_enroll.services.staff import access, audit
 from tests.support.people import ADA, BOB, FALL_MORNING, RITA
+from tests.support.staff import EDIT, OVERRIDE
 
 EVERYTHING = LogFilter()
-
-EDIT = AuditEntry(
-    FALL_MORNING,
-    RITA.user_id,
-    "section.edit",
-    About("section", "Fall 2026", "1111", "01"),
-    changes=(Change("capacity", "30", "40"),),
-)
-ADDED = AuditEntry(
-    FALL_MORNING,
-    RITA.user_id,
-    "student.add",
-    About("section", "Fall 2026", "3333", "01"),
-    user_id=ADA.user_id,
-    reason="Graduates in spring",
-    overrides=("full",),
-)
 
 
 async def record(db: Database, *entries: AuditEntry) -> None:
@@ -48,8 +32,8 @@ async def entries(db: Database, wanted: LogFilter = EVERYTHING) -> Sequence[Audi
 
 
 async def test_an_entry_is_read_as_it_was_recorded(db: Database) -> None:
-    await record(db, EDIT, ADDED)
-    assert await entries(db) == [ADDED, EDIT]
+    await record(db, EDIT, OVERRIDE)
+    assert await entries(db) == [OVERRIDE, EDIT]
 
 
 async def test_an_entry_is_not_written_without_its_change(db: Database) -> None:
@@ -63,7 +47,7 @@ async def test_an_entry_is_not_written_without_its_change(db: Database) -> None:
 
 
 async def test_entries_have_the_names_of_people_except_of_deleted_accounts(db: Database) -> None:
-    await record(db, ADDED, replace(ADDED, user_id=99))
+    await record(db, OVERRIDE, replace(OVERRIDE, user_id=99))
     found, _ = await audit.page(db, LogFilter(), "", 50)
     assert [(one.actor_name, one.person_name) for one in found] == [("Rita Moreno", ""), ("Rita Moreno", "Ada Winters")]
 
@@ -71,19 +55,19 @@ async def test_entries_have_the_names_of_people_except_of_deleted_accounts(db: D
 @pytest.mark.parametrize(
     ("wanted", "found"),
     [
-        (LogFilter(actor=RITA.user_id), [ADDED, EDIT]),
+        (LogFilter(actor=RITA.user_id), [OVERRIDE, EDIT]),
         (LogFilter(actor=BOB.user_id), []),
-        (LogFilter(user_id=ADA.user_id), [ADDED]),
+        (LogFilter(user_id=ADA.user_id), [OVERRIDE]),
         (LogFilter(action="section.edit"), [EDIT]),
         (LogFilter(action="section.edit", user_id=ADA.user_id), []),
-        (LogFilter(begins=FALL_MORNING), [ADDED, EDIT]),
+        (LogFilter(begins=FALL_MORNING), [OVERRIDE, EDIT]),
         (LogFilter(ends=FALL_MORNING), []),
     ],
 )
 async def test_a_filter_finds_the_entries_that_meet_all_its_conditions(
     db: Database, wanted: LogFilter, found: Sequence[AuditEntry]
 ) -> None:
-    await record(db, EDIT, ADDED)
+    await record(db, EDIT, OVERRIDE)
     assert await entries(db, wanted) == found
 
 

@@ -14,28 +14,15 @@ from quart import Quart
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import access as access_rows
 from quart_enroll.db.collections import audit as audit_rows
-from quart_enroll.domain.audit import About, AccessEntry, AuditEntry, Change
+from quart_enroll.domain.audit import AccessEntry
 from quart_enroll.pages.staff import logs
 from quart_enroll.routes import ROUTES
 from quart_enroll.services.accounts.rate_limiter import DOWNLOAD_RATES
 from tests.support.people import ADA, BOB, FALL_MORNING, RITA, Browser, text
+from tests.support.staff import EDIT, OVERRIDE
 
-EDIT = AuditEntry(
-    FALL_MORNING,
-    RITA.user_id,
-    "section.edit",
-    About("section", "Fall 2026", "1111", "01"),
-    changes=(Change("capacity", "30", "40"), Change("room", "", "Hall 4")),
-)
-ADDED = AuditEntry(
-    FALL_MORNING + timedelta(days=1),
-    BOB.user_id,
-    "student.add",
-    About("section", "Fall 2026", "3333", "01"),
-    user_id=ADA.user_id,
-    reason="=Graduates in spring",
-    overrides=("full",),
-)
+ADDED = replace(OVERRIDE, at=FALL_MORNING + timedelta(days=1), actor=BOB.user_id)
+"""As if bob were staff too."""
 
 
 @pytest.fixture
@@ -63,11 +50,11 @@ async def test_the_audit_log_shows_what_happened_with_the_latest_first(rita: Bro
     assert rows(await rita.read("/staff/audit")) == [
         [
             *("2 Sept 2026, 09:00:00", "Bob Okafor", "Student enrolled", "PHP 202, section 01, Fall 2026"),
-            *("Ada Winters", "=Graduates in spring", "full", ""),
+            *("Ada Winters", "=Graduates in spring\nOverrides: full"),
         ],
         [
             *("1 Sept 2026, 09:00:00", "Rita Moreno", "Section edited", "PYT 101, section 01, Fall 2026"),
-            *("", "", "", "capacity: 30 → 40; room: – → Hall 4"),
+            *("", "capacity: 30 → 40\nroom: – → Hall 4"),
         ],
     ]
 
@@ -124,6 +111,7 @@ async def test_a_filter_with_a_mistake_is_explained_beside_it(
         page = await text(response)
         assert f'class="invalid-feedback">{sentence}' in page
         assert "There’s a problem" in page
+        assert page.count(sentence) == 2  # also in the summary
         assert rows(page) == []
 
 
