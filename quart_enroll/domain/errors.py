@@ -311,6 +311,21 @@ class SectionFull(Refused):
         self.others = others
 
 
+class SectionClosed(Refused):
+    """The registrar lets nobody else into the section, even if it has an open seat."""
+
+    code = "section_closed"
+    meaning = "The section is closed to new students."
+    severity = "warning"
+    is_recorded = True
+    history_reason = Sentence("the section was closed")
+
+    def __init__(self, title: str, section: str) -> None:
+        super().__init__(
+            Sentence("%(title)s, section %(section)s, is closed to new students.", title=title, section=section)
+        )
+
+
 class WaitlistFull(Refused):
     code = "waitlist_full"
     meaning = "The section and its waitlist are full."

@@ -129,6 +129,22 @@ def courseIDs(text: str) -> tuple[str, ...]:  # noqa: N802  # the stored name
     return tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
 
 
+def people(text: str) -> tuple[str, ...]:
+    """Return the email addresses and user_ids of a text that separates them by blanks, commas or semicolons."""
+    names = tuple(dict.fromkeys(re.split(r"[\s,;]+", text.strip()))) if text.strip() else ()
+    for name in names:
+        if "@" not in name and not re.fullmatch(r"\d{1,18}", name, re.ASCII):
+            raise ValueError(f"“{name}” is neither an email address nor a user_id. Names belong in instructor.")
+    return names
+
+
+def people_text(value: list[Any]) -> str | None:
+    """Write the people of a JSON file as in a CSV file; None if they are something else."""
+    if not all(isinstance(one, str | int) and not isinstance(one, bool) for one in value):
+        return None
+    return " ".join(map(str, value))
+
+
 def meetings_text(value: list[Any]) -> str | None:
     """Write the meetings of a JSON file as in a CSV file; None if they are something else."""
     if not all(isinstance(one, dict) and set(one) == {"days", "start", "end"} for one in value):
