@@ -322,7 +322,8 @@ class Event:
     """An entry of a student's history: the `action`, and its `result`, "ok" or the code of the refusal.
 
     `from_section` is the section of the course from which the student moved. A repeated refusal is one event: `count`
-    is how often it happened, `at` the first time and `last_at` the last.
+    is how often it happened, `at` the first time and `last_at` the last. If staff acted for the student, `reason` says
+    why, and `overrides` are the rules that they set aside.
     """
 
     at: datetime
@@ -336,6 +337,8 @@ class Event:
     from_section: str = ""
     count: int = 1
     last_at: datetime | None = None
+    reason: str = ""
+    overrides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,12 @@ async def find_by_emails(db: Database, emails: Collection[str], session: Session
     return {email_addresses.canonical(row["email"]): to_user(row) async for row in found}
 
 
+async def find_names(db: Database, user_ids: Collection[int]) -> dict[int, str]:
+    """Return the full names of these users by user_id, without those who have no account any more."""
+    found = db.user.find({"user_id": {"$in": list(user_ids)}}, USER_FIELDS)
+    return {int(row["user_id"]): to_user(row).full_name async for row in found}
+
+
 async def has_another_registrar(db: Database, user_id: int, session: Session | None) -> bool:
     """Return whether there is another registrar; two transactions that check this at the same time conflict."""
     await db.counter.update_one({"_id": "registrar"}, {"$inc": {"value": 1}}, upsert=True, session=session)
