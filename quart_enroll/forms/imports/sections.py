@@ -27,7 +27,7 @@ class SectionRow(ImportRow):
 
     LISTS: ClassVar = {
         "meetings": (cells.meetings_text, "This must be a list of objects with days, start and end."),
-        "instructors": (cells.people_text, "This must be a list of email addresses or user_ids."),
+        "instructors": (cells.names_text, "This must be a list of email addresses or user_ids."),
     }
 
     term = StringField(validators=[DataRequired(), one_line, _names_a_term], filters=[stripped])
