@@ -5,6 +5,13 @@ from collections.abc import Mapping
 from quart_enroll.domain.models import Section, SectionStatus
 from quart_enroll.i18n.language import Sentence
 
+STATUS_NAMES: Mapping[SectionStatus, Sentence] = {
+    SectionStatus.ACTIVE: Sentence("Active"),
+    SectionStatus.TENTATIVE: Sentence("Tentative"),
+    SectionStatus.CLOSED: Sentence("Closed to new students"),
+    SectionStatus.CANCELLED: Sentence("Canceled"),
+}
+
 WITHOUT_STUDENTS = (SectionStatus.TENTATIVE, SectionStatus.CANCELLED)
 """The statuses of sections in which nobody has a seat or waits for one."""
 

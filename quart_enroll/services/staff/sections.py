@@ -1,15 +1,15 @@
 """Sections as staff change them: each change is one transaction, with the promotions that follow from it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from quart_enroll.db.client import Database
-from quart_enroll.db.collections import courses, sections
+from quart_enroll.db.collections import courses, sections, users
 from quart_enroll.db.collections import terms as stored_terms
 from quart_enroll.db.queries import import_guards
 from quart_enroll.domain import folding, section_edits
-from quart_enroll.domain.audit import About, AuditEntry, Change
+from quart_enroll.domain.audit import About, AuditEntry
 from quart_enroll.domain.errors import (
     EditConflict,
     SectionExists,
@@ -19,13 +19,16 @@ from quart_enroll.domain.errors import (
     WrongFields,
 )
 from quart_enroll.domain.models import Course, Section, SectionKey, SectionStatus, Term
+from quart_enroll.i18n.language import gettext
 from quart_enroll.services.catalog import moved_sections
+from quart_enroll.services.catalog.import_sections import accounts_of
 from quart_enroll.services.catalog.imports import FieldChange, field_changes
 from quart_enroll.services.catalog.moved_sections import MoveNotice
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.promotion import promote_waitlists
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
 from quart_enroll.services.staff import audit
+from quart_enroll.services.staff.catalog_edits import written
 from quart_enroll.services.staff.section_effects import Effects, GainedSeat, NewConflict, change_section
 
 COUNTED = ("seats_taken", "waiting", "revision")
@@ -48,6 +51,34 @@ async def find(db: Database, key: SectionKey) -> tuple[Term, Course, Section]:
     return term, course, section
 
 
+async def find_offered(db: Database, term: str) -> list[tuple[Course, Section]]:
+    """Return all sections of the term with their courses, in the order of their keys."""
+    known = {course.courseID: course for course in await courses.find_all(db)}
+    found = await sections.find_all(db, [term])
+    return [(known[section.courseID], section) for section in found if section.courseID in known]
+
+
+async def find_emails(db: Database, user_ids: Collection[int]) -> list[str]:
+    """Return the email addresses of these people, in this order; a deleted account keeps its number."""
+    found = await users.find_many(db, user_ids)
+    return [found[one].email if one in found else str(one) for one in user_ids]
+
+
+async def find_instructors(db: Database, texts: Sequence[str]) -> tuple[int, ...]:
+    """Return the user_ids of the accounts with these email addresses or user_ids; raise WrongFields."""
+    people = await accounts_of(db, texts)
+    for text in texts:
+        if text not in people:
+            raise WrongFields({"instructors": gettext("There is no account %(text)s.", text=text)})
+    return tuple({people[text]: None for text in texts})
+
+
+async def find_names(db: Database, user_ids: Collection[int]) -> dict[int, str]:
+    """Return the names of these people; a deleted account has its number."""
+    names = await users.find_names(db, user_ids)
+    return {one: names.get(one, str(one)) for one in user_ids}
+
+
 async def create(context: EnrollmentContext, staff_id: int, section: Section, now: datetime) -> SectionKey:
     """Add a section and return its key; a number 1 becomes 01.
 
@@ -57,7 +88,7 @@ async def create(context: EnrollmentContext, staff_id: int, section: Section, no
     number = section.section.zfill(2) if section.section.isascii() and section.section.isdigit() else section.section
     new = replace(section, section=number, seats_taken=0, waiting=0, revision=0)
     if new.status is SectionStatus.CANCELLED:
-        raise WrongFields({"status": "A new section can’t be canceled."})
+        raise WrongFields({"status": gettext("A new section can’t be canceled.")})
 
     async def body(transaction: SeatTransaction) -> SectionKey:
         session = transaction.session
@@ -157,11 +188,5 @@ async def _record(
     transaction: SeatTransaction, action: str, key: SectionKey, changes: Iterable[FieldChange] = ()
 ) -> None:
     about = About("section", key.term, key.courseID, key.section)
-    written = tuple(Change(one.field, _text(one.old), _text(one.new)) for one in changes)
-    entry = AuditEntry(transaction.now, transaction.actor, action, about, changes=written)
+    entry = AuditEntry(transaction.now, transaction.actor, action, about, changes=tuple(map(written, changes)))
     await audit.record(transaction.db, transaction.session, entry)
-
-
-def _text(value: object) -> str:
-    """Return a value as the audit log has it."""
-    return "; ".join(map(str, value)) if isinstance(value, tuple) else str(value)
