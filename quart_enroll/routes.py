@@ -9,13 +9,14 @@ from quart_enroll.api.v1 import catalog, document, me
 from quart_enroll.domain.roles import STAFF_ROLES, Role
 from quart_enroll.forms.imports.courses import RESERVED_PREFIX
 from quart_enroll.forms.search import SearchForm
+from quart_enroll.forms.staff.logs import AccessLogForm, AuditLogForm
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.pages import health, help, home, languages, live_stream, metrics, students
 from quart_enroll.pages.account import account, data_export, deletion, email_confirmation, passwords, sign_in, tokens
 from quart_enroll.pages.catalog import course, courses
 from quart_enroll.pages.enrollment import alerts, calendar, enrollment, enrollment_form, history, plan, waitlist
+from quart_enroll.pages.staff import access, audit, overview, roll, section, section_cancel, sections, terms
 from quart_enroll.pages.staff import courses as staff_courses
-from quart_enroll.pages.staff import overview, roll, section, section_cancel, sections, terms
 from quart_enroll.services.accounts import email_links
 from quart_enroll.web import auth, static_files
 from quart_enroll.web.application import SiteApp
@@ -29,6 +30,10 @@ SECTION_READERS = SECTION_EDITORS | {Role.INSTRUCTOR, Role.AUDITOR}
 CATALOG_READERS = SECTION_EDITORS | {Role.AUDITOR}
 
 SECTION_PARAMETERS = ("term", "courseID", "section")
+
+READERS_OF_LOGS = frozenset({Role.REGISTRAR, Role.AUDITOR})
+
+LOG_PARAMETERS = ("before", "format")
 
 SEARCH_PARAMETERS = (*SearchForm.parameters(), "page")
 
@@ -309,6 +314,26 @@ ROUTES = [
         shows_notices=True,
         menu_label=Sentence("Students"),
         menu_purpose=Sentence("Find a student by name, email or ID."),
+    ),
+    Route(
+        "/staff/audit",
+        "staff_audit",
+        audit.audit,
+        audience=STAFF,
+        roles=READERS_OF_LOGS,
+        query_parameters=(*AuditLogForm.parameters(), *LOG_PARAMETERS),
+        menu_label=Sentence("Audit log"),
+        menu_purpose=Sentence("Find who changed what, and why."),
+    ),
+    Route(
+        "/staff/access",
+        "staff_access",
+        access.access,
+        audience=STAFF,
+        roles=READERS_OF_LOGS,
+        query_parameters=(*AccessLogForm.parameters(), *LOG_PARAMETERS),
+        menu_label=Sentence("Access log"),
+        menu_purpose=Sentence("Find who opened whose record."),
     ),
     Route("/api/", "api", flask_api.api, aliases=("/api/<flask_api:idx>",), query_parameters=(), is_localized=False),
     Route(

@@ -80,6 +80,9 @@ class Route:
     changes_only_seats: bool = False
     """A change here leaves the account and its sign-ins alone, so they stay cached, even on the busiest days."""
 
+    opens_record: Sentence | None = None
+    """Shows one student's record to staff; the access log calls the page by this name."""
+
     ends_access: bool = False
     """Ends a sign-in or a token. No rate limit applies: otherwise a thief could use up the limit to stay signed in."""
 

@@ -56,6 +56,8 @@ STATUSES_BY_ROUTE = {
     "/help": (200, 200, 200),
     "/language": (405, 405, 405),
     "/staff": (303, 403, 200),
+    "/staff/audit": (303, 403, 200),
+    "/staff/access": (303, 403, 200),
     "/user": (303, 403, 200),
     "/api/": (200, 200, 200),
     "/api/<flask_api:idx>": (200, 200, 200),
@@ -78,6 +80,8 @@ STATUSES_BY_ROUTE = {
 # The staff who may open a page, besides the registrar.
 STAFF_PAGES = {
     "/staff": {Role.INSTRUCTOR, Role.ADVISOR, Role.SCHEDULER, Role.AUDITOR},
+    "/staff/audit": {Role.AUDITOR},
+    "/staff/access": {Role.AUDITOR},
 }
 PATH_ARGUMENTS = {
     "<path:courseID>": "1111",
