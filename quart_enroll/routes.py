@@ -15,7 +15,8 @@ from quart_enroll.pages import health, help, home, languages, live_stream, metri
 from quart_enroll.pages.account import account, data_export, deletion, email_confirmation, passwords, sign_in, tokens
 from quart_enroll.pages.catalog import course, courses
 from quart_enroll.pages.enrollment import alerts, calendar, enrollment, enrollment_form, history, plan, waitlist
-from quart_enroll.pages.staff import access, audit, overview
+from quart_enroll.pages.staff import access, audit, overview, roll, section, section_cancel, sections, terms
+from quart_enroll.pages.staff import courses as staff_courses
 from quart_enroll.services.accounts import email_links
 from quart_enroll.web import auth, static_files
 from quart_enroll.web.application import SiteApp
@@ -24,6 +25,11 @@ from quart_enroll.web.route import DELETE, GET, POST, Audience, Route, add_route
 EVERYBODY, SIGNED_IN, STAFF = Audience.EVERYBODY, Audience.SIGNED_IN, Audience.STAFF
 
 REGISTRARS = frozenset({Role.REGISTRAR})
+SECTION_EDITORS = REGISTRARS | {Role.SCHEDULER}
+SECTION_READERS = SECTION_EDITORS | {Role.INSTRUCTOR, Role.AUDITOR}
+CATALOG_READERS = SECTION_EDITORS | {Role.AUDITOR}
+
+SECTION_PARAMETERS = ("term", "courseID", "section")
 
 READERS_OF_LOGS = frozenset({Role.REGISTRAR, Role.AUDITOR})
 
@@ -182,6 +188,123 @@ ROUTES = [
         shows_notices=True,
         menu_label=Sentence("Overview"),
     ),
+    Route(
+        "/staff/sections",
+        "staff_sections",
+        sections.sections,
+        audience=STAFF,
+        roles=SECTION_READERS,
+        query_parameters=("q", "term", "subject", "status", "seats", "sort", "page", "format"),
+        shows_notices=True,
+        menu_label=Sentence("Sections"),
+        menu_purpose=Sentence("Find, add, change and cancel sections."),
+    ),
+    Route(
+        "/staff/section",
+        "staff_section",
+        section.section,
+        audience=STAFF,
+        roles=SECTION_READERS,
+        query_parameters=SECTION_PARAMETERS,
+    ),
+    Route(
+        "/staff/section",
+        "staff_section",
+        section.section,
+        POST,
+        audience=STAFF,
+        roles=SECTION_EDITORS,
+        query_parameters=SECTION_PARAMETERS,
+        survives_disconnect=True,
+    ),
+    Route(
+        "/staff/section/new",
+        "staff_section_new",
+        section.new_section,
+        GET + POST,
+        audience=STAFF,
+        roles=SECTION_EDITORS,
+        query_parameters=SECTION_PARAMETERS,
+        survives_disconnect=True,
+    ),
+    Route(
+        "/staff/section/cancel",
+        "staff_section_cancel",
+        section_cancel.cancel,
+        GET + POST,
+        audience=STAFF,
+        roles=SECTION_EDITORS,
+        query_parameters=SECTION_PARAMETERS,
+        survives_disconnect=True,
+    ),
+    Route(
+        "/staff/courses",
+        "staff_courses",
+        staff_courses.courses,
+        audience=STAFF,
+        roles=CATALOG_READERS,
+        query_parameters=("q", "subject", "sort", "page", "format"),
+        menu_label=Sentence("Courses"),
+        menu_purpose=Sentence("Find, add and change courses."),
+    ),
+    Route(
+        "/staff/course",
+        "staff_course",
+        staff_courses.course,
+        audience=STAFF,
+        roles=CATALOG_READERS,
+        query_parameters=("courseID",),
+    ),
+    Route(
+        "/staff/course",
+        "staff_course",
+        staff_courses.course,
+        POST,
+        audience=STAFF,
+        roles=REGISTRARS,
+        query_parameters=("courseID",),
+        survives_disconnect=True,
+    ),
+    Route(
+        "/staff/course/new",
+        "staff_course_new",
+        staff_courses.new_course,
+        GET + POST,
+        audience=STAFF,
+        roles=REGISTRARS,
+        query_parameters=(),
+    ),
+    Route(
+        "/staff/terms",
+        "staff_terms",
+        terms.terms,
+        audience=STAFF,
+        roles=CATALOG_READERS,
+        query_parameters=("format",),
+        menu_label=Sentence("Terms"),
+        menu_purpose=Sentence("Set the dates of terms, and copy sections into the next one."),
+    ),
+    Route("/staff/term", "staff_term", terms.term, audience=STAFF, roles=CATALOG_READERS, query_parameters=("term",)),
+    Route(
+        "/staff/term",
+        "staff_term",
+        terms.term,
+        POST,
+        audience=STAFF,
+        roles=REGISTRARS,
+        query_parameters=("term",),
+        survives_disconnect=True,
+    ),
+    Route(
+        "/staff/term/new",
+        "staff_term_new",
+        terms.new_term,
+        GET + POST,
+        audience=STAFF,
+        roles=REGISTRARS,
+        query_parameters=(),
+    ),
+    Route("/staff/roll", "staff_roll", roll.roll, GET + POST, audience=STAFF, roles=REGISTRARS, query_parameters=()),
     Route(
         "/user",
         "user",

@@ -148,7 +148,10 @@ def _terms(rows: FileRows, dry_run: bool) -> ImportResult:
 
 
 def _sections(rows: FileRows, dry_run: bool) -> ImportResult:
-    checked = [ImportedSection(number, row.read(), row.given) for number, row in check_rows(SectionRow, rows)]
+    checked = [
+        ImportedSection(number, row.read(), row.given, row.read_instructors())
+        for number, row in check_rows(SectionRow, rows)
+    ]
     now = datetime.now(UTC)
     return run_with_database(lambda db: import_sections(db, checked, now, dry_run=dry_run))
 

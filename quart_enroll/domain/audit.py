@@ -13,6 +13,7 @@ ACTIONS: Mapping[str, Sentence] = {
     "advisors.set": Sentence("Advisors set"),
     "term.add": Sentence("Term added"),
     "term.edit": Sentence("Term edited"),
+    "term.roll": Sentence("Sections copied into a term"),
     "course.add": Sentence("Course added"),
     "course.edit": Sentence("Course edited"),
     "section.add": Sentence("Section added"),

@@ -6,6 +6,7 @@ from datetime import timedelta
 from math import ceil
 from typing import ClassVar, Literal
 
+from quart_enroll.domain.models import Section
 from quart_enroll.i18n.language import LastDay, Moment, Sentence, TermName, join_sentences, plural
 
 MAX_CHOICES = 10
@@ -285,6 +286,16 @@ class WaitlistOver(NotWaiting):
         Refused.__init__(self, Sentence("The waitlist for %(title)s has closed. No changes were made.", title=title))
 
 
+def alternatives(sections: Sequence[str]) -> Sentence:
+    """Return the sentence about other sections of a course that a student could take."""
+    return plural(
+        "Section %(others)s has open seats and fits your schedule.",
+        "Sections %(others)s have open seats and fit your schedule.",
+        len(sections),
+        others=tuple(sections),
+    )
+
+
 class SectionFull(Refused):
     """No seat is open; `others` are the numbers of other sections with an open seat that fit the schedule."""
 
@@ -297,18 +308,65 @@ class SectionFull(Refused):
     def __init__(self, title: str, section: str, *, can_wait: bool = False, others: Sequence[str] = ()) -> None:
         message = [Sentence("%(title)s, section %(section)s, is full.", title=title, section=section)]
         if others:
-            message.append(
-                plural(
-                    "Section %(others)s has open seats and fits your schedule.",
-                    "Sections %(others)s have open seats and fit your schedule.",
-                    len(others),
-                    others=tuple(others),
-                )
-            )
+            message.append(alternatives(others))
         if can_wait:
             message.append(Sentence("You can join the waitlist."))
         super().__init__(join_sentences(message))
         self.others = others
+
+
+class SectionClosed(Refused):
+    """The registrar lets nobody else into the section, even if it has an open seat."""
+
+    code = "section_closed"
+    meaning = "The section is closed to new students."
+    severity = "warning"
+    is_recorded = True
+    history_reason = Sentence("the section was closed")
+
+    def __init__(self, title: str, section: str) -> None:
+        super().__init__(
+            Sentence("%(title)s, section %(section)s, is closed to new students.", title=title, section=section)
+        )
+
+
+class SectionExists(Refused):
+    """The number names a section of the course in the term, perhaps one that was cancelled."""
+
+    code = "section_exists"
+    meaning = "The course has or had a section with this number in the term."
+
+    def __init__(self, title: str, section: str, term: str) -> None:
+        super().__init__(
+            Sentence(
+                "%(title)s already has or had a section %(section)s in %(term)s. Choose another number.",
+                title=title,
+                section=section,
+                term=TermName(term),
+            )
+        )
+
+
+class EditConflict(Refused):
+    """Somebody else has changed the section since the editor read it; `current` is how it is stored now."""
+
+    code = "edit_conflict"
+    meaning = "Someone else has changed this since you read it."
+    severity = "warning"
+
+    def __init__(self, current: Section) -> None:
+        super().__init__(Sentence("Someone else has changed this section meanwhile. Nothing was saved."))
+        self.current = current
+
+
+class TermOver(Refused):
+    """The students' records of a term that is over stay as they are."""
+
+    code = "term_over"
+    meaning = "The term is over, so its sections can't be cancelled."
+
+    def __init__(self, term: str) -> None:
+        super().__init__(Sentence("%(term)s is over, so its sections can’t be canceled.", term=TermName(term)))
 
 
 class WaitlistFull(Refused):

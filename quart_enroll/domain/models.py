@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from quart_enroll.domain.roles import ROLE_NAMES, STAFF_ROLES, STUDENT_ONLY, Role, in_order
@@ -173,9 +174,29 @@ class Meeting:
         return str(self.when)
 
 
+class SectionStatus(StrEnum):
+    """Who sees a section, and who can get a seat in it."""
+
+    ACTIVE = "active"
+    """Students see it, and can enroll."""
+
+    TENTATIVE = "tentative"
+    """Only staff see it: the school hasn't decided yet."""
+
+    CLOSED = "closed"
+    """Students see it and keep what they have, but nobody gets a seat or a place on the waitlist."""
+
+    CANCELLED = "cancelled"
+    """Nobody has a seat in it. It stays stored, so that its number is never used again in the term."""
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A course offered in a term, with its seats, waitlist, meetings, instructor and room."""
+    """A course offered in a term, with its seats, waitlist, meetings, instructor and room.
+
+    `instructor` is the text that people read; `instructors` are the user_ids of those who may see its roster. Each edit
+    or import that changes the section increments `revision`.
+    """
 
     term: str
     courseID: str
@@ -187,6 +208,9 @@ class Section:
     meetings: tuple[Meeting, ...] = ()
     instructor: str = ""
     room: str = ""
+    instructors: tuple[int, ...] = ()
+    status: SectionStatus = SectionStatus.ACTIVE
+    revision: int = 0
 
     @property
     def key(self) -> "SectionKey":
@@ -194,8 +218,13 @@ class Section:
 
     @property
     def open_seats(self) -> int:
-        """The number of open seats; 0 if the capacity was lowered below seats_taken."""
-        return max(0, self.capacity - self.seats_taken)
+        """The number of seats that students could take; 0 if the section isn't active or has too many students."""
+        return max(0, self.capacity - self.seats_taken) if self.status is SectionStatus.ACTIVE else 0
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether students see the section in the catalog."""
+        return self.status in (SectionStatus.ACTIVE, SectionStatus.CLOSED)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -449,7 +478,8 @@ SEAT_OPENED = Sentence(
 class Notice:
     """A message to a student about a seat, or by email alone about their password or email address.
 
-    `action` is "promote", "alert", "skip" with the reason in `because`, or "moved" with the changes there;
+    `action` is "promote", "alert", "skip" with the reason in `because`, "moved" with the changes there, or
+    "cancelled" with the other sections there;
     "password_changed", "password_forgotten" or "confirm_email".
     """
 
@@ -489,6 +519,12 @@ class Notice:
                     because=self.because or "",
                     **where,
                 )
+            case "cancelled":
+                return gettext(
+                    "%(title)s, section %(section)s, for %(term)s was canceled, so you’re no longer in it. %(because)s",
+                    because=self.because or "",
+                    **where,
+                ).strip()
             case _:
                 return gettext(
                     "A seat opened in %(title)s, section %(section)s, for %(term)s, but we couldn’t enroll you. "

@@ -16,9 +16,10 @@ from quart_enroll.domain.errors import (
     NotOpenYet,
     PrerequisiteMissing,
     Refused,
+    SectionClosed,
     TimeConflict,
 )
-from quart_enroll.domain.models import Course, Meeting, Registration, Section, Term
+from quart_enroll.domain.models import Course, Meeting, Registration, Section, SectionStatus, Term
 from quart_enroll.i18n.language import LastDay, Moment
 
 
@@ -47,11 +48,18 @@ def check_not_enrolled(term: Term, course: Course, registrations: Iterable[Regis
 
 
 def check_fits(term: Term, course: Course, section: Section, registrations: Iterable[Registration]) -> None:
-    """Raise AlreadyEnrolled, TimeConflict or CreditLimit if the section does not fit the student's schedule."""
+    """Raise AlreadyEnrolled, SectionClosed, TimeConflict or CreditLimit if the student can't have the section."""
     enrolled = [one for one in registrations if one.status == "enrolled"]
     check_not_enrolled(term, course, enrolled)
+    check_status(course, section)
     check_times(course, section, enrolled)
     check_credits(term, course, enrolled)
+
+
+def check_status(course: Course, section: Section) -> None:
+    """Raise SectionClosed unless the section takes new students."""
+    if section.status is not SectionStatus.ACTIVE:
+        raise SectionClosed(course.title, section.section)
 
 
 def check_times(course: Course, section: Section, enrolled: Iterable[Registration]) -> None:

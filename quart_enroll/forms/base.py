@@ -106,6 +106,11 @@ def _check_readable(text: str) -> None:
         raise ValidationError(gettext("This contains unreadable characters. Type it again."))
 
 
+def lowered(text: str | None) -> str | None:
+    """Return the text in lower case."""
+    return text.lower() if text else text
+
+
 def stripped(text: str | None) -> str | None:
     """Strip blanks from both ends."""
     return text.strip() if text else text

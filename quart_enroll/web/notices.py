@@ -10,7 +10,13 @@ from quart_enroll.state import database
 from quart_enroll.web import auth
 from quart_enroll.web.request import SiteRequest
 
-FLASH_CATEGORIES = {"promote": "success", "skip": "warning", "alert": "info", "moved": "warning"}
+FLASH_CATEGORIES = {
+    "promote": "success",
+    "skip": "warning",
+    "alert": "info",
+    "moved": "warning",
+    "cancelled": "warning",
+}
 
 TAKEN_AGAIN = Sentence(
     "A seat opened in %(title)s, section %(section)s, for %(term)s, but it’s already taken. "

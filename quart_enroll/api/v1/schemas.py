@@ -136,6 +136,9 @@ class SectionSchema(Struct, frozen=True):
     meetings: list[MeetingSchema]
     instructor: str
     room: str
+    status: Annotated[
+        Literal["active", "closed"], Meta(description="A closed section has no open seats, and no waitlist to join.")
+    ]
 
     @classmethod
     def of(cls, section: models.Section) -> Self:

@@ -74,6 +74,12 @@ async def remove(db: Database, user_id: int, key: SectionKey, session: Session |
     await db.enrollment.delete_one(_course_filter(user_id, key), session=session)
 
 
+async def remove_all(db: Database, key: SectionKey, user_ids: Collection[int], session: Session) -> None:
+    """Remove these students' enrollments in the section without a trace; withdrawn ones stay."""
+    wanted = section_keys.to_filter(key) | {"user_id": {"$in": list(user_ids)}, "status": "enrolled"}
+    await db.enrollment.delete_many(wanted, session=session)
+
+
 async def withdraw(db: Database, user_id: int, key: SectionKey, session: Session | None) -> None:
     """Mark the enrollment as withdrawn; it stays on the schedule."""
     change = {"$set": {"status": "withdrawn"}}

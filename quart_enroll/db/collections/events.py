@@ -31,6 +31,8 @@ _OPTIONAL_FIELDS = ("reason", "overrides")
 
 _ROW_FIELDS = [field.name for field in fields(Event) if field.name not in ("count", "last_at", *_OPTIONAL_FIELDS)]
 
+ACTIONS = ["enroll", "drop", "withdraw", "swap", "join", "leave", "promote", "skip", "moved", "cancelled"]
+
 SCHEMA = {
     "bsonType": "object",
     "required": ["at", "actor", "user_id", "action", "courseID", "term", "section", "result"],
@@ -38,7 +40,9 @@ SCHEMA = {
         "at": {"bsonType": "date"},
         "actor": {"bsonType": ["int", "long"]},
         "user_id": {"bsonType": ["int", "long"]},
-        "action": {"enum": ["enroll", "drop", "withdraw", "swap", "join", "leave", "promote", "skip", "moved"]},
+        "action": {
+            "enum": ["enroll", "drop", "withdraw", "swap", "join", "leave", "promote", "skip", "moved", "cancelled"]
+        },
         "courseID": {"bsonType": "string"},
         "term": {"bsonType": "string"},
         "section": {"bsonType": "string"},

@@ -9,13 +9,14 @@ from pymongo import IndexModel, ReturnDocument, UpdateOne
 
 from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document, Session, shuffle
-from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, Meeting, Section, SectionKey
+from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, Meeting, Section, SectionKey, SectionStatus
 from quart_enroll.i18n.language import DAYS
 
 INDEXES = [
     IndexModel([("term", 1), ("courseID", 1), ("section", 1)], unique=True),
     IndexModel("courseID"),
     IndexModel("waiting"),
+    IndexModel("instructors"),
 ]
 
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
@@ -58,9 +59,14 @@ SCHEMA = {
         },
         "instructor": {"bsonType": "string", "maxLength": 100},
         "room": {"bsonType": "string", "maxLength": 50},
+        "instructors": {"bsonType": "array", "items": {"bsonType": ["int", "long"]}},
+        "status": {"enum": [str(one) for one in SectionStatus]},
+        "revision": COUNTER_SCHEMA,
     },
 }
 
+
+_STATUSES = {str(one): one for one in SectionStatus}
 
 VALID_COUNTER = {"$gte": 0}
 """Matches a counter that is a number and not negative; `check-seats` lists the others."""
@@ -160,10 +166,11 @@ async def leave_waitlist(db: Database, key: SectionKey, session: Session | None)
 
 
 async def count_alert(db: Database, key: SectionKey, session: Session | None) -> bool:
-    """Count one more alert; return False, and count nothing, if a seat is open."""
-    is_full = {"$expr": {"$gte": ["$seats_taken", "$capacity"]}}
+    """Count one more alert; return False, and count nothing, if students can take a seat."""
+    is_full = {"$gte": ["$seats_taken", "$capacity"]}
+    is_closed = {"$eq": ["$status", SectionStatus.CLOSED]}
     result = await db.section.update_one(
-        section_keys.to_filter(key) | is_full, {"$inc": {"alerts": 1}}, session=session
+        section_keys.to_filter(key) | {"$expr": {"$or": [is_full, is_closed]}}, {"$inc": {"alerts": 1}}, session=session
     )
     return result.modified_count == 1
 
@@ -176,6 +183,29 @@ async def put_all(db: Database, sections: Sequence[Section], session: Session | 
     writes = [_put(section) for section in sections]
     result = await db.section.bulk_write(shuffle(writes), session=session)
     return result.upserted_count, result.modified_count
+
+
+async def add(db: Database, section: Section, session: Session) -> bool:
+    """Add the section, without students; return False if its number was used in the term before."""
+    result = await db.section.bulk_write([_put(section, only_new=True)], session=session)
+    return bool(result.upserted_count)
+
+
+async def edit(db: Database, section: Section, session: Session) -> bool:
+    """Store the section, whose revision is the one after the stored one.
+
+    Returns False if it isn't, because another edit came first. Seats taken and waitlists stay as they are.
+    """
+    before = section.revision - 1
+    wanted = section_keys.to_filter(section.key) | {"revision": {"$in": [before, None] if before == 0 else [before]}}
+    result = await db.section.update_one(wanted, {"$set": _values(section)}, session=session)
+    return bool(result.matched_count)
+
+
+async def remove_students(db: Database, key: SectionKey, *, enrolled: int, waiting: int, session: Session) -> None:
+    """Subtract so many students from the counters."""
+    change = {"$inc": {"seats_taken": -enrolled, "waiting": -waiting}}
+    await db.section.update_one(section_keys.to_filter(key), change, session=session)
 
 
 def to_section(row: Mapping[str, Any]) -> Section:
@@ -196,6 +226,9 @@ def to_section(row: Mapping[str, Any]) -> Section:
         meetings=_meetings(row.get("meetings")),
         instructor=str(row.get("instructor") or ""),
         room=str(row.get("room") or ""),
+        instructors=_user_ids(row.get("instructors")),
+        status=_status(row.get("status")),
+        revision=to_int(row.get("revision")),
     )
 
 
@@ -220,6 +253,17 @@ def is_valid_counter(stored: Any) -> bool:
     return isinstance(stored, int | float) and stored >= 0
 
 
+def _user_ids(stored: Any) -> tuple[int, ...]:
+    return tuple(one for one in stored if isinstance(one, int)) if isinstance(stored, list) else ()
+
+
+def _status(stored: Any) -> SectionStatus:
+    """Read a status; a section without one is active. One that isn't known to this version lets nobody in."""
+    if stored is None:
+        return SectionStatus.ACTIVE
+    return _STATUSES.get(stored, SectionStatus.CLOSED) if isinstance(stored, str) else SectionStatus.CLOSED
+
+
 def _meetings(stored: Any) -> tuple[Meeting, ...]:
     meetings = [one for one in stored if isinstance(one, Mapping)] if isinstance(stored, list) else []
     values: list[list[Any]] = [[one.get(name) for name in ("days", "start", "end")] for one in meetings]
@@ -232,16 +276,24 @@ def _is_valid(meeting: Meeting) -> bool:
     return bool(has_times and meeting.days and set(meeting.days) <= set(DAYS))
 
 
-def _put(section: Section) -> UpdateOne:
-    values = {
+def _put(section: Section, *, only_new: bool = False) -> UpdateOne:
+    values, counters = _values(section), {"seats_taken": 0, "waiting": 0, "queue_tail": 0}
+    change = {"$setOnInsert": values | counters} if only_new else {"$set": values, "$setOnInsert": counters}
+    return UpdateOne(section_keys.to_filter(section.key), change, upsert=True)
+
+
+def _values(section: Section) -> Document:
+    """Return what staff decide about a section, as it is stored."""
+    return {
         "capacity": section.capacity,
         "waitlist_capacity": section.waitlist_capacity,
         "meetings": [{"days": m.days, "start": m.start, "end": m.end} for m in section.meetings],
         "instructor": section.instructor,
         "room": section.room,
+        "instructors": list(section.instructors),
+        "status": section.status,
+        "revision": section.revision,
     }
-    counters = {"seats_taken": 0, "waiting": 0, "queue_tail": 0}
-    return UpdateOne(section_keys.to_filter(section.key), {"$set": values, "$setOnInsert": counters}, upsert=True)
 
 
 def _take(key: SectionKey, number: int) -> tuple[Document, Document]:

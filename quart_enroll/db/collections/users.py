@@ -129,6 +129,20 @@ async def find(db: Database, user_id: int, session: Session | None = None) -> Us
     return None if row is None else to_user(row)
 
 
+async def find_many(db: Database, user_ids: Collection[int], session: Session | None = None) -> dict[int, User]:
+    """Return those of the users who exist, by user_id."""
+    found = db.user.find({"user_id": {"$in": list(user_ids)}}, USER_FIELDS, session=session)
+    return {row["user_id"]: to_user(row) async for row in found}
+
+
+async def find_by_emails(db: Database, emails: Collection[str], session: Session | None = None) -> dict[str, User]:
+    """Return the users with these email addresses, in any spelling, by the canonical spelling."""
+    spellings = [spelling for email in emails for spelling in email_addresses.spellings(email)]
+    wanted = HAS_USER_ID | {"email": {"$in": spellings}}
+    found = db.user.find(wanted, USER_FIELDS, collation=CASE_INSENSITIVE, session=session)
+    return {email_addresses.canonical(row["email"]): to_user(row) async for row in found}
+
+
 async def find_names(db: Database, user_ids: Collection[int]) -> dict[int, str]:
     """Return the full names of these users by user_id, without those who have no account any more."""
     found = db.user.find({"user_id": {"$in": list(user_ids)}}, USER_FIELDS)

@@ -1,6 +1,6 @@
 """The collection `waitlist`: students who wait for a seat in a section, first come, first served."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -114,6 +114,12 @@ async def find_positions(db: Database, user_id: int) -> dict[SectionKey, tuple[i
 async def remove(db: Database, entry: WaitlistEntry, session: Session | None) -> None:
     """Remove the entry."""
     await db.waitlist.delete_one(_course_filter(entry.user_id, entry.key.term, entry.key.courseID), session=session)
+
+
+async def remove_all(db: Database, key: SectionKey, user_ids: Collection[int], session: Session) -> None:
+    """Remove these students from the section's waitlist."""
+    wanted = section_keys.to_filter(key) | {"user_id": {"$in": list(user_ids)}}
+    await db.waitlist.delete_many(wanted, session=session)
 
 
 async def record_skip(db: Database, entry: WaitlistEntry, reason: Sentence, session: Session | None) -> None:

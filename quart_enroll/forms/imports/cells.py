@@ -135,6 +135,15 @@ def courseIDs(text: str) -> tuple[str, ...]:  # noqa: N802  # the stored name
     return tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
 
 
+def people(text: str) -> tuple[str, ...]:
+    """Return the email addresses and user_ids of a text that separates them by blanks, commas or semicolons."""
+    names = tuple(dict.fromkeys(re.split(r"[\s,;]+", text.strip()))) if text.strip() else ()
+    for name in names:
+        if "@" not in name and not re.fullmatch(r"\d{1,18}", name, re.ASCII):
+            raise ValueError(f"“{name}” is neither an email address nor a user_id. Names belong in instructor.")
+    return names
+
+
 def roles(text: str) -> list[Role]:
     """Return the roles of a text that separates them by blanks or commas."""
     names = re.split(r"[\s,;]+", text.strip().lower()) if text.strip() else []

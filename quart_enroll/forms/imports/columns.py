@@ -43,8 +43,10 @@ COLUMN_SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
         "capacity": ("max enrollment", "enrollment limit", "enrollment capacity", "seat limit", "cap"),
         "waitlist_capacity": ("waitlist limit", "waitlist cap", "wait list capacity", "max waitlist"),
         "meetings": ("meeting", "meeting times", "meeting pattern", "days and times", "days times"),
-        "instructor": ("instructors", "teacher", "professor", "faculty"),
+        "instructor": ("instructor name", "instructor names", "teacher", "professor", "faculty"),
         "room": ("location", "classroom"),
+        "instructors": ("instructor email", "instructor emails", "instructor ids"),
+        "status": ("section status",),
     },
     TermRow: {
         "term": ("semester", "term name"),

@@ -3,11 +3,11 @@
 from typing import Any, ClassVar
 
 from wtforms import Form, StringField, ValidationError
-from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
+from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, NumberRange, Optional
 
 from quart_enroll.domain import terms
-from quart_enroll.domain.models import Section
-from quart_enroll.forms.base import one_line, several_lines, stripped
+from quart_enroll.domain.models import Section, SectionStatus
+from quart_enroll.forms.base import lowered, one_line, several_lines, stripped
 from quart_enroll.forms.imports import cells
 from quart_enroll.forms.imports.base import ImportRow, WholeNumberField, reads
 from quart_enroll.forms.imports.courses import COURSE_ID
@@ -25,7 +25,10 @@ def _names_a_term(_: Form, field: Any) -> None:
 class SectionRow(ImportRow):
     """A section."""
 
-    LISTS: ClassVar = {"meetings": (cells.meetings_text, "This must be a list of objects with days, start and end.")}
+    LISTS: ClassVar = {
+        "meetings": (cells.meetings_text, "This must be a list of objects with days, start and end."),
+        "instructors": (cells.names_text, "This must be a list of email addresses or user_ids."),
+    }
 
     term = StringField(validators=[DataRequired(), one_line, _names_a_term], filters=[stripped])
     courseID = StringField(validators=COURSE_ID, filters=[stripped])
@@ -35,6 +38,11 @@ class SectionRow(ImportRow):
     meetings = StringField(validators=[several_lines, reads(cells.meetings)])
     instructor = StringField(validators=[one_line, Length(max=100)], filters=[stripped])
     room = StringField(validators=[one_line, Length(max=50)], filters=[stripped])
+    instructors = StringField(validators=[several_lines, reads(cells.people)])
+    status = StringField(
+        validators=[Optional(), AnyOf(list(SectionStatus), "This must be active, tentative, closed or cancelled.")],
+        filters=[stripped, lowered],
+    )
 
     def read(self) -> Section:
         """Return the section that the row describes; its term may be a season alone."""
@@ -48,4 +56,9 @@ class SectionRow(ImportRow):
             meetings=cells.meetings(self.meetings.data or ""),
             instructor=self.instructor.data or "",
             room=self.room.data or "",
+            status=SectionStatus(self.status.data or SectionStatus.ACTIVE),
         )
+
+    def read_instructors(self) -> tuple[str, ...]:
+        """Return the email addresses or user_ids of the instructors."""
+        return cells.people(self.instructors.data or "")

@@ -312,7 +312,7 @@ def _start(section: Section) -> InputFreeText:
 
 
 def _seats(section: Section) -> InputFreeText:
-    return _text("seats_cell", (section.open_seats, section.capacity, section.waiting), section)
+    return _text("seats_cell", (section.status, section.open_seats, section.capacity, section.waiting), section)
 
 
 def _end(choice: SectionActions) -> InputFreeText:

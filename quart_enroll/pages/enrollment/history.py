@@ -23,6 +23,7 @@ ACTION_SENTENCES = {
     "join": Sentence("Joined the waitlist for %(title)s, section %(section)s, in %(term)s."),
     "leave": Sentence("Left the waitlist for %(title)s, section %(section)s, in %(term)s."),
     "moved": Sentence("The time or room of %(title)s, section %(section)s, for %(term)s changed."),
+    "cancelled": Sentence("The school canceled %(title)s, section %(section)s, for %(term)s."),
     "promote": Sentence("Enrolled from the waitlist: %(title)s, section %(section)s, for %(term)s."),
 }
 REFUSED_ACTION_SENTENCES = {

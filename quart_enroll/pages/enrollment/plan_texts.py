@@ -33,7 +33,7 @@ def render_total(term: Term, rows: Iterable[PlanRow], state: StudentState) -> li
 def _row(term: Term, row: PlanRow) -> tuple[InputFreeText, ...]:
     section, choice = row.choice.section, row.choice
     start = section.key, row.course, section.meetings, section.instructor, section.room
-    seats = section.open_seats, section.capacity, section.waiting
+    seats = section.status, section.open_seats, section.capacity, section.waiting
     end: Hashable = (
         *(section.key, row.course.title, choice.state, choice.status, row.is_first, row.problems, row.last_refusal),
         *(one.appearance for one in row.alternatives),

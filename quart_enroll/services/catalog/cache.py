@@ -133,7 +133,8 @@ class CatalogCache:
         all_terms = await stored_terms.find_all(self._db)
         shown = [term.term for term in terms.active(all_terms, self._clock()) or all_terms]
         all_courses = await courses.find_all(self._db)
-        self._sections = await sections.find_by_id(self._db, shown)
+        found = await sections.find_by_id(self._db, shown)
+        self._sections = {section_id: section for section_id, section in found.items() if section.is_listed}
         self._replace(Catalog(with_names(all_courses), tuple(all_terms), tuple(self._sections.values())))
 
     async def _read_changed(self, changed: Set[Any]) -> None:
@@ -142,7 +143,7 @@ class CatalogCache:
             await self._read()
             return
         read = await sections.find_changed(self._db, changed)
-        if any(section.key != self._sections[section_id].key for section_id, section in read.items()):
+        if any(one.key != self._sections[section_id].key or not one.is_listed for section_id, one in read.items()):
             await self._read()
             return
         self._sections |= read

@@ -14,6 +14,8 @@ from quart_enroll.domain.errors import RowProblem
 from quart_enroll.domain.models import SEASONS, Course, Term
 from quart_enroll.services.catalog import gaps
 from quart_enroll.services.catalog.imports import (
+    SYSTEM,
+    ImportAuthor,
     ImportResult,
     RowChange,
     field_changes,
@@ -61,7 +63,12 @@ class KnownCourseIDs:
 
 
 async def import_courses(
-    db: Database, rows: Sequence[ImportedCourse], now: datetime, *, dry_run: bool = False
+    db: Database,
+    rows: Sequence[ImportedCourse],
+    now: datetime,
+    *,
+    dry_run: bool = False,
+    author: ImportAuthor = SYSTEM,
 ) -> ImportResult:
     """Store courses by courseID; raise InvalidRows for duplicates, and for unknown courses or terms."""
     refuse_duplicates([(row.number, row.course.courseID) for row in rows], "courseID", folding.key)
@@ -98,7 +105,9 @@ async def import_courses(
         notes = gaps.without_sections([one for one in after if one.courseID not in offered], all_terms)
         return ImportResult(*written, len(rows) - sum(written), changes, notes=notes)
 
-    return await run_catalog_import(db, body, now, dry_run=dry_run) if rows else ImportResult(0, 0, 0)
+    if not rows:
+        return ImportResult(0, 0, 0)
+    return await run_catalog_import(db, body, now, dry_run=dry_run, author=author)
 
 
 def _with_stored_fields(row: ImportedCourse, known: KnownCourseIDs, before: Mapping[str, Course]) -> Course:

@@ -1,15 +1,15 @@
 """Imports sections: all rows of a file, or none. Students are told about sections that move."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from quart_enroll.db.client import Database, Session
-from quart_enroll.db.collections import courses, sections
+from quart_enroll.db.collections import courses, sections, users
 from quart_enroll.db.collections import terms as stored_terms
 from quart_enroll.db.queries import import_guards
-from quart_enroll.domain import folding, terms
+from quart_enroll.domain import email_addresses, folding, section_edits, terms
 from quart_enroll.domain.errors import RowProblem, UnknownTerm
 from quart_enroll.domain.models import SYSTEM_ACTOR, Section, SectionKey
 from quart_enroll.services.catalog import moved_sections
@@ -28,7 +28,7 @@ from quart_enroll.services.catalog.moved_sections import MoveNotice
 DEFAULT_WAITLIST_CAPACITY = 10
 """Places on the waitlist of a section for which the file has no number."""
 
-OPTIONAL_SECTION_FIELDS = ("waitlist_capacity", "meetings", "instructor", "room")
+OPTIONAL_SECTION_FIELDS = ("waitlist_capacity", "meetings", "instructor", "room", "instructors", "status")
 """Fields that keep their stored values if the file lacks their columns."""
 
 
@@ -36,12 +36,13 @@ OPTIONAL_SECTION_FIELDS = ("waitlist_capacity", "meetings", "instructor", "room"
 class ImportedSection:
     """A section from row `number` of a file; OPTIONAL_SECTION_FIELDS that are not `given` keep their stored values.
 
-    Its term may be a full name, or a season.
+    Its term may be a full name, or a season. The `instructors` are email addresses or user_ids.
     """
 
     number: int
     section: Section
     given: frozenset[str]
+    instructors: tuple[str, ...] = ()
 
 
 async def import_sections(
@@ -49,9 +50,10 @@ async def import_sections(
 ) -> ImportResult:
     """Store sections by term, courseID and number. Students keep their seats, whatever the capacity.
 
-    A season without a year is its next term. Raises InvalidRows for duplicates, and for unknown terms and courses.
+    A season without a year is its next term. Raises InvalidRows for duplicates, for unknown terms, courses and
+    instructors, and for a status that the students of a section rule out.
     """
-    in_terms = await _with_stored_terms_and_courses(db, rows, now)
+    in_terms = await _with_user_ids(db, await _with_stored_terms_and_courses(db, rows, now))
     current_terms = {term.term for term in await stored_terms.find_all(db) if term.is_ongoing(now)}
     unsent: list[MoveNotice] = []
 
@@ -59,6 +61,7 @@ async def import_sections(
         before = await import_guards.find_sections(db, {row.section.term for row in in_terms}, session)
         numbered = _with_stored_numbers(in_terms, before)
         after = [_with_stored_fields(row, before) for row in numbered]
+        _refuse_faults(numbered, after)
         new = [one for one in after if one.key not in before]
         changed = [one for one in after if one.key in before and one != before[one.key]]
         resized = [one for one in changed if one.capacity != before[one.key].capacity]
@@ -66,7 +69,8 @@ async def import_sections(
         await import_guards.guard_students(db, [one.key for one in rescheduled], session)
         await import_guards.note_section_changes(db, resized, rescheduled, now, session)
         if new or changed:
-            await sections.put_all(db, new + changed, session)
+            edited = [replace(one, revision=one.revision + 1) for one in changed]
+            await sections.put_all(db, new + edited, session)
         moves = moved_sections.find_moves(before, changed, current_terms)
         all_sections = before | {one.key: one for one in after}
         unsent[:] = await moved_sections.prepare_notices(db, moves, all_sections, now, SYSTEM_ACTOR, session)
@@ -141,7 +145,51 @@ def _with_stored_numbers(
 def _with_stored_fields(row: ImportedSection, before: Mapping[SectionKey, Section]) -> Section:
     old = before.get(row.section.key)
     after = keep_missing_fields(row.section, old, row.given, OPTIONAL_SECTION_FIELDS)
-    return after if old is None else replace(after, seats_taken=old.seats_taken, waiting=old.waiting)
+    if old is None:
+        return after
+    return replace(after, seats_taken=old.seats_taken, waiting=old.waiting, revision=old.revision)
+
+
+async def _with_user_ids(db: Database, rows: Sequence[ImportedSection]) -> list[ImportedSection]:
+    """Give each section the user_ids of its instructors; raise InvalidRows for those who have no account."""
+    texts = {text for row in rows for text in row.instructors}
+    if not texts:
+        return list(rows)
+    people = await accounts_of(db, texts)
+    refuse(
+        [
+            RowProblem(row.number, f"There is no account {text}.", "instructors")
+            for row in rows
+            for text in row.instructors
+            if text not in people
+        ]
+    )
+    return [
+        replace(row, section=replace(row.section, instructors=tuple({people[text]: None for text in row.instructors})))
+        for row in rows
+    ]
+
+
+async def accounts_of(db: Database, texts: Collection[str]) -> dict[str, int]:
+    """Return the user_ids of the accounts that these texts name, by an email address or a user_id."""
+    numbers = {text: int(text) for text in texts if text.isdigit()}
+    by_id = await users.find_many(db, list(numbers.values())) if numbers else {}
+    emails = [text for text in texts if text not in numbers]
+    by_email = await users.find_by_emails(db, emails) if emails else {}
+    found = {text: user_id for text, user_id in numbers.items() if user_id in by_id}
+    return found | {
+        text: by_email[key].user_id for text in emails if (key := email_addresses.canonical(text)) in by_email
+    }
+
+
+def _refuse_faults(rows: Sequence[ImportedSection], after: Sequence[Section]) -> None:
+    refuse(
+        [
+            RowProblem(row.number, str(sentence), field)
+            for row, section in zip(rows, after, strict=True)
+            for field, sentence in section_edits.find_faults(section).items()
+        ]
+    )
 
 
 def _comparable(key: SectionKey) -> SectionKey:

@@ -11,6 +11,8 @@ from quart_enroll.domain import terms
 from quart_enroll.domain.errors import RowProblem
 from quart_enroll.domain.models import Term
 from quart_enroll.services.catalog.imports import (
+    SYSTEM,
+    ImportAuthor,
     ImportResult,
     RowChange,
     field_changes,
@@ -39,7 +41,12 @@ async def known_terms(db: Database) -> list[Term]:
 
 
 async def import_terms(
-    db: Database, rows: Sequence[ImportedTerm], now: datetime, *, dry_run: bool = False
+    db: Database,
+    rows: Sequence[ImportedTerm],
+    now: datetime,
+    *,
+    dry_run: bool = False,
+    author: ImportAuthor = SYSTEM,
 ) -> ImportResult:
     """Store terms by name, in any spelling of those that exist.
 
@@ -65,7 +72,9 @@ async def import_terms(
         ]
         return ImportResult(*written, len(rows) - sum(written), changes)
 
-    return await run_catalog_import(db, body, now, dry_run=dry_run) if rows else ImportResult(0, 0, 0)
+    if not rows:
+        return ImportResult(0, 0, 0)
+    return await run_catalog_import(db, body, now, dry_run=dry_run, author=author)
 
 
 def _with_stored_names(rows: Sequence[ImportedTerm], known: Sequence[Term]) -> list[ImportedTerm]:

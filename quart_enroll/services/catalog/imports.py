@@ -91,8 +91,24 @@ async def run_import(
     return results[0]
 
 
+@dataclass(frozen=True, slots=True)
+class ImportAuthor:
+    """Who imports: a member of staff whose page does it, or the system; `record` runs in the import's transaction."""
+
+    user_id: int = SYSTEM_ACTOR
+    record: Callable[[Session, ImportResult], Coroutine[Any, Any, None]] | None = None
+
+
+SYSTEM = ImportAuthor()
+
+
 async def run_catalog_import(
-    db: Database, body: Callable[[Session], Coroutine[Any, Any, ImportResult]], now: datetime, *, dry_run: bool
+    db: Database,
+    body: Callable[[Session], Coroutine[Any, Any, ImportResult]],
+    now: datetime,
+    *,
+    dry_run: bool,
+    author: ImportAuthor = SYSTEM,
 ) -> ImportResult:
     """Run the import, promote waitlisted students in the same transaction, and then complete swap cycles.
 
@@ -101,13 +117,15 @@ async def run_catalog_import(
 
     async def import_and_promote(session: Session) -> ImportResult:
         result = await body(session)
-        change = SeatTransaction(db, session, now, SYSTEM_ACTOR)
+        if author.record is not None:
+            await author.record(session, result)
+        change = SeatTransaction(db, session, now, author.user_id)
         await promote_all_waitlists(change)
         return replace(result, promoted=change.promotions)
 
     result = await run_import(db, import_and_promote, dry_run=dry_run)
     if not dry_run:
-        await swap_cycles.complete_all_cycles(SectionLocks(db), SYSTEM_ACTOR, now)
+        await swap_cycles.complete_all_cycles(SectionLocks(db), author.user_id, now)
     return result
 
 

@@ -33,11 +33,15 @@ class Move(NamedTuple):
 
 
 class MoveNotice(NamedTuple):
-    """The event and the notice of a move for one student, with the row that it affects."""
+    """The event and the notice of a move for one student, with the row that it affects.
+
+    `conflict` names the student's other courses that meet at the same time now.
+    """
 
     student: AffectedStudent
     event: Event
     notice: Notice
+    conflict: Sentence | None = None
 
 
 def find_moves(before: Mapping[SectionKey, Section], after: Sequence[Section], terms: Collection[str]) -> list[Move]:
@@ -77,8 +81,10 @@ async def prepare_notices(
         move, course = by_key[key], known.get(key.courseID)
         others = registrations[user_id, key.term] if move.old.meetings != move.new.meetings else []
         others = [other for other in others if other.courseID != key.courseID]
-        reason = _describe(move, course, others, is_waiting=one.is_waiting)
-        prepared.append(MoveNotice(one, event, Notice.of(event, course.title if course else key.courseID, reason)))
+        conflict = _find_conflict(move, course, others)
+        reason = _describe(move, conflict, is_waiting=one.is_waiting)
+        notice = Notice.of(event, course.title if course else key.courseID, reason)
+        prepared.append(MoveNotice(one, event, notice, conflict))
     return prepared
 
 
@@ -97,19 +103,26 @@ async def write_notices_in_batches(db: Database, prepared: Sequence[MoveNotice])
         await transaction(db, partial(write_notices, db, batch), IMPORT_RETRY_SECONDS)
 
 
-def _describe(move: Move, course: Course | None, others: Sequence[Registration], *, is_waiting: bool) -> Sentence:
-    """Return what has changed, and which of the student's other courses now meet at the same time."""
+def _find_conflict(move: Move, course: Course | None, others: Sequence[Registration]) -> Sentence | None:
+    """Return which of the student's other courses meet at the same time now, if any."""
+    try:
+        if course:
+            rules.check_times(course, move.new, others)
+    except TimeConflict as conflict:
+        return conflict.message
+    return None
+
+
+def _describe(move: Move, conflict: Sentence | None, *, is_waiting: bool) -> Sentence:
+    """Return what has changed, with the conflict that results."""
     old, new = move
     sentences = []
     if old.meetings != new.meetings:
         sentences.append(Sentence("New time: %(now)s. Old time: %(before)s.", now=_times(new), before=_times(old)))
     if old.room != new.room:
         sentences.append(_room(old.room, new.room))
-    try:
-        if course:
-            rules.check_times(course, new, others)
-    except TimeConflict as conflict:
-        sentences.append(conflict.message)
+    if conflict is not None:
+        sentences.append(conflict)
         if not is_waiting:
             sentences.append(Sentence("You’re still enrolled in both. If you can’t attend both, drop or swap one."))
     return join_sentences(sentences)

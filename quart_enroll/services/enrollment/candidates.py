@@ -106,7 +106,7 @@ def _offering(key: SectionKey, found: SectionFacts) -> Offering:
         raise UnknownTerm(key.term, [])
     if found.course is None:
         raise UnknownCourse(key.courseID)
-    if found.section is None:
+    if found.section is None or not found.section.is_listed:
         raise UnknownSection(found.course.title, key.section, key.term)
     return Offering(found.term, found.course, found.section)
 

@@ -55,9 +55,10 @@ async def find_options(
 
     `dropped` is the course that a swap gives up. There is always at least one option.
     """
-    course, known_terms, sections = await section_facts.find_course(db, request.courseID)
+    course, known_terms, stored = await section_facts.find_course(db, request.courseID)
     if course is None:
         raise UnknownCourse(request.courseID)
+    sections = [section for section in stored if section.is_listed]
     term = terms.choose(course, known_terms, {section.term for section in sections}, request.term, now)
     offerings = [Offering(term, course, section) for section in sections if section.term == term.term]
     if request.section:

@@ -9,7 +9,7 @@ from typing import Any
 from quart_enroll.db.queries.audit import AuditedRows, AuditedSeat, AuditedSection
 from quart_enroll.domain import rules
 from quart_enroll.domain.errors import Refused
-from quart_enroll.domain.models import Registration, SectionKey, WaitlistEntry, deleted_section
+from quart_enroll.domain.models import Registration, SectionKey, SectionStatus, WaitlistEntry, deleted_section
 
 CREDIT_TOLERANCE = 1e-6
 """How far a sum of credits may be off, because of floating-point rounding."""
@@ -74,14 +74,18 @@ class Recount:
         for waiting in self.rows.waitlist_entries:
             if reason := self._missing_reference(waiting.user_id, waiting.key):
                 yield waiting, reason
+            elif self._is_cancelled(waiting.key):
+                yield waiting, "the section was cancelled"
             elif waiting.drop_if_enrolled != waiting.key.courseID and self._has_course(waiting):
                 yield waiting, "the student is already enrolled in the course"
 
     def orphans(self) -> Iterator[tuple[AuditedSeat, str]]:
-        """Yield enrollments whose student, course, term or section does not exist, with the reason."""
+        """Yield enrollments whose student, course, term or section does not exist or was cancelled, with the reason."""
         for seat in self.rows.seats:
             if reason := self._missing_reference(seat.user_id, seat.key):
                 yield seat, reason
+            elif seat.is_enrolled and self._is_cancelled(seat.key):
+                yield seat, "the section was cancelled"
 
     def promotable_entries(self, now: datetime) -> Iterator[WaitlistEntry]:
         """Yield waitlisted students who could take an open seat."""
@@ -98,6 +102,9 @@ class Recount:
         if key.term not in self.rows.term_names:
             return "there is no such term" if key.term else "no term is given; `upgrade-db` assigns one"
         return None if key in self.rows.sections else "there is no such section"
+
+    def _is_cancelled(self, key: SectionKey) -> bool:
+        return self.rows.sections[key].section.status is SectionStatus.CANCELLED
 
     def _has_course(self, waiting: WaitlistEntry) -> bool:
         return (waiting.key.courseID, waiting.key.term) in self.taken[waiting.user_id]

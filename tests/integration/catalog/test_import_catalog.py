@@ -180,7 +180,7 @@ async def test_a_section_file_with_invalid_rows_lists_each_and_imports_none(
 
 async def test_columns_missing_from_a_file_keep_their_stored_values(run: Run, db: Database, tmp_path: Path) -> None:
     await run("import", "section", write_csv(tmp_path, "term,courseID,section,capacity\nFall 2026,3333,01,2\n"))
-    assert await sections.find(db, PHP_202.key) == replace(PHP_202, capacity=2)
+    assert await sections.find(db, PHP_202.key) == replace(PHP_202, capacity=2, revision=1)
     course = Course("3333", "PHP 202", "", 4, "Fall", "Computing", ("1111",), ("2222",))
     given = frozenset({"subject", "prerequisites", "corequisites"})
     await import_courses(db, [ImportedCourse(1, course, given)], NOW)

@@ -1,0 +1,23 @@
+"""What staff may decide about a section."""
+
+from collections.abc import Mapping
+
+from quart_enroll.domain.models import Section, SectionStatus
+from quart_enroll.i18n.language import Sentence
+
+STATUS_NAMES: Mapping[SectionStatus, Sentence] = {
+    SectionStatus.ACTIVE: Sentence("Active"),
+    SectionStatus.TENTATIVE: Sentence("Tentative"),
+    SectionStatus.CLOSED: Sentence("Closed to new students"),
+    SectionStatus.CANCELLED: Sentence("Canceled"),
+}
+
+WITHOUT_STUDENTS = (SectionStatus.TENTATIVE, SectionStatus.CANCELLED)
+"""The statuses of sections in which nobody has a seat or waits for one."""
+
+
+def find_faults(section: Section) -> Mapping[str, Sentence]:
+    """Return what can't be stored of a section with these students, by field."""
+    if section.status in WITHOUT_STUDENTS and (section.seats_taken or section.waiting):
+        return {"status": Sentence("Students have seats in it or wait for one. Close it, or cancel it on its page.")}
+    return {}

@@ -1,0 +1,145 @@
+"""The forms of the pages about terms and courses."""
+
+from datetime import datetime
+from typing import ClassVar
+
+from wtforms import BooleanField, Form, HiddenField, SelectField, StringField, TextAreaField
+from wtforms.validators import DataRequired, InputRequired
+
+from quart_enroll.domain.models import Course, Term
+from quart_enroll.forms.base import SiteForm, lazy, stripped
+from quart_enroll.forms.imports.courses import CourseRow
+from quart_enroll.forms.imports.terms import TermRow
+from quart_enroll.forms.staff.rows import RowForm
+
+ENTER_A_DAY = lazy("Enter a day like 2026-08-01.")
+LAST_DAY = lazy("The last day, such as 2026-09-15; or a moment, such as 2026-09-15T12:00.")
+
+
+class TermForm(RowForm):
+    """Edit a term."""
+
+    ROW: ClassVar = TermRow
+
+    opens_at = StringField(
+        lazy("Enrollment opens"),
+        [DataRequired(ENTER_A_DAY)],
+        filters=[stripped],
+        description=lazy("A day, such as 2026-08-01; or a moment, such as 2026-08-01T09:00."),
+    )
+    add_deadline = StringField(
+        lazy("Last day to enroll"), [DataRequired(ENTER_A_DAY)], filters=[stripped], description=LAST_DAY
+    )
+    drop_deadline = StringField(
+        lazy("Last day to drop"), [DataRequired(ENTER_A_DAY)], filters=[stripped], description=LAST_DAY
+    )
+    withdraw_deadline = StringField(
+        lazy("Last day to withdraw"), [DataRequired(ENTER_A_DAY)], filters=[stripped], description=LAST_DAY
+    )
+    starts_on = StringField(lazy("First day of classes"), filters=[stripped], description=lazy("Such as 2026-08-31."))
+    ends_on = StringField(lazy("Last day of classes"), filters=[stripped], description=lazy("Such as 2026-12-11."))
+    max_credits = StringField(lazy("Credit limit"), [InputRequired(lazy("Enter a number."))], filters=[stripped])
+    timezone = StringField(
+        lazy("Timezone"),
+        [DataRequired(lazy("Enter a timezone."))],
+        filters=[stripped],
+        description=lazy("Such as America/New_York or Europe/Berlin."),
+    )
+
+    @staticmethod
+    def values_of(term: Term) -> dict[str, str]:
+        """Return the values of the fields for the term."""
+        return {
+            "opens_at": _opening(term),
+            "add_deadline": _deadline(term, term.add_deadline),
+            "drop_deadline": _deadline(term, term.drop_deadline),
+            "withdraw_deadline": _deadline(term, term.withdraw_deadline),
+            "starts_on": str(term.starts_on or ""),
+            "ends_on": str(term.ends_on or ""),
+            "max_credits": f"{term.max_credits:g}",
+            "timezone": term.timezone,
+        }
+
+
+class NewTermForm(TermForm):
+    """Add a term."""
+
+    term = StringField(
+        lazy("Name"),
+        [DataRequired(lazy("Enter a name."))],
+        filters=[stripped],
+        description=lazy("Such as Fall 2026, or the school’s own name."),
+    )
+
+
+class CourseForm(RowForm):
+    """Edit a course."""
+
+    ROW: ClassVar = CourseRow
+
+    title = StringField(lazy("Title"), [DataRequired(lazy("Enter a title."))], filters=[stripped])
+    description = TextAreaField(lazy("Description"), filters=[stripped], render_kw={"rows": 4})
+    credits = StringField(lazy("Credits"), [InputRequired(lazy("Enter a number from 0 to 30."))], filters=[stripped])
+    term = StringField(
+        lazy("Offered in"),
+        [DataRequired(lazy("Enter seasons or terms."))],
+        filters=[stripped],
+        description=lazy("Seasons or terms, separated by commas, such as Fall, Spring."),
+    )
+    subject = StringField(lazy("Subject"), filters=[stripped])
+    prerequisites = StringField(
+        lazy("Prerequisites"), filters=[stripped], description=lazy("Course numbers, separated by spaces.")
+    )
+    corequisites = StringField(
+        lazy("Corequisites"), filters=[stripped], description=lazy("Course numbers, separated by spaces.")
+    )
+
+    @staticmethod
+    def values_of(course: Course) -> dict[str, str]:
+        """Return the values of the fields for the course."""
+        return {
+            "title": course.title,
+            "description": course.description,
+            "credits": f"{course.credits:g}",
+            "term": course.term,
+            "subject": course.subject,
+            "prerequisites": " ".join(course.prerequisites),
+            "corequisites": " ".join(course.corequisites),
+        }
+
+
+class NewCourseForm(CourseForm):
+    """Add a course."""
+
+    courseID = StringField(  # the stored name
+        lazy("Course number"), [DataRequired(lazy("Enter a number."))], filters=[stripped]
+    )
+
+
+class CourseListForm(Form):
+    """The filters of the list of courses."""
+
+    q = StringField(lazy("Search"), filters=[stripped], description=lazy("Number, title or description"))
+    subject = SelectField(lazy("Subject"), validate_choice=False)
+
+
+class RollForm(SiteForm):
+    """Copy the sections of a term into another."""
+
+    source = SelectField(lazy("From"), validate_choice=False)
+    target = SelectField(lazy("Into"), validate_choice=False)
+    with_instructors = BooleanField(lazy("Copy the instructors too"))
+    as_tentative = BooleanField(
+        lazy("Create them as tentative"), description=lazy("Only staff see them until their status is changed.")
+    )
+    confirmed = HiddenField()
+
+
+def _opening(term: Term) -> str:
+    local = term.local(term.opens_at)
+    return local.date().isoformat() if (local.hour, local.minute) == (0, 0) else f"{local:%Y-%m-%dT%H:%M}"
+
+
+def _deadline(term: Term, deadline: datetime) -> str:
+    day = term.day_ending_at(deadline)
+    return day.isoformat() if day else f"{term.local(deadline):%Y-%m-%dT%H:%M}"

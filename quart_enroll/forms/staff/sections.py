@@ -1,0 +1,116 @@
+"""The forms of the pages about sections."""
+
+from typing import ClassVar
+
+from wtforms import Form, HiddenField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
+from wtforms.validators import DataRequired, InputRequired, Length
+
+from quart_enroll.domain.models import Section, SectionStatus
+from quart_enroll.domain.section_edits import STATUS_NAMES
+from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
+from quart_enroll.forms.imports.sections import SectionRow
+from quart_enroll.forms.staff.rows import RowForm
+
+EDITED_STATUSES = (SectionStatus.ACTIVE, SectionStatus.TENTATIVE, SectionStatus.CLOSED)
+"""A section is canceled on a page of its own."""
+
+SEAT_FILTERS = {"open": lazy("Open seats"), "full": lazy("Full"), "waiting": lazy("Students waiting")}
+
+
+class SectionForm(RowForm):
+    """Edit a section."""
+
+    ROW: ClassVar = SectionRow
+
+    revision = HiddenField(validators=[one_line], default="0")
+    capacity = StringField(
+        lazy("Capacity"),
+        [InputRequired(lazy("Enter the number of seats."))],
+        filters=[stripped],
+        render_kw={"inputmode": "numeric"},
+    )
+    waitlist_capacity = StringField(
+        lazy("Places on the waitlist"),
+        [InputRequired(lazy("Enter the number of places, or 0 for no waitlist."))],
+        filters=[stripped],
+        render_kw={"inputmode": "numeric"},
+    )
+    meetings = StringField(
+        lazy("Meeting times"),
+        filters=[stripped],
+        description=lazy("Such as MWF 09:00-09:50; R 14:00-15:15. R is Thursday. Empty for no fixed times."),
+    )
+    room = StringField(lazy("Room"), filters=[stripped])
+    instructor = StringField(lazy("Instructor"), filters=[stripped], description=lazy("The name that students read."))
+    instructors = StringField(
+        lazy("Accounts of the instructors"),
+        filters=[stripped],
+        description=lazy("Email addresses, separated by spaces. These people see the roster."),
+    )
+    status = SelectField(
+        lazy("Status"),
+        choices=[SelectChoice(str(one), STATUS_NAMES[one]) for one in EDITED_STATUSES],
+        default=str(SectionStatus.ACTIVE),
+        description=lazy(
+            "Only staff see a tentative section. A closed one lets nobody in, not even from the waitlist."
+        ),
+    )
+
+    @staticmethod
+    def values_of(section: Section, emails: list[str]) -> dict[str, str]:
+        """Return the values of the fields for the section; `emails` are those of its instructors."""
+        return {
+            "revision": str(section.revision),
+            "capacity": str(section.capacity),
+            "waitlist_capacity": str(section.waitlist_capacity),
+            "meetings": "; ".join(f"{one.days} {one.start}-{one.end}" for one in section.meetings),
+            "room": section.room,
+            "instructor": section.instructor,
+            "instructors": " ".join(emails),
+            "status": str(section.status),
+        }
+
+
+class NewSectionForm(SectionForm):
+    """Add a section, in an existing term to an existing course."""
+
+    term = SelectField(lazy("Term"), validate_choice=False)
+    courseID = StringField(  # the stored name
+        lazy("Course number"), [DataRequired(lazy("Enter the number of the course."))], filters=[stripped]
+    )
+    section = StringField(lazy("Section number"), [DataRequired(lazy("Enter a number."))], filters=[stripped])
+
+
+class CancelForm(SiteForm):
+    """Cancel a section."""
+
+    revision = HiddenField(validators=[one_line], default="0")
+    reason = StringField(
+        lazy("Reason"),
+        [
+            DataRequired(lazy("Enter the reason. It is kept in the audit log.")),
+            one_line,
+            Length(max=200, message=lazy("Use at most 200 characters.")),
+        ],
+        filters=[stripped],
+        description=lazy("For the audit log; students don’t see it."),
+    )
+
+
+class SectionListForm(Form):
+    """The filters of the list of sections."""
+
+    q = StringField(lazy("Search"), filters=[stripped], description=lazy("Course, title, instructor or room"))
+    term = SelectField(lazy("Term"), validate_choice=False)
+    subject = SelectField(lazy("Subject"), validate_choice=False)
+    status = SelectField(
+        lazy("Status"),
+        choices=[SelectChoice("", lazy("Any")), *(SelectChoice(str(one), name) for one, name in STATUS_NAMES.items())],
+        validate_choice=False,
+    )
+    seats = SelectField(
+        lazy("Seats"),
+        choices=[SelectChoice("", lazy("Any")), *(SelectChoice(key, name) for key, name in SEAT_FILTERS.items())],
+        validate_choice=False,
+    )

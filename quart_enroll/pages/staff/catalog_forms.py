@@ -1,0 +1,42 @@
+"""What the pages of terms and courses share: saving a row, if need be after a page that says what this does."""
+
+from collections.abc import Awaitable, Callable
+
+from quart import flash, redirect
+from quart.typing import ResponseReturnValue
+
+from quart_enroll.domain.errors import WrongFields
+from quart_enroll.forms.staff.rows import RowForm
+from quart_enroll.i18n.language import gettext
+from quart_enroll.pages.staff import effects
+from quart_enroll.pages.staff.layout import render_staff
+from quart_enroll.services.catalog.imports import ImportResult
+from quart_enroll.state import database
+from quart_enroll.web.compression import RenderedPage
+
+Save = Callable[[bool], Awaitable[ImportResult]]
+"""Saves what was entered; with True, it only finds out what would happen."""
+
+
+async def save(
+    form: RowForm, save_row: Save, url: str, *, here: str, heading: str, page: Callable[[], RenderedPage]
+) -> ResponseReturnValue:
+    """Save a valid form and lead to `url`; show what is wrong on its `page`.
+
+    If students would get seats, a page asks first.
+    """
+    try:
+        if not form.confirmed.data:
+            lines = await effects.of_import(database(), await save_row(True), is_preview=True)
+            if lines:
+                return render_staff("staff/effects.html", here, heading=heading, form=form, lines=lines, back=url)
+        done = await save_row(False)
+    except WrongFields as refusal:
+        form.show(dict(refusal.fields))
+        return page(), 422
+    if done.unchanged:
+        await flash(gettext("Nothing was changed."), "info")
+    else:
+        lines = await effects.of_import(database(), done, is_preview=False)
+        await flash(" ".join([gettext("Saved."), effects.as_text(lines)]).strip(), "success")
+    return redirect(url, 303)

@@ -1,0 +1,111 @@
+"""What a change by staff does to people, in words: before it is saved, and again afterwards."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from quart_enroll.db.client import Database
+from quart_enroll.domain.models import Meeting, SectionKey, SectionStatus
+from quart_enroll.domain.section_edits import STATUS_NAMES
+from quart_enroll.i18n.language import gettext, plural
+from quart_enroll.services.catalog.imports import ImportResult
+from quart_enroll.services.staff import sections as service
+from quart_enroll.services.staff.section_effects import Effects
+
+MAX_NAMES = 100
+"""Most people whom a page names; it only counts the others."""
+
+
+class EffectLine(NamedTuple):
+    """A sentence about some people, and a line about each of them."""
+
+    sentence: str
+    items: Sequence[str] = ()
+
+
+async def of_section(db: Database, effects: Effects, *, is_preview: bool) -> list[EffectLine]:
+    """Return what the change of a section does to people, or did."""
+    ids = {one.user_id for one in effects.gained} | {one.user_id for one in effects.conflicts}
+    names = await service.find_names(db, ids)
+    lines = []
+    if effects.gained:
+        lines.append(_gained([(one.user_id, one.key) for one in effects.gained], names, is_preview=is_preview))
+    if effects.notified:
+        sentence = plural(
+            "%(number)s student is told about the new time or room.",
+            "%(number)s students are told about the new time or room.",
+            effects.notified,
+        )
+        lines.append(EffectLine(str(sentence)))
+    if effects.conflicts:
+        sentence = plural(
+            "%(number)s student then has two courses at the same time:",
+            "%(number)s students then have two courses at the same time:",
+            len(effects.conflicts),
+        )
+        items = [
+            gettext("%(name)s: %(conflict)s", name=names[one.user_id], conflict=one.sentence)
+            for one in effects.conflicts
+        ]
+        lines.append(EffectLine(str(sentence), _shortened(items)))
+    if effects.overbooked:
+        sentence = plural(
+            "%(number)s student more than the new capacity keeps the seat. Nobody else gets one until there is room.",
+            "%(number)s students more than the new capacity keep their seats. Nobody else gets one until there is "
+            "room.",
+            effects.overbooked,
+        )
+        lines.append(EffectLine(str(sentence)))
+    return lines
+
+
+async def of_import(db: Database, result: ImportResult, *, is_preview: bool) -> list[EffectLine]:
+    """Return what the change of a term or a course does to people, or did."""
+    names = await service.find_names(db, {one.user_id for one in result.promoted})
+    gained = [(one.user_id, SectionKey(one.term, one.courseID, one.section)) for one in result.promoted]
+    return [_gained(gained, names, is_preview=is_preview)] if gained else []
+
+
+def _gained(gained: Sequence[tuple[int, SectionKey]], names: Mapping[int, str], *, is_preview: bool) -> EffectLine:
+    if is_preview:
+        sentence = plural(
+            "%(number)s student gets a seat from the waitlist:",
+            "%(number)s students get seats from the waitlist:",
+            len(gained),
+        )
+    else:
+        sentence = plural(
+            "%(number)s student got a seat from the waitlist:",
+            "%(number)s students got seats from the waitlist:",
+            len(gained),
+        )
+    return EffectLine(str(sentence), _shortened([f"{names[one]} ({section_name(key)})" for one, key in gained]))
+
+
+def as_text(lines: Sequence[EffectLine]) -> str:
+    """Return the lines for a message."""
+    return " ".join(f"{one.sentence} {', '.join(one.items)}{'.' if one.items else ''}".strip() for one in lines)
+
+
+def section_name(key: SectionKey) -> str:
+    """Return the short name of a section within its term."""
+    return f"{key.courseID}-{key.section}"
+
+
+def value_text(value: object) -> str:
+    """Return the value of a field in words."""
+    match value:
+        case SectionStatus():
+            return str(STATUS_NAMES[value])
+        case tuple() if all(isinstance(one, Meeting) for one in value):
+            return ", ".join(map(str, value)) or gettext("No fixed times")
+        case tuple():
+            return ", ".join(map(str, value)) or "–"
+        case None | "":
+            return "–"
+        case _:
+            return str(value)
+
+
+def _shortened(items: Sequence[str]) -> list[str]:
+    rest = len(items) - MAX_NAMES
+    return [*items[:MAX_NAMES], *([gettext("… and %(number)s more", number=rest)] if rest > 0 else [])]

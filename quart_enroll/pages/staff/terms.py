@@ -1,0 +1,95 @@
+"""The terms: the list, and the forms that add and edit one."""
+
+from functools import partial
+
+from quart import Response, abort, current_app, request, url_for
+from quart.typing import ResponseReturnValue
+
+from quart_enroll.domain import rules
+from quart_enroll.domain.models import Term
+from quart_enroll.domain.roles import Role
+from quart_enroll.forms.staff.catalog import NewTermForm, TermForm
+from quart_enroll.i18n.language import Sentence, TermName, gettext
+from quart_enroll.pages.staff.catalog_forms import save
+from quart_enroll.pages.staff.layout import render_staff
+from quart_enroll.pages.staff.listing import Column, Listing, export, requested_format
+from quart_enroll.pages.staff.sections import in_batches
+from quart_enroll.services.catalog.imports import ImportResult
+from quart_enroll.services.staff import catalog_edits
+from quart_enroll.state import database, now
+from quart_enroll.web import auth
+from quart_enroll.web.compression import RenderedPage
+
+HERE = "staff_terms"
+
+
+def _deadline(name: str, term: Term) -> str:
+    return str(rules.localized_deadline(term, getattr(term, name)))
+
+
+LISTING: Listing[Term] = Listing(
+    "terms",
+    [
+        Column(
+            "term", Sentence("Term"), lambda term: term.term, url=lambda term: url_for("staff_term", term=term.term)
+        ),
+        Column("opens_at", Sentence("Enrollment opens"), lambda term: rules.moment_text(term, term.opens_at)),
+        Column("add_deadline", Sentence("Last day to enroll"), partial(_deadline, "add_deadline")),
+        Column("drop_deadline", Sentence("Last day to drop"), partial(_deadline, "drop_deadline")),
+        Column("withdraw_deadline", Sentence("Last day to withdraw"), partial(_deadline, "withdraw_deadline")),
+        Column("max_credits", Sentence("Credit limit"), lambda term: term.max_credits),
+    ],
+)
+
+
+async def terms() -> RenderedPage | Response:
+    found = list(reversed(await catalog_edits.find_terms(database())))
+    if requested_format():
+        return await export(LISTING, in_batches(found))
+    return render_staff("staff/terms.html", HERE, listing=LISTING, terms=found, can_change=_can_change())
+
+
+async def term() -> ResponseReturnValue:
+    opened = await catalog_edits.find_term(database(), request.args.get("term", ""))
+    if opened is None:
+        abort(404)
+    form = await TermForm.from_request(fixed_cells={"term": opened.term}, **TermForm.values_of(opened))
+    page = partial(_page, form, str(TermName(opened.term)), can_change=_can_change())
+    if request.method != "POST":
+        return page()
+    if not form.validate():
+        return page(), 422
+
+    async def save_row(preview: bool) -> ImportResult:
+        return await catalog_edits.edit_term(
+            database(), auth.signed_in().user_id, form.row.read(), now(), preview=preview
+        )
+
+    url = url_for("staff_term", term=opened.term)
+    return await save(form, save_row, url, here=HERE, heading=str(TermName(opened.term)), page=page)
+
+
+async def new_term() -> ResponseReturnValue:
+    config = current_app.config
+    defaults = {"timezone": config["TIMEZONE"], "max_credits": f"{config['MAX_CREDITS']:g}"}
+    form = await NewTermForm.from_request(**defaults)
+    page = partial(_page, form, gettext("Add a term"), can_change=True)
+    if request.method != "POST":
+        return page()
+    form.confirmed.data = "y"  # nobody waits for a section of a term that doesn't exist yet
+    if not form.validate():
+        return page(), 422
+
+    async def save_row(_: bool) -> ImportResult:
+        return await catalog_edits.add_term(database(), auth.signed_in().user_id, form.row.read(), now())
+
+    url = url_for("staff_term", term=form.row.read().term)
+    return await save(form, save_row, url, here=HERE, heading=gettext("Add a term"), page=page)
+
+
+def _can_change() -> bool:
+    return Role.REGISTRAR in auth.signed_in().roles
+
+
+def _page(form: TermForm, heading: str, *, can_change: bool) -> RenderedPage:
+    return render_staff("staff/term.html", HERE, form=form, heading=heading, can_change=can_change)

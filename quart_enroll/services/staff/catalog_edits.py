@@ -1,0 +1,109 @@
+"""Terms and courses as staff change them: the import of a single row, with its author."""
+
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from quart_enroll.db.client import Database, Session
+from quart_enroll.db.collections import courses
+from quart_enroll.db.collections import terms as stored_terms
+from quart_enroll.domain import folding, terms
+from quart_enroll.domain.audit import About, AuditEntry, Change
+from quart_enroll.domain.errors import WrongFields
+from quart_enroll.domain.models import Course, Term
+from quart_enroll.i18n.language import gettext
+from quart_enroll.services.catalog.import_courses import OPTIONAL_COURSE_FIELDS, ImportedCourse, import_courses
+from quart_enroll.services.catalog.import_terms import OPTIONAL_TERM_FIELDS, ImportedTerm, import_terms
+from quart_enroll.services.catalog.imports import FieldChange, ImportAuthor, ImportResult, InvalidRows
+from quart_enroll.services.staff import audit
+
+
+async def find_terms(db: Database) -> list[Term]:
+    """Return all terms, in chronological order."""
+    return await stored_terms.find_all(db)
+
+
+async def find_term(db: Database, name: str) -> Term | None:
+    """Return the term, or None."""
+    return await stored_terms.find(db, name)
+
+
+async def find_courses(db: Database) -> list[Course]:
+    """Return all courses, in the order of courseID."""
+    return await courses.find_all(db)
+
+
+async def find_course(db: Database, courseID: str) -> Course | None:
+    """Return the course, or None."""
+    return await courses.find(db, courseID)
+
+
+async def add_term(db: Database, staff_id: int, term: Term, now: datetime) -> ImportResult:
+    """Add a term; raise WrongFields if its name is taken or its dates contradict each other."""
+    if any(terms.key(one.term) == terms.key(term.term) for one in await stored_terms.find_all(db)):
+        raise WrongFields({"term": gettext("There is a term with this name already.")})
+    return await edit_term(db, staff_id, term, now)
+
+
+async def edit_term(db: Database, staff_id: int, term: Term, now: datetime, *, preview: bool = False) -> ImportResult:
+    """Store the term, with the promotions that a later deadline makes possible; a `preview` stores nothing.
+
+    Raises WrongFields if its dates contradict each other.
+    """
+    row = ImportedTerm(1, term, frozenset(OPTIONAL_TERM_FIELDS))
+    author = _author(db, staff_id, now, "term", About("term", term.term))
+    return await _import_one(partial(import_terms, db, [row], now, dry_run=preview, author=author))
+
+
+async def add_course(db: Database, staff_id: int, course: Course, now: datetime) -> ImportResult:
+    """Add a course; raise WrongFields if its number is taken, or for unknown terms and requisites."""
+    key = folding.key(course.courseID)
+    if any(folding.key(one.courseID) == key for one in await courses.find_all(db)):
+        raise WrongFields({"courseID": gettext("There is a course with this number already.")})
+    return await edit_course(db, staff_id, course, now)
+
+
+async def edit_course(
+    db: Database, staff_id: int, course: Course, now: datetime, *, preview: bool = False
+) -> ImportResult:
+    """Store the course, with the promotions that this makes possible; a `preview` stores nothing.
+
+    Raises WrongFields for unknown terms and requisites.
+    """
+    row = ImportedCourse(1, course, frozenset(OPTIONAL_COURSE_FIELDS))
+    author = _author(db, staff_id, now, "course", About("course", courseID=course.courseID))
+    return await _import_one(partial(import_courses, db, [row], now, dry_run=preview, author=author))
+
+
+def _author(db: Database, staff_id: int, now: datetime, kind: str, about: About) -> ImportAuthor:
+    """Return the author of an import, who records it in the audit log if it changes anything."""
+
+    async def record(session: Session, result: ImportResult) -> None:
+        if result.unchanged:
+            return
+        changes = tuple(map(written, result.changes[0].fields)) if result.changes else ()
+        action = f"{kind}.{'add' if result.added else 'edit'}"
+        await audit.record(db, session, AuditEntry(now, staff_id, action, about, changes=changes))
+
+    return ImportAuthor(staff_id, record)
+
+
+async def _import_one(run: Callable[[], Coroutine[Any, Any, ImportResult]]) -> ImportResult:
+    try:
+        return await run()
+    except InvalidRows as refused:
+        raise WrongFields({one.field: one.sentence for one in refused.problems}) from refused
+
+
+def written(change: FieldChange) -> Change:
+    """Return the change as the audit log has it."""
+    return Change(change.field, _text(change.old), _text(change.new))
+
+
+def _text(value: object) -> str:
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    if isinstance(value, tuple):
+        return "; ".join(map(str, value))
+    return "" if value is None else str(value)

@@ -1,0 +1,82 @@
+"""Copies the sections of one term into another, in one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from quart_enroll.db.client import Database, Session
+from quart_enroll.db.collections import courses, sections
+from quart_enroll.db.collections import terms as stored_terms
+from quart_enroll.db.transactions import transaction
+from quart_enroll.domain import folding
+from quart_enroll.domain.audit import About, AuditEntry, Change
+from quart_enroll.domain.errors import UnknownTerm
+from quart_enroll.domain.models import Section, SectionKey, SectionStatus
+from quart_enroll.services.staff import audit
+
+
+@dataclass(frozen=True, slots=True)
+class RollWish:
+    """What to copy from the term `source` into `target`: times, rooms and capacities, and the people if asked.
+
+    The new sections are tentative if asked, otherwise active.
+    """
+
+    source: str
+    target: str
+    with_instructors: bool = False
+    as_tentative: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Roll:
+    """The new sections; those whose number the target has used already; and those that were cancelled."""
+
+    new: Sequence[Section]
+    existing: Sequence[SectionKey]
+    cancelled: Sequence[SectionKey]
+
+
+def plan(wish: RollWish, offered: Sequence[Section], present: Sequence[Section]) -> Roll:
+    """Return which of the `offered` sections are copied beside those `present` in the target."""
+    used = {(one.courseID, folding.section_key(one.section)) for one in present}
+    cancelled = [one.key for one in offered if one.status is SectionStatus.CANCELLED]
+    held = [one for one in offered if one.status is not SectionStatus.CANCELLED]
+    existing = [one.key for one in held if (one.courseID, folding.section_key(one.section)) in used]
+    return Roll([_copy(wish, one) for one in held if one.key not in set(existing)], existing, cancelled)
+
+
+def _copy(wish: RollWish, section: Section) -> Section:
+    status = SectionStatus.TENTATIVE if wish.as_tentative else SectionStatus.ACTIVE
+    new = replace(section, term=wish.target, seats_taken=0, waiting=0, revision=0, status=status)
+    return new if wish.with_instructors else replace(new, instructor="", instructors=())
+
+
+async def preview(db: Database, wish: RollWish) -> Roll:
+    """Return what would be copied; raise UnknownTerm."""
+    return await transaction(db, lambda session: _plan(db, wish, session))
+
+
+async def roll(db: Database, staff_id: int, wish: RollWish, now: datetime) -> Roll:
+    """Copy the sections; a second click finds them existing, and copies nothing. Raises UnknownTerm."""
+
+    async def body(session: Session) -> Roll:
+        planned = await _plan(db, wish, session)
+        if planned.new:
+            await sections.put_all(db, planned.new, session)
+            copied = Change("sections", "0", str(len(planned.new)))
+            about = About("term", wish.target, name=wish.source)
+            await audit.record(db, session, AuditEntry(now, staff_id, "term.roll", about, changes=(copied,)))
+        return planned
+
+    return await transaction(db, body)
+
+
+async def _plan(db: Database, wish: RollWish, session: Session) -> Roll:
+    for name in (wish.source, wish.target):
+        if await stored_terms.find(db, name, session) is None:
+            raise UnknownTerm(name, [])
+    known = {course.courseID for course in await courses.find_all(db, session)}
+    offered = await sections.find_all(db, [wish.source], session=session)
+    present = await sections.find_all(db, [wish.target], session=session)
+    return plan(wish, [one for one in offered if one.courseID in known], present)
