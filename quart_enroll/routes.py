@@ -1,5 +1,7 @@
 """The URLs of the site, each with the facts about it. Endpoints have no prefix: templates say url_for("courses")."""
 
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from werkzeug.routing import PathConverter
@@ -14,7 +16,7 @@ from quart_enroll.pages import health, help, home, languages, live_stream, metri
 from quart_enroll.pages.account import account, data_export, deletion, email_confirmation, passwords, sign_in, tokens
 from quart_enroll.pages.catalog import course, courses
 from quart_enroll.pages.enrollment import alerts, calendar, enrollment, enrollment_form, history, plan, waitlist
-from quart_enroll.pages.staff import overview
+from quart_enroll.pages.staff import confirmation, overview, people
 from quart_enroll.services.accounts import email_links
 from quart_enroll.web import auth, static_files
 from quart_enroll.web.application import SiteApp
@@ -178,6 +180,27 @@ ROUTES = [
         menu_label=Sentence("Overview"),
     ),
     Route(
+        "/staff/people",
+        "staff_people",
+        people.people,
+        audience=STAFF,
+        roles=REGISTRARS,
+        query_parameters=("q", "role", "sort", "page"),
+        shows_notices=True,
+        menu_label=Sentence("People"),
+        menu_purpose=Sentence("Give people roles, subjects and advisors."),
+    ),
+    Route(
+        "/staff/people/<int:user_id>",
+        "staff_person",
+        people.person,
+        GET + POST,
+        audience=STAFF,
+        roles=REGISTRARS,
+        query_parameters=(),
+        survives_disconnect=True,
+    ),
+    Route(
         "/user",
         "user",
         students.user,
@@ -294,4 +317,12 @@ def register(app: SiteApp) -> None:
             app.staff_menu.append(route)
         if route.survives_disconnect:
             app.surviving_paths.update(route.paths)
-        add_route(app, route, auth.restrict(route.view, route.audience) if is_new and route.view else None)
+        add_route(app, route, _guarded(route) if is_new and route.view else None)
+
+
+def _guarded(route: Route) -> Callable[..., Any] | None:
+    """Return the route's view, open to its audience only; for changes, staff confirm their password."""
+    view = route.view
+    if view is not None and route.audience is STAFF:
+        view = confirmation.confirmed(view)
+    return view and auth.restrict(view, route.audience)
