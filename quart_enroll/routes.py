@@ -1,5 +1,7 @@
 """The URLs of the site, each with the facts about it. Endpoints have no prefix: templates say url_for("courses")."""
 
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from werkzeug.routing import PathConverter
@@ -15,7 +17,18 @@ from quart_enroll.pages import health, help, home, languages, live_stream, metri
 from quart_enroll.pages.account import account, data_export, deletion, email_confirmation, passwords, sign_in, tokens
 from quart_enroll.pages.catalog import course, courses
 from quart_enroll.pages.enrollment import alerts, calendar, enrollment, enrollment_form, history, plan, waitlist
-from quart_enroll.pages.staff import access, audit, overview, roll, section, section_cancel, sections, terms
+from quart_enroll.pages.staff import (
+    access,
+    audit,
+    confirmation,
+    overview,
+    people,
+    roll,
+    section,
+    section_cancel,
+    sections,
+    terms,
+)
 from quart_enroll.pages.staff import courses as staff_courses
 from quart_enroll.services.accounts import email_links
 from quart_enroll.web import auth, static_files
@@ -195,7 +208,6 @@ ROUTES = [
         audience=STAFF,
         roles=SECTION_READERS,
         query_parameters=("q", "term", "subject", "status", "seats", "sort", "page", "format"),
-        shows_notices=True,
         menu_label=Sentence("Sections"),
         menu_purpose=Sentence("Find, add, change and cancel sections."),
     ),
@@ -305,6 +317,27 @@ ROUTES = [
         query_parameters=(),
     ),
     Route("/staff/roll", "staff_roll", roll.roll, GET + POST, audience=STAFF, roles=REGISTRARS, query_parameters=()),
+    Route(
+        "/staff/people",
+        "staff_people",
+        people.people,
+        audience=STAFF,
+        roles=REGISTRARS,
+        query_parameters=("q", "role", "sort", "page"),
+        shows_notices=True,
+        menu_label=Sentence("People"),
+        menu_purpose=Sentence("Give people roles, subjects and advisors."),
+    ),
+    Route(
+        "/staff/people/<int:user_id>",
+        "staff_person",
+        people.person,
+        GET + POST,
+        audience=STAFF,
+        roles=REGISTRARS,
+        query_parameters=(),
+        survives_disconnect=True,
+    ),
     Route(
         "/user",
         "user",
@@ -442,4 +475,12 @@ def register(app: SiteApp) -> None:
             app.staff_menu.append(route)
         if route.survives_disconnect:
             app.surviving_paths.update(route.paths)
-        add_route(app, route, auth.restrict(route.view, route.audience) if is_new and route.view else None)
+        add_route(app, route, _guarded(route) if is_new and route.view else None)
+
+
+def _guarded(route: Route) -> Callable[..., Any] | None:
+    """Return the route's view, open to its audience only; for changes, staff confirm their password."""
+    view = route.view
+    if view is not None and route.audience is STAFF:
+        view = confirmation.confirmed(view)
+    return view and auth.restrict(view, route.audience)

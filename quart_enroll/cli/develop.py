@@ -107,7 +107,7 @@ def _is_ready(port: int) -> bool:
 
 def _demo_accounts() -> str:
     people = json.loads((PROJECT_FOLDER / "data" / "users.json").read_text("utf-8"))
-    accounts = "\n".join(f"  {person['email']} ({person['role']})" for person in people)
+    accounts = "\n".join(f"  {person['email']} ({', '.join(person['roles'])})" for person in people)
     return f"The demo school has these accounts, all with the password {DEMO_PASSWORD}:\n{accounts}"
 
 

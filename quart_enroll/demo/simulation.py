@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import cycle
 from random import Random
 
 from quart_enroll.demo.curriculum import all_prerequisites, interest
@@ -88,9 +89,11 @@ class EnrollmentSimulation:
         data = self.data
         names = [(first, last) for first in data.first_names for last in data.last_names]
         number = max(one.user.user_id for one in data.people)
+        advisors = cycle(one.user.user_id for one in data.people if Role.ADVISOR in one.user.roles)
         for user_id, (first, last) in enumerate(self.rng.sample(names, GENERATED_STUDENTS), number + 1):
             plain = unicodedata.normalize("NFKD", f"{first}.{last}").encode("ascii", "ignore").decode()
-            yield Credentials(User(user_id, f"{plain.lower()}@school.example", first, last), data.unusable_password)
+            user = User(user_id, f"{plain.lower()}@school.example", first, last, advisors=(next(advisors),))
+            yield Credentials(user, data.unusable_password)
 
     def _student(self, user: User) -> Student:
         subject = self.rng.choice(list(self.data.subjects))

@@ -586,6 +586,35 @@ class LastRegistrar(Refused):
         super().__init__(Sentence("You’re the only registrar. Appoint another registrar before deleting your account."))
 
 
+class EmailUnconfirmed(Refused):
+    code = "email_unconfirmed"
+    meaning = "Whoever registered the account has not shown that the email is theirs, so it can’t be one of staff."
+
+    def __init__(self) -> None:
+        super().__init__(
+            Sentence("The email of this account isn’t confirmed. Its owner must open the link in our email first.")
+        )
+
+
+class NotAnAdvisor(Refused):
+    status = 422
+    code = "not_an_advisor"
+    meaning = "Somebody named as an advisor has no account, or does not have that role."
+
+    def __init__(self, name: str) -> None:
+        super().__init__(Sentence("There is no advisor %(name)s.", name=name))
+
+
+class ChangedMeanwhile(Refused):
+    code = "changed_meanwhile"
+    meaning = "Somebody else has changed it since it was read."
+
+    def __init__(self) -> None:
+        super().__init__(
+            Sentence("Somebody else has changed this in the meantime. Nothing was saved; check it, then save again.")
+        )
+
+
 class AccountGone(Refused):
     """The account was deleted during the request."""
 

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from hashlib import sha256
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from quart_enroll.domain.roles import ROLE_NAMES, STAFF_ROLES, STUDENT_ONLY, Role, in_order
@@ -384,6 +386,31 @@ class User:
     @property
     def full_name(self) -> str:
         return f"{self.first_name} {self.last_name}".strip()
+
+
+PeopleOrder = Literal["name", "user_id"]
+"""What lists of people are sorted by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What registrars set of a person."""
+
+    roles: frozenset[Role]
+    subjects: tuple[str, ...] = ()
+    advisors: tuple[int, ...] = ()
+    directory_opt_out: bool = False
+
+    @classmethod
+    def of(cls, user: User) -> "Profile":
+        """Return the user's profile."""
+        return cls(user.roles, user.subjects, user.advisors, user.directory_opt_out)
+
+    @property
+    def fingerprint(self) -> str:
+        """A text that differs for each profile."""
+        facts = (sorted(self.roles), self.subjects, self.advisors, self.directory_opt_out)
+        return sha256(repr(facts).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,11 @@ def subjects(catalog: Catalog, term: Term) -> list[str]:
     return sorted({one.course.subject for one in catalog.courses_in(term)} - {""})
 
 
+def all_subjects(catalog: Catalog) -> list[str]:
+    """Return the subjects of all courses."""
+    return sorted({course.subject for course in catalog.courses} - {""})
+
+
 def credits(catalog: Catalog, term: Term) -> list[str]:
     """Return the numbers of credits of the courses offered in the term."""
     return [f"{number:g}" for number in sorted({one.course.credits for one in catalog.courses_in(term)})]

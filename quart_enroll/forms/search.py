@@ -29,7 +29,8 @@ TIME_NAMES = {
 }
 
 
-def _choices(names: Mapping[str, str | None]) -> list[SelectChoice]:
+def choices(names: Mapping[str, str | None]) -> list[SelectChoice]:
+    """Return the choices of a field with their labels; one without a label is its own."""
     return [SelectChoice(value, label) for value, label in names.items()]
 
 
@@ -39,7 +40,7 @@ class SearchForm(Form):
     q = StringField(lazy("Search"))
     subject = SelectField(lazy("Subject"), choices=[], validate_choice=False)
     credits = SelectField(lazy("Credits"), choices=[], validate_choice=False)
-    time = SelectField(lazy("Time of day"), choices=_choices({"": lazy("Any")} | TIME_NAMES), validate_choice=False)
+    time = SelectField(lazy("Time of day"), choices=choices({"": lazy("Any")} | TIME_NAMES), validate_choice=False)
     days = SelectMultipleField(
         lazy("Meets only on"),
         choices=[],
@@ -49,7 +50,7 @@ class SearchForm(Form):
     )
     open = BooleanField(lazy("Open seats only"), false_values=("", "0", "false", "no"))
     fits = BooleanField(lazy("Fits my schedule"), false_values=("", "0", "false", "no"))
-    sort = SelectField(lazy("Sort by"), choices=_choices(SORT_NAMES), validate_choice=False)
+    sort = SelectField(lazy("Sort by"), choices=choices(SORT_NAMES), validate_choice=False)
 
     @staticmethod
     @cache
@@ -74,11 +75,9 @@ class SearchForm(Form):
     ) -> "SearchForm":
         """Fill in the form, for a term with these subjects and credits."""
         form = cls(MultiDict(parameters))
-        form.days.choices = _choices({letter: format_day_name(letter) for letter in DAYS})
-        form.subject.choices = _choices({"": lazy("Any")} | dict.fromkeys(subjects))
-        form.credits.choices = _choices(
-            {"": lazy("Any")} | {number: format_number(float(number)) for number in credits}
-        )
+        form.days.choices = choices({letter: format_day_name(letter) for letter in DAYS})
+        form.subject.choices = choices({"": lazy("Any")} | dict.fromkeys(subjects))
+        form.credits.choices = choices({"": lazy("Any")} | {number: format_number(float(number)) for number in credits})
         return form
 
     def search(self, without: str = "") -> Search:

@@ -1,12 +1,12 @@
 """The same people in every test: ada and bob are students, rita is the registrar."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from html import unescape
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo
 
 from quart.typing import TestClientProtocol
@@ -121,6 +121,11 @@ class Browser:
 
     async def post(self, path: str, **options: Any) -> Response:
         return await self.client.post(path, **_from_our_page(options))
+
+    async def send(self, path: str, form: Mapping[str, Any]) -> Response:
+        """Post a form in which a field may have several values."""
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        return await self.post(path, data=urlencode(form, doseq=True), headers=headers)
 
     async def read(self, path: str) -> str:
         """Return the page at `path`, following redirects."""

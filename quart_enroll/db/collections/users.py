@@ -14,7 +14,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from quart_enroll.db.client import DUPLICATE_KEY_CODE, Database, Document, Session, duplicate_key_fields, shuffle
 from quart_enroll.domain import email_addresses, folding
 from quart_enroll.domain.errors import EmailTaken
-from quart_enroll.domain.models import Credentials, User
+from quart_enroll.domain.models import Credentials, Profile, User
 from quart_enroll.domain.roles import STUDENT_ONLY, Role, read_roles
 
 CASE_INSENSITIVE = Collation(locale="en", strength=2)
@@ -186,9 +186,13 @@ async def find_students(db: Database, words: Sequence[str] = (), *, skip: int = 
 
 def student_filter(words: Sequence[str]) -> Document:
     """Return a filter for the students who match all these words, ignoring case, accents and apostrophes."""
-    students: Document = HAS_USER_ID | {"roles": {"$in": [Role.STUDENT, None]}}
+    return HAS_USER_ID | {"roles": {"$in": [Role.STUDENT, None]}} | words_filter(words)
+
+
+def words_filter(words: Sequence[str]) -> Document:
+    """Return a filter for the people who match all these words; an empty one if there are none."""
     filters = [_word_filter(word, plain) for word in words if (plain := folding.plain(word))]
-    return students | {"$and": filters} if filters else students
+    return {"$and": filters} if filters else {}
 
 
 def _word_filter(word: str, plain: str) -> Document:
@@ -306,6 +310,15 @@ async def replace_password(
         user = replace(user, email_unconfirmed=False)
     result = await db.user.update_one(_unchanged(credentials), change, session=session)
     return Credentials(user, new, credentials.changes + 1) if result.matched_count else None
+
+
+async def set_profile(db: Database, user_id: int, profile: Profile, session: Session) -> None:
+    """Set the user's roles, subjects and advisors, and whether they keep out of the directory."""
+    fields = {"roles": sorted(profile.roles), "subjects": [*profile.subjects], "advisors": [*profile.advisors]}
+    fields |= {"directory_opt_out": profile.directory_opt_out}
+    change = {"$set": {name: value for name, value in fields.items() if value}}
+    change["$unset"] = {name: "" for name, value in fields.items() if not value}
+    await db.user.update_one({"user_id": user_id}, change, session=session)
 
 
 async def confirm_email(db: Database, user_id: int, email: str) -> None:

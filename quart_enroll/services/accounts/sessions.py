@@ -21,6 +21,9 @@ Result = TypeVar("Result")
 REMEMBERED_LIFETIME = timedelta(days=30)
 """How long a remembered sign-in lasts, whether it is used or not."""
 
+CONFIRMED_FOR = timedelta(minutes=30)
+"""How long staff may make changes after they have entered their password."""
+
 MAX_SIGN_INS = 50
 """Sign-ins that a user may have at a time; one more ends the least recently used."""
 
@@ -122,6 +125,20 @@ async def resume(
 def must_record_use(login: Login, lifetimes: SignInLifetimes, now: datetime) -> bool:
     """Return whether it is time to record that the sign-in is in use."""
     return now - login.last_used_at > lifetimes.idle / USES_RECORDED_PER_IDLE_TIME
+
+
+async def is_confirmed(db: Database, login: Login, now: datetime) -> bool:
+    """Return whether the user has entered the password recently enough for a change as staff."""
+    if now - login.confirmed_at < CONFIRMED_FOR:
+        return True
+    stored = await logins.find(db, login.key, now)  # another process may have just confirmed it
+    return stored is not None and now - stored.login.confirmed_at < CONFIRMED_FOR
+
+
+async def confirm(db: Database, cache: UserCache, login: Login, now: datetime) -> None:
+    """Record that the user has entered the password again."""
+    await logins.record_confirmation(db, login.key, now)
+    cache.logins.invalidate(login.key)
 
 
 async def sign_out(db: Database, identity: str) -> None:

@@ -58,6 +58,8 @@ STATUSES_BY_ROUTE = {
     "/staff": (303, 403, 200),
     "/staff/audit": (303, 403, 200),
     "/staff/access": (303, 403, 200),
+    "/staff/people": (303, 403, 200),
+    "/staff/people/<int:user_id>": (303, 403, 200),
     "/user": (303, 403, 200),
     "/api/": (200, 200, 200),
     "/api/<flask_api:idx>": (200, 200, 200),
@@ -89,6 +91,7 @@ PATH_ARGUMENTS = {
     "<flask_api:idx>": "0",
     "<path:filename>": "site.css",
     "<token>": "no-link",
+    "<int:user_id>": "1",
 }
 
 # Changes on pages, each with the page that a visitor who tries it gets after signing in.
@@ -113,6 +116,7 @@ PAGE_CHANGES = {
     "/alert/end": "/enrollment",
     "/enrollment/calendar": "/enrollment",
     "/enrollment/calendar/end": "/enrollment",
+    "/staff/people/<int:user_id>": "/staff",
 }
 
 # Changes through the API: clients get an error instead of a redirect to the sign-in page.
@@ -198,7 +202,7 @@ async def test_head_gets_the_same_status_as_get(rule: str, anyone: Browser, ada:
 
 @pytest.mark.parametrize("path", PAGE_CHANGES)
 async def test_no_change_is_possible_without_signing_in(path: str, anyone: Browser) -> None:
-    response = await anyone.post(path, form={"courseID": "1111"})
+    response = await anyone.post(path_of(path), form={"courseID": "1111"})
     assert response.status_code == 303
     page = await anyone.read(response.location)
     assert "Please sign in" in page
@@ -207,7 +211,7 @@ async def test_no_change_is_possible_without_signing_in(path: str, anyone: Brows
 
 @pytest.mark.parametrize("path", PAGE_CHANGES)
 async def test_a_form_on_another_site_changes_nothing(path: str, ada: Browser) -> None:
-    response = await ada.post(path, form={"courseID": "1111"}, headers={"Sec-Fetch-Site": "cross-site"})
+    response = await ada.post(path_of(path), form={"courseID": "1111"}, headers={"Sec-Fetch-Site": "cross-site"})
     assert response.status_code == 400
 
 

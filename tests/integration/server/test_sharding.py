@@ -193,7 +193,14 @@ async def use_the_api(full: FullRun, program: Program) -> None:
 
 
 async def open_every_page(full: FullRun, *visitors: Browser | Program) -> None:
-    filled = {"courseID": "1111", "idx": "1111", "term": "fall-2026", "filename": "site.css", "token": "unknown"}
+    filled = {
+        "courseID": "1111",
+        "idx": "1111",
+        "term": "fall-2026",
+        "filename": "site.css",
+        "token": "unknown",
+        "user_id": "1",
+    }
     for route in ROUTES:
         if "GET" in route.methods and route.endpoint != "logout":
             for path in route.paths:
@@ -201,7 +208,7 @@ async def open_every_page(full: FullRun, *visitors: Browser | Program) -> None:
                     await full.request(visitor, "GET", re.sub(r"<(?:\w+:)?(\w+)>", lambda name: filled[name[1]], path))
 
 
-async def use_accounts(full: FullRun, anyone: Browser, ada: Browser, bob: Browser) -> None:
+async def use_accounts(full: FullRun, anyone: Browser, ada: Browser, bob: Browser, rita: Browser) -> None:
     await full.db.counter.delete_many({})
     newcomer = Browser(full.app.test_client())
     await full.request(newcomer, "POST", "/register", **registration())
@@ -219,6 +226,7 @@ async def use_accounts(full: FullRun, anyone: Browser, ada: Browser, bob: Browse
     changed = {"password": "another long sentence", "password_confirm": "another long sentence"}
     await full.request(ada, "POST", "/account/password", current=PASSWORD, **changed)
     await full.request(ada, "POST", "/account/sign-out")
+    await full.request(rita, "POST", "/staff/people/1", seen="", roles="student", advisors="", sure="y")
     await full.request(bob, "POST", "/account/delete", password=PASSWORD)
     await full.request(newcomer, "POST", "/logout")
 
@@ -245,7 +253,7 @@ async def test_a_full_run_asks_all_shards_only_as_the_document_says(
     await open_every_page(full_run, anyone, ada, rita, program)
     await run_commands(full_run)
     await use_the_api(full_run, program)
-    await use_accounts(full_run, anyone, ada, bob)
+    await use_accounts(full_run, anyone, ada, bob, rita)
     assert {route.endpoint for route in ROUTES} == full_run.endpoints
     assert full_run.transactions == TABLE.transactions
     asked = {

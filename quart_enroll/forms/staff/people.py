@@ -1,0 +1,115 @@
+"""The forms for people: the filters of the list, and what registrars set of a person."""
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+from werkzeug.datastructures import MultiDict
+from wtforms import (
+    BooleanField,
+    Field,
+    Form,
+    HiddenField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    ValidationError,
+)
+from wtforms.validators import Length
+
+from quart_enroll.domain.models import PeopleOrder
+from quart_enroll.domain.roles import ROLE_NAMES, STAFF_ROLES, Role, read_roles
+from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
+from quart_enroll.forms.imports import cells
+from quart_enroll.forms.search import MAX_SEARCH_CHARACTERS, choices
+from quart_enroll.i18n.language import gettext
+
+MAX_ADVISORS = 10
+
+ROLE_LABELS: dict[str, str | None] = {role.value: cast(str, ROLE_NAMES[role]) for role in Role}
+
+
+class PeopleForm(Form):
+    """The search and the filters of the list of people; an unknown choice counts as none."""
+
+    q = StringField(lazy("Search"))
+    role = SelectField(
+        lazy("Role"),
+        choices=choices({"": lazy("Any"), "staff": lazy("All staff")} | ROLE_LABELS),
+        validate_choice=False,
+    )
+    sort = SelectField(lazy("Sort by"), choices=choices({"": lazy("Name"), "id": lazy("ID")}), validate_choice=False)
+
+    @classmethod
+    def from_query(cls, query: MultiDict[str, str]) -> "PeopleForm":
+        """Fill in the form; text that is too long is cut."""
+        return cls(MultiDict({name: value[:MAX_SEARCH_CHARACTERS] for name, value in query.items()}))
+
+    @property
+    def words(self) -> list[str]:
+        """The words of the search, each once."""
+        return list(dict.fromkeys((self.q.data or "").replace("\0", " ").split()))
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """The roles of which people must have one; none for everybody."""
+        return STAFF_ROLES if self.role.data == "staff" else read_roles([self.role.data])
+
+    @property
+    def order(self) -> PeopleOrder:
+        """What the list is sorted by."""
+        return "user_id" if self.sort.data == "id" else "name"
+
+
+class PersonForm(SiteForm):
+    """What registrars set of a person; `seen` stands for what was set when the form was shown."""
+
+    seen = HiddenField()
+    roles = SelectMultipleField(lazy("Roles"), choices=choices(ROLE_LABELS))
+    subjects = SelectMultipleField(
+        lazy("Subjects"), choices=[], description=lazy("Schedulers change the sections of these subjects.")
+    )
+    advisors = StringField(
+        lazy("Advisors"),
+        [one_line, Length(max=1000, message=lazy("Use at most 1,000 characters."))],
+        filters=[stripped],
+        description=lazy("The emails or IDs of the student’s advisors, separated by blanks."),
+    )
+    directory_opt_out = BooleanField(
+        lazy("Keep out of the directory"),
+        description=lazy("Rosters show a mark beside the name, and exports leave the student out."),
+    )
+
+    @classmethod
+    async def for_subjects(cls, offered: Iterable[str], **values: Any) -> "PersonForm":
+        """Fill in the form, which offers these subjects."""
+        form = await cls.from_request(**values)
+        form.subjects.choices = choices(dict.fromkeys(offered))
+        return form
+
+    @property
+    def chosen_roles(self) -> frozenset[Role]:
+        return read_roles(self.roles.data or ())
+
+    @property
+    def advisor_names(self) -> tuple[str, ...]:
+        return cells.advisors(self.advisors.data or "")
+
+    def validate_roles(self, field: Field) -> None:
+        """Refuse a person without any role."""
+        if not field.data:
+            raise ValidationError(gettext("Choose at least one role."))
+
+    def validate_subjects(self, field: Field) -> None:
+        """Refuse a scheduler without subjects, and subjects of anybody else."""
+        is_scheduler = Role.SCHEDULER in self.chosen_roles
+        if is_scheduler and not field.data:
+            raise ValidationError(gettext("Choose the subjects of this scheduler."))
+        if field.data and not is_scheduler:
+            raise ValidationError(gettext("Only schedulers have subjects. Choose the role Scheduler, or no subjects."))
+
+    def validate_advisors(self, field: Field) -> None:
+        """Refuse advisors of somebody who is no student."""
+        if field.data and Role.STUDENT not in self.chosen_roles:
+            raise ValidationError(gettext("Only students have advisors. Choose the role Student, or no advisors."))
+        if len(self.advisor_names) > MAX_ADVISORS:
+            raise ValidationError(gettext("Enter at most %(number)s advisors.", number=MAX_ADVISORS))

@@ -1,0 +1,48 @@
+"""Staff confirm their password before the first change after a while."""
+
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any
+
+from quart import request
+from quart.typing import ResponseReturnValue
+
+from quart_enroll.forms.staff.confirmation import ConfirmationForm
+from quart_enroll.pages.form_errors import RefusedStatus, check_password
+from quart_enroll.pages.staff.layout import render_staff
+from quart_enroll.services.accounts import sessions
+from quart_enroll.state import database, now, user_cache
+from quart_enroll.web import auth
+from quart_enroll.web.csrf import SAFE_METHODS
+
+TEMPLATE = "staff/confirmation.html"
+
+HAS_ERRORS: RefusedStatus = (422, {})
+
+View = Callable[..., Awaitable[ResponseReturnValue]]
+
+
+def confirmed(view: View) -> View:
+    """Return the view, whose changes are made only soon after the person has entered their password.
+
+    Otherwise a page asks for it, and sends the same form again together with the password.
+    """
+
+    @wraps(view)
+    async def wrapped(*args: Any, **kwargs: Any) -> ResponseReturnValue:
+        if request.method in SAFE_METHODS or await sessions.is_confirmed(database(), auth.this_login(), now()):
+            return await view(*args, **kwargs)
+        sent = await request.form
+        form = ConfirmationForm(sent if "confirmed_password" in sent else None)
+        status, headers = HAS_ERRORS
+        if "confirmed_password" in sent and form.validate():
+            refused = await check_password(form, form.confirmed_password, TEMPLATE)
+            if refused is None:
+                await sessions.confirm(database(), user_cache(), auth.this_login(), now())
+                return await view(*args, **kwargs)
+            status, headers = refused
+        own = {field.name for field in form}
+        repeated = [(name, value) for name, value in sent.items(multi=True) if name not in own]
+        return render_staff(TEMPLATE, "", form=form, repeated=repeated), status, headers
+
+    return wrapped

@@ -1,0 +1,135 @@
+"""The accounts of the school: a list, and a page for each with what registrars set of it."""
+
+import asyncio
+
+from quart import abort, flash, redirect, request, url_for
+from quart.typing import ResponseReturnValue
+
+from quart_enroll.domain.errors import (
+    AccountGone,
+    ChangedMeanwhile,
+    LastRegistrar,
+    NotAnAdvisor,
+    Refused,
+)
+from quart_enroll.domain.models import Profile, User
+from quart_enroll.domain.search import all_subjects
+from quart_enroll.forms.staff.people import PeopleForm, PersonForm
+from quart_enroll.i18n.language import gettext
+from quart_enroll.pages.form_errors import show_beside
+from quart_enroll.pages.paging import Page, last_page, page_url, requested_page
+from quart_enroll.pages.staff.layout import render_staff
+from quart_enroll.pages.staff.person_effects import describe_changes, describe_effects
+from quart_enroll.services.staff import people as accounts
+from quart_enroll.state import catalog, database, user_cache
+from quart_enroll.web import auth
+from quart_enroll.web.compression import RenderedPage
+
+PEOPLE_PER_PAGE = 50
+
+MENU_ENTRY = "staff_people"
+
+
+async def people() -> RenderedPage:
+    form = PeopleForm.from_query(request.args)
+    total = await accounts.count(database(), form.words, form.roles)
+    number = requested_page(total, PEOPLE_PER_PAGE)
+    skip = (number - 1) * PEOPLE_PER_PAGE
+    found = await accounts.find_page(database(), form.words, form.roles, form.order, skip=skip, limit=PEOPLE_PER_PAGE)
+    page = Page(found, number, last_page(total, PEOPLE_PER_PAGE), total)
+    return render_staff("staff/people.html", MENU_ENTRY, form=form, page=page, page_url=page_url)
+
+
+async def person(user_id: int) -> ResponseReturnValue:
+    found = await accounts.find(database(), user_id) or abort(404)
+    if request.method != "POST":
+        return await _person_page(found, await _stored_form(found))
+    form = await _offer_subjects(found)
+    if not form.validate():
+        return await _person_page(found, form), 422
+    try:
+        wanted = await _wanted(form)
+        is_sure = "sure" in await request.form
+        await accounts.change_profile(
+            database(), auth.signed_in(), user_id, wanted, seen=form.seen.data or "", dry_run=not is_sure
+        )
+    except accounts.NotPermitted:
+        abort(403)
+    except AccountGone:
+        abort(404)
+    except ChangedMeanwhile as refusal:
+        return await _show_conflict(user_id, form, refusal), 422
+    except Refused as refusal:
+        _show_refusal(form, refusal)
+        return await _person_page(found, form), 422
+    if wanted == Profile.of(found) or is_sure:
+        user_cache().invalidate(user_id)
+        await flash(gettext("Saved. %(name)s is up to date.", name=found.full_name), "success")
+        return redirect(url_for("staff_person", user_id=user_id), 303)
+    return await _sure_page(found, wanted)
+
+
+async def _stored_form(found: User) -> PersonForm:
+    advisors = await accounts.find_many(database(), found.advisors)
+    return await _offer_subjects(
+        found,
+        seen=Profile.of(found).fingerprint,
+        roles=[*found.roles],
+        subjects=[*found.subjects],
+        advisors=" ".join(advisor.email for advisor in advisors),
+        directory_opt_out=found.directory_opt_out,
+    )
+
+
+async def _offer_subjects(found: User, **values: object) -> PersonForm:
+    """Return the form, with the subjects of the catalog, and with those that the person has."""
+    return await PersonForm.for_subjects(sorted({*all_subjects(await catalog()), *found.subjects}), **values)
+
+
+async def _wanted(form: PersonForm) -> Profile:
+    """Return what the form says; raise NotAnAdvisor."""
+    advisors = await accounts.find_advisors(database(), form.advisor_names)
+    return Profile(
+        form.chosen_roles, tuple(sorted(form.subjects.data or ())), advisors, bool(form.directory_opt_out.data)
+    )
+
+
+def _show_refusal(form: PersonForm, refusal: Refused) -> None:
+    field = form.advisors if isinstance(refusal, NotAnAdvisor) else form.roles
+    show_beside(field, refusal)
+    if isinstance(refusal, LastRegistrar):  # its own sentence is about deleting one's account
+        field.errors = [gettext("This is the only registrar. First make somebody else a registrar.")]
+
+
+async def _show_conflict(user_id: int, form: PersonForm, refusal: ChangedMeanwhile) -> RenderedPage:
+    """Return the form as it was filled in, with what somebody else has saved meanwhile."""
+    found = await accounts.find(database(), user_id) or abort(404)
+    form.seen.data = Profile.of(found).fingerprint
+    form.form_errors = [refusal.text]
+    saved = describe_changes(Profile.of(found), await _wanted(form), await _names(found, await _wanted(form)))
+    return await _person_page(found, form, saved=saved)
+
+
+async def _person_page(found: User, form: PersonForm, **variables: object) -> RenderedPage:
+    return render_staff("staff/person.html", MENU_ENTRY, person=found, form=form, **variables)
+
+
+async def _sure_page(found: User, wanted: Profile) -> RenderedPage:
+    """Return a page that says what saving will do, with a button that does it."""
+    before = Profile.of(found)
+    names, advisees = await asyncio.gather(_names(found, wanted), accounts.count_advisees(database(), found.user_id))
+    sent = [(name, value) for name, value in (await request.form).items(multi=True) if name != "csrf_token"]
+    return render_staff(
+        "staff/person_sure.html",
+        MENU_ENTRY,
+        person=found,
+        changes=describe_changes(before, wanted, names),
+        effects=describe_effects(before, wanted, advisees, is_self=found.user_id == auth.signed_in().user_id),
+        repeated=sent,
+    )
+
+
+async def _names(found: User, wanted: Profile) -> dict[int, str]:
+    """Return the names of the advisors, before and after, by user_id."""
+    advisors = await accounts.find_many(database(), {*found.advisors, *wanted.advisors})
+    return {advisor.user_id: advisor.full_name for advisor in advisors}

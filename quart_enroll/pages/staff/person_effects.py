@@ -1,0 +1,54 @@
+"""What it means to change a person's roles, subjects and advisors, in words."""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from quart_enroll.domain.models import Profile
+from quart_enroll.domain.roles import ROLE_NAMES, ROLE_PERMISSIONS, Role, in_order
+from quart_enroll.i18n.language import gettext, plural
+
+
+class Change(NamedTuple):
+    """A field that changes: its name, and its values before and after."""
+
+    label: str
+    before: str
+    after: str
+
+
+def describe_changes(before: Profile, after: Profile, names: Mapping[int, str]) -> list[Change]:
+    """Return the fields that differ; `names` are those of the advisors, by user_id."""
+    rows = zip(_values(before, names), _values(after, names), strict=True)
+    return [Change(label, old, new) for (label, old), (_, new) in rows if old != new]
+
+
+def describe_effects(before: Profile, after: Profile, advisees: int, *, is_self: bool) -> list[str]:
+    """Return a sentence for each thing that the person can do from now on, or no longer can.
+
+    `advisees` is the number of students whose advisor the person is.
+    """
+    gained, lost = in_order(after.roles - before.roles), in_order(before.roles - after.roles)
+    sentences = [f"{ROLE_NAMES[role]}: {ROLE_PERMISSIONS[role]}" for role in gained]
+    sentences += [gettext("No longer %(role)s: %(permission)s", **_named(role)) for role in lost]
+    if Role.ADVISOR in lost and advisees:
+        sentence = plural(
+            "%(number)s student keeps this advisor, who can no longer see the student’s record.",
+            "%(number)s students keep this advisor, who can no longer see their records.",
+            advisees,
+        )
+        sentences.append(str(sentence))
+    if Role.REGISTRAR in lost and is_self:
+        sentences.append(gettext("This is your own account: you won’t be able to open this page any more."))
+    return sentences
+
+
+def _named(role: Role) -> dict[str, str]:
+    return {"role": str(ROLE_NAMES[role]), "permission": str(ROLE_PERMISSIONS[role])}
+
+
+def _values(profile: Profile, names: Mapping[int, str]) -> Iterator[tuple[str, str]]:
+    none = gettext("none")
+    yield gettext("Roles"), ", ".join(str(ROLE_NAMES[role]) for role in in_order(profile.roles))
+    yield gettext("Subjects"), ", ".join(profile.subjects) or none
+    yield gettext("Advisors"), ", ".join(names.get(one, str(one)) for one in profile.advisors) or none
+    yield gettext("Keep out of the directory"), gettext("yes") if profile.directory_opt_out else gettext("no")

@@ -1,0 +1,101 @@
+"""People and what they may do: the list of accounts, and the roles, subjects and advisors that registrars set."""
+
+from collections.abc import Collection, Sequence
+
+from quart_enroll.db.client import Database, Session
+from quart_enroll.db.collections import users
+from quart_enroll.db.queries import people
+from quart_enroll.db.transactions import transaction
+from quart_enroll.domain.errors import AccountGone, ChangedMeanwhile, EmailUnconfirmed, LastRegistrar, NotAnAdvisor
+from quart_enroll.domain.models import PeopleOrder, Profile, User
+from quart_enroll.domain.permissions import can_manage_people
+from quart_enroll.domain.roles import STAFF_ROLES, Role
+
+
+class NotPermitted(Exception):
+    """The person may no longer do this; their roles have changed since the request began."""
+
+
+async def count(db: Database, words: Sequence[str], roles: Collection[Role]) -> int:
+    """Return how many people match all the words and have one of the roles, or any if there are none."""
+    return await people.count(db, words, roles)
+
+
+async def find_page(
+    db: Database, words: Sequence[str], roles: Collection[Role], order: PeopleOrder, *, skip: int, limit: int
+) -> list[User]:
+    """Return these people in that order: at most `limit` after the first `skip`."""
+    return await people.find(db, words, roles, order, skip=skip, limit=limit)
+
+
+async def find(db: Database, user_id: int) -> User | None:
+    """Return the person, or None."""
+    return await users.find(db, user_id)
+
+
+async def find_many(db: Database, user_ids: Collection[int]) -> list[User]:
+    """Return the people with these user_ids."""
+    return await people.find_by_ids(db, user_ids) if user_ids else []
+
+
+async def count_advisees(db: Database, user_id: int) -> int:
+    """Return how many students have this advisor."""
+    return await people.count_advisees(db, user_id)
+
+
+async def find_advisors(db: Database, names: Sequence[str]) -> tuple[int, ...]:
+    """Return the user_ids of the advisors with these emails or user_ids; raise NotAnAdvisor for any other name."""
+    found = []
+    for name in names:
+        if name.isascii() and name.isdigit() and len(name) <= users.MAX_USER_ID_DIGITS:
+            user = await users.find(db, int(name))
+        else:
+            credentials = await users.find_credentials(db, name)
+            user = credentials.user if credentials else None
+        if user is None or Role.ADVISOR not in user.roles:
+            raise NotAnAdvisor(name)
+        found.append(user.user_id)
+    return tuple(sorted(set(found)))
+
+
+async def change_profile(
+    db: Database, staff: User, user_id: int, wanted: Profile, *, seen: str, dry_run: bool = False
+) -> User:
+    """Set the person's profile, and return the person as they were before.
+
+    `seen` is the fingerprint of the profile that the registrar saw; a dry run only checks. Raises AccountGone,
+    ChangedMeanwhile, EmailUnconfirmed, LastRegistrar and NotAnAdvisor, and NotPermitted if `staff` is no registrar any
+    more. Repeating the request changes nothing.
+    """
+
+    async def body(session: Session) -> User:
+        actor, found = [await users.find(db, number, session) for number in (staff.user_id, user_id)]
+        if actor is None or not can_manage_people(actor):
+            raise NotPermitted
+        if found is None:
+            raise AccountGone
+        before = Profile.of(found)
+        if before != wanted:
+            if before.fingerprint != seen:
+                raise ChangedMeanwhile
+            await _check(db, found, wanted, session)
+            if not dry_run:
+                await users.set_profile(db, user_id, wanted, session)
+                # AUDIT: the entry "roles.set" by `actor`, with `before` and `wanted`, belongs here.
+        return found
+
+    return await transaction(db, body)
+
+
+async def _check(db: Database, found: User, wanted: Profile, session: Session) -> None:
+    """Raise a refusal if the person can't have this profile."""
+    if found.email_unconfirmed and wanted.roles & STAFF_ROLES - found.roles:
+        raise EmailUnconfirmed
+    lost = found.roles - wanted.roles
+    if Role.REGISTRAR in lost and not await users.has_another_registrar(db, found.user_id, session):
+        raise LastRegistrar
+    new = [number for number in wanted.advisors if number not in found.advisors]
+    advisors = {user.user_id for user in await people.find_by_ids(db, new, session) if Role.ADVISOR in user.roles}
+    for number in new:
+        if number not in advisors:
+            raise NotAnAdvisor(str(number))

@@ -1,0 +1,164 @@
+"""The registrar's list of people, and what the registrar sets of each."""
+
+import re
+from dataclasses import replace
+from html import unescape
+from typing import Any
+
+import pytest
+
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import users
+from quart_enroll.domain.errors import ChangedMeanwhile, LastRegistrar
+from quart_enroll.domain.models import Profile, User
+from quart_enroll.domain.roles import Role
+from quart_enroll.services.staff import people
+from tests.support.people import ADA, ARON, BOB, IVAN, PASSWORD_HASH, RITA, SAMI, UMA, Browser, text
+
+pytestmark = pytest.mark.usefixtures("other_staff")
+
+
+def ids(page: str) -> list[int]:
+    return [int(number) for number in re.findall(r'href="/staff/people/(\d+)"', page)]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", [SAMI, UMA, ARON, RITA, BOB, IVAN, ADA]),
+        ("?sort=id", [ADA, BOB, RITA, IVAN, ARON, SAMI, UMA]),
+        ("?role=advisor", [ARON]),
+        ("?role=staff&sort=id", [RITA, IVAN, ARON, SAMI, UMA]),
+        ("?role=student&q=okafor", [BOB]),
+        ("?role=nonsense&sort=id&q=ivan", [IVAN]),
+        ("?q=zzz", []),
+    ],
+)
+async def test_people_are_found_by_word_and_role(rita: Browser, query: str, found: list[User]) -> None:
+    page = await rita.read(f"/staff/people{query}")
+    assert ids(page) == [user.user_id for user in found]
+    assert ("Nobody matches" in page) == (not found)
+
+
+async def fill_in(browser: Browser, user: User, **fields: Any) -> dict[str, Any]:
+    """Return the fields of the person's page as a browser sends them, with these changed."""
+    page = await browser.read(f"/staff/people/{user.user_id}")
+    [seen] = re.findall(r'name="seen" type="hidden" value="(\w+)"', page)
+    checked = re.findall(r'name="(roles|subjects)" value="([^"]+)" checked', page)
+    [advisors] = re.findall(r'name="advisors" [^>]*value="([^"]*)"', page)
+    form: dict[str, Any] = {"seen": seen, "advisors": unescape(advisors), "roles": [], "subjects": []}
+    for name, value in checked:
+        form[name].append(value)
+    return form | fields
+
+
+async def save(browser: Browser, user: User, **fields: Any) -> int:
+    form = await fill_in(browser, user, **fields)
+    return (await browser.send(f"/staff/people/{user.user_id}", form | {"sure": "y"})).status_code
+
+
+async def test_a_change_is_made_after_a_page_that_says_what_it_does(rita: Browser, db: Database) -> None:
+    form = await fill_in(rita, BOB, roles=["student", "advisor"])
+    response = await rita.send(f"/staff/people/{BOB.user_id}", form)
+    page = unescape(await text(response))
+    assert response.status_code == 200
+    assert "Advisor: Sees the records of their own advisees, and acts for them." in page
+    assert await users.find(db, BOB.user_id) == BOB
+    assert '<input type="hidden" name="roles" value="advisor">' in page
+    response = await rita.send(f"/staff/people/{BOB.user_id}", form | {"sure": "y"})
+    assert (response.status_code, response.location) == (303, f"/staff/people/{BOB.user_id}")
+    assert await users.find(db, BOB.user_id) == replace(BOB, roles=frozenset({Role.STUDENT, Role.ADVISOR}))
+
+
+async def test_advisors_and_the_directory_are_stored_only_while_they_are_set(rita: Browser, db: Database) -> None:
+    assert await save(rita, ADA, advisors=f"{ARON.email}", directory_opt_out="y") == 303
+    stored = await db.user.find_one({"user_id": ADA.user_id})
+    assert stored is not None
+    assert (stored["advisors"], stored["directory_opt_out"]) == ([ARON.user_id], True)
+    assert await save(rita, ADA, advisors="") == 303
+    stored = await db.user.find_one({"user_id": ADA.user_id})
+    assert stored is not None
+    assert not {"advisors", "subjects", "directory_opt_out"} & stored.keys()
+
+
+@pytest.mark.parametrize(
+    ("user", "fields", "field", "sentence"),
+    [
+        (BOB, {"roles": []}, "roles", "Choose at least one role."),
+        (RITA, {"roles": ["student"]}, "roles", "This is the only registrar."),
+        (BOB, {"roles": ["scheduler"]}, "subjects", "Choose the subjects of this scheduler."),
+        (SAMI, {"roles": ["advisor"]}, "subjects", "Only schedulers have subjects."),
+        (UMA, {"advisors": "aron@school.example"}, "advisors", "Only students have advisors."),
+        (ADA, {"advisors": "ivan@school.example"}, "advisors", "There is no advisor ivan@school.example."),
+        (ADA, {"advisors": "12 999"}, "advisors", "There is no advisor 999."),
+    ],
+)
+async def test_what_makes_no_sense_is_refused_beside_its_field(
+    rita: Browser, db: Database, user: User, fields: dict[str, Any], field: str, sentence: str
+) -> None:
+    form = await fill_in(rita, user, **fields)
+    response = await rita.send(f"/staff/people/{user.user_id}", form)
+    page = unescape(await text(response))
+    assert response.status_code == 422
+    assert re.findall(r'<a href="#(\w+)">', page) == [field]
+    [beside] = re.findall(rf'id="{field}-error"[^>]*>(.*?)<', page)
+    assert beside.startswith(sentence)
+    stored = await users.find(db, user.user_id)
+    assert stored is not None
+    assert Profile.of(stored) == Profile.of(user)
+
+
+async def test_nobody_whose_email_is_unconfirmed_becomes_staff(rita: Browser, db: Database) -> None:
+    zoe = User(20, "zoe@school.example", "Zoe", "Adler", email_unconfirmed=True)
+    await users.add(db, zoe, PASSWORD_HASH)
+    assert await save(rita, zoe, roles=["student", "auditor"]) == 422
+    assert await users.find(db, 20) == zoe
+
+
+async def test_the_second_of_two_registrars_sees_what_the_first_has_saved(rita: Browser, db: Database) -> None:
+    form = await fill_in(rita, BOB, roles=["instructor"])
+    await users_become(db, BOB, Role.AUDITOR)
+    response = await rita.send(f"/staff/people/{BOB.user_id}", form | {"sure": "y"})
+    page = await text(response)
+    assert response.status_code == 422
+    assert "Somebody else has changed this" in page
+    assert '<td role="cell" data-label="Saved by somebody else">Auditor</td>' in page
+    assert '<td role="cell" data-label="Your entry">Instructor</td>' in page
+    assert re.findall(r'name="roles" value="(\w+)" checked', page) == ["instructor"]
+
+
+async def users_become(db: Database, user: User, role: Role) -> None:
+    await db.user.update_one({"user_id": user.user_id}, {"$set": {"roles": [role]}})
+
+
+async def test_registrars_can_not_remove_each_other_at_once(db: Database) -> None:
+    await users_become(db, BOB, Role.REGISTRAR)
+    registrar = Profile(frozenset({Role.REGISTRAR}))
+    student = Profile(frozenset({Role.STUDENT}))
+    await people.change_profile(db, RITA, BOB.user_id, student, seen=registrar.fingerprint)
+    with pytest.raises(people.NotPermitted):
+        await people.change_profile(db, BOB, RITA.user_id, student, seen=registrar.fingerprint)
+    with pytest.raises(LastRegistrar):
+        await people.change_profile(db, RITA, RITA.user_id, student, seen=registrar.fingerprint)
+
+
+async def test_a_repeated_change_changes_nothing(db: Database) -> None:
+    before, wanted = Profile.of(BOB), Profile(frozenset({Role.STUDENT, Role.ADVISOR}))
+    for _ in range(2):
+        await people.change_profile(db, RITA, BOB.user_id, wanted, seen=before.fingerprint)
+    with pytest.raises(ChangedMeanwhile):
+        await people.change_profile(db, RITA, BOB.user_id, before, seen=before.fingerprint)
+
+
+async def test_an_unknown_person_is_not_found(rita: Browser) -> None:
+    assert (await rita.get("/staff/people/999")).status_code == 404
+
+
+async def test_each_person_sees_what_they_may_open(rita: Browser, sami: Browser, ada: Browser) -> None:
+    page = await sami.read("/staff")
+    assert "Changes the sections of their subjects" in page
+    assert "Your subjects: Computing." in page
+    assert 'href="/staff/people"' not in page
+    assert 'href="/staff/people"' in await rita.read("/staff")
+    assert 'href="/staff"' in await sami.read("/")
+    assert 'href="/staff"' not in await ada.read("/")
