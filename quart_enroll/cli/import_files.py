@@ -1,4 +1,4 @@
-"""`import COLLECTION FILE`: import courses, terms, sections or users from JSON or CSV, all rows or none."""
+"""`import COLLECTION FILE`: import courses, terms, sections or users from Excel, CSV or JSON, all rows or none."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -43,7 +43,7 @@ MAX_PRINTED_LINE_LENGTH = 1000
 @click.option("--dry-run", is_flag=True, help="Print what the import would do, without changing anything.")
 @click.option("--verbose", is_flag=True, help=f"Print all lines instead of the first {MAX_PRINTED_LINES} of each kind.")
 def import_file(collection: str, file: Path, dry_run: bool, verbose: bool) -> None:
-    """Import the rows of FILE, a JSON array or CSV with a header, into COLLECTION.
+    """Import the rows of FILE, an Excel workbook or CSV with a header or a JSON array, into COLLECTION.
 
     Either all rows are imported or, if any has an error, none. Every change is printed with the old and new values.
     Importing the same file again changes nothing.

@@ -91,7 +91,7 @@ REFUSED = {
     "users-column-without-name.csv": [
         "Column 4 has no name, but line 3 has “new” in it. Name the column or remove it."
     ],
-    "users-title-above-the-names.csv": ["The column names seem to be on line 3. Remove everything above them."],
+    "users-title-above-the-names.csv": ["The column names seem to be in line 3. Remove everything above them."],
     "users-no-names-of-columns.csv": ["Line 1 must have the column names, such as first_name, last_name, email."],
     "users-faults-of-all-kinds.csv": [
         "line 2: user_id “1.5”: This must be a whole number, like 30.",
@@ -137,9 +137,9 @@ REFUSED = {
         "line 4: capacity “1,000”: This must be a whole number, like 30.",
     ],
     "terms-deadlines-out-of-order.csv": ["line 2: drop_deadline “2026-09-10”: This must not come before add_deadline."],
-    "catalog.xlsx": [f"This is a spreadsheet or an archive, not a CSV file. {CSV}"],
-    "catalog-renamed.csv": [f"This is a spreadsheet or an archive, not a CSV file. {CSV}"],
-    "catalog.xls": [f"This is an old Excel spreadsheet, not a CSV file. {CSV}"],
+    "catalog.xlsx": [f"This is not an .xlsx file, or it is damaged. {CSV}"],
+    "catalog-renamed.csv": [f"This is not an .xlsx file, or it is damaged. {CSV}"],
+    "catalog.xls": [f"This is an old Excel spreadsheet, or one with a password, not a CSV file. {CSV}"],
     "catalog.ods": [f".ods files can’t be read. {CSV}"],
     "catalog.pdf": [f"This is a PDF document, not a CSV file. {CSV}"],
     "catalog-of-a-web-page.xls": [f".xls files can’t be read. {CSV}"],

@@ -144,12 +144,12 @@ def _columns(form: type[ImportRow], table: Table, known: Mapping[str, str]) -> d
 
 def _no_header(form: type[ImportRow], table: Table, known: Mapping[str, str]) -> str:
     names = ", ".join(columns.missing(form, ()))
-    if table.unit == "row":
+    if not table.has_header:
         return f"No object in the file has any of these: {names}."
     for row in table.rows[:20]:
         if sum(columns.key(cell) in known for cell in row.cells) > 1:
-            return f"The column names seem to be on line {row.number}. Remove everything above them."
-    return f"Line {table.header.number} must have the column names, such as {names}."
+            return f"The column names seem to be in {table.unit} {row.number}. Remove everything above them."
+    return f"{table.unit.capitalize()} {table.header.number} must have the column names, such as {names}."
 
 
 def _nameless(table: Table) -> list[str]:
@@ -167,8 +167,8 @@ def _nameless(table: Table) -> list[str]:
 
 
 def _first_row(table: Table, place: int) -> str:
-    """Return the first object of a JSON file that has the name; in a CSV file, all names are in the header."""
-    if table.unit == "line":
+    """Return the first object of a JSON file that has the name; elsewhere all names are in the header."""
+    if table.has_header:
         return ""
     return next((f" (row {row.number})" for row in table.rows if row.cells[place] is not None), "")
 
@@ -190,8 +190,8 @@ def _line_break(field: Field, value: Any) -> str:
 
 
 def _cells(row: TableRow, fields: Mapping[int, str], table: Table) -> dict[str, Any]:
-    """Return the cells by field name; where a CSV row ends early, its cells are empty."""
-    if table.unit == "line":
+    """Return the cells by field name; where a row below a header ends early, its cells are empty."""
+    if table.has_header:
         return {name: row.cells[place] if place < len(row.cells) else "" for place, name in fields.items()}
     return {name: row.cells[place] for place, name in fields.items() if row.cells[place] is not None}
 
