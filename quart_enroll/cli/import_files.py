@@ -62,11 +62,11 @@ def import_and_report(collection: str, file: Path, *, dry_run: bool = False, ver
         done = IMPORTS[collection](rows, dry_run)
     except EmailTaken as taken:
         raise click.ClickException(
-            "Two rows have the same email in different spellings. Nothing was imported."
+            "Two rows have the same email in different spellings. Correct one of them and import the file again."
         ) from taken
     except InvalidRows as refused:
         _print_some(rows.describe, refused.problems, "more", verbose, err=True)
-        raise click.ClickException("Nothing was imported.") from refused
+        raise click.ClickException(_extent(refused)) from refused
     overbooked = [change for change in done.changes if change.capacity_below_enrolled is not None]
     _print_some(partial(_change_text, rows.unit), done.changes, "more changed rows", verbose)
     _print_some(partial(_warning, rows.unit), overbooked, "more warnings", verbose)
@@ -86,6 +86,12 @@ def read(collection: str, file: Path) -> FileRows:
     except UnreadableFile as error:
         sentences = "\n".join(_printable(f"{file}: {sentence}") for sentence in error.sentences)
         raise click.ClickException(f"{sentences}\nNothing was imported.") from error
+
+
+def _extent(refused: InvalidRows) -> str:
+    if not refused.imported:
+        return "Nothing was imported."
+    return f"The first {refused.imported} rows were imported. Correct the others, and import the file again."
 
 
 def _print_some(write: Callable[[T], str], items: Sequence[T], what: str, verbose: bool, *, err: bool = False) -> None:
@@ -124,7 +130,7 @@ def _promotion_text(dry_run: bool, event: Event) -> str:
 
 
 def _courses(rows: FileRows, dry_run: bool) -> ImportResult:
-    checked = [ImportedCourse(number, row.course(), row.given) for number, row in check_rows(CourseRow, rows)]
+    checked = check_rows(CourseRow, rows, lambda number, row: ImportedCourse(number, row.course(), row.given))
     now = datetime.now(UTC)
     return run_with_database(lambda db: import_courses(db, checked, now, dry_run=dry_run))
 
@@ -132,29 +138,32 @@ def _courses(rows: FileRows, dry_run: bool) -> ImportResult:
 def _terms(rows: FileRows, dry_run: bool) -> ImportResult:
     config = current_site().config
     known = {terms.key(term.term): term for term in run_with_database(known_terms)}
-    given_cells = [{name: cell for name, cell in row.cells.items() if not _is_blank(cell)} for row in rows.rows]
+    given_cells = {
+        row.number: {name: cell for name, cell in row.cells.items() if not _is_blank(cell)} for row in rows.rows
+    }
     new = {"timezone": config["TIMEZONE"], "max_credits": config["MAX_CREDITS"]}
     # Times are in the timezone of the row, or else in that of the existing term.
     filled = [
-        FileRow(row.number, new | _timezone(known.get(terms.key(TermRow.about(given)))) | given)
-        for row, given in zip(rows.rows, given_cells, strict=True)
+        FileRow(number, new | _timezone(known.get(terms.key(TermRow.about(given)))) | given)
+        for number, given in given_cells.items()
     ]
-    checked = [
-        ImportedTerm(number, row.read(), frozenset(given))
-        for (number, row), given in zip(check_rows(TermRow, replace(rows, rows=filled)), given_cells, strict=True)
-    ]
+    checked = check_rows(
+        TermRow,
+        replace(rows, rows=filled),
+        lambda number, row: ImportedTerm(number, row.read(), frozenset(given_cells[number])),
+    )
     now = datetime.now(UTC)
     return run_with_database(lambda db: import_terms(db, checked, now, dry_run=dry_run))
 
 
 def _sections(rows: FileRows, dry_run: bool) -> ImportResult:
-    checked = [ImportedSection(number, row.read(), row.given) for number, row in check_rows(SectionRow, rows)]
+    checked = check_rows(SectionRow, rows, lambda number, row: ImportedSection(number, row.read(), row.given))
     now = datetime.now(UTC)
     return run_with_database(lambda db: import_sections(db, checked, now, dry_run=dry_run))
 
 
 def _users(rows: FileRows, dry_run: bool) -> ImportResult:
-    people = [_new_user(*row) for row in check_rows(UserRow, rows)]
+    people = check_rows(UserRow, rows, _new_user)
     no_password = unusable_hash(current_site().config["PASSWORD_METHOD"])
     return run_with_database(lambda db: import_users(db, people, unusable_password=no_password, dry_run=dry_run))
 

@@ -158,7 +158,7 @@ def taken(name: str) -> tuple[dict[int, dict[str, Any]], list[str]]:
         settings = {"timezone": "UTC", "max_credits": 18}
         file = replace(file, rows=[FileRow(row.number, settings | row.cells) for row in file.rows])
     try:
-        checked = check_rows(form, file)
+        checked = check_rows(form, file, lambda number, row: (number, row))
     except InvalidRows as refused:
         raise UnreadableFile(*map(file.describe, refused.problems)) from refused
     found = {number: dict(row.data) for number, row in checked}
@@ -191,7 +191,7 @@ def test_a_long_value_is_quoted_in_part() -> None:
     data = f"term,courseID,section,capacity,room\nFall 2026,1111,1,30,{'x' * 500}\n".encode()
     file = read_rows(ROW_FORMS["section"], "rows.csv", data)
     with pytest.raises(InvalidRows) as refused:
-        check_rows(ROW_FORMS["section"], file)
+        check_rows(ROW_FORMS["section"], file, lambda number, _: number)
     [said] = map(file.describe, refused.value.problems)
     assert said.startswith(f"line 2: room “{'x' * 60}…”: ")
 

@@ -1,9 +1,9 @@
 """The rows of a file to import: which column is which field, and what is wrong on which line."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from wtforms import Field
 
@@ -13,6 +13,8 @@ from quart_enroll.forms.imports import cells, columns
 from quart_enroll.forms.imports.base import ImportRow
 from quart_enroll.forms.imports.table_reader import Table, TableRow, UnreadableFile, read_table
 from quart_enroll.services.catalog.imports import InvalidRows
+
+T = TypeVar("T")
 
 MAX_QUOTED_CHARACTERS = 60
 """Characters of a wrong value that a message quotes."""
@@ -70,29 +72,43 @@ def read_rows(form: type[ImportRow], filename: str, data: bytes) -> FileRows:
     return FileRows(table.unit, rows, labels, notes, _beyond(table))
 
 
-def check_rows(form: type[ImportRow], file: FileRows) -> list[tuple[int, Any]]:
-    """Return the checked form of each row with its number; raise InvalidRows if a row can't be imported."""
-    checked, bad = [], list(file.faults)
+def check_rows(form: type[ImportRow], file: FileRows, read: Callable[[int, Any], T]) -> list[T]:
+    """Return what `read` makes of the number and the checked form of each row.
+
+    Raises InvalidRows if a row can't be imported. The forms are not kept: thousands of them would fill the memory.
+    """
+    found, bad = [], list(file.faults)
     shifted = {one.number for one in file.faults}  # their cells may be in the wrong columns
     for row in file.rows:
         if row.number in shifted:
             continue
         taken, faults = form.faults(row.cells)
-        lacks = columns.missing(form, (name for name, value in row.cells.items() if value not in (None, "")))
-        damage = {name: sentence for name, value in row.cells.items() if (sentence := cells.damage(value))}
-        checked.append((row.number, taken))
-        if lacks:
-            names = _listed([file.labels.get(name, name) for name in lacks])
-            bad.append(RowProblem(row.number, f"{names} {'is' if len(lacks) == 1 else 'are'} missing."))
-        bad += [RowProblem(row.number, sentence, name) for name, sentence in damage.items()]
-        bad += [
-            RowProblem(row.number, _line_break(taken[name], row.cells.get(name)) or sentence, name)
-            for name, sentence in faults
-            if name not in {*lacks, *damage}
-        ]
+        if problems := _problems(taken, faults, row, file.labels):
+            bad += problems
+        elif not bad:
+            found.append(read(row.number, taken))
     if bad:
         raise InvalidRows(_told_once(sorted(bad, key=lambda one: one.number)))
-    return checked
+    return found
+
+
+def _problems(
+    taken: ImportRow, faults: Sequence[tuple[str, str]], row: FileRow, labels: Mapping[str, str]
+) -> list[RowProblem]:
+    """Return everything that is wrong with a row, which has these `faults` by itself."""
+    lacks = columns.missing(type(taken), (name for name, value in row.cells.items() if value not in (None, "")))
+    damage = {name: sentence for name, value in row.cells.items() if (sentence := cells.damage(value))}
+    bad = []
+    if lacks:
+        names = _listed([labels.get(name, name) for name in lacks])
+        bad.append(RowProblem(row.number, f"{names} {'is' if len(lacks) == 1 else 'are'} missing."))
+    bad += [RowProblem(row.number, sentence, name) for name, sentence in damage.items()]
+    bad += [
+        RowProblem(row.number, _line_break(taken[name], row.cells.get(name)) or sentence, name)
+        for name, sentence in faults
+        if name not in {*lacks, *damage}
+    ]
+    return bad
 
 
 def _told_once(bad: Sequence[RowProblem]) -> list[RowProblem]:

@@ -15,9 +15,11 @@ from quart_enroll.domain.models import SEASONS, Course, Term
 from quart_enroll.services.catalog import gaps
 from quart_enroll.services.catalog.imports import (
     ImportResult,
+    Record,
     RowChange,
     field_changes,
     keep_missing_fields,
+    record_nothing,
     refuse,
     refuse_duplicates,
     run_catalog_import,
@@ -61,7 +63,12 @@ class KnownCourseIDs:
 
 
 async def import_courses(
-    db: Database, rows: Sequence[ImportedCourse], now: datetime, *, dry_run: bool = False
+    db: Database,
+    rows: Sequence[ImportedCourse],
+    now: datetime,
+    *,
+    dry_run: bool = False,
+    record: Record = record_nothing,
 ) -> ImportResult:
     """Store courses by courseID; raise InvalidRows for duplicates, and for unknown courses or terms."""
     refuse_duplicates([(row.number, row.course.courseID) for row in rows], "courseID", folding.key)
@@ -98,7 +105,7 @@ async def import_courses(
         notes = gaps.without_sections([one for one in after if one.courseID not in offered], all_terms)
         return ImportResult(*written, len(rows) - sum(written), changes, notes=notes)
 
-    return await run_catalog_import(db, body, now, dry_run=dry_run) if rows else ImportResult(0, 0, 0)
+    return await run_catalog_import(db, body, now, dry_run=dry_run, record=record) if rows else ImportResult(0, 0, 0)
 
 
 def _with_stored_fields(row: ImportedCourse, known: KnownCourseIDs, before: Mapping[str, Course]) -> Course:

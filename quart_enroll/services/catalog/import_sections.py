@@ -16,9 +16,11 @@ from quart_enroll.services.catalog import moved_sections
 from quart_enroll.services.catalog.import_courses import KnownCourseIDs
 from quart_enroll.services.catalog.imports import (
     ImportResult,
+    Record,
     RowChange,
     field_changes,
     keep_missing_fields,
+    record_nothing,
     refuse,
     refuse_duplicates,
     run_catalog_import,
@@ -45,7 +47,12 @@ class ImportedSection:
 
 
 async def import_sections(
-    db: Database, rows: Sequence[ImportedSection], now: datetime, *, dry_run: bool = False
+    db: Database,
+    rows: Sequence[ImportedSection],
+    now: datetime,
+    *,
+    dry_run: bool = False,
+    record: Record = record_nothing,
 ) -> ImportResult:
     """Store sections by term, courseID and number. Students keep their seats, whatever the capacity.
 
@@ -80,7 +87,7 @@ async def import_sections(
         ]
         return ImportResult(len(new), len(changed), len(rows) - len(new) - len(changed), changes)
 
-    result = await run_catalog_import(db, body, now, dry_run=dry_run)
+    result = await run_catalog_import(db, body, now, dry_run=dry_run, record=record)
     if not dry_run:
         await moved_sections.write_notices_in_batches(db, unsent)
     return result

@@ -12,9 +12,11 @@ from quart_enroll.domain.errors import RowProblem
 from quart_enroll.domain.models import Term
 from quart_enroll.services.catalog.imports import (
     ImportResult,
+    Record,
     RowChange,
     field_changes,
     keep_missing_fields,
+    record_nothing,
     refuse,
     refuse_duplicates,
     run_catalog_import,
@@ -39,7 +41,12 @@ async def known_terms(db: Database) -> list[Term]:
 
 
 async def import_terms(
-    db: Database, rows: Sequence[ImportedTerm], now: datetime, *, dry_run: bool = False
+    db: Database,
+    rows: Sequence[ImportedTerm],
+    now: datetime,
+    *,
+    dry_run: bool = False,
+    record: Record = record_nothing,
 ) -> ImportResult:
     """Store terms by name, in any spelling of those that exist.
 
@@ -65,7 +72,7 @@ async def import_terms(
         ]
         return ImportResult(*written, len(rows) - sum(written), changes)
 
-    return await run_catalog_import(db, body, now, dry_run=dry_run) if rows else ImportResult(0, 0, 0)
+    return await run_catalog_import(db, body, now, dry_run=dry_run, record=record) if rows else ImportResult(0, 0, 0)
 
 
 def _with_stored_names(rows: Sequence[ImportedTerm], known: Sequence[Term]) -> list[ImportedTerm]:
