@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from quart_enroll.forms.imports import matching
 from quart_enroll.forms.imports.columns import ROW_FORMS
+from quart_enroll.forms.imports.matching import Column
 from quart_enroll.forms.imports.table_reader import UnreadableFile
 from quart_enroll.forms.imports.users import NO_HASH
 from quart_enroll.forms.imports.validation import FileRow, check_rows, read_rows
@@ -226,3 +228,31 @@ def test_some_of_many_wrong_columns_are_named() -> None:
     assert "“c19” and 4980 more." in unknown
     [nameless] = refusal("users.csv", f"email,first_name,last_name{',' * 6000}\n{row}\n")
     assert nameless.startswith(f"Column 5001 has no name, but line 2 has “{'x' * 60}…” in it.")
+
+
+def test_columns_are_proposed_with_examples() -> None:
+    data = b"E-mail,Surname,Year,mail\nzoe@school.example,Adler,2,z@school.example\nnoor@school.example,Haddad,2,\n"
+    form = ROW_FORMS["user"]
+    assert matching.propose(form, matching.read_file(form, "users.csv", data)) == [
+        Column("E-mail", "email", ["“zoe@school.example”", "“noor@school.example”"]),
+        Column("Surname", "last_name", ["“Adler”", "“Haddad”"]),
+        Column("Year", matching.IGNORED, ["“2”"]),
+        Column("mail", matching.IGNORED, ["“z@school.example”"]),
+    ]
+
+
+def test_chosen_columns_replace_what_their_names_mean() -> None:
+    data = b"Contact,email,Surname,Year\nzoe@school.example,old,Adler,2\n"
+    chosen = {"Contact": "email", "email": matching.IGNORED, "Year": matching.IGNORED}
+    [row] = read_rows(ROW_FORMS["user"], "users.csv", data, chosen).rows
+    assert row.cells == {"email": "zoe@school.example", "last_name": "Adler"}
+
+
+def test_two_columns_cannot_be_chosen_for_one_field() -> None:
+    with pytest.raises(UnreadableFile, match="“Contact” and “email” would all be read as email"):
+        read_rows(ROW_FORMS["user"], "users.csv", b"Contact,email,Surname\na,b,c\n", {"Contact": "email"})
+
+
+def test_a_field_that_does_not_exist_cannot_be_chosen() -> None:
+    with pytest.raises(UnreadableFile, match="Unknown column: “Year”"):
+        read_rows(ROW_FORMS["user"], "users.csv", b"email,Surname,Year\na,b,c\n", {"Year": "is_admin"})
