@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from quart_enroll.domain.roles import ROLE_NAMES, STAFF_ROLES, STUDENT_ONLY, Role, in_order
 from quart_enroll.i18n.language import Days, Sentence, TermName, Value, gettext
 
 SEASONS = ("Winter", "Spring", "Summer", "Fall")
@@ -293,7 +294,8 @@ class Event:
     """An entry of a student's history: the `action`, and its `result`, "ok" or the code of the refusal.
 
     `from_section` is the section of the course from which the student moved. A repeated refusal is one event: `count`
-    is how often it happened, `at` the first time and `last_at` the last.
+    is how often it happened, `at` the first time and `last_at` the last. If staff acted for the student, `reason` says
+    why, and `overrides` are the rules that they set aside.
     """
 
     at: datetime
@@ -307,22 +309,43 @@ class Event:
     from_section: str = ""
     count: int = 1
     last_at: datetime | None = None
+    reason: str = ""
+    overrides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person with an account; `role` is "student" or "registrar", `language` is the chosen one, if any.
+    """A person with an account; `language` is the chosen one, if any.
 
     `email_unconfirmed` means that they entered the email address themselves and haven't opened the link sent to it.
+    `subjects` are those whose sections they change as a scheduler. `advisors` are the user_ids of a student's advisors.
+    With `directory_opt_out`, a student's name and email are not to be passed on.
     """
 
     user_id: int
     email: str
     first_name: str
     last_name: str
-    role: str
+    roles: frozenset[Role] = STUDENT_ONLY
     language: str = ""
     email_unconfirmed: bool = False
+    subjects: tuple[str, ...] = ()
+    advisors: tuple[int, ...] = ()
+    directory_opt_out: bool = False
+
+    @property
+    def role(self) -> str:
+        """The role as the Flask site knew it, for its templates and for older programs."""
+        return str(Role.REGISTRAR if Role.REGISTRAR in self.roles else Role.STUDENT)
+
+    @property
+    def role_names(self) -> list[Sentence]:
+        """The names of the roles, in the order in which pages list them."""
+        return [ROLE_NAMES[role] for role in in_order(self.roles)]
+
+    @property
+    def is_staff(self) -> bool:
+        return not self.roles.isdisjoint(STAFF_ROLES)
 
     @property
     def short_name(self) -> str:
@@ -347,7 +370,8 @@ class Credentials:
 class Login:
     """A sign-in that has not ended; `key` identifies it without revealing the cookie (see services.accounts.sessions).
 
-    `last_used_at` may lag behind by a few minutes. `address` (the IP) and `agent` let the user recognize it.
+    `last_used_at` may lag behind by a few minutes. `confirmed_at` is when the user last entered the password. `address`
+    (the IP) and `agent` let the user recognize it.
     """
 
     key: str
@@ -356,6 +380,7 @@ class Login:
     last_used_at: datetime
     expires_at: datetime
     remembered: bool
+    confirmed_at: datetime
     address: str = ""
     agent: str = ""
 

@@ -85,7 +85,9 @@ async def import_sections(
             for row, one in zip(numbered, after, strict=True)
             if (old := before.get(one.key)) is not None and old != one
         ]
-        return ImportResult(len(new), len(changed), len(rows) - len(new) - len(changed), changes)
+        unchanged = len(rows) - len(new) - len(changed)
+        new_rows = [row.number for row in numbered if row.section.key not in before]
+        return ImportResult(len(new), len(changed), unchanged, changes, new_rows=new_rows)
 
     result = await run_catalog_import(db, body, now, dry_run=dry_run, record=record)
     if not dry_run:

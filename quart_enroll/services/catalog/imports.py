@@ -62,8 +62,8 @@ class RowChange:
 class ImportResult:
     """How many rows were added, changed something, or changed nothing.
 
-    `changes` has the old and new values of each changed row, `promoted` the waitlisted students who got a seat, and
-    `notes` are sentences about what is still missing.
+    `changes` has the old and new values of each changed row, `promoted` the waitlisted students who got a seat,
+    `notes` are sentences about what is still missing, and `new_rows` the numbers of the rows that were added.
     """
 
     added: int
@@ -72,6 +72,7 @@ class ImportResult:
     changes: Sequence[RowChange] = ()
     promoted: Sequence[Event] = ()
     notes: Sequence[str] = ()
+    new_rows: Sequence[int] = ()
 
     @property
     def rows(self) -> int:
@@ -147,6 +148,7 @@ def total(results: Iterable[ImportResult]) -> ImportResult:
         [change for part in parts for change in part.changes],
         [event for part in parts for event in part.promoted],
         [note for part in parts for note in part.notes],
+        [number for part in parts for number in part.new_rows],
     )
 
 

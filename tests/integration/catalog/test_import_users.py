@@ -1,15 +1,17 @@
 """Imports of users: a long file is stored in batches, and nothing is stored before all of it has been checked."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from quart_enroll.db.client import Database, Session
 from quart_enroll.domain.models import User
+from quart_enroll.domain.roles import Role
 from quart_enroll.services.catalog import import_users as service
 from quart_enroll.services.catalog.import_users import ImportedUser, import_users
 from quart_enroll.services.catalog.imports import ImportResult, InvalidRows
-from tests.support.people import ADA
+from tests.support.people import ADA, RITA
 
 
 @pytest.fixture(autouse=True)
@@ -18,8 +20,14 @@ def _batches_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def person(number: int, **facts: Any) -> ImportedUser:
-    user = User(0, facts.pop("email", f"person{number}@school.example"), "Pat", f"Person{number}", "")
-    return ImportedUser(number, facts.pop("user_id", None), user, None)
+    user = User(
+        0,
+        facts.pop("email", f"person{number}@school.example"),
+        "Pat",
+        f"Person{number}",
+        facts.pop("roles", frozenset()),
+    )
+    return ImportedUser(number, facts.pop("user_id", None), user, None, **facts)
 
 
 FIVE = [person(number) for number in range(1, 6)]
@@ -72,13 +80,33 @@ async def test_what_an_interrupted_import_has_stored_stays_and_is_not_repeated(d
 async def test_a_row_that_someone_contradicts_meanwhile_ends_the_import_there(db: Database) -> None:
     async def register(_: Session, __: ImportResult) -> None:
         rival = {"user_id": 900, "email": FIVE[3].user.email, "first_name": "R", "last_name": "R", "password": "x"}
-        await db.user.update_one({"user_id": 900}, {"$setOnInsert": rival | {"role": "student"}}, upsert=True)
+        await db.user.update_one({"user_id": 900}, {"$setOnInsert": rival | {"roles": ["student"]}}, upsert=True)
 
     rows = [*FIVE[:3], person(4, user_id=800)]
     with pytest.raises(InvalidRows) as refused:
         await import_users(db, rows, unusable_password="x", record=register)
     assert [one.sentence for one in refused.value.problems] == ["This email belongs to user 900."]
     assert refused.value.imported == 2
+
+
+async def test_an_advisor_may_come_later_in_the_file(db: Database) -> None:
+    advised = [person(number, advisors=("person5@school.example",), given=frozenset({"advisors"})) for number in (1, 2)]
+    advisor = person(5, roles=frozenset({Role.ADVISOR}))
+    rows = [*advised, *FIVE[2:4], advisor]
+    assert (await import_users(db, rows, unusable_password="x", dry_run=True)).added == 5
+    await import_users(db, rows, unusable_password="x")
+    found = await db.user.find_one({"email": "person5@school.example"})
+    assert found is not None
+    assert await db.user.count_documents({"advisors": found["user_id"]}) == 2
+
+
+async def test_another_registrar_may_come_later_in_the_file(db: Database) -> None:
+    rita = ImportedUser(1, RITA.user_id, replace(RITA, roles=frozenset({Role.AUDITOR})), None)
+    successor = person(4, roles=frozenset({Role.REGISTRAR}))
+    with pytest.raises(InvalidRows):
+        await import_users(db, [rita, *FIVE[1:4]], unusable_password="x")
+    await import_users(db, [rita, *FIVE[1:3], successor], unusable_password="x")
+    assert await db.user.count_documents({"roles": "registrar"}) == 1
 
 
 async def test_a_dry_run_uses_up_no_numbers(db: Database) -> None:

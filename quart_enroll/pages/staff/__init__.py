@@ -1,0 +1,4 @@
+"""Pages for those who work for the school, below /staff.
+
+Which roles a page admits is in `routes.py`; whose records they reach is decided in `domain/permissions.py`.
+"""
