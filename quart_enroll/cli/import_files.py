@@ -1,31 +1,23 @@
 """`import COLLECTION FILE`: import courses, terms, sections or users from Excel, CSV or JSON, all rows or none."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
 
 from quart_enroll.cli.command_context import current_site, run_with_database
-from quart_enroll.domain import terms
 from quart_enroll.domain.errors import EmailTaken
-from quart_enroll.domain.models import Event, Term, User
-from quart_enroll.forms.imports import cells
+from quart_enroll.domain.models import Event
+from quart_enroll.forms.imports import cells, kinds
 from quart_enroll.forms.imports.columns import ROW_FORMS
-from quart_enroll.forms.imports.courses import CourseRow
-from quart_enroll.forms.imports.sections import SectionRow
 from quart_enroll.forms.imports.table_reader import UnreadableFile
-from quart_enroll.forms.imports.terms import TermRow
-from quart_enroll.forms.imports.users import UserRow
-from quart_enroll.forms.imports.validation import FileRow, FileRows, check_rows, read_rows
+from quart_enroll.forms.imports.validation import FileRows, read_rows
 from quart_enroll.services.accounts.hashing import unusable_hash
-from quart_enroll.services.catalog.import_courses import ImportedCourse, import_courses
-from quart_enroll.services.catalog.import_sections import ImportedSection, import_sections
-from quart_enroll.services.catalog.import_terms import ImportedTerm, import_terms, known_terms
-from quart_enroll.services.catalog.import_users import ImportedUser, import_users
+from quart_enroll.services.catalog.import_rows import import_rows
+from quart_enroll.services.catalog.import_terms import known_terms
 from quart_enroll.services.catalog.imports import ImportResult, InvalidRows, RowChange
 
 T = TypeVar("T")
@@ -59,7 +51,7 @@ def import_and_report(collection: str, file: Path, *, dry_run: bool = False, ver
     for note in rows.notes:
         click.echo(_printable(f"Note: {note}"))
     try:
-        done = IMPORTS[collection](rows, dry_run)
+        done = _import(collection, rows, dry_run=dry_run)
     except EmailTaken as taken:
         raise click.ClickException(
             "Two rows have the same email in different spellings. Correct one of them and import the file again."
@@ -129,71 +121,11 @@ def _promotion_text(dry_run: bool, event: Event) -> str:
     return f"Student {event.user_id} {gets} a seat in {event.courseID} section {event.section}, {event.term}."
 
 
-def _courses(rows: FileRows, dry_run: bool) -> ImportResult:
-    checked = check_rows(CourseRow, rows, lambda number, row: ImportedCourse(number, row.course(), row.given))
-    now = datetime.now(UTC)
-    return run_with_database(lambda db: import_courses(db, checked, now, dry_run=dry_run))
-
-
-def _terms(rows: FileRows, dry_run: bool) -> ImportResult:
-    config = current_site().config
-    known = {terms.key(term.term): term for term in run_with_database(known_terms)}
-    given_cells = {
-        row.number: {name: cell for name, cell in row.cells.items() if not _is_blank(cell)} for row in rows.rows
-    }
-    new = {"timezone": config["TIMEZONE"], "max_credits": config["MAX_CREDITS"]}
-    # Times are in the timezone of the row, or else in that of the existing term.
-    filled = [
-        FileRow(number, new | _timezone(known.get(terms.key(TermRow.about(given)))) | given)
-        for number, given in given_cells.items()
-    ]
-    checked = check_rows(
-        TermRow,
-        replace(rows, rows=filled),
-        lambda number, row: ImportedTerm(number, row.read(), frozenset(given_cells[number])),
+def _import(collection: str, rows: FileRows, *, dry_run: bool) -> ImportResult:
+    config, now = current_site().config, datetime.now(UTC)
+    known = run_with_database(known_terms) if collection == "term" else ()
+    checked = kinds.read(collection, rows, kinds.TermDefaults(config["TIMEZONE"], config["MAX_CREDITS"]), known)
+    password = unusable_hash(config["PASSWORD_METHOD"])
+    return run_with_database(
+        lambda db: import_rows(db, collection, checked, now, unusable_password=password, dry_run=dry_run)
     )
-    now = datetime.now(UTC)
-    return run_with_database(lambda db: import_terms(db, checked, now, dry_run=dry_run))
-
-
-def _sections(rows: FileRows, dry_run: bool) -> ImportResult:
-    checked = check_rows(SectionRow, rows, lambda number, row: ImportedSection(number, row.read(), row.given))
-    now = datetime.now(UTC)
-    return run_with_database(lambda db: import_sections(db, checked, now, dry_run=dry_run))
-
-
-def _users(rows: FileRows, dry_run: bool) -> ImportResult:
-    people = check_rows(UserRow, rows, _new_user)
-    no_password = unusable_hash(current_site().config["PASSWORD_METHOD"])
-    return run_with_database(lambda db: import_users(db, people, unusable_password=no_password, dry_run=dry_run))
-
-
-def _timezone(term: Term | None) -> dict[str, str]:
-    return {} if term is None else {"timezone": term.timezone}
-
-
-def _is_blank(cell: Any) -> bool:
-    return cell is None or cell == ""
-
-
-def _new_user(number: int, row: UserRow) -> ImportedUser:
-    user = User(
-        user_id=row.user_id.data or 0,
-        email=row.email.data or "",
-        first_name=row.first_name.data or "",
-        last_name=row.last_name.data or "",
-        roles=row.read_roles(),
-        subjects=cells.subjects(row.subjects.data or ""),
-        directory_opt_out=row.opts_out(),
-    )
-    advisors = cells.advisors(row.advisors.data or "")
-    return ImportedUser(number, row.user_id.data, user, row.password.data or None, row.given, advisors)
-
-
-IMPORTS: dict[str, Callable[[FileRows, bool], ImportResult]] = {
-    "course": _courses,
-    "section": _sections,
-    "term": _terms,
-    "user": _users,
-}
-"""The import function of each collection."""
