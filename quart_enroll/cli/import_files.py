@@ -1,31 +1,23 @@
-"""`import COLLECTION FILE`: import courses, terms, sections or users from JSON or CSV, all rows or none."""
+"""`import COLLECTION FILE`: import courses, terms, sections or users from Excel, CSV or JSON, all rows or none."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
 
 from quart_enroll.cli.command_context import current_site, run_with_database
-from quart_enroll.domain import terms
 from quart_enroll.domain.errors import EmailTaken
-from quart_enroll.domain.models import Event, Term, User
-from quart_enroll.forms.imports import cells
+from quart_enroll.domain.models import Event
+from quart_enroll.forms.imports import cells, kinds
 from quart_enroll.forms.imports.columns import ROW_FORMS
-from quart_enroll.forms.imports.courses import CourseRow
-from quart_enroll.forms.imports.sections import SectionRow
 from quart_enroll.forms.imports.table_reader import UnreadableFile
-from quart_enroll.forms.imports.terms import TermRow
-from quart_enroll.forms.imports.users import UserRow
-from quart_enroll.forms.imports.validation import FileRow, FileRows, check_rows, read_rows
+from quart_enroll.forms.imports.validation import FileRows, read_rows
 from quart_enroll.services.accounts.hashing import unusable_hash
-from quart_enroll.services.catalog.import_courses import ImportedCourse, import_courses
-from quart_enroll.services.catalog.import_sections import ImportedSection, import_sections
-from quart_enroll.services.catalog.import_terms import ImportedTerm, import_terms, known_terms
-from quart_enroll.services.catalog.import_users import ImportedUser, import_users
+from quart_enroll.services.catalog.import_rows import import_rows
+from quart_enroll.services.catalog.import_terms import known_terms
 from quart_enroll.services.catalog.imports import ImportResult, InvalidRows, RowChange
 
 T = TypeVar("T")
@@ -43,7 +35,7 @@ MAX_PRINTED_LINE_LENGTH = 1000
 @click.option("--dry-run", is_flag=True, help="Print what the import would do, without changing anything.")
 @click.option("--verbose", is_flag=True, help=f"Print all lines instead of the first {MAX_PRINTED_LINES} of each kind.")
 def import_file(collection: str, file: Path, dry_run: bool, verbose: bool) -> None:
-    """Import the rows of FILE, a JSON array or CSV with a header, into COLLECTION.
+    """Import the rows of FILE, an Excel workbook or CSV with a header or a JSON array, into COLLECTION.
 
     Either all rows are imported or, if any has an error, none. Every change is printed with the old and new values.
     Importing the same file again changes nothing.
@@ -59,14 +51,14 @@ def import_and_report(collection: str, file: Path, *, dry_run: bool = False, ver
     for note in rows.notes:
         click.echo(_printable(f"Note: {note}"))
     try:
-        done = IMPORTS[collection](rows, dry_run)
+        done = _import(collection, rows, dry_run=dry_run)
     except EmailTaken as taken:
         raise click.ClickException(
-            "Two rows have the same email in different spellings. Nothing was imported."
+            "Two rows have the same email in different spellings. Correct one of them and import the file again."
         ) from taken
     except InvalidRows as refused:
         _print_some(rows.describe, refused.problems, "more", verbose, err=True)
-        raise click.ClickException("Nothing was imported.") from refused
+        raise click.ClickException(_extent(refused)) from refused
     overbooked = [change for change in done.changes if change.capacity_below_enrolled is not None]
     _print_some(partial(_change_text, rows.unit), done.changes, "more changed rows", verbose)
     _print_some(partial(_warning, rows.unit), overbooked, "more warnings", verbose)
@@ -86,6 +78,12 @@ def read(collection: str, file: Path) -> FileRows:
     except UnreadableFile as error:
         sentences = "\n".join(_printable(f"{file}: {sentence}") for sentence in error.sentences)
         raise click.ClickException(f"{sentences}\nNothing was imported.") from error
+
+
+def _extent(refused: InvalidRows) -> str:
+    if not refused.imported:
+        return "Nothing was imported."
+    return f"The first {refused.imported} rows were imported. Correct the others, and import the file again."
 
 
 def _print_some(write: Callable[[T], str], items: Sequence[T], what: str, verbose: bool, *, err: bool = False) -> None:
@@ -123,71 +121,11 @@ def _promotion_text(dry_run: bool, event: Event) -> str:
     return f"Student {event.user_id} {gets} a seat in {event.courseID} section {event.section}, {event.term}."
 
 
-def _courses(rows: FileRows, dry_run: bool) -> ImportResult:
-    checked = [ImportedCourse(number, row.course(), row.given) for number, row in check_rows(CourseRow, rows)]
-    now = datetime.now(UTC)
-    return run_with_database(lambda db: import_courses(db, checked, now, dry_run=dry_run))
-
-
-def _terms(rows: FileRows, dry_run: bool) -> ImportResult:
-    config = current_site().config
-    known = {terms.key(term.term): term for term in run_with_database(known_terms)}
-    given_cells = [{name: cell for name, cell in row.cells.items() if not _is_blank(cell)} for row in rows.rows]
-    new = {"timezone": config["TIMEZONE"], "max_credits": config["MAX_CREDITS"]}
-    # Times are in the timezone of the row, or else in that of the existing term.
-    filled = [
-        FileRow(row.number, new | _timezone(known.get(terms.key(TermRow.about(given)))) | given)
-        for row, given in zip(rows.rows, given_cells, strict=True)
-    ]
-    checked = [
-        ImportedTerm(number, row.read(), frozenset(given))
-        for (number, row), given in zip(check_rows(TermRow, replace(rows, rows=filled)), given_cells, strict=True)
-    ]
-    now = datetime.now(UTC)
-    return run_with_database(lambda db: import_terms(db, checked, now, dry_run=dry_run))
-
-
-def _sections(rows: FileRows, dry_run: bool) -> ImportResult:
-    checked = [
-        ImportedSection(number, row.read(), row.given, row.read_instructors())
-        for number, row in check_rows(SectionRow, rows)
-    ]
-    now = datetime.now(UTC)
-    return run_with_database(lambda db: import_sections(db, checked, now, dry_run=dry_run))
-
-
-def _users(rows: FileRows, dry_run: bool) -> ImportResult:
-    people = [_new_user(*row) for row in check_rows(UserRow, rows)]
-    no_password = unusable_hash(current_site().config["PASSWORD_METHOD"])
-    return run_with_database(lambda db: import_users(db, people, unusable_password=no_password, dry_run=dry_run))
-
-
-def _timezone(term: Term | None) -> dict[str, str]:
-    return {} if term is None else {"timezone": term.timezone}
-
-
-def _is_blank(cell: Any) -> bool:
-    return cell is None or cell == ""
-
-
-def _new_user(number: int, row: UserRow) -> ImportedUser:
-    user = User(
-        user_id=row.user_id.data or 0,
-        email=row.email.data or "",
-        first_name=row.first_name.data or "",
-        last_name=row.last_name.data or "",
-        roles=row.read_roles(),
-        subjects=cells.subjects(row.subjects.data or ""),
-        directory_opt_out=row.opts_out(),
+def _import(collection: str, rows: FileRows, *, dry_run: bool) -> ImportResult:
+    config, now = current_site().config, datetime.now(UTC)
+    known = run_with_database(known_terms) if collection == "term" else ()
+    checked = kinds.read(collection, rows, kinds.TermDefaults(config["TIMEZONE"], config["MAX_CREDITS"]), known)
+    password = unusable_hash(config["PASSWORD_METHOD"])
+    return run_with_database(
+        lambda db: import_rows(db, collection, checked, now, unusable_password=password, dry_run=dry_run)
     )
-    advisors = cells.advisors(row.advisors.data or "")
-    return ImportedUser(number, row.user_id.data, user, row.password.data or None, row.given, advisors)
-
-
-IMPORTS: dict[str, Callable[[FileRows, bool], ImportResult]] = {
-    "course": _courses,
-    "section": _sections,
-    "term": _terms,
-    "user": _users,
-}
-"""The import function of each collection."""

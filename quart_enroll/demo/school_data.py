@@ -56,7 +56,7 @@ def load(data: Path, unusable_password: str) -> SchoolData:
 
 
 def _rows(form: type[ImportRow], file: Path) -> list[Any]:
-    return [row for _, row in check_rows(form, read_rows(form, file.name, file.read_bytes()))]
+    return check_rows(form, read_rows(form, file.name, file.read_bytes()), lambda _, row: row)
 
 
 def _credentials(row: UserRow) -> Credentials:

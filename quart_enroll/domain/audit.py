@@ -8,6 +8,7 @@ from quart_enroll.i18n.language import Sentence
 
 ACTIONS: Mapping[str, Sentence] = {
     "export": Sentence("List exported"),
+    "import": Sentence("File imported"),
     "roles.set": Sentence("Roles set"),
     "subjects.set": Sentence("Subjects set"),
     "advisors.set": Sentence("Advisors set"),

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from quart_enroll.forms.imports import matching
 from quart_enroll.forms.imports.columns import ROW_FORMS
+from quart_enroll.forms.imports.matching import Column
 from quart_enroll.forms.imports.table_reader import UnreadableFile
 from quart_enroll.forms.imports.users import NO_HASH
 from quart_enroll.forms.imports.validation import FileRow, check_rows, read_rows
@@ -93,7 +95,7 @@ REFUSED = {
     "users-column-without-name.csv": [
         "Column 4 has no name, but line 3 has “new” in it. Name the column or remove it."
     ],
-    "users-title-above-the-names.csv": ["The column names seem to be on line 3. Remove everything above them."],
+    "users-title-above-the-names.csv": ["The column names seem to be in line 3. Remove everything above them."],
     "users-no-names-of-columns.csv": ["Line 1 must have the column names, such as first_name, last_name, email."],
     "users-faults-of-all-kinds.csv": [
         "line 2: user_id “1.5”: This must be a whole number, like 30.",
@@ -139,9 +141,9 @@ REFUSED = {
         "line 4: capacity “1,000”: This must be a whole number, like 30.",
     ],
     "terms-deadlines-out-of-order.csv": ["line 2: drop_deadline “2026-09-10”: This must not come before add_deadline."],
-    "catalog.xlsx": [f"This is a spreadsheet or an archive, not a CSV file. {CSV}"],
-    "catalog-renamed.csv": [f"This is a spreadsheet or an archive, not a CSV file. {CSV}"],
-    "catalog.xls": [f"This is an old Excel spreadsheet, not a CSV file. {CSV}"],
+    "catalog.xlsx": [f"This is not an .xlsx file, or it is damaged. {CSV}"],
+    "catalog-renamed.csv": [f"This is not an .xlsx file, or it is damaged. {CSV}"],
+    "catalog.xls": [f"This is an old Excel spreadsheet, or one with a password, not a CSV file. {CSV}"],
     "catalog.ods": [f".ods files can’t be read. {CSV}"],
     "catalog.pdf": [f"This is a PDF document, not a CSV file. {CSV}"],
     "catalog-of-a-web-page.xls": [f".xls files can’t be read. {CSV}"],
@@ -160,7 +162,7 @@ def taken(name: str) -> tuple[dict[int, dict[str, Any]], list[str]]:
         settings = {"timezone": "UTC", "max_credits": 18}
         file = replace(file, rows=[FileRow(row.number, settings | row.cells) for row in file.rows])
     try:
-        checked = check_rows(form, file)
+        checked = check_rows(form, file, lambda number, row: (number, row))
     except InvalidRows as refused:
         raise UnreadableFile(*map(file.describe, refused.problems)) from refused
     found = {number: dict(row.data) for number, row in checked}
@@ -193,7 +195,7 @@ def test_a_long_value_is_quoted_in_part() -> None:
     data = f"term,courseID,section,capacity,room\nFall 2026,1111,1,30,{'x' * 500}\n".encode()
     file = read_rows(ROW_FORMS["section"], "rows.csv", data)
     with pytest.raises(InvalidRows) as refused:
-        check_rows(ROW_FORMS["section"], file)
+        check_rows(ROW_FORMS["section"], file, lambda number, _: number)
     [said] = map(file.describe, refused.value.problems)
     assert said.startswith(f"line 2: room “{'x' * 60}…”: ")
 
@@ -228,3 +230,31 @@ def test_some_of_many_wrong_columns_are_named() -> None:
     assert "“c19” and 4980 more." in unknown
     [nameless] = refusal("users.csv", f"email,first_name,last_name{',' * 6000}\n{row}\n")
     assert nameless.startswith(f"Column 5001 has no name, but line 2 has “{'x' * 60}…” in it.")
+
+
+def test_columns_are_proposed_with_examples() -> None:
+    data = b"E-mail,Surname,Year,mail\nzoe@school.example,Adler,2,z@school.example\nnoor@school.example,Haddad,2,\n"
+    form = ROW_FORMS["user"]
+    assert matching.propose(form, matching.read_file(form, "users.csv", data)) == [
+        Column("E-mail", "email", ["“zoe@school.example”", "“noor@school.example”"]),
+        Column("Surname", "last_name", ["“Adler”", "“Haddad”"]),
+        Column("Year", matching.IGNORED, ["“2”"]),
+        Column("mail", matching.IGNORED, ["“z@school.example”"]),
+    ]
+
+
+def test_chosen_columns_replace_what_their_names_mean() -> None:
+    data = b"Contact,email,Surname,Year\nzoe@school.example,old,Adler,2\n"
+    chosen = {"Contact": "email", "email": matching.IGNORED, "Year": matching.IGNORED}
+    [row] = read_rows(ROW_FORMS["user"], "users.csv", data, chosen).rows
+    assert row.cells == {"email": "zoe@school.example", "last_name": "Adler"}
+
+
+def test_two_columns_cannot_be_chosen_for_one_field() -> None:
+    with pytest.raises(UnreadableFile, match="“Contact” and “email” would all be read as email"):
+        read_rows(ROW_FORMS["user"], "users.csv", b"Contact,email,Surname\na,b,c\n", {"Contact": "email"})
+
+
+def test_a_field_that_does_not_exist_cannot_be_chosen() -> None:
+    with pytest.raises(UnreadableFile, match="Unknown column: “Year”"):
+        read_rows(ROW_FORMS["user"], "users.csv", b"email,Surname,Year\na,b,c\n", {"Year": "is_admin"})

@@ -156,6 +156,12 @@ async def has_another_registrar(db: Database, user_id: int, session: Session) ->
     return bool(await db.user.find_one(other, {"_id": 1}, collation=CASE_INSENSITIVE, session=session))
 
 
+async def find_registrars(db: Database, session: Session | None = None) -> set[int]:
+    """Return the user_ids of all registrars."""
+    found = db.user.find({"roles": Role.REGISTRAR}, {"user_id": 1}, collation=CASE_INSENSITIVE, session=session)
+    return {row["user_id"] async for row in found}
+
+
 async def hold_registrars(db: Database, session: Session) -> None:
     """Make this transaction conflict with others that check how many registrars there are."""
     await db.counter.update_one({"_id": "registrar"}, {"$inc": {"value": 1}}, upsert=True, session=session)
@@ -219,9 +225,16 @@ async def add(db: Database, user: User, password: str) -> None:
         raise EmailTaken if "email" in duplicate_key_fields(error) else UserIdTaken(user.user_id) from error
 
 
-async def find_all(db: Database, session: Session) -> list[User]:
-    """Return all users."""
-    return [to_user(row) async for row in db.user.find(HAS_USER_ID, USER_FIELDS, session=session)]
+async def find_owners(
+    db: Database, user_ids: Collection[int], emails: Collection[str], session: Session | None = None
+) -> list[User]:
+    """Return the users with one of these user_ids, or with one of these email addresses in any spelling."""
+    by_id = db.user.find({"user_id": {"$in": list(user_ids)}}, USER_FIELDS, session=session)
+    spellings = list({spelling for email in emails for spelling in email_addresses.spellings(email)})
+    wanted = HAS_USER_ID | {"email": {"$in": spellings}}
+    by_email = db.user.find(wanted, USER_FIELDS, collation=CASE_INSENSITIVE, session=session)
+    rows = {row["user_id"]: row for found in (by_id, by_email) for row in await found.to_list(None)}
+    return [to_user(rows[user_id]) for user_id in sorted(rows)]
 
 
 async def put_all(db: Database, new: Sequence[Credentials], changed: Sequence[User], session: Session) -> None:
@@ -239,14 +252,25 @@ async def put_all(db: Database, new: Sequence[Credentials], changed: Sequence[Us
             raise
 
 
+async def last_user_id(db: Database) -> int:
+    """Return the user_id that was used last."""
+    counter: Document | None = await db.counter.find_one({"_id": "user_id"})
+    return 0 if counter is None else int(counter["value"])
+
+
 async def next_user_id(db: Database) -> int:
     """Return an unused user_id; none is ever returned twice."""
+    return (await next_user_ids(db, 1)).start
+
+
+async def next_user_ids(db: Database, number: int) -> range:
+    """Return that many unused user_ids; none is ever returned twice."""
     while True:
         counter: Document | None = await db.counter.find_one_and_update(
-            {"_id": "user_id"}, {"$inc": {"value": 1}}, return_document=ReturnDocument.AFTER
+            {"_id": "user_id"}, {"$inc": {"value": number}}, return_document=ReturnDocument.AFTER
         )
         if counter is not None:
-            return int(counter["value"])
+            return range(int(counter["value"]) - number + 1, int(counter["value"]) + 1)
         await raise_user_id_counter(db)
 
 

@@ -4,6 +4,7 @@ Functions that read a cell raise ValueError with a sentence.
 """
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,7 +23,7 @@ MAX_SUBJECT_CHARACTERS = 50
 _YES_OR_NO = {"yes": True, "y": True, "true": True, "1": True, "no": False, "n": False, "false": False, "0": False}
 
 MAX_PRINTED_CHARACTERS = 60
-"""Characters of a text that are printed for comparison with another one."""
+"""Characters of a text that a message quotes, or that are printed for comparison with another one."""
 
 
 def whole_number(text: str) -> str:
@@ -58,10 +59,20 @@ def written(value: Any) -> str:
         case None | "":
             return "nothing"
         case str():
-            text = " ".join(value.split())
-            return f"“{text if len(text) <= MAX_PRINTED_CHARACTERS else text[:MAX_PRINTED_CHARACTERS] + '…'}”"
+            return shortened(" ".join(value.split()))
         case _:
             return str(value)
+
+
+def shortened(value: Any) -> str:
+    """Return the beginning of a text in quotation marks."""
+    text = str(value)
+    return f"“{text if len(text) <= MAX_PRINTED_CHARACTERS else text[:MAX_PRINTED_CHARACTERS] + '…'}”"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return the names as a list in a sentence."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def timezone(text: str) -> ZoneInfo:

@@ -1,4 +1,4 @@
-"""Reads the bytes of a file saved from a spreadsheet as a table: its encoding, separator, lines and cells.
+"""Reads the bytes of an Excel workbook or another file from a spreadsheet as a table: its lines and cells.
 
 Only what is certain is detected; otherwise UnreadableFile says in a sentence what to do. Nothing is guessed from letter
 frequencies: a wrong guess would store wrong names, and nobody would notice.
@@ -15,18 +15,25 @@ from itertools import chain
 from pathlib import PurePath
 from typing import Any
 
+from quart_enroll.forms.imports.sheet_reader import SheetDamaged, SheetTooLarge, read_sheet
+
 SAVE_AS_CSV = "Open it in the spreadsheet program, save it as “CSV UTF-8”, and import that file."
 
-OTHER_FORMATS = {".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".numbers", ".pdf"}
+OTHER_FORMATS = {".xlsb", ".xls", ".ods", ".numbers", ".pdf"}
+
+WORKBOOK_SIGNATURE = b"PK\x03\x04"
+"""How a ZIP archive begins, such as an .xlsx file."""
 
 SIGNATURES = {
-    b"PK\x03\x04": "a spreadsheet or an archive",  # .xlsx, .ods and .numbers are ZIP archives
-    b"\xd0\xcf\x11\xe0": "an old Excel spreadsheet",
+    b"\xd0\xcf\x11\xe0": "an old Excel spreadsheet, or one with a password",
     b"%PDF": "a PDF document",
     b"{\\rtf": "a formatted text document",
     b"\x1f\x8b": "a compressed file",
 }
 """How files that aren't text begin."""
+
+MAX_FILE_BYTES = 32 * 2**20
+"""Longest file that is read: 50,000 users with their password hashes take a third of it."""
 
 BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
@@ -69,7 +76,9 @@ class TableRow:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A file's cells: row numbers count in `unit` ("line" or "row"), and None is a field that a JSON row doesn't have.
+    """A file's cells: row numbers count in `unit` ("line" or "row").
+
+    In JSON there is no row of column names, and None is a field that a row doesn't have.
 
     `notes` are sentences about assumptions that were made.
     """
@@ -79,13 +88,22 @@ class Table:
     rows: Sequence[TableRow]
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def has_header(self) -> bool:
+        """Whether the column names are in a row of their own."""
+        return self.header.number > 0
+
 
 def read_table(filename: str, data: bytes, is_column: Callable[[str], bool]) -> Table:
-    """Read a JSON array of objects, or CSV; `is_column` tells whether a text is a column name.
+    """Read an Excel workbook, a JSON array of objects, or CSV; `is_column` tells whether a text is a column name.
 
     Raises UnreadableFile.
     """
+    if len(data) > MAX_FILE_BYTES:
+        raise UnreadableFile(f"The file is larger than {MAX_FILE_BYTES // 2**20} MB. Divide it into several files.")
     _refuse_other_formats(PurePath(filename).suffix.lower(), data)
+    if data.startswith(WORKBOOK_SIGNATURE):
+        return _read_workbook(data)
     text, notes = _decode(data)
     begins = text.lstrip()[:1]
     if not begins:
@@ -105,6 +123,21 @@ def _refuse_other_formats(suffix: str, data: bytes) -> None:
             raise UnreadableFile(f"This is {what}, not a CSV file. {SAVE_AS_CSV}")
     if suffix in OTHER_FORMATS:
         raise UnreadableFile(f"{suffix} files can’t be read. {SAVE_AS_CSV}")
+
+
+def _read_workbook(data: bytes) -> Table:
+    try:
+        sheet = read_sheet(data)
+    except SheetTooLarge:
+        raise UnreadableFile("The workbook unpacks to more than can be read. Divide it into several files.") from None
+    except SheetDamaged:
+        raise UnreadableFile(f"This is not an .xlsx file, or it is damaged. {SAVE_AS_CSV}") from None
+    rows = [TableRow(number, [_clean(cell) for cell in cells]) for number, cells in sheet.rows]
+    rows = [row for row in rows if any(row.cells)]
+    if len(rows) < 2:
+        raise UnreadableFile(f"The sheet “{sheet.name}” has no rows below the column names.")
+    only = f"Only the sheet “{sheet.name}” was read, and not the others: {', '.join(sheet.others)}."
+    return Table("row", rows[0], rows[1:], [only] if sheet.others else [])
 
 
 def _decode(data: bytes) -> tuple[str, list[str]]:

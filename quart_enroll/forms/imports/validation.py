@@ -1,24 +1,20 @@
-"""The rows of a file to import: which column is which field, and what is wrong on which line."""
+"""The rows of a file to import, and what is wrong on which line."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from wtforms import Field
 
 from quart_enroll.domain.errors import RowProblem
 from quart_enroll.forms.base import one_line
-from quart_enroll.forms.imports import cells, columns
+from quart_enroll.forms.imports import cells, columns, matching
 from quart_enroll.forms.imports.base import ImportRow
-from quart_enroll.forms.imports.table_reader import Table, TableRow, UnreadableFile, read_table
+from quart_enroll.forms.imports.table_reader import Table, TableRow
 from quart_enroll.services.catalog.imports import InvalidRows
 
-MAX_QUOTED_CHARACTERS = 60
-"""Characters of a wrong value that a message quotes."""
-
-MAX_NAMED_COLUMNS = 20
-"""Columns that a message names."""
+T = TypeVar("T")
 
 SECRET_FIELDS = {"password"}
 """Fields whose values no message quotes."""
@@ -58,41 +54,57 @@ class FileRows:
         return f"{where}: {label}{quoted}: {sentence}"
 
 
-def read_rows(form: type[ImportRow], filename: str, data: bytes) -> FileRows:
-    """Read a file whose rows `form` checks; raise UnreadableFile if the file as a whole can't be imported."""
-    known = columns.fields_by_key(form)
-    table = read_table(filename, data, lambda label: columns.key(label) in known)
-    fields = _columns(form, table, known)
-    labels = {name: " ".join(table.header.cells[place].split()) for place, name in fields.items()}
+def read_rows(form: type[ImportRow], filename: str, data: bytes, chosen: Mapping[str, str] | None = None) -> FileRows:
+    """Read a file whose rows `form` checks; raise UnreadableFile if the file as a whole can't be imported.
+
+    `chosen` has the field of columns that someone has matched, by label; it is empty for a column to ignore.
+    """
+    table = matching.read_file(form, filename, data)
+    fields = matching.fields_of_columns(form, table, chosen or {})
+    labels = {name: matching.label(table, place) for place, name in fields.items()}
     renamed = [f"“{label}” as {name}" for name, label in labels.items() if label != name]
     notes = [*table.notes, *([f"Columns read: {', '.join(renamed)}."] if renamed else [])]
     rows = [FileRow(row.number, _cells(row, fields, table)) for row in table.rows]
     return FileRows(table.unit, rows, labels, notes, _beyond(table))
 
 
-def check_rows(form: type[ImportRow], file: FileRows) -> list[tuple[int, Any]]:
-    """Return the checked form of each row with its number; raise InvalidRows if a row can't be imported."""
-    checked, bad = [], list(file.faults)
+def check_rows(form: type[ImportRow], file: FileRows, read: Callable[[int, Any], T]) -> list[T]:
+    """Return what `read` makes of the number and the checked form of each row.
+
+    Raises InvalidRows if a row can't be imported. The forms are not kept: thousands of them would fill the memory.
+    """
+    found, bad = [], list(file.faults)
     shifted = {one.number for one in file.faults}  # their cells may be in the wrong columns
     for row in file.rows:
         if row.number in shifted:
             continue
         taken, faults = form.faults(row.cells)
-        lacks = columns.missing(form, (name for name, value in row.cells.items() if value not in (None, "")))
-        damage = {name: sentence for name, value in row.cells.items() if (sentence := cells.damage(value))}
-        checked.append((row.number, taken))
-        if lacks:
-            names = _listed([file.labels.get(name, name) for name in lacks])
-            bad.append(RowProblem(row.number, f"{names} {'is' if len(lacks) == 1 else 'are'} missing."))
-        bad += [RowProblem(row.number, sentence, name) for name, sentence in damage.items()]
-        bad += [
-            RowProblem(row.number, _line_break(taken[name], row.cells.get(name)) or sentence, name)
-            for name, sentence in faults
-            if name not in {*lacks, *damage}
-        ]
+        if problems := _problems(taken, faults, row, file.labels):
+            bad += problems
+        elif not bad:
+            found.append(read(row.number, taken))
     if bad:
         raise InvalidRows(_told_once(sorted(bad, key=lambda one: one.number)))
-    return checked
+    return found
+
+
+def _problems(
+    taken: ImportRow, faults: Sequence[tuple[str, str]], row: FileRow, labels: Mapping[str, str]
+) -> list[RowProblem]:
+    """Return everything that is wrong with a row, which has these `faults` by itself."""
+    lacks = columns.missing(type(taken), (name for name, value in row.cells.items() if value not in (None, "")))
+    damage = {name: sentence for name, value in row.cells.items() if (sentence := cells.damage(value))}
+    bad = []
+    if lacks:
+        names = cells.listed([labels.get(name, name) for name in lacks])
+        bad.append(RowProblem(row.number, f"{names} {'is' if len(lacks) == 1 else 'are'} missing."))
+    bad += [RowProblem(row.number, sentence, name) for name, sentence in damage.items()]
+    bad += [
+        RowProblem(row.number, _line_break(taken[name], row.cells.get(name)) or sentence, name)
+        for name, sentence in faults
+        if name not in {*lacks, *damage}
+    ]
+    return bad
 
 
 def _told_once(bad: Sequence[RowProblem]) -> list[RowProblem]:
@@ -108,69 +120,6 @@ def _with_number(bad: RowProblem, others: int) -> RowProblem:
         return bad
     rows = "1 more row" if others == 1 else f"{others} more rows"
     return RowProblem(bad.number, f"{bad.sentence} The same problem is in {rows}.", bad.field)
-
-
-def _columns(form: type[ImportRow], table: Table, known: Mapping[str, str]) -> dict[int, str]:
-    """Return the field of each column that has one; raise UnreadableFile with everything wrong in the header."""
-    header = table.header.cells
-    fields = {place: known.get(columns.key(label)) for place, label in enumerate(header)}
-    found = {place: name for place, name in fields.items() if name is not None}
-    if not found:
-        raise UnreadableFile(_no_header(form, table, known))
-    unknown = [
-        place
-        for place, name in fields.items()
-        if name is None and header[place] and header[place] not in columns.IGNORED_COLUMNS
-    ]
-    sentences = [*_nameless(table)]
-    if unknown:
-        named = [f"{_shortened(header[place])}{_first_row(table, place)}" for place in unknown[:MAX_NAMED_COLUMNS]]
-        names = _listed(
-            named + ([f"{len(unknown) - MAX_NAMED_COLUMNS} more"] if len(unknown) > MAX_NAMED_COLUMNS else [])
-        )
-        may_be = ", ".join(field.name for field in form())
-        plural, them = ("s", "them") if len(unknown) > 1 else ("", "it")
-        sentences.append(f"Unknown column{plural}: {names}. Remove or rename {them}. The columns may be {may_be}.")
-    for name in dict.fromkeys(found.values()):
-        same = [_shortened(header[place]) for place, other in found.items() if other == name]
-        if len(same) > 1:
-            sentences.append(f"The columns {_listed(same)} would all be read as {name}. Keep only one of them.")
-    if lacks := columns.missing(form, found.values()):
-        sentences.append(f"The column{'s' if len(lacks) > 1 else ''} {_listed(lacks)} must be in the file.")
-    if sentences:
-        raise UnreadableFile(*sentences)
-    return found
-
-
-def _no_header(form: type[ImportRow], table: Table, known: Mapping[str, str]) -> str:
-    names = ", ".join(columns.missing(form, ()))
-    if table.unit == "row":
-        return f"No object in the file has any of these: {names}."
-    for row in table.rows[:20]:
-        if sum(columns.key(cell) in known for cell in row.cells) > 1:
-            return f"The column names seem to be on line {row.number}. Remove everything above them."
-    return f"Line {table.header.number} must have the column names, such as {names}."
-
-
-def _nameless(table: Table) -> list[str]:
-    """Return a sentence for each column that has text but no name; empty columns don't matter."""
-    header = table.header.cells
-    first: dict[int, str] = {}
-    for row in table.rows:
-        for place, (label, text) in enumerate(zip(header, row.cells, strict=False)):
-            if text and not label:
-                first.setdefault(place, f"{table.unit} {row.number} has {_shortened(text)} in it")
-    return [
-        f"Column {place + 1} has no name, but {what}. Name the column or remove it."
-        for place, what in sorted(first.items())[:MAX_NAMED_COLUMNS]
-    ]
-
-
-def _first_row(table: Table, place: int) -> str:
-    """Return the first object of a JSON file that has the name; in a CSV file, all names are in the header."""
-    if table.unit == "line":
-        return ""
-    return next((f" (row {row.number})" for row in table.rows if row.cells[place] is not None), "")
 
 
 def _beyond(table: Table) -> list[RowProblem]:
@@ -190,8 +139,8 @@ def _line_break(field: Field, value: Any) -> str:
 
 
 def _cells(row: TableRow, fields: Mapping[int, str], table: Table) -> dict[str, Any]:
-    """Return the cells by field name; where a CSV row ends early, its cells are empty."""
-    if table.unit == "line":
+    """Return the cells by field name; where a row below a header ends early, its cells are empty."""
+    if table.has_header:
         return {name: row.cells[place] if place < len(row.cells) else "" for place, name in fields.items()}
     return {name: row.cells[place] for place, name in fields.items() if row.cells[place] is not None}
 
@@ -201,13 +150,4 @@ def _quoted(value: Any, sentence: str) -> str:
     text = " ".join(str(value).split()) if isinstance(value, str | int | float) else ""
     if not text or re.search(rf"(?<!\w){re.escape(text)}(?!\w)", sentence):
         return ""
-    return f" {_shortened(text)}"
-
-
-def _shortened(text: Any) -> str:
-    text = str(text)
-    return f"“{text if len(text) <= MAX_QUOTED_CHARACTERS else text[:MAX_QUOTED_CHARACTERS] + '…'}”"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return f" {cells.shortened(text)}"

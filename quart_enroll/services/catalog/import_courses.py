@@ -103,11 +103,10 @@ async def import_courses(
         ]
         offered = await import_guards.find_offered(db, [course.courseID for course in after], session)
         notes = gaps.without_sections([one for one in after if one.courseID not in offered], all_terms)
-        return ImportResult(*written, len(rows) - sum(written), changes, notes=notes)
+        new_rows = [row.number for row in rows if row.course.courseID not in before]
+        return ImportResult(*written, len(rows) - sum(written), changes, notes=notes, new_rows=new_rows)
 
-    if not rows:
-        return ImportResult(0, 0, 0)
-    return await run_catalog_import(db, body, now, dry_run=dry_run, author=author)
+    return await run_catalog_import(db, body, now, dry_run=dry_run, author=author) if rows else ImportResult(0, 0, 0)
 
 
 def _with_stored_fields(row: ImportedCourse, known: KnownCourseIDs, before: Mapping[str, Course]) -> Course:

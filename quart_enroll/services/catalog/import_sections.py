@@ -15,6 +15,8 @@ from quart_enroll.domain.models import SYSTEM_ACTOR, Section, SectionKey
 from quart_enroll.services.catalog import moved_sections
 from quart_enroll.services.catalog.import_courses import KnownCourseIDs
 from quart_enroll.services.catalog.imports import (
+    SYSTEM,
+    ImportAuthor,
     ImportResult,
     RowChange,
     field_changes,
@@ -46,7 +48,12 @@ class ImportedSection:
 
 
 async def import_sections(
-    db: Database, rows: Sequence[ImportedSection], now: datetime, *, dry_run: bool = False
+    db: Database,
+    rows: Sequence[ImportedSection],
+    now: datetime,
+    *,
+    dry_run: bool = False,
+    author: ImportAuthor = SYSTEM,
 ) -> ImportResult:
     """Store sections by term, courseID and number. Students keep their seats, whatever the capacity.
 
@@ -82,9 +89,11 @@ async def import_sections(
             for row, one in zip(numbered, after, strict=True)
             if (old := before.get(one.key)) is not None and old != one
         ]
-        return ImportResult(len(new), len(changed), len(rows) - len(new) - len(changed), changes)
+        unchanged = len(rows) - len(new) - len(changed)
+        new_rows = [row.number for row in numbered if row.section.key not in before]
+        return ImportResult(len(new), len(changed), unchanged, changes, new_rows=new_rows)
 
-    result = await run_catalog_import(db, body, now, dry_run=dry_run)
+    result = await run_catalog_import(db, body, now, dry_run=dry_run, author=author)
     if not dry_run:
         await moved_sections.write_notices_in_batches(db, unsent)
     return result

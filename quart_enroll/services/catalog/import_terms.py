@@ -70,11 +70,10 @@ async def import_terms(
             for row, term in zip(rows, after, strict=True)
             if (old := before[term.term]) is not None and old != term
         ]
-        return ImportResult(*written, len(rows) - sum(written), changes)
+        new_rows = [row.number for row in rows if before[row.term.term] is None]
+        return ImportResult(*written, len(rows) - sum(written), changes, new_rows=new_rows)
 
-    if not rows:
-        return ImportResult(0, 0, 0)
-    return await run_catalog_import(db, body, now, dry_run=dry_run, author=author)
+    return await run_catalog_import(db, body, now, dry_run=dry_run, author=author) if rows else ImportResult(0, 0, 0)
 
 
 def _with_stored_names(rows: Sequence[ImportedTerm], known: Sequence[Term]) -> list[ImportedTerm]:

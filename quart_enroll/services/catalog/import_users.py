@@ -1,7 +1,8 @@
-"""Imports users: all rows of a file, or none."""
+"""Imports users: all rows of a file or none, but a long file in batches, each all or none."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 from typing import NamedTuple
 
@@ -13,12 +14,19 @@ from quart_enroll.domain.models import Credentials, User
 from quart_enroll.domain.roles import STAFF_ROLES, STUDENT_ONLY, Role
 from quart_enroll.services.catalog.imports import (
     ImportResult,
+    InvalidRows,
+    Record,
     RowChange,
     field_changes,
+    record_nothing,
     refuse,
     refuse_duplicates,
     run_import,
+    total,
 )
+
+BATCH_ROWS = 2000
+"""Most users in one transaction: MongoDB ends one that takes a minute, and keeps what it has written in its cache."""
 
 UNCONFIRMED_STAFF = (
     "This email was registered, but never confirmed. First have its owner set a new password, with a link from "
@@ -61,53 +69,100 @@ class MatchedRow(NamedTuple):
         return self.row.user.roles or (self.found.roles if self.found else STUDENT_ONLY)
 
 
+class MatchedRows(NamedTuple):
+    """Rows with the stored users that they are about, these and their advisors, and the conflicts between them."""
+
+    rows: Sequence[MatchedRow]
+    known: Sequence[User]
+    problems: Sequence[RowProblem]
+
+
+class PreparedUsers(NamedTuple):
+    """New users and their rows, what rows change about existing ones, and these users as they will be."""
+
+    new: Sequence[Credentials]
+    new_rows: Sequence[int]
+    changes: Sequence[RowChange]
+    changed: Sequence[User]
+
+
 async def import_users(
-    db: Database, rows: Sequence[ImportedUser], *, unusable_password: str, dry_run: bool = False
+    db: Database,
+    rows: Sequence[ImportedUser],
+    *,
+    unusable_password: str,
+    dry_run: bool = False,
+    record: Record = record_nothing,
 ) -> ImportResult:
     """Store users by user_id, or by email address if the row has no user_id.
 
     An existing user keeps the password, and the roles if the row has none. `unusable_password` is the hash for new
-    users without one. Raises InvalidRows if rows share a user_id or an email address, if an address belongs to a user
-    with another user_id, if a user whose address is not confirmed would get a staff role, if somebody named as an
-    advisor isn't one, and if no registrar would be left.
+    users without one. All rows are compared with the database before the first BATCH_ROWS of them are stored, and
+    `record` is called for each batch. Raises InvalidRows if rows share a user_id or an email address, if an address
+    belongs to a user with another user_id, if a user whose address is not confirmed would get a staff role, if somebody
+    named as an advisor isn't one, and if no registrar would be left.
     """
     refuse_duplicates([(row.number, row.user.email) for row in rows], "email", email_addresses.canonical)
     refuse_duplicates([(row.number, str(row.user_id)) for row in rows if row.user_id is not None], "user_id")
-    highest = max((row.user_id or 0 for row in rows), default=0)
-    if not dry_run:
-        await users.raise_user_id_counter(db, highest)
-
-    async def body(session: Session) -> ImportResult:
-        known = await users.find_all(db, session)
-        unused = count(max([highest, *(user.user_id for user in known)]) + 1)  # a dry run must not use up user_ids
-        matched = _match(rows, known)
-        _check_advisors(matched, known)
-        if _check_registrars(matched, known):
-            await users.hold_registrars(db, session)
-        user_ids = {_key(user.email): user.user_id for user in known}
-        for row, found in matched:
-            if found is not None:
-                user_ids[_key(row.user.email)] = found.user_id
-            else:
-                user_ids[_key(row.user.email)] = row.user_id or (
-                    next(unused) if dry_run else await users.next_user_id(db)
-                )
-        new, changes, changed = [], [], []
-        for row, found in matched:
-            wanted = _merge(row, found, user_ids)
-            if found is None:
-                new.append(Credentials(wanted, row.password or unusable_password))
-            elif wanted != found:
-                changes.append(RowChange(row.number, f"user {found.user_id}", field_changes(found, wanted)))
-                changed.append(wanted)
-        await users.put_all(db, new, changed, session)
-        return ImportResult(len(new), len(changed), len(rows) - len(new) - len(changed), changes)
-
-    return await run_import(db, body, dry_run=dry_run)
+    batches = _batches(sorted(rows, key=_order))
+    matches = await _match_all(db, batches)
+    if dry_run:
+        unused = count(await users.last_user_id(db) + 1)  # a dry run must not use up user_ids
+        return _result(rows, _prepare(matches, unused, unusable_password))
+    await users.raise_user_id_counter(db, max((row.user_id or 0 for row in rows), default=0))
+    results: list[ImportResult] = []
+    for batch in batches:
+        try:
+            results.append(await run_import(db, partial(_store, db, batch, unusable_password), record=record))
+        except InvalidRows as refused:
+            raise InvalidRows(refused.problems, sum(result.rows for result in results)) from refused
+    return total(results)
 
 
-def _match(rows: Sequence[ImportedUser], known: Sequence[User]) -> list[MatchedRow]:
-    """Return the rows with the stored users that they are about; raise InvalidRows for conflicts."""
+def _order(row: ImportedUser) -> tuple[bool, bool, bool]:
+    """Put registrars first, so that there always is one, and advisors before those whom they advise."""
+    return Role.REGISTRAR not in row.user.roles, Role.ADVISOR not in row.user.roles, bool(row.advisors)
+
+
+def _batches(rows: Sequence[ImportedUser]) -> list[Sequence[ImportedUser]]:
+    return [rows[start : start + BATCH_ROWS] for start in range(0, len(rows), BATCH_ROWS)]
+
+
+async def _match_all(db: Database, batches: Sequence[Sequence[ImportedUser]]) -> MatchedRows:
+    """Compare all rows of the file with the database; raise InvalidRows."""
+    found = [await _match(db, batch) for batch in batches]
+    matches = MatchedRows(
+        [row for one in found for row in one.rows],
+        list({user.user_id: user for one in found for user in one.known}.values()),
+        [problem for one in found for problem in one.problems],
+    )
+    await _check(db, matches)
+    return matches
+
+
+async def _store(db: Database, rows: Sequence[ImportedUser], unusable_password: str, session: Session) -> ImportResult:
+    matches = await _match(db, rows, session)
+    if await _check(db, matches, session):
+        await users.hold_registrars(db, session)
+    nameless = sum(found is None and row.user_id is None for row, found in matches.rows)
+    unused = iter(await users.next_user_ids(db, nameless))
+    prepared = _prepare(matches, unused, unusable_password)
+    await users.put_all(db, prepared.new, prepared.changed, session)
+    return _result(rows, prepared)
+
+
+def _result(rows: Sequence[ImportedUser], prepared: PreparedUsers) -> ImportResult:
+    added, changed = len(prepared.new), len(prepared.changed)
+    changes = sorted(prepared.changes, key=lambda change: change.number)
+    return ImportResult(added, changed, len(rows) - added - changed, changes, new_rows=prepared.new_rows)
+
+
+async def _match(db: Database, rows: Sequence[ImportedUser], session: Session | None = None) -> MatchedRows:
+    """Compare the rows with the users who have their user_ids or email addresses."""
+    names = {name for row in rows for name in row.advisors}
+    numbers = {int(name) for name in names if name.isascii() and name.isdigit()}
+    user_ids = {row.user_id for row in rows if row.user_id is not None} | numbers
+    known = await users.find_owners(db, user_ids, {row.user.email for row in rows} | names, session)
     by_user_id = {user.user_id: user for user in known}
     by_email: dict[str, list[User]] = {}
     for user in known:
@@ -117,39 +172,56 @@ def _match(rows: Sequence[ImportedUser], known: Sequence[User]) -> list[MatchedR
         owners = by_email.get(_key(row.user.email), [])
         found = by_user_id.get(row.user_id) if row.user_id else next(iter(owners), None)
         if [owner for owner in owners if owner != found]:
-            numbers = " and ".join(str(owner.user_id) for owner in owners)
-            problems.append(RowProblem(row.number, f"This email belongs to user {numbers}.", "email"))
+            taken_by = " and ".join(str(owner.user_id) for owner in owners)
+            problems.append(RowProblem(row.number, f"This email belongs to user {taken_by}.", "email"))
         elif found and found.email_unconfirmed and row.user.roles & STAFF_ROLES - found.roles:
             problems.append(RowProblem(row.number, UNCONFIRMED_STAFF, "roles"))
         else:
             matched.append(MatchedRow(row, found))
-    refuse(problems)
-    return matched
+    return MatchedRows(matched, known, problems)
 
 
-def _check_advisors(matched: Sequence[MatchedRow], known: Sequence[User]) -> None:
-    """Raise InvalidRows if a row names an advisor who won't be one."""
-    roles = {name: user.roles for user in known for name in (_key(user.email), str(user.user_id))}
-    for one in matched:
+async def _check(db: Database, matches: MatchedRows, session: Session | None = None) -> bool:
+    """Return whether somebody stops being a registrar; raise InvalidRows."""
+    refuse(sorted(matches.problems, key=lambda one: one.number))
+    refuse(sorted(_wrong_advisors(matches), key=lambda one: one.number))
+    before = await users.find_registrars(db, session)
+    ended = [
+        one for one in matches.rows if one.found and one.found.user_id in before and Role.REGISTRAR not in one.roles
+    ]
+    if len(before) == len(ended) and not any(Role.REGISTRAR in one.roles for one in matches.rows):
+        refuse([RowProblem(one.row.number, LAST_REGISTRAR, "roles") for one in ended])
+    return bool(ended)
+
+
+def _wrong_advisors(matches: MatchedRows) -> list[RowProblem]:
+    """Return the rows that name an advisor who won't be one."""
+    roles = {name: user.roles for user in matches.known for name in (_key(user.email), str(user.user_id))}
+    for one in matches.rows:
         numbers = (one.row.user_id, one.found and one.found.user_id)
         roles |= dict.fromkeys([_key(one.row.user.email), *(str(number) for number in numbers if number)], one.roles)
-    refuse(
-        [
-            RowProblem(row.number, f"There is no advisor {name}.", "advisors")
-            for row, _ in matched
-            for name in row.advisors
-            if Role.ADVISOR not in roles.get(_key(name), ())
-        ]
-    )
+    return [
+        RowProblem(row.number, f"There is no advisor {name}.", "advisors")
+        for row, _ in matches.rows
+        for name in row.advisors
+        if Role.ADVISOR not in roles.get(_key(name), ())
+    ]
 
 
-def _check_registrars(matched: Sequence[MatchedRow], known: Sequence[User]) -> bool:
-    """Return whether somebody stops being a registrar; raise InvalidRows if nobody would be one any more."""
-    before = {user.user_id for user in known if Role.REGISTRAR in user.roles}
-    ended = [one for one in matched if one.found and one.found.user_id in before and Role.REGISTRAR not in one.roles]
-    stay = len(before) - len(ended) or any(Role.REGISTRAR in one.roles for one in matched)
-    refuse([RowProblem(one.row.number, LAST_REGISTRAR, "roles") for one in ended if not stay])
-    return bool(ended)
+def _prepare(matches: MatchedRows, unused: Iterator[int], unusable_password: str) -> PreparedUsers:
+    user_ids = {_key(user.email): user.user_id for user in matches.known}
+    for row, found in matches.rows:
+        user_ids[_key(row.user.email)] = found.user_id if found else row.user_id or next(unused)
+    prepared = PreparedUsers(new := [], new_rows := [], changes := [], changed := [])
+    for row, found in matches.rows:
+        wanted = _merge(row, found, user_ids)
+        if found is None:
+            new.append(Credentials(wanted, row.password or unusable_password))
+            new_rows.append(row.number)
+        elif wanted != found:
+            changes.append(RowChange(row.number, f"user {found.user_id}", field_changes(found, wanted)))
+            changed.append(wanted)
+    return prepared
 
 
 def _merge(row: ImportedUser, found: User | None, user_ids: Mapping[str, int]) -> User:

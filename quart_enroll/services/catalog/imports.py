@@ -1,6 +1,6 @@
-"""The basis of all imports: one transaction for a whole file, dry runs, invalid rows, and reports of changes."""
+"""The basis of all imports: transactions, dry runs, invalid rows, and reports of changes."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -22,11 +22,15 @@ Model = TypeVar("Model", Course, Section, Term)
 
 
 class InvalidRows(Exception):
-    """Some rows contradict the database or each other; `problems` names each."""
+    """Some rows contradict the database or each other; `problems` names each.
 
-    def __init__(self, problems: Sequence[RowProblem]) -> None:
+    The first `imported` rows of the file were stored before that was known: only if the database changed meanwhile.
+    """
+
+    def __init__(self, problems: Sequence[RowProblem], imported: int = 0) -> None:
         super().__init__(f"{len(problems)} rows can't be imported")
         self.problems = problems
+        self.imported = imported
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +62,8 @@ class RowChange:
 class ImportResult:
     """How many rows were added, changed something, or changed nothing.
 
-    `changes` has the old and new values of each changed row, `promoted` the waitlisted students who got a seat, and
-    `notes` are sentences about what is still missing.
+    `changes` has the old and new values of each changed row, `promoted` the waitlisted students who got a seat,
+    `notes` are sentences about what is still missing, and `new_rows` the numbers of the rows that were added.
     """
 
     added: int
@@ -68,6 +72,20 @@ class ImportResult:
     changes: Sequence[RowChange] = ()
     promoted: Sequence[Event] = ()
     notes: Sequence[str] = ()
+    new_rows: Sequence[int] = ()
+
+    @property
+    def rows(self) -> int:
+        """The number of rows that were imported."""
+        return self.added + self.changed + self.unchanged
+
+
+Record = Callable[[Session, ImportResult], Awaitable[None]]
+"""Writes, in the transaction of an import, that it has had this result; raises if it must not have it."""
+
+
+async def record_nothing(_: Session, __: ImportResult) -> None:
+    """Write nothing."""
 
 
 class _DryRunDone(Exception):
@@ -75,19 +93,23 @@ class _DryRunDone(Exception):
 
 
 async def run_import(
-    db: Database, body: Callable[[Session], Coroutine[Any, Any, ImportResult]], *, dry_run: bool
+    db: Database,
+    body: Callable[[Session], Coroutine[Any, Any, ImportResult]],
+    *,
+    dry_run: bool = False,
+    record: Record = record_nothing,
 ) -> ImportResult:
-    """Run the import in one transaction and return what it did; a dry run then rolls it back."""
-    if not dry_run:
-        return await transaction(db, body, IMPORT_RETRY_SECONDS)
+    """Run the import and `record` in one transaction, and return what it did; a dry run then rolls it back."""
     results: list[ImportResult] = []
 
-    async def run_and_abort(session: Session) -> None:
+    async def import_and_record(session: Session) -> None:
         results[:] = [await body(session)]
-        raise _DryRunDone
+        if dry_run:
+            raise _DryRunDone
+        await record(session, results[0])
 
     with suppress(_DryRunDone):
-        await transaction(db, run_and_abort, IMPORT_RETRY_SECONDS)
+        await transaction(db, import_and_record, IMPORT_RETRY_SECONDS)
     return results[0]
 
 
@@ -96,7 +118,7 @@ class ImportAuthor:
     """Who imports: a member of staff whose page does it, or the system; `record` runs in the import's transaction."""
 
     user_id: int = SYSTEM_ACTOR
-    record: Callable[[Session, ImportResult], Coroutine[Any, Any, None]] | None = None
+    record: Record = record_nothing
 
 
 SYSTEM = ImportAuthor()
@@ -107,7 +129,7 @@ async def run_catalog_import(
     body: Callable[[Session], Coroutine[Any, Any, ImportResult]],
     now: datetime,
     *,
-    dry_run: bool,
+    dry_run: bool = False,
     author: ImportAuthor = SYSTEM,
 ) -> ImportResult:
     """Run the import, promote waitlisted students in the same transaction, and then complete swap cycles.
@@ -117,16 +139,28 @@ async def run_catalog_import(
 
     async def import_and_promote(session: Session) -> ImportResult:
         result = await body(session)
-        if author.record is not None:
-            await author.record(session, result)
         change = SeatTransaction(db, session, now, author.user_id)
         await promote_all_waitlists(change)
         return replace(result, promoted=change.promotions)
 
-    result = await run_import(db, import_and_promote, dry_run=dry_run)
+    result = await run_import(db, import_and_promote, dry_run=dry_run, record=author.record)
     if not dry_run:
         await swap_cycles.complete_all_cycles(SectionLocks(db), author.user_id, now)
     return result
+
+
+def total(results: Iterable[ImportResult]) -> ImportResult:
+    """Return what these parts of an import did together."""
+    parts = list(results)
+    return ImportResult(
+        sum(part.added for part in parts),
+        sum(part.changed for part in parts),
+        sum(part.unchanged for part in parts),
+        [change for part in parts for change in part.changes],
+        [event for part in parts for event in part.promoted],
+        [note for part in parts for note in part.notes],
+        [number for part in parts for number in part.new_rows],
+    )
 
 
 def field_changes(old: Course | Section | Term | User, new: Course | Section | Term | User) -> list[FieldChange]:

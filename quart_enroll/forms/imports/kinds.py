@@ -1,0 +1,90 @@
+"""What the checked rows of each kind of file say: the same for commands and for pages."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from quart_enroll.domain import terms
+from quart_enroll.domain.models import Term, User
+from quart_enroll.forms.imports import cells
+from quart_enroll.forms.imports.courses import CourseRow
+from quart_enroll.forms.imports.sections import SectionRow
+from quart_enroll.forms.imports.terms import TermRow
+from quart_enroll.forms.imports.users import UserRow
+from quart_enroll.forms.imports.validation import FileRow, FileRows, check_rows
+from quart_enroll.services.catalog.import_courses import ImportedCourse
+from quart_enroll.services.catalog.import_sections import ImportedSection
+from quart_enroll.services.catalog.import_terms import ImportedTerm
+from quart_enroll.services.catalog.import_users import ImportedUser
+
+
+class TermDefaults(NamedTuple):
+    """What new terms have if the file leaves it out."""
+
+    timezone: str
+    max_credits: float
+
+
+def read(kind: str, rows: FileRows, defaults: TermDefaults, known: Sequence[Term]) -> Sequence[Any]:
+    """Return what `services.catalog.import_rows` imports; raise InvalidRows if a row is wrong by itself.
+
+    `known` are the school's terms; only rows of terms need them.
+    """
+    if kind == "term":
+        return _read_terms(rows, defaults, known)
+    return READERS[kind](rows)
+
+
+def _read_courses(rows: FileRows) -> Sequence[ImportedCourse]:
+    return check_rows(CourseRow, rows, lambda number, row: ImportedCourse(number, row.course(), row.given))
+
+
+def _read_sections(rows: FileRows) -> Sequence[ImportedSection]:
+    return check_rows(
+        SectionRow,
+        rows,
+        lambda number, row: ImportedSection(number, row.read(), row.given, row.read_instructors()),
+    )
+
+
+def _read_users(rows: FileRows) -> Sequence[ImportedUser]:
+    return check_rows(UserRow, rows, _read_user)
+
+
+def _read_terms(rows: FileRows, defaults: TermDefaults, known: Sequence[Term]) -> Sequence[ImportedTerm]:
+    stored = {terms.key(term.term): {"timezone": term.timezone} for term in known}
+    given_cells = {
+        row.number: {name: cell for name, cell in row.cells.items() if cell not in (None, "")} for row in rows.rows
+    }
+    # Times are in the timezone of the row, or else in that of the existing term.
+    filled = [
+        FileRow(number, defaults._asdict() | stored.get(terms.key(TermRow.about(given)), {}) | given)
+        for number, given in given_cells.items()
+    ]
+    return check_rows(
+        TermRow,
+        replace(rows, rows=filled),
+        lambda number, row: ImportedTerm(number, row.read(), frozenset(given_cells[number])),
+    )
+
+
+def _read_user(number: int, row: UserRow) -> ImportedUser:
+    user = User(
+        user_id=row.user_id.data or 0,
+        email=row.email.data or "",
+        first_name=row.first_name.data or "",
+        last_name=row.last_name.data or "",
+        roles=row.read_roles(),
+        subjects=cells.subjects(row.subjects.data or ""),
+        directory_opt_out=row.opts_out(),
+    )
+    advisors = cells.advisors(row.advisors.data or "")
+    return ImportedUser(number, row.user_id.data, user, row.password.data or None, row.given, advisors)
+
+
+READERS: Mapping[str, Callable[[FileRows], Sequence[Any]]] = {
+    "course": _read_courses,
+    "section": _read_sections,
+    "user": _read_users,
+}
+"""What reads the rows of each kind of file but terms."""

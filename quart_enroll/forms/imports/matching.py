@@ -1,0 +1,127 @@
+"""Matches the columns of a file with the fields of a form, by their names or as someone has chosen."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from quart_enroll.forms.imports import cells, columns
+from quart_enroll.forms.imports.base import ImportRow
+from quart_enroll.forms.imports.table_reader import Table, UnreadableFile, read_table
+
+MAX_NAMED_COLUMNS = 20
+"""Columns that a message names."""
+
+MAX_EXAMPLES = 3
+"""Values of a column that are shown to whoever matches it."""
+
+IGNORED = ""
+"""What is chosen for a column that is not to be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a file: its label, the field that it is read as (or IGNORED), and its first values."""
+
+    label: str
+    field: str
+    examples: Sequence[str]
+
+
+def read_file(form: type[ImportRow], filename: str, data: bytes) -> Table:
+    """Read the file as a table; raise UnreadableFile."""
+    known = columns.fields_by_key(form)
+    return read_table(filename, data, lambda text: columns.key(text) in known)
+
+
+def label(table: Table, place: int) -> str:
+    """Return the name of a column on one line."""
+    return " ".join(table.header.cells[place].split())
+
+
+def propose(form: type[ImportRow], table: Table) -> list[Column]:
+    """Return the columns that have a name, each with the field that its name means; of two alike, the first has it."""
+    known, taken = columns.fields_by_key(form), set[str]()
+    found = []
+    for place, text in enumerate(table.header.cells):
+        if name := label(table, place):
+            field = known.get(columns.key(text), IGNORED)
+            found.append(Column(name, IGNORED if field in taken else field, _examples(table, place)))
+            taken.add(field)
+    return found
+
+
+def _examples(table: Table, place: int) -> list[str]:
+    texts = (row.cells[place] for row in table.rows if place < len(row.cells))
+    different = dict.fromkeys(str(text) for text in texts if text not in (None, ""))
+    return [cells.shortened(text) for text in list(different)[:MAX_EXAMPLES]]
+
+
+def fields_of_columns(form: type[ImportRow], table: Table, chosen: Mapping[str, str]) -> dict[int, str]:
+    """Return the field of each column that has one; raise UnreadableFile with everything wrong in the header.
+
+    Columns whose labels are in `chosen` have the field there, or none if that is IGNORED. Other names are no choice.
+    """
+    header, known = table.header.cells, columns.fields_by_key(form)
+    known_fields = {IGNORED, *(field.name for field in form())}
+    chosen = {text: name for text, name in chosen.items() if name in known_fields}
+    fields = {
+        place: chosen.get(label(table, place)) or known.get(columns.key(text))
+        for place, text in enumerate(header)
+        if chosen.get(label(table, place)) != IGNORED
+    }
+    found = {place: name for place, name in fields.items() if name is not None}
+    if not found:
+        raise UnreadableFile(_no_header(form, table, known))
+    unknown = [
+        place
+        for place, name in fields.items()
+        if name is None and header[place] and header[place] not in columns.IGNORED_COLUMNS
+    ]
+    sentences = [*_nameless(table)]
+    if unknown:
+        named = [f"{cells.shortened(header[place])}{_first_row(table, place)}" for place in unknown[:MAX_NAMED_COLUMNS]]
+        names = cells.listed(
+            named + ([f"{len(unknown) - MAX_NAMED_COLUMNS} more"] if len(unknown) > MAX_NAMED_COLUMNS else [])
+        )
+        may_be = ", ".join(field.name for field in form())
+        plural, them = ("s", "them") if len(unknown) > 1 else ("", "it")
+        sentences.append(f"Unknown column{plural}: {names}. Remove or rename {them}. The columns may be {may_be}.")
+    for name in dict.fromkeys(found.values()):
+        same = [cells.shortened(header[place]) for place, other in found.items() if other == name]
+        if len(same) > 1:
+            sentences.append(f"The columns {cells.listed(same)} would all be read as {name}. Keep only one of them.")
+    if lacks := columns.missing(form, found.values()):
+        sentences.append(f"The column{'s' if len(lacks) > 1 else ''} {cells.listed(lacks)} must be in the file.")
+    if sentences:
+        raise UnreadableFile(*sentences)
+    return found
+
+
+def _no_header(form: type[ImportRow], table: Table, known: Mapping[str, str]) -> str:
+    names = ", ".join(columns.missing(form, ()))
+    if not table.has_header:
+        return f"No object in the file has any of these: {names}."
+    for row in table.rows[:20]:
+        if sum(columns.key(cell) in known for cell in row.cells) > 1:
+            return f"The column names seem to be in {table.unit} {row.number}. Remove everything above them."
+    return f"{table.unit.capitalize()} {table.header.number} must have the column names, such as {names}."
+
+
+def _nameless(table: Table) -> list[str]:
+    """Return a sentence for each column that has text but no name; empty columns don't matter."""
+    header = table.header.cells
+    first: dict[int, str] = {}
+    for row in table.rows:
+        for place, (name, text) in enumerate(zip(header, row.cells, strict=False)):
+            if text and not name:
+                first.setdefault(place, f"{table.unit} {row.number} has {cells.shortened(text)} in it")
+    return [
+        f"Column {place + 1} has no name, but {what}. Name the column or remove it."
+        for place, what in sorted(first.items())[:MAX_NAMED_COLUMNS]
+    ]
+
+
+def _first_row(table: Table, place: int) -> str:
+    """Return the first object of a JSON file that has the name; elsewhere all names are in the header."""
+    if table.has_header:
+        return ""
+    return next((f" (row {row.number})" for row in table.rows if row.cells[place] is not None), "")

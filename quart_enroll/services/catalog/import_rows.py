@@ -1,0 +1,35 @@
+"""Imports the rows of any kind of file: the same for commands and for pages."""
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from quart_enroll.db.client import Database
+from quart_enroll.services.catalog.import_courses import import_courses
+from quart_enroll.services.catalog.import_sections import import_sections
+from quart_enroll.services.catalog.import_terms import import_terms
+from quart_enroll.services.catalog.import_users import import_users
+from quart_enroll.services.catalog.imports import SYSTEM, ImportAuthor, ImportResult
+
+CATALOG_IMPORTS: Mapping[str, Callable[..., Coroutine[Any, Any, ImportResult]]] = {
+    "course": import_courses,
+    "section": import_sections,
+    "term": import_terms,
+}
+"""What imports the rows of each kind of file but users."""
+
+
+async def import_rows(
+    db: Database,
+    kind: str,
+    rows: Sequence[Any],
+    now: datetime,
+    *,
+    unusable_password: str,
+    dry_run: bool = False,
+    author: ImportAuthor = SYSTEM,
+) -> ImportResult:
+    """Import the rows of a course, section, term or user file; raise InvalidRows, or EmailTaken for a user."""
+    if kind == "user":
+        return await import_users(db, rows, unusable_password=unusable_password, dry_run=dry_run, record=author.record)
+    return await CATALOG_IMPORTS[kind](db, rows, now, dry_run=dry_run, author=author)
