@@ -20,6 +20,7 @@ from quart_enroll.web import access_log, auth, problem_details, retry
 from quart_enroll.web.csrf import SAFE_METHODS
 from quart_enroll.web.page_of_origin import with_page_term
 from quart_enroll.web.request import current_request, wants_json
+from quart_enroll.web.route import Audience
 from quart_enroll.web.templating import render
 
 DATABASE_RETRY_SECONDS = 5
@@ -113,6 +114,8 @@ async def _after_sign_in() -> str:
     """Return the URL where a visitor continues who tried to make a change."""
     if request.endpoint == "enrollment":
         return await _enrollment_form_url()
+    if current_request().route.audience is Audience.STAFF:
+        return url_for("staff")
     return url_for("account" if request.path.startswith("/account") else "enrollment")
 
 

@@ -128,14 +128,14 @@ PAGE_CHANGES = {
     "/alert/end": "/enrollment",
     "/enrollment/calendar": "/enrollment",
     "/enrollment/calendar/end": "/enrollment",
-    "/staff/section": "/staff/section",
-    "/staff/section/new": "/staff/section/new",
-    "/staff/section/cancel": "/staff/section/cancel",
-    "/staff/course": "/staff/course",
-    "/staff/course/new": "/staff/course/new",
-    "/staff/term": "/staff/term",
-    "/staff/term/new": "/staff/term/new",
-    "/staff/roll": "/staff/roll",
+    "/staff/section": "/staff",
+    "/staff/section/new": "/staff",
+    "/staff/section/cancel": "/staff",
+    "/staff/course": "/staff",
+    "/staff/course/new": "/staff",
+    "/staff/term": "/staff",
+    "/staff/term/new": "/staff",
+    "/staff/roll": "/staff",
 }
 
 # Changes through the API: clients get an error instead of a redirect to the sign-in page.
