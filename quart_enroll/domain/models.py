@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.i18n.language import Days, Sentence, TermName, Value, gettext
 
 SEASONS = ("Winter", "Spring", "Summer", "Fall")
@@ -226,7 +227,10 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class WaitlistEntry:
-    """A student's entry on a waitlist: the lowest `place` comes first. `moved_at` is when its section moved."""
+    """A student's entry on a waitlist: the lowest `place` comes first. `moved_at` is when its section moved.
+
+    The `overrides` are rules that staff set aside for this student, for a seat in this section.
+    """
 
     user_id: int
     key: SectionKey
@@ -235,6 +239,7 @@ class WaitlistEntry:
     drop_if_enrolled: str | None = None
     skipped_because: Sentence | None = None
     moved_at: datetime | None = None
+    overrides: frozenset[Override] = NO_OVERRIDES
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +298,8 @@ class Event:
     """An entry of a student's history: the `action`, and its `result`, "ok" or the code of the refusal.
 
     `from_section` is the section of the course from which the student moved. A repeated refusal is one event: `count`
-    is how often it happened, `at` the first time and `last_at` the last.
+    is how often it happened, `at` the first time and `last_at` the last. If staff acted for the student, `reason` says
+    why, and `overrides` are the rules that they set aside.
     """
 
     at: datetime
@@ -307,6 +313,8 @@ class Event:
     from_section: str = ""
     count: int = 1
     last_at: datetime | None = None
+    reason: str = ""
+    overrides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -424,8 +432,8 @@ SEAT_OPENED = Sentence(
 class Notice:
     """A message to a student about a seat, or by email alone about their password or email address.
 
-    `action` is "promote", "alert", "skip" with the reason in `because`, or "moved" with the changes there;
-    "password_changed", "password_forgotten" or "confirm_email".
+    `action` is "promote", "alert", "skip" with the reason in `because`, "moved" with the changes there, or "staff" with
+    all that is to say; "password_changed", "password_forgotten" or "confirm_email".
     """
 
     at: datetime
@@ -456,6 +464,8 @@ class Notice:
                 return gettext(
                     "A seat opened: you’re now enrolled in %(title)s, section %(section)s, for %(term)s.", **where
                 )
+            case "staff":
+                return str(self.because or "")
             case "alert":
                 return SEAT_OPENED % where
             case "moved":

@@ -27,7 +27,10 @@ INDEXES = [
     ),
 ]
 
-_ROW_FIELDS = [field.name for field in fields(Event) if field.name not in ("count", "last_at")]
+_OPTIONAL_FIELDS = ("reason", "overrides")
+"""Fields of a row that only changes by staff have."""
+
+_ROW_FIELDS = [field.name for field in fields(Event) if field.name not in ("count", "last_at", *_OPTIONAL_FIELDS)]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -38,12 +41,16 @@ SCHEMA = {
         "at": {"bsonType": "date"},
         "actor": {"bsonType": ["int", "long"]},
         "user_id": {"bsonType": ["int", "long"]},
-        "action": {"enum": ["enroll", "drop", "withdraw", "swap", "join", "leave", "promote", "skip", "moved"]},
+        "action": {
+            "enum": ["enroll", "drop", "withdraw", "swap", "join", "leave", "reorder", "promote", "skip", "moved"]
+        },
         "courseID": {"bsonType": "string"},
         "term": {"bsonType": "string"},
         "section": {"bsonType": "string"},
         "result": {"bsonType": "string"},
         "from_section": {"bsonType": "string"},
+        "reason": {"bsonType": "string"},
+        "overrides": {"bsonType": "array", "items": {"bsonType": "string"}},
         "day": {"bsonType": "date"},
         "count": {"bsonType": ["int", "long"], "minimum": 1},
         "last_at": {"bsonType": "date"},
@@ -82,15 +89,17 @@ def _refusal(refusal: Event) -> tuple[Document, Document]:
 
 
 def to_row(event: Event) -> Document:
-    """Return the event as a row; only refusals have a count."""
-    return {name: getattr(event, name) for name in _ROW_FIELDS}
+    """Return the event as a row; only refusals have a count, and only changes by staff have a reason."""
+    optional = {name: value for name in _OPTIONAL_FIELDS if (value := getattr(event, name))}
+    return {name: getattr(event, name) for name in _ROW_FIELDS} | optional
 
 
 def to_event(row: Mapping[str, Any]) -> Event:
     """Read a stored event."""
-    names = ("action", "courseID", "term", "section", "result", "from_section")
+    names = ("action", "courseID", "term", "section", "result", "from_section", "reason")
     values: dict[str, Any] = {name: str(row.get(name, "")) for name in names}
     values |= {"count": int(row.get("count", 1)), "last_at": row.get("last_at")}
+    values["overrides"] = tuple(row.get("overrides", ()))
     return Event(row["at"], row.get("actor", SYSTEM_ACTOR), row["user_id"], **values)
 
 

@@ -33,6 +33,7 @@ SEAT_SUBJECTS = {
     "skip": Sentence("Your place on the waitlist for %(title)s"),
     "alert": Sentence("A seat opened in %(title)s"),
     "moved": Sentence("The time or room of %(title)s has changed"),
+    "staff": Sentence("Your registration for %(title)s has changed"),
 }
 """The subject for each action of a notice about a seat, with the title of the course."""
 
