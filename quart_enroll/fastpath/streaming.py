@@ -1,4 +1,4 @@
-"""Stream responses that have no end of their own: the framework sends the head, the rest is sent outside of it.
+"""Stream responses that are long or have no end of their own: the framework sends the head, the rest is sent outside of it.
 
 A thousand streams may be open for as long as people look at a page. Inside the framework, each would keep its request,
 its contexts and its tasks in memory.
@@ -9,7 +9,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
-from typing import Any
+from typing import Any, TypeAlias
 
 from quart import Response, current_app, request
 
@@ -21,10 +21,12 @@ STREAM_KEY = "quart_enroll.stream"
 MAX_SEND_SECONDS = 30.0
 """Seconds that a client has to make room for the next chunk; after that it counts as gone."""
 
+Chunks: TypeAlias = AsyncGenerator[str, None] | AsyncGenerator[bytes, None]
+
 logger = logging.getLogger(__name__)
 
 
-def stream_response(chunks: AsyncGenerator[str, None], content_type: str, first_chunk: str = "") -> Response:
+def stream_response(chunks: Chunks, content_type: str, first_chunk: str | bytes = "") -> Response:
     """Return a response whose body is `first_chunk` and then the chunks, until the client disconnects."""
     if current_app.config["FASTPATH"]:
         return Response(_defer(request.scope, chunks, first_chunk), content_type=content_type)
@@ -33,7 +35,7 @@ def stream_response(chunks: AsyncGenerator[str, None], content_type: str, first_
     return response
 
 
-async def _defer(scope: Any, chunks: AsyncGenerator[str, None], first_chunk: str) -> AsyncIterator[str]:
+async def _defer(scope: Any, chunks: Chunks, first_chunk: str | bytes) -> AsyncIterator[str | bytes]:
     """Leave the chunks for later: the framework sends only the first one, after the head."""
     if scope["method"] == "HEAD":
         await chunks.aclose()
@@ -44,8 +46,8 @@ async def _defer(scope: Any, chunks: AsyncGenerator[str, None], first_chunk: str
 
 
 async def _stream_within_framework(
-    scope: Any, chunks: AsyncGenerator[str, None], first_chunk: str
-) -> AsyncIterator[str]:
+    scope: Any, chunks: Chunks, first_chunk: str | bytes
+) -> AsyncIterator[str | bytes]:
     """Give the framework all chunks to send."""
     async with aclosing(chunks):
         if scope["method"] == "HEAD":
@@ -112,13 +114,14 @@ class StreamingChannel:
         if not tasks[0].cancelled():
             tasks[0].result()
 
-    async def _send_chunks(self, chunks: AsyncGenerator[str, None]) -> None:
+    async def _send_chunks(self, chunks: Chunks) -> None:
         try:
             async with aclosing(chunks):
                 async for chunk in chunks:
+                    body = chunk.encode() if isinstance(chunk, str) else chunk
                     async with asyncio.timeout(MAX_SEND_SECONDS):
-                        await self._send({"type": "http.response.body", "body": chunk.encode(), "more_body": True})
-                    del chunk  # it may be long, and the next one may be an hour away
+                        await self._send({"type": "http.response.body", "body": body, "more_body": True})
+                    del chunk, body  # it may be long, and the next one may be an hour away
         except (TimeoutError, DATABASE_REFUSED, *DATABASE_UNAVAILABLE) as error:
             # Without the end of the body, the server closes the connection, so the client sees that it is incomplete.
             _log_interruption(self.scope, error)

@@ -18,7 +18,7 @@ from tests.support.seat_model import OK, ModelEntry, ModelSchool, ModelSeat
 
 Rows = dict[str, list[Document]]
 
-CHANGING = ("enrollment", "event", "notice", "schedule", "section", "waitlist")
+CHANGING = ("audit", "enrollment", "event", "notice", "schedule", "section", "waitlist")
 REGISTRAR = 0
 FALL, SPRING = "Fall 2026", "Spring 2027"
 
@@ -117,6 +117,7 @@ def to_model(rows: Rows) -> ModelSchool:
         school.seats[key] = ModelSeat(row["section"], row["status"] == "withdrawn")
     for row in sorted(rows["waitlist"], key=lambda row: int(row["place"])):
         waiting = waitlist.to_entry(row)
-        place = ModelEntry(waiting.user_id, waiting.drop_if_enrolled, waiting.skipped_because is not None)
+        overrides = frozenset(map(str, waiting.overrides))
+        place = ModelEntry(waiting.user_id, waiting.drop_if_enrolled, waiting.skipped_because is not None, overrides)
         school.waitlists[waiting.key].append(place)
     return school

@@ -6,14 +6,13 @@ last time and a count. So an account that keeps trying doesn't fill the database
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 from typing import Any
 
-from bson import ObjectId
-from bson.errors import InvalidId
 from pymongo import IndexModel, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
+from quart_enroll.db import cursors
 from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.domain.models import SYSTEM_ACTOR, Event
 
@@ -31,8 +30,6 @@ _OPTIONAL_FIELDS = ("reason", "overrides")
 """Fields of a row that only changes by staff have."""
 
 _ROW_FIELDS = [field.name for field in fields(Event) if field.name not in ("count", "last_at", *_OPTIONAL_FIELDS)]
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 SCHEMA = {
     "bsonType": "object",
@@ -109,21 +106,6 @@ async def find_page(db: Database, user_id: int, after: str, at_most: int) -> tup
     The page begins after the cursor `after`, or with the latest event if that is empty. The next cursor is empty on the
     last page. Raises ValueError for an invalid cursor.
     """
-    wanted: Document = {"user_id": user_id, "at": {"$type": "date"}} | (_earlier_than(after) if after else {})
-    found = db.event.find(wanted).sort([("at", -1), ("_id", -1)]).limit(at_most + 1)
-    rows = await found.to_list(at_most + 1)
-    next_cursor = _to_cursor(rows[at_most - 1]) if len(rows) > at_most else ""
-    return [to_event(row) for row in rows[:at_most]], next_cursor
-
-
-def _to_cursor(row: Document) -> str:
-    return f"{(row['at'] - _EPOCH) // timedelta(milliseconds=1)}.{row['_id']}"
-
-
-def _earlier_than(cursor: str) -> Document:
-    milliseconds, _, row_id = cursor.partition(".")
-    try:
-        at, last = _EPOCH + timedelta(milliseconds=int(milliseconds)), ObjectId(row_id)
-    except (InvalidId, OverflowError) as error:
-        raise ValueError(cursor) from error
-    return {"at": {"$lte": at}, "$or": [{"at": {"$lt": at}}, {"_id": {"$lt": last}}]}
+    wanted: Document = {"user_id": user_id, "at": {"$type": "date"}} | (cursors.earlier_than(after) if after else {})
+    rows = await db.event.find(wanted).sort(cursors.LATEST_FIRST).limit(at_most + 1).to_list(at_most + 1)
+    return [to_event(row) for row in rows[:at_most]], cursors.next_cursor(rows, at_most)

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
@@ -95,6 +95,12 @@ async def find(db: Database, user_id: int, session: Session | None = None) -> Us
     """Return the user, or None."""
     row = await db.user.find_one({"user_id": user_id}, USER_FIELDS, session=session)
     return None if row is None else to_user(row)
+
+
+async def find_names(db: Database, user_ids: Collection[int]) -> dict[int, str]:
+    """Return the full names of these users by user_id, without those who have no account any more."""
+    found = db.user.find({"user_id": {"$in": list(user_ids)}}, USER_FIELDS)
+    return {int(row["user_id"]): to_user(row).full_name async for row in found}
 
 
 async def has_another_registrar(db: Database, user_id: int, session: Session | None) -> bool:

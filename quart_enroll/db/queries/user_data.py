@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 
+from quart_enroll.db import cursors
 from quart_enroll.db.client import Database, Document, Session, assert_transactions
 
 EXPORT_BATCH_SIZE = 250
@@ -20,14 +21,16 @@ EXPORTED_FIELDS = {
     "plan": {"_id": 0},
     "alert": {"_id": 0},
     "feed": {"_id": 0, "token": 0},
+    "audit": {"_id": 0},
+    "access": {"_id": 0, "minute": 0},
 }
 """The collections with rows about users, and the fields that are not exported: secrets and internal keys."""
 
-KEPT_COLLECTIONS = ("event",)
-"""Collections whose rows stay when a user is removed: the history, under a number that identifies nobody."""
+KEPT_COLLECTIONS = ("event", "audit", "access")
+"""Collections whose rows stay when a user is removed: what happened, under a number that identifies nobody."""
 
 
-SORT_ORDERS = {"event": [("at", -1), ("_id", -1)]}
+SORT_ORDERS = dict.fromkeys(KEPT_COLLECTIONS, cursors.LATEST_FIRST)
 """The order of collections with too many rows to sort without an index. Others are sorted from new to old."""
 
 

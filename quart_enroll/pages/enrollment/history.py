@@ -41,7 +41,7 @@ EVENTS_PER_PAGE = 100
 
 
 class HistoryEntry(NamedTuple):
-    """An event: when it happened, by the school's clock, what happened, and why it was refused."""
+    """An event: when it happened, by the school's clock, what happened, and why staff did it or it was refused."""
 
     when: str
     what: str
@@ -73,7 +73,8 @@ def _entry(event: Event, titles: Mapping[str, str], known: Mapping[str, Term]) -
         what = ACTION_SENTENCES.get(event.action, Sentence(event.action)) % where
         if event.from_section:
             what += " " + gettext("It replaced section %(section)s.", section=event.from_section)
-        return HistoryEntry(when, what, "")
+        by_staff = gettext("By the registrar’s office: %(reason)s", reason=event.reason) if event.reason else ""
+        return HistoryEntry(when, what, by_staff)
     reason = REFUSAL_REASONS.get(event.result) or Sentence(event.result)
     explanation = gettext("Not possible: %(because)s.", because=reason)
     if event.count > 1:

@@ -3,7 +3,7 @@
 Each change is one transaction, with the event in the student's history, the audit entry and the notice to the student.
 """
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -11,6 +11,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import courses, enrollments, notices, users
 from quart_enroll.db.queries import section_facts
 from quart_enroll.domain.actors import Actor
+from quart_enroll.domain.audit import About, AuditEntry, Change
 from quart_enroll.domain.errors import UnknownCourse, UnknownTerm
 from quart_enroll.domain.models import Course, Event, Notice, SectionKey, Term
 from quart_enroll.i18n.language import Sentence, TermName
@@ -20,6 +21,7 @@ from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.seat_actions import Dropped, Joined, Reordered
 from quart_enroll.services.enrollment.seat_changes import Enrolled, SeatTransaction
 from quart_enroll.services.enrollment.swap_cycles import change_seats
+from quart_enroll.services.staff import audit
 
 Result = TypeVar("Result")
 
@@ -40,6 +42,17 @@ NOTICE_SENTENCES = {
     ),
 }
 """What the student is told, by the action of the event."""
+
+AUDIT_ACTIONS = {
+    "enroll": "student.add",
+    "drop": "student.drop",
+    "withdraw": "student.withdraw",
+    "swap": "student.swap",
+    "join": "student.join",
+    "leave": "student.leave",
+    "reorder": "student.move",
+}
+"""The action of the audit entry, by the action of the event."""
 
 
 @metrics.count_change("enroll")
@@ -156,18 +169,32 @@ async def _act(
 ) -> Result:
     async def recorded(transaction: SeatTransaction) -> Result:
         result = await body(transaction)
-        await _notify(transaction, staff)
+        done = [one for one in transaction.student_events if one.action in AUDIT_ACTIONS]
+        for event in done:
+            await audit.record(context.db, transaction.session, _audit_entry(event, result))
+        await _notify(transaction, staff, done)
         return result
 
     return await change_seats(context.locks, user_id, now, keys, recorded, staff=staff)
 
 
-async def _notify(transaction: SeatTransaction, staff: Actor) -> None:
+def _audit_entry(event: Event, result: object) -> AuditEntry:
+    changes = [Change("position", str(result.before), str(result.after))] if isinstance(result, Reordered) else []
+    return AuditEntry(
+        event.at,
+        event.actor,
+        AUDIT_ACTIONS[event.action],
+        About("section", event.term, event.courseID, event.section),
+        user_id=event.user_id,
+        reason=event.reason,
+        overrides=event.overrides,
+        changes=tuple(changes),
+    )
+
+
+async def _notify(transaction: SeatTransaction, staff: Actor, done: Sequence[Event]) -> None:
     """Tell the student who did it and why: once for each course, but not what follows from that."""
     db, session = transaction.db, transaction.session
-    done = [one for one in transaction.student_events if one.action in NOTICE_SENTENCES]
-    if not done:
-        return
     author = await users.find(db, staff.user_id, session)
     name = author.full_name if author else ""
     for event in done:

@@ -12,8 +12,10 @@ from typing import Any
 from quart_enroll.db import schema as stored
 from quart_enroll.db.client import DATABASE_REFUSED, DATABASE_UNAVAILABLE, STANDALONE_MESSAGE, Database, is_standalone
 from quart_enroll.db.collections import (
+    access,
     alerts,
     attempt_limits,
+    audit,
     calendar_tokens,
     courses,
     enrollments,
@@ -48,6 +50,8 @@ COLLECTION_MODULES: dict[str, Any] = {
     "plan": plans,
     "alert": alerts,
     "feed": calendar_tokens,
+    "audit": audit,
+    "access": access,
 }
 """The modules with the indexes and the schema of each collection."""
 

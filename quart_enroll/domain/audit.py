@@ -1,0 +1,90 @@
+"""The audit log, which has every change by staff, and the access log, which has the records that they opened."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from quart_enroll.i18n.language import Sentence
+
+ACTIONS: Mapping[str, Sentence] = {
+    "export": Sentence("List exported"),
+    "roles.set": Sentence("Roles set"),
+    "subjects.set": Sentence("Subjects set"),
+    "advisors.set": Sentence("Advisors set"),
+    "term.add": Sentence("Term added"),
+    "term.edit": Sentence("Term edited"),
+    "course.add": Sentence("Course added"),
+    "course.edit": Sentence("Course edited"),
+    "section.add": Sentence("Section added"),
+    "section.edit": Sentence("Section edited"),
+    "section.cancel": Sentence("Section canceled"),
+    "student.add": Sentence("Student enrolled"),
+    "student.drop": Sentence("Student dropped"),
+    "student.withdraw": Sentence("Student withdrawn"),
+    "student.swap": Sentence("Student swapped"),
+    "student.join": Sentence("Student put on a waitlist"),
+    "student.leave": Sentence("Student taken off a waitlist"),
+    "student.move": Sentence("Student moved on a waitlist"),
+}
+"""Everything that staff can do, by the action of its entries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A field with its value before and after, as text."""
+
+    field: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a change is about: its `kind`, such as "section", and the fields that name it; the others are empty.
+
+    `name` is for whatever has no term and no course, such as an exported list.
+    """
+
+    kind: str
+    term: str = ""
+    courseID: str = ""
+    section: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """A change that staff made: who, when, which of ACTIONS, and what it is `about`.
+
+    `user_id` is the person whom it concerns, if it is one. `overrides` are the rules that were set aside.
+    """
+
+    at: datetime
+    actor: int
+    action: str
+    about: About
+    user_id: int | None = None
+    reason: str = ""
+    overrides: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AccessEntry:
+    """A look at a student's record: who opened it, when, whose it is, and on which `page` (its endpoint)."""
+
+    at: datetime
+    actor: int
+    user_id: int
+    page: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogFilter:
+    """The wanted entries of a log: those that meet each condition that is set, from `begins` until before `ends`."""
+
+    actor: int | None = None
+    user_id: int | None = None
+    action: str = ""
+    begins: datetime | None = None
+    ends: datetime | None = None

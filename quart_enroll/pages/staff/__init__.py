@@ -1,0 +1,1 @@
+"""Pages for staff, all below /staff. Their lists share one mechanism, in `listing`."""

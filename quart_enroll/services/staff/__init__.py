@@ -1,0 +1,1 @@
+"""What staff do: the logs of their changes and of the records they open, and exported lists."""

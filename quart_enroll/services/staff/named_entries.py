@@ -1,0 +1,51 @@
+"""Entries of the logs with the names of the people in them."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import users
+from quart_enroll.domain.audit import AccessEntry, AuditEntry
+
+E = TypeVar("E", bound=AuditEntry | AccessEntry)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedEntry(Generic[E]):
+    """An entry with the names of its actor and of the person it concerns; a deleted account's name is empty."""
+
+    entry: E
+    actor_name: str
+    person_name: str
+
+
+async def add_names(db: Database, entries: Sequence[E]) -> list[NamedEntry[E]]:
+    """Return the entries with names."""
+    ids = {one for entry in entries for one in (entry.actor, entry.user_id) if one is not None}
+    names = await users.find_names(db, ids)
+    return [
+        NamedEntry(entry, names.get(entry.actor, ""), "" if entry.user_id is None else names.get(entry.user_id, ""))
+        for entry in entries
+    ]
+
+
+async def add_names_to_batches(
+    db: Database, batches: AsyncGenerator[list[E], None]
+) -> AsyncGenerator[list[NamedEntry[E]], None]:
+    """Yield the batches with names."""
+    async with aclosing(batches):
+        async for entries in batches:
+            yield await add_names(db, entries)
+
+
+async def find_person(db: Database, text: str) -> int | None:
+    """Return the user_id that the text is, or that has it as email address; None if nobody has it.
+
+    A number needs no account: the logs still have the entries of deleted ones.
+    """
+    if text.isascii() and text.isdigit() and len(text) <= users.MAX_USER_ID_DIGITS:
+        return int(text)
+    found = await users.find_credentials(db, text)
+    return None if found is None else found.user.user_id
