@@ -45,9 +45,7 @@ async def _defer(scope: Any, chunks: Chunks, first_chunk: str | bytes) -> AsyncI
         yield first_chunk
 
 
-async def _stream_within_framework(
-    scope: Any, chunks: Chunks, first_chunk: str | bytes
-) -> AsyncIterator[str | bytes]:
+async def _stream_within_framework(scope: Any, chunks: Chunks, first_chunk: str | bytes) -> AsyncIterator[str | bytes]:
     """Give the framework all chunks to send."""
     async with aclosing(chunks):
         if scope["method"] == "HEAD":

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.collections import courses, sections, terms, waitlist
+from quart_enroll.db.queries import import_guards
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.errors import Busy, Refused
 from quart_enroll.domain.models import Course, Meeting, Section, SectionKey, Term
@@ -67,6 +68,7 @@ async def import_section(db: Database, offered: Section, now: datetime = NOW) ->
 
     async def body(session: Session) -> None:
         await sections.put_all(db, [offered], session)
+        await import_guards.note_section_changes(db, [offered], [], now, session)
         await promote_all_waitlists(SeatTransaction(db, session, now, REGISTRAR))
 
     await transaction(db, body)

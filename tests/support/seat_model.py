@@ -12,8 +12,8 @@ Where the rules leave room, the model agrees with the docstrings of the services
 - A prerequisite is a seat in an earlier term, even one that has not ended.
 - A corequisite is a seat in the same term or an earlier one, or one taken at the same time; for a waitlist entry, a
   waitlist entry is enough. Another section of a course that the student has requires none.
-- Staff set rules aside one by one; a waitlist entry keeps those that concern the seat. The capacity is exceeded only by
-  an enrollment or a swap by staff, and a seat in a section above its capacity is not offered to anyone when it is freed.
+- Staff set rules aside one by one; a waitlist entry keeps those that concern the seat. Only enrollments and swaps by
+  staff exceed the capacity, and a seat that is freed above the capacity is offered to nobody.
 - Of several seats freed by one change, the one dropped first is filled first; then come the other waitlists of the
   students who dropped something.
 """
@@ -280,9 +280,7 @@ class ModelSchool:
         late = "drop_closed" if withdraw else "only_withdrawal"
         deadline = term.withdraw_deadline if withdraw else term.drop_deadline
         others = self._dependent(student, key.term, key.courseID)
-        self._check_allowed(
-            ["corequisites_would_go" if others else None, late if now >= deadline else None], overrides
-        )
+        self._check_allowed(["corequisites_would_go" if others else None, late if now >= deadline else None], overrides)
         freed = FreedSeats()
         self._drop(student, key.term, key.courseID, now, freed, withdraw=withdraw)
         self.promote(freed, now)

@@ -54,8 +54,8 @@ class AuditedSeat:
 class AuditedSection:
     """A section as stored, with the last place of its waitlist, and notes of imports (see `import_guards`).
 
-    `overbooked` is how many students may be enrolled, if that is more than the capacity. `has_valid_counters` means that
-    each counter is an integer from 0; otherwise they are recounted.
+    `overbooked` is how many students may be enrolled, if that is more than the capacity. `has_valid_counters` means
+    that each counter is an integer from 0; otherwise they are recounted.
     """
 
     section: Section
