@@ -364,6 +364,8 @@ class SchoolMachine(RuleBasedStateMachine):
         assert school.seats == self.model.seats
         assert school.waitlists == self.model.waitlists
         assert school.sections.keys() == self.model.sections.keys()
+
+    def teardown(self) -> None:
         found = find_discrepancies(self.run(transaction(self.db, partial(audit.read, self.db))), {}, self.now)
         assert [one.sentence for one in found if one.fault] == []
 
