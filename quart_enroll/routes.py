@@ -6,19 +6,28 @@ from werkzeug.routing import PathConverter
 
 from quart_enroll.api import courses as flask_api
 from quart_enroll.api.v1 import catalog, document, me
+from quart_enroll.domain.roles import STAFF_ROLES, Role
 from quart_enroll.forms.imports.courses import RESERVED_PREFIX
 from quart_enroll.forms.search import SearchForm
+from quart_enroll.forms.staff.logs import AccessLogForm, AuditLogForm
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.pages import health, help, home, languages, live_stream, metrics, students
 from quart_enroll.pages.account import account, data_export, deletion, email_confirmation, passwords, sign_in, tokens
 from quart_enroll.pages.catalog import course, courses
 from quart_enroll.pages.enrollment import alerts, calendar, enrollment, enrollment_form, history, plan, waitlist
+from quart_enroll.pages.staff import access, audit, overview
 from quart_enroll.services.accounts import email_links
 from quart_enroll.web import auth, static_files
 from quart_enroll.web.application import SiteApp
 from quart_enroll.web.route import DELETE, GET, POST, Audience, Route, add_route
 
-EVERYBODY, SIGNED_IN, REGISTRAR = Audience.EVERYBODY, Audience.SIGNED_IN, Audience.REGISTRAR
+EVERYBODY, SIGNED_IN, STAFF = Audience.EVERYBODY, Audience.SIGNED_IN, Audience.STAFF
+
+REGISTRARS = frozenset({Role.REGISTRAR})
+
+READERS_OF_LOGS = frozenset({Role.REGISTRAR, Role.AUDITOR})
+
+LOG_PARAMETERS = ("before", "format")
 
 SEARCH_PARAMETERS = (*SearchForm.parameters(), "page")
 
@@ -164,7 +173,45 @@ ROUTES = [
     Route("/account/tokens/end", "token_end", tokens.revoke, POST, audience=SIGNED_IN, ends_access=True),
     Route("/language", "language", languages.choose, POST),
     Route("/help", "help", help.help_page, query_parameters=(), shows_notices=True),
-    Route("/user", "user", students.user, audience=REGISTRAR, shows_notices=True),
+    Route(
+        "/staff",
+        "staff",
+        overview.overview,
+        audience=STAFF,
+        roles=STAFF_ROLES,
+        shows_notices=True,
+        menu_label=Sentence("Overview"),
+    ),
+    Route(
+        "/user",
+        "user",
+        students.user,
+        audience=STAFF,
+        roles=REGISTRARS,
+        shows_notices=True,
+        menu_label=Sentence("Students"),
+        menu_purpose=Sentence("Find a student by name, email or ID."),
+    ),
+    Route(
+        "/staff/audit",
+        "staff_audit",
+        audit.audit,
+        audience=STAFF,
+        roles=READERS_OF_LOGS,
+        query_parameters=(*AuditLogForm.parameters(), *LOG_PARAMETERS),
+        menu_label=Sentence("Audit log"),
+        menu_purpose=Sentence("Find who changed what, and why."),
+    ),
+    Route(
+        "/staff/access",
+        "staff_access",
+        access.access,
+        audience=STAFF,
+        roles=READERS_OF_LOGS,
+        query_parameters=(*AccessLogForm.parameters(), *LOG_PARAMETERS),
+        menu_label=Sentence("Access log"),
+        menu_purpose=Sentence("Find who opened whose record."),
+    ),
     Route("/api/", "api", flask_api.api, aliases=("/api/<flask_api:idx>",), query_parameters=(), is_localized=False),
     Route(
         "/api/v1/terms",
@@ -268,6 +315,8 @@ def register(app: SiteApp) -> None:
     app.url_map.converters["flask_api"] = FlaskApiConverter
     for route in ROUTES:
         is_new = route.endpoint not in app.view_functions
+        if route.menu_label is not None:
+            app.staff_menu.append(route)
         if route.survives_disconnect:
             app.surviving_paths.update(route.paths)
         add_route(app, route, auth.restrict(route.view, route.audience) if is_new and route.view else None)

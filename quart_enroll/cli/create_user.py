@@ -6,6 +6,7 @@ from quart_enroll.cli.command_context import current_site, run_with_database
 from quart_enroll.db.client import Database
 from quart_enroll.domain.errors import EmailTaken, PasswordRefused
 from quart_enroll.domain.models import User
+from quart_enroll.domain.roles import Role, in_order
 from quart_enroll.forms.imports.users import NewUserRow
 from quart_enroll.services.accounts import accounts
 from quart_enroll.services.accounts.hash_slots import HashSlots
@@ -18,27 +19,29 @@ from quart_enroll.services.accounts.hashing import Hasher
 @click.option("--last-name", prompt="Last name", default="", show_default=False, help="The user's last name.")
 @click.option(
     "--role",
-    type=click.Choice(["student", "registrar"]),
-    default="student",
+    "roles",
+    type=click.Choice([role.value for role in Role]),
+    multiple=True,
+    default=[Role.STUDENT.value],
     show_default=True,
-    help="What the user may do.",
+    help="What the user may do; may be repeated.",
 )
-def create_user(**given: str) -> None:
+def create_user(roles: tuple[str, ...], **given: str) -> None:
     """Create an account; the command prompts for the password."""
     given["password"] = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     row, problems = NewUserRow.check(given)
     if problems:
         raise click.ClickException("\n".join(problems))
     try:
-        user = run_with_database(lambda db: _register(db, row.data))
+        user = run_with_database(lambda db: _register(db, row.data, frozenset(map(Role, roles))))
     except EmailTaken as taken:
         raise click.ClickException("An account with this email already exists.") from taken
     except PasswordRefused as refusal:
         raise click.ClickException(refusal.text) from refusal
-    click.echo(f"Created user {user.user_id}: {user.full_name}, {user.role}.")
+    click.echo(f"Created user {user.user_id}: {user.full_name}, {', '.join(in_order(user.roles))}.")
 
 
-async def _register(db: Database, given: dict[str, str]) -> User:
+async def _register(db: Database, given: dict[str, str], roles: frozenset[Role]) -> User:
     if await accounts.find_user_id(db, given["email"]) is not None:
         raise EmailTaken
     with Hasher(current_site().config["PASSWORD_METHOD"], slots=HashSlots(None, 1), queue=2) as hasher:
@@ -49,6 +52,6 @@ async def _register(db: Database, given: dict[str, str]) -> User:
             password=given["password"],
             first_name=given["first_name"],
             last_name=given["last_name"],
-            role=given["role"],
+            roles=roles,
         )
     return created.user

@@ -173,9 +173,12 @@ def _new_user(number: int, row: UserRow) -> ImportedUser:
         email=row.email.data or "",
         first_name=row.first_name.data or "",
         last_name=row.last_name.data or "",
-        role=row.role.data or "",
+        roles=row.read_roles(),
+        subjects=cells.subjects(row.subjects.data or ""),
+        directory_opt_out=row.opts_out(),
     )
-    return ImportedUser(number, row.user_id.data, user, row.password.data or None, row.given)
+    advisors = cells.advisors(row.advisors.data or "")
+    return ImportedUser(number, row.user_id.data, user, row.password.data or None, row.given, advisors)
 
 
 IMPORTS: dict[str, Callable[[FileRows, bool], ImportResult]] = {

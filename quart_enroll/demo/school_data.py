@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from quart_enroll.domain.models import Course, Credentials, Section, User
+from quart_enroll.forms.imports import cells
 from quart_enroll.forms.imports.base import ImportRow
 from quart_enroll.forms.imports.courses import CourseRow
 from quart_enroll.forms.imports.sections import SectionRow
@@ -60,5 +61,13 @@ def _rows(form: type[ImportRow], file: Path) -> list[Any]:
 
 def _credentials(row: UserRow) -> Credentials:
     given = row.data
-    user = User(given["user_id"], given["email"], given["first_name"], given["last_name"], given["role"])
+    user = User(
+        given["user_id"],
+        given["email"],
+        given["first_name"],
+        given["last_name"],
+        row.read_roles(),
+        subjects=cells.subjects(given["subjects"] or ""),
+        advisors=tuple(map(int, cells.advisors(given["advisors"] or ""))),
+    )
     return Credentials(user, given["password"])

@@ -11,6 +11,7 @@ from quart_enroll.demo.records import EnrollmentRecords, SectionOffering
 from quart_enroll.demo.school_data import SchoolData
 from quart_enroll.domain import rules
 from quart_enroll.domain.models import Credentials, Section, Term, User
+from quart_enroll.domain.roles import Role
 from quart_enroll.services.maintenance.demo_school import School
 
 GENERATED_STUDENTS = 400
@@ -63,7 +64,7 @@ class EnrollmentSimulation:
     def school(self) -> School:
         """Let all students enroll, Ada last, and return the school."""
         others = (one.user for one in self.people if one.user.email not in (ADA, BOB))
-        students = [self._student(user) for user in others if user.role == "student"]
+        students = [self._student(user) for user in others if Role.STUDENT in user.roles]
         [ada] = [self._student(one.user) for one in self.people if one.user.email == ADA]
         for term in self.earlier:
             self._register(term, [ada, *students])
@@ -89,9 +90,7 @@ class EnrollmentSimulation:
         number = max(one.user.user_id for one in data.people)
         for user_id, (first, last) in enumerate(self.rng.sample(names, GENERATED_STUDENTS), number + 1):
             plain = unicodedata.normalize("NFKD", f"{first}.{last}").encode("ascii", "ignore").decode()
-            yield Credentials(
-                User(user_id, f"{plain.lower()}@school.example", first, last, "student"), data.unusable_password
-            )
+            yield Credentials(User(user_id, f"{plain.lower()}@school.example", first, last), data.unusable_password)
 
     def _student(self, user: User) -> Student:
         subject = self.rng.choice(list(self.data.subjects))

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from quart_enroll.domain.actors import NO_OVERRIDES, Override
+from quart_enroll.domain.roles import ROLE_NAMES, STAFF_ROLES, STUDENT_ONLY, Role, in_order
 from quart_enroll.i18n.language import Days, Sentence, TermName, Value, gettext
 
 SEASONS = ("Winter", "Spring", "Summer", "Fall")
@@ -319,18 +320,37 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person with an account; `role` is "student" or "registrar", `language` is the chosen one, if any.
+    """A person with an account; `language` is the chosen one, if any.
 
     `email_unconfirmed` means that they entered the email address themselves and haven't opened the link sent to it.
+    `subjects` are those whose sections they change as a scheduler. `advisors` are the user_ids of a student's advisors.
+    With `directory_opt_out`, a student's name and email are not to be passed on.
     """
 
     user_id: int
     email: str
     first_name: str
     last_name: str
-    role: str
+    roles: frozenset[Role] = STUDENT_ONLY
     language: str = ""
     email_unconfirmed: bool = False
+    subjects: tuple[str, ...] = ()
+    advisors: tuple[int, ...] = ()
+    directory_opt_out: bool = False
+
+    @property
+    def role(self) -> str:
+        """The role as the Flask site knew it, for its templates and for older programs."""
+        return str(Role.REGISTRAR if Role.REGISTRAR in self.roles else Role.STUDENT)
+
+    @property
+    def role_names(self) -> list[Sentence]:
+        """The names of the roles, in the order in which pages list them."""
+        return [ROLE_NAMES[role] for role in in_order(self.roles)]
+
+    @property
+    def is_staff(self) -> bool:
+        return not self.roles.isdisjoint(STAFF_ROLES)
 
     @property
     def short_name(self) -> str:
@@ -355,7 +375,8 @@ class Credentials:
 class Login:
     """A sign-in that has not ended; `key` identifies it without revealing the cookie (see services.accounts.sessions).
 
-    `last_used_at` may lag behind by a few minutes. `address` (the IP) and `agent` let the user recognize it.
+    `last_used_at` may lag behind by a few minutes. `confirmed_at` is when the user last entered the password. `address`
+    (the IP) and `agent` let the user recognize it.
     """
 
     key: str
@@ -364,6 +385,7 @@ class Login:
     last_used_at: datetime
     expires_at: datetime
     remembered: bool
+    confirmed_at: datetime
     address: str = ""
     agent: str = ""
 

@@ -1,4 +1,4 @@
-"""Stream responses that are long or have no end of their own: the framework sends the head, the rest is sent outside of it.
+"""Stream responses that are long or have no end: the framework sends the head, the rest is sent outside of it.
 
 A thousand streams may be open for as long as people look at a page. Inside the framework, each would keep its request,
 its contexts and its tasks in memory.

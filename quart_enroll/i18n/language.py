@@ -256,6 +256,12 @@ def format_moment(at: datetime, timezone: str) -> str:
     return _moment(at, timezone, _current.get())
 
 
+def format_timestamp(at: datetime, timezone: str) -> str:
+    """Return the date and the time to the second in the timezone, in a short form."""
+    local = at.astimezone(ZoneInfo(timezone))
+    return f"{format_day(local)}, {format_time(local, 'HH:mm:ss', locale=_locale(_current.get()))}"
+
+
 def format_day(when: date) -> str:
     """Return the date in a short form."""
     return str(format_date(when, "medium", locale=_locale(_current.get())))

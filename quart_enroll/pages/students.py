@@ -7,9 +7,10 @@ from quart import flash, request
 from quart_enroll.forms.search import StudentForm
 from quart_enroll.i18n.language import gettext
 from quart_enroll.pages.paging import Page, last_page, page_url, requested_page
+from quart_enroll.pages.staff.layout import render_staff
 from quart_enroll.services.accounts import students
 from quart_enroll.state import database
-from quart_enroll.web.templating import is_overridden, render
+from quart_enroll.web.templating import is_overridden
 
 STUDENTS_PER_PAGE = 50
 
@@ -33,4 +34,4 @@ async def user() -> bytes:
     if (number, size) != (1, STUDENTS_PER_PAGE):
         found = await students.find(database(), form.words, skip=(number - 1) * size, max_students=size)
     page = Page(found, number, last_page(total, size), total)
-    return render("user.html", user=True, users=found, form=form, page=page, page_url=page_url)
+    return render_staff("user.html", "user", user=True, users=found, form=form, page=page, page_url=page_url)

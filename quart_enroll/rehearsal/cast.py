@@ -64,6 +64,6 @@ def choose_cast(facts: SchoolFacts, extent: Extent, password_method: str) -> Cas
 def _rows(student: InventedStudent, identity: str | None, now: datetime) -> StudentRows:
     login = None
     if identity is not None:
-        login = Login(token_digest(identity), student.user_id, now, now, now + SIGN_IN_LIFETIME, remembered=False)
-    user = User(student.user_id, student.email, "Invented", f"Student {student.user_id}", "student")
+        login = Login(token_digest(identity), student.user_id, now, now, now + SIGN_IN_LIFETIME, False, now)
+    user = User(student.user_id, student.email, "Invented", f"Student {student.user_id}")
     return StudentRows(user, login, student.plan, [rehearsal.past_key(courseID) for courseID in student.taken])

@@ -16,7 +16,7 @@ from quart_enroll.bounded_cache import ByteCache, size_of_entry
 from quart_enroll.web import access_log
 from quart_enroll.web.csrf import SAFE_METHODS
 from quart_enroll.web.request import SiteRequest
-from quart_enroll.web.route import SiteRule
+from quart_enroll.web.route import Route, SiteRule
 
 DRIVER_QUEUE_SECONDS = 0.5
 """How long a page may wait for a thread of the driver, in addition to the time that the database has to answer."""
@@ -41,6 +41,9 @@ class SiteApp(Quart):
         super().__init__(*args, **options)
         self.surviving_paths: set[str] = set()
         """The paths of the routes with `survives_disconnect`."""
+
+        self.staff_menu: list[Route] = []
+        """The routes with a `menu_label`."""
 
         self._urls: ByteCache[Any, str] = ByteCache("URLs", size_of_entry)
 

@@ -193,8 +193,11 @@ def clear_sign_in() -> None:
 
 
 def restrict(view: View, audience: Audience) -> View:
-    """Return the view, open to its audience only: visitors have to sign in first, and other users get a 403."""
-    if audience not in (Audience.SIGNED_IN, Audience.REGISTRAR):
+    """Return the view, open to its audience only: visitors have to sign in first, and other users get a 403.
+
+    Which staff are admitted depends on the request's own route: more may see a page than may post its form.
+    """
+    if audience not in (Audience.SIGNED_IN, Audience.STAFF):
         return view
 
     @wraps(view)
@@ -202,7 +205,7 @@ def restrict(view: View, audience: Audience) -> View:
         visitor = user()
         if visitor is None:
             raise Unauthorized
-        if audience is Audience.REGISTRAR and visitor.role != "registrar":
+        if audience is Audience.STAFF and visitor.roles.isdisjoint(current_request().route.roles):
             abort(403)
         return await view(*args, **kwargs)
 

@@ -11,6 +11,7 @@ from typing import Any
 from quart import Quart
 from quart.routing import QuartRule
 
+from quart_enroll.domain.roles import Role
 from quart_enroll.i18n.language import Sentence
 
 GET = ("GET",)
@@ -30,8 +31,8 @@ class Audience(Enum):
     SIGNED_IN = auto()
     """Users who are signed in, or whose API request comes with a token or a password."""
 
-    REGISTRAR = auto()
-    """Registrars; other users get a 403."""
+    STAFF = auto()
+    """Staff with one of the route's `roles`; other users get a 403."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,15 @@ class Route:
     """Other paths of the same view."""
 
     audience: Audience = Audience.VISITORS
+
+    roles: frozenset[Role] = frozenset()
+    """The roles that a route for staff admits; what is outside a person's scope, the view answers with a 404."""
+
+    menu_label: Sentence | None = None
+    """Its name in the menu of the staff pages, whose order is that of the routes."""
+
+    menu_purpose: Sentence | None = None
+    """What staff do there; the overview says it."""
 
     query_parameters: Collection[str] | None = None
     """The parameters that the view reads; others are treated as if they had not been sent. None for a view that looks
@@ -69,6 +79,9 @@ class Route:
 
     changes_only_seats: bool = False
     """A change here leaves the account and its sign-ins alone, so they stay cached, even on the busiest days."""
+
+    opens_record: Sentence | None = None
+    """Shows one student's record to staff; the access log calls the page by this name."""
 
     ends_access: bool = False
     """Ends a sign-in or a token. No rate limit applies: otherwise a thief could use up the limit to stay signed in."""

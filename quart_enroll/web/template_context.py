@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quart_enroll.domain.models import User
+from quart_enroll.domain.roles import Role
 from quart_enroll.web import auth
 from quart_enroll.web.cookies import current_identity
 
@@ -29,6 +30,14 @@ class TemplateVisitor:
     @property
     def is_anonymous(self) -> bool:
         return self.user is None
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        return self.user.roles if self.user else frozenset()
+
+    @property
+    def is_staff(self) -> bool:
+        return self.user is not None and self.user.is_staff
 
     @property
     def role(self) -> str | None:

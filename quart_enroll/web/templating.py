@@ -31,6 +31,10 @@ URL_GAP = b"here"
 """The gap for the page's own URL."""
 
 
+SHARED_ATTRIBUTES = ("is_authenticated", "is_staff", "role", "roles")
+"""What a frame may know about the visitor, because it is rendered once for all visitors with the same roles."""
+
+
 class Callbacks(NamedTuple):
     """What templates need to know about a request."""
 
@@ -88,7 +92,7 @@ def render_frame(
 
     `variables` returns what the template needs; it is called only if the template is rendered.
 
-    The key names everything that the page depends on besides the language and the visitor's role; for None, it is
+    The key names everything that the page depends on besides the language and the visitor's roles; for None, it is
     rendered each time. To the template, a gap is a variable, and the page's URL and what it knows of the visitor are
     gaps too.
     """
@@ -98,7 +102,7 @@ def render_frame(
         return _fill(overrides.render(template, {**_context(variables()), **_gaps(gaps)}), own)
     environment, user = _environment(), current_globals().get("user")
     is_shared = key is not None and not get_flashed_messages()
-    full_key = (template, key, user and user.role) if is_shared else None
+    full_key = (template, key, user and user.roles) if is_shared else None
 
     def render_parts() -> Sequence[bytes]:
         context = _context(variables())
@@ -173,10 +177,10 @@ def _gaps(names: Iterable[str]) -> dict[str, str]:
 
 
 def _hide_visitor(context: dict[str, Any]) -> dict[str, Any]:
-    """Return the variables about the visitor with gaps for everything but the role."""
+    """Return the variables about the visitor with gaps for everything but the roles."""
     visitor = context["current_user"]
     return {
-        "current_user": SimpleNamespace(is_authenticated=visitor.is_authenticated, role=visitor.role),
+        "current_user": SimpleNamespace(**{name: getattr(visitor, name) for name in SHARED_ATTRIBUTES}),
         "session": _gaps(context["session"]),
     }
 

@@ -87,7 +87,7 @@ async def create_students(uri: str, count: int) -> list[str]:
         await school.fill(db, TERMS)
         emails = [f"student{number}@school.example" for number in range(count)]
         hashed = generate_password_hash(PASSWORD, PASSWORD_METHOD)
-        users = [User(1000 + number, email, "Stu", "Dent", "student") for number, email in enumerate(emails)]
+        users = [User(1000 + number, email, "Stu", "Dent") for number, email in enumerate(emails)]
         await db.user.insert_many([asdict(user) | {"password": hashed} for user in users])
     return emails
 

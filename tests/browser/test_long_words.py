@@ -84,7 +84,7 @@ async def find_overflow(page: Page, *paths: str) -> dict[str, object]:
 
 async def test_no_long_word_pushes_anything_off_a_students_phone(long_words_url: str, page: Page) -> None:
     await page.set_viewport_size(PHONE)
-    await sign_in(page, long_words_url, User(ADA.user_id, LONG_EMAIL, LONG_WORD, LONG_WORD, "student"))
+    await sign_in(page, long_words_url, User(ADA.user_id, LONG_EMAIL, LONG_WORD, LONG_WORD))
     assert await find_overflow(page, *(f"{long_words_url}{path}" for path in STUDENT_PATHS)) == {}
 
 

@@ -76,7 +76,7 @@ async def main():
     async with open_database(sys.argv[1], 20) as db:
         async def body(session):
             await db.user.insert_one({"user_id": 1, "email": "lee@school.example", "first_name": "Lee",
-                "last_name": "Ray", "password": "x", "role": "student"}, session=session)
+                "last_name": "Ray", "password": "x", "roles": ["student"]}, session=session)
             print("has it", flush=True)
             await asyncio.Event().wait()
         await transaction(db, body)

@@ -24,7 +24,21 @@ from quart_enroll.services.maintenance.schema_check import SchemaCheck
 from quart_enroll.state import EXTENSION, AppState
 from tests.support import command_checks, school
 from tests.support.command_recorder import Operation, installed_recorder
-from tests.support.people import ADA, BOB, RITA, TERMS, Browser, Clock, config
+from tests.support.people import (
+    ADA,
+    ARON,
+    BOB,
+    IVAN,
+    OTHER_STAFF,
+    PASSWORD_HASH,
+    RITA,
+    SAMI,
+    TERMS,
+    UMA,
+    Browser,
+    Clock,
+    config,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +71,13 @@ async def db(empty_db: Database) -> Database:
     """A small school: two terms, three courses in sections, ada, bob and rita."""
     await school.fill(empty_db, TERMS)
     return empty_db
+
+
+@pytest.fixture
+async def other_staff(db: Database) -> None:
+    """Add an instructor, an advisor, a scheduler and an auditor."""
+    for user in OTHER_STAFF:
+        await users.add(db, user, PASSWORD_HASH)
 
 
 @pytest.fixture
@@ -144,6 +165,26 @@ async def bob(app: Quart) -> Browser:
 @pytest.fixture
 async def rita(app: Quart) -> Browser:
     return await _signed_in(app, RITA)
+
+
+@pytest.fixture
+async def ivan(app: Quart, other_staff: None) -> Browser:
+    return await _signed_in(app, IVAN)
+
+
+@pytest.fixture
+async def aron(app: Quart, other_staff: None) -> Browser:
+    return await _signed_in(app, ARON)
+
+
+@pytest.fixture
+async def sami(app: Quart, other_staff: None) -> Browser:
+    return await _signed_in(app, SAMI)
+
+
+@pytest.fixture
+async def uma(app: Quart, other_staff: None) -> Browser:
+    return await _signed_in(app, UMA)
 
 
 async def _signed_in(app: Quart, user: User) -> Browser:

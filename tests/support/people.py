@@ -17,16 +17,24 @@ from config import Config
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import sections
 from quart_enroll.domain.models import Course, Meeting, Section, SectionKey, Term, User
+from quart_enroll.domain.roles import Role
 
 PASSWORD = "correct horse battery"
 PASSWORD_METHOD = "scrypt:1024:1:1"  # fast: the tests hash many passwords
 PASSWORD_HASH = generate_password_hash(PASSWORD, PASSWORD_METHOD)
 
-ADA = User(1, "ada@school.example", "Ada", "Winters", "student")
-BOB = User(2, "bob@school.example", "Bob", "Okafor", "student")
-RITA = User(3, "rita@school.example", "Rita", "Moreno", "registrar")
-CAL = User(8, "cal@school.example", "Cal", "Lindqvist", "student")
+ADA = User(1, "ada@school.example", "Ada", "Winters")
+BOB = User(2, "bob@school.example", "Bob", "Okafor")
+RITA = User(3, "rita@school.example", "Rita", "Moreno", frozenset({Role.REGISTRAR}))
+CAL = User(8, "cal@school.example", "Cal", "Lindqvist")
 """Another student; the small school does not include cal."""
+
+IVAN = User(11, "ivan@school.example", "Ivan", "Petrov", frozenset({Role.INSTRUCTOR}))
+ARON = User(12, "aron@school.example", "Aron", "Levy", frozenset({Role.ADVISOR}))
+SAMI = User(13, "sami@school.example", "Sami", "Haddad", frozenset({Role.SCHEDULER}), subjects=("Computing",))
+UMA = User(14, "uma@school.example", "Uma", "Iyer", frozenset({Role.AUDITOR}))
+OTHER_STAFF = (IVAN, ARON, SAMI, UMA)
+"""An instructor, an advisor, a scheduler and an auditor; the fixture `other_staff` adds them to the small school."""
 
 COURSES = [
     Course("1111", "PYT 101", "Introduction to Python", 3, "Fall, Spring"),

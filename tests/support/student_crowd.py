@@ -62,7 +62,7 @@ async def sign_in(db: Database, numbers: Iterable[int], key: str = "") -> list[S
 
     `key` is the site's SECRET_KEY, if it differs from the tests' key.
     """
-    people = [User(number, f"student{number}@school.example", "Stu", f"Dent {number}", "student") for number in numbers]
+    people = [User(number, f"student{number}@school.example", "Stu", f"Dent {number}") for number in numbers]
     await db.user.insert_many([asdict(person) | {"password": "!"} for person in people])
     return await sign_in_device(db, [person.user_id for person in people], 1, key)
 

@@ -29,7 +29,7 @@ READ: dict[str, dict[int, dict[str, Any]]] = {
     "users-lines-of-old-macs.csv": BOTH,
     "users-headers-as-people-write-them.csv": BOTH,
     "users-empty-rows-and-columns.csv": {3: ZOE, 6: NOOR},
-    "users-rows-that-end-early.csv": {2: ZOE | {"role": ""}, 3: NOOR | {"role": "registrar"}},
+    "users-rows-that-end-early.csv": {2: ZOE | {"roles": ""}, 3: NOOR | {"roles": "registrar"}},
     "users-with-mark.json": {1: ZOE, 3: NOOR | {"user_id": 30}},
     "courses-decimal-commas.csv": {
         2: {"courseID": "1111", "credits": "3.5", "description": "Loops, lists", "term": "Fall, Spring"},
@@ -60,6 +60,8 @@ NOTES = {
     "users-headers-as-people-write-them.csv": [
         "Columns read: “E-mail” as email, “First Name” as first_name, “LAST-NAME” as last_name."
     ],
+    "users-rows-that-end-early.csv": ["Columns read: “role” as roles."],
+    "users-with-mark.json": ["Columns read: “role” as roles."],
     "courses-lines-in-quotes.csv": [
         "Columns read: “Course ID” as courseID, “Title” as title, “Description” as description, "
         "“Credit Hours” as credits, “Semester” as term."

@@ -40,7 +40,8 @@ TRANSLATING_CALLS = {"Sentence", "gettext", "lazy", "ngettext", "plural"}
 """The functions that mark a text for translation."""
 
 MODULES_WITH_SENTENCES = [
-    *("app.py", "domain/audit.py", "domain/errors.py", "domain/models.py", "domain/rules.py"),
+    *("app.py", "domain/actors.py", "domain/audit.py", "domain/errors.py", "domain/models.py", "domain/roles.py"),
+    *("domain/rules.py", "services/enrollment/act_for.py"),
     *("forms/accounts.py", "forms/base.py", "forms/enrollment.py", "forms/languages.py", "forms/search.py"),
     *("forms/tokens.py", "services/notifications/messages.py", "services/accounts/password_policy.py"),
     *("services/enrollment/plan.py", "web/auth.py", "web/error_pages.py", "web/notices.py", "web/proxies.py"),

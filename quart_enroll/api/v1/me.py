@@ -40,9 +40,7 @@ from quart_enroll.web import auth
 async def me() -> Response:
     """Get the current user."""
     user = auth.signed_in()
-    return respond(
-        UserSchema(user.user_id, user.email, user.first_name, user.last_name, user.role)  # type: ignore[arg-type]
-    )
+    return respond(UserSchema.of(user))
 
 
 @responds_with(EnrollmentList, problems=(404, 409))

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal, Self
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from quart_enroll.domain import models
-from quart_enroll.domain.models import SectionKey, SectionRequest
+from quart_enroll.domain.models import SectionKey, SectionRequest, User
+from quart_enroll.domain.roles import Role, in_order
 
 # Types of values in requests. The description is for the document; the sentence answers a request with a wrong value.
 CourseID = Annotated[
@@ -196,7 +197,14 @@ class UserSchema(Struct, frozen=True):
     email: str
     first_name: str
     last_name: str
-    role: Literal["student", "registrar"]
+    role: Annotated[str, Meta(description="`registrar` for registrars, `student` for all others; use `roles`.")]
+    roles: Annotated[list[str], Meta(description=f"Any of {', '.join(Role)}.")]
+
+    @classmethod
+    def of(cls, user: User) -> "UserSchema":
+        """Describe the user."""
+        roles = [str(role) for role in in_order(user.roles)]
+        return cls(user.user_id, user.email, user.first_name, user.last_name, user.role, roles)
 
 
 class EnrollmentSchema(Struct, frozen=True):

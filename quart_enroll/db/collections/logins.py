@@ -26,6 +26,7 @@ SCHEMA = {
         "created_at": {"bsonType": "date"},
         "last_used_at": {"bsonType": "date"},
         "expires_at": {"bsonType": "date"},
+        "confirmed_at": {"bsonType": "date"},
         "remembered": {"bsonType": "bool"},
         "address": {"bsonType": "string", "maxLength": 50},
         "agent": {"bsonType": "string", "maxLength": 100},
@@ -90,6 +91,11 @@ async def record_use(db: Database, login: Login, now: datetime, expires_at: date
     )
 
 
+async def record_confirmation(db: Database, key: str, now: datetime) -> None:
+    """Record that the user has entered the password again."""
+    await db.login.update_one({"_id": key}, {"$set": {"confirmed_at": now}})
+
+
 async def lock(db: Database, key: str, session: Session) -> bool:
     """Lock the sign-in until the transaction ends, so that it can't end before; return False if it has ended."""
     result = await db.login.update_one({"_id": key}, {"$inc": {"held": 1}}, session=session)
@@ -133,6 +139,7 @@ def to_row(login: Login) -> Document:
         "last_used_at": login.last_used_at,
         "expires_at": login.expires_at,
         "remembered": login.remembered,
+        "confirmed_at": login.confirmed_at,
         "address": login.address,
         "agent": login.agent,
     }
@@ -146,6 +153,7 @@ def _to_login(row: Mapping[str, Any]) -> Login:
         last_used_at=row["last_used_at"],
         expires_at=row["expires_at"],
         remembered=row["remembered"],
+        confirmed_at=row.get("confirmed_at", row["created_at"]),  # older sign-ins have none
         address=row["address"],
         agent=row["agent"],
     )

@@ -15,23 +15,44 @@ from quart_enroll.db.client import DUPLICATE_KEY_CODE, Database, Document, Sessi
 from quart_enroll.domain import email_addresses, folding
 from quart_enroll.domain.errors import EmailTaken
 from quart_enroll.domain.models import Credentials, User
+from quart_enroll.domain.roles import STUDENT_ONLY, Role, read_roles
 
 CASE_INSENSITIVE = Collation(locale="en", strength=2)
 """Compares email addresses case-insensitively."""
 
+PEOPLE_BY_NAME = (("last_name", 1), ("first_name", 1), ("user_id", 1))
+"""The order of people in lists."""
+
 INDEXES = [
     IndexModel("user_id", unique=True),
-    # The first index finds every email address. The second makes them unique, but only among users with a role: two
+    # The first index finds every email address. The second makes them unique, but only among users with roles: two
     # accounts of the Flask site that share an address have none, and may stay.
     IndexModel("email", name="email_any_case", collation=CASE_INSENSITIVE),
+    IndexModel(
+        "email",
+        name="email_unique_with_roles",
+        collation=CASE_INSENSITIVE,
+        unique=True,
+        partialFilterExpression={"roles": {"$exists": True}},
+    ),
+    IndexModel([*PEOPLE_BY_NAME], name="name", collation=CASE_INSENSITIVE),
+    IndexModel([("roles", 1), *PEOPLE_BY_NAME], name="roles_name", collation=CASE_INSENSITIVE),
+    IndexModel("advisors", sparse=True),
+]
+
+REPLACED_INDEXES = [
     IndexModel(
         "email",
         name="email_unique",
         collation=CASE_INSENSITIVE,
         unique=True,
         partialFilterExpression={"role": {"$exists": True}},
-    ),
+    )
 ]
+"""The unique index from when a user had a single `role`."""
+
+OLD_ROLES = ["student", "registrar"]
+"""What the field `role` may be, which `upgrade-db` replaces by `roles`."""
 
 SCHEMA = {
     "bsonType": "object",
@@ -43,7 +64,11 @@ SCHEMA = {
         "last_name": {"bsonType": "string", "maxLength": 50},
         "password": {"bsonType": "string", "maxLength": 256},
         "password_changes": {"bsonType": ["int", "long"]},
-        "role": {"enum": ["student", "registrar"]},
+        "role": {"enum": OLD_ROLES},
+        "roles": {"bsonType": "array", "uniqueItems": True, "minItems": 1, "items": {"enum": [*Role]}},
+        "subjects": {"bsonType": "array", "uniqueItems": True, "items": {"bsonType": "string", "maxLength": 50}},
+        "advisors": {"bsonType": "array", "uniqueItems": True, "items": {"bsonType": ["int", "long"]}},
+        "directory_opt_out": {"bsonType": "bool"},
         "signed_in_at": {"bsonType": "date"},
         "language": {"bsonType": "string", "maxLength": 20},
         "email_unconfirmed": {"bsonType": "bool"},
@@ -57,10 +82,17 @@ USER_FIELDS = {
     "first_name": 1,
     "last_name": 1,
     "role": 1,
+    "roles": 1,
     "language": 1,
     "email_unconfirmed": 1,
+    "subjects": 1,
+    "advisors": 1,
+    "directory_opt_out": 1,
 }
 """The fields of a User: never the password, which only a sign-in needs."""
+
+OPTIONAL_FIELDS = ("language", "email_unconfirmed", "subjects", "advisors", "directory_opt_out")
+"""The fields that are stored only if they have a value."""
 
 CONFIRM_EMAIL: Document = {"$unset": {"email_unconfirmed": ""}}
 """Marks an email address as confirmed; users from imports, commands and the Flask site never have the field."""
@@ -103,10 +135,16 @@ async def find_names(db: Database, user_ids: Collection[int]) -> dict[int, str]:
     return {int(row["user_id"]): to_user(row).full_name async for row in found}
 
 
-async def has_another_registrar(db: Database, user_id: int, session: Session | None) -> bool:
+async def has_another_registrar(db: Database, user_id: int, session: Session) -> bool:
     """Return whether there is another registrar; two transactions that check this at the same time conflict."""
+    await hold_registrars(db, session)
+    other = {"roles": Role.REGISTRAR, "user_id": {"$ne": user_id}}
+    return bool(await db.user.find_one(other, {"_id": 1}, collation=CASE_INSENSITIVE, session=session))
+
+
+async def hold_registrars(db: Database, session: Session) -> None:
+    """Make this transaction conflict with others that check how many registrars there are."""
     await db.counter.update_one({"_id": "registrar"}, {"$inc": {"value": 1}}, upsert=True, session=session)
-    return bool(await db.user.find_one({"role": "registrar", "user_id": {"$ne": user_id}}, session=session))
 
 
 async def find_credentials_by_id(db: Database, user_id: int) -> Credentials | None:
@@ -134,7 +172,7 @@ async def find_students(db: Database, words: Sequence[str] = (), *, skip: int = 
 
 def student_filter(words: Sequence[str]) -> Document:
     """Return a filter for the students who match all these words, ignoring case, accents and apostrophes."""
-    students: Document = HAS_USER_ID | {"role": {"$ne": "registrar"}}
+    students: Document = HAS_USER_ID | {"roles": {"$in": [Role.STUDENT, None]}}
     filters = [_word_filter(word, plain) for word in words if (plain := folding.plain(word))]
     return students | {"$and": filters} if filters else students
 
@@ -262,23 +300,25 @@ async def confirm_email(db: Database, user_id: int, email: str) -> None:
 
 
 def to_user(row: Mapping[str, Any]) -> User:
-    """Read a stored user; without a role, it is a student."""
+    """Read a stored user; without roles, it is a student."""
     return User(
         user_id=int(row["user_id"]),
         email=str(row.get("email") or ""),
         first_name=str(row.get("first_name") or ""),
         last_name=str(row.get("last_name") or ""),
-        role=str(row.get("role", "student")),
+        roles=read_roles(row.get("roles") or [row.get("role")]) or STUDENT_ONLY,
         language=str(row.get("language") or ""),
         email_unconfirmed=bool(row.get("email_unconfirmed")),
+        subjects=tuple(row.get("subjects") or ()),
+        advisors=tuple(row.get("advisors") or ()),
+        directory_opt_out=bool(row.get("directory_opt_out")),
     )
 
 
 def to_row(user: User) -> Document:
-    """Return the user as a row; an empty language and `email_unconfirmed=False` are left out."""
-    return {
-        name: value for name, value in asdict(user).items() if value or name not in ("language", "email_unconfirmed")
-    }
+    """Return the user as a row, without OPTIONAL_FIELDS that are empty."""
+    values = asdict(user) | {"roles": sorted(user.roles), "subjects": [*user.subjects], "advisors": [*user.advisors]}
+    return {name: value for name, value in values.items() if value or name not in OPTIONAL_FIELDS}
 
 
 def _to_credentials(row: Mapping[str, Any]) -> Credentials:
@@ -287,8 +327,8 @@ def _to_credentials(row: Mapping[str, Any]) -> Credentials:
 
 
 def _put(user: User) -> Document:
-    change: Document = {"$set": to_row(user)}
-    return change if user.email_unconfirmed else change | CONFIRM_EMAIL
+    row = to_row(user)
+    return {"$set": row, "$unset": dict.fromkeys((name for name in OPTIONAL_FIELDS if name not in row), "")}
 
 
 def _unchanged(credentials: Credentials) -> Document:

@@ -9,10 +9,11 @@ from typing import Any
 from pymongo.collation import Collation
 
 from quart_enroll.db.client import Database
-from quart_enroll.db.collections.users import CASE_INSENSITIVE
+from quart_enroll.db.collections.users import CASE_INSENSITIVE, OLD_ROLES
 from quart_enroll.db.queries.pipelines import Stage
 from quart_enroll.db.queries.schema_violations import describe_row
 from quart_enroll.domain import email_addresses
+from quart_enroll.domain.roles import Role
 
 VALID_HASH_PATTERN = r"^(scrypt|pbkdf2)(:[^$]*)?\$[^$]+\$([0-9a-f]+|none)$"
 """Matches Werkzeug hashes; the last part is “none” for users imported without a password."""
@@ -31,9 +32,20 @@ async def convert_credits_to_numbers(db: Database) -> int:
 async def set_missing_roles(db: Database) -> int:
     """Make users without a role students, except those who share an email address; return how many changed."""
     shared = [email for email, _ in await find_repeated(db, "user", "email", CASE_INSENSITIVE)]
-    unique = {"role": None, "email": {"$type": "string", "$nin": shared}}
-    result = await db.user.update_many(unique, {"$set": {"role": "student"}}, collation=CASE_INSENSITIVE)
+    unique = {"role": None, "roles": None, "email": {"$type": "string", "$nin": shared}}
+    result = await db.user.update_many(unique, {"$set": {"roles": [Role.STUDENT]}}, collation=CASE_INSENSITIVE)
     return result.modified_count
+
+
+async def copy_single_roles(db: Database) -> int:
+    """Store the single role of users also as their `roles`; return how many changed."""
+    old = {"role": {"$in": OLD_ROLES}, "roles": None}
+    return (await db.user.update_many(old, [{"$set": {"roles": ["$role"]}}])).modified_count
+
+
+async def remove_single_roles(db: Database) -> None:
+    """Remove the single role of users who have `roles`."""
+    await db.user.update_many({"role": {"$in": OLD_ROLES}, "roles": {"$ne": None}}, {"$unset": {"role": ""}})
 
 
 async def find_unusable_passwords(db: Database) -> dict[Any, str]:

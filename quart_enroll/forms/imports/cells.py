@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from quart_enroll.domain.models import Meeting, find_timezone, start_of_day
+from quart_enroll.domain.roles import Role
 from quart_enroll.forms.imports import meeting_times
 
 _WHOLE = re.compile(r"(\d+)\.00?", re.ASCII)
@@ -16,6 +17,9 @@ _DECIMAL_COMMA = re.compile(r"\d{1,3},\d{1,2}", re.ASCII)
 _ROUNDED = re.compile(r"\d(?:[.,]\d+)?E[+-]\d\d+", re.ASCII)
 _FORMULA_ERROR = re.compile(r"#(REF!|N/A|NAME\?|VALUE!|DIV/0!|NUM!|NULL!|SPILL!|CALC!|#+)")
 
+MAX_SUBJECT_CHARACTERS = 50
+
+_YES_OR_NO = {"yes": True, "y": True, "true": True, "1": True, "no": False, "n": False, "false": False, "0": False}
 
 MAX_PRINTED_CHARACTERS = 60
 """Characters of a text that are printed for comparison with another one."""
@@ -47,8 +51,10 @@ def written(value: Any) -> str:
             return f"{value:%Y-%m-%d %H:%M}"
         case tuple() if value and isinstance(value[0], Meeting):
             return "; ".join(f"{one.days} {one.start}-{one.end}" for one in value)
+        case frozenset():
+            return " ".join(sorted(value)) or "nothing"
         case tuple():
-            return " ".join(value) or "nothing"
+            return " ".join(map(str, value)) or "nothing"
         case None | "":
             return "nothing"
         case str():
@@ -127,6 +133,44 @@ def courseIDs(text: str) -> tuple[str, ...]:  # noqa: N802  # the stored name
     """Return the courseIDs of a text that separates them by blanks, or ends each with a line break."""
     names = text.split("\n") if "\n" in text else text.split()
     return tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
+
+
+def roles(text: str) -> list[Role]:
+    """Return the roles of a text that separates them by blanks or commas."""
+    names = re.split(r"[\s,;]+", text.strip().lower()) if text.strip() else []
+    try:
+        return [Role(name) for name in names]
+    except ValueError:
+        raise ValueError(f"The roles are {', '.join(Role)}.") from None
+
+
+def subjects(text: str) -> tuple[str, ...]:
+    """Return the subjects of a text that separates them by semicolons, or ends each with a line break."""
+    names = (" ".join(name.split()) for name in re.split(r"[;\n]", text))
+    found = tuple(dict.fromkeys(filter(None, names)))
+    if any(len(name) > MAX_SUBJECT_CHARACTERS for name in found):
+        raise ValueError(f"A subject has at most {MAX_SUBJECT_CHARACTERS} characters. Separate them by semicolons.")
+    return found
+
+
+def advisors(text: str) -> tuple[str, ...]:
+    """Return the emails or user_ids of a text that separates them by blanks, commas or semicolons."""
+    return tuple(dict.fromkeys(filter(None, re.split(r"[\s,;]+", text))))
+
+
+def yes_or_no(text: str) -> bool:
+    """Return whether the text means yes."""
+    try:
+        return _YES_OR_NO[text.strip().lower()]
+    except KeyError:
+        raise ValueError("This must be yes or no.") from None
+
+
+def names_text(value: list[Any]) -> str | None:
+    """Write the names or numbers of a JSON file, each with a line break at its end; None if they are something else."""
+    if not all(isinstance(one, str | int) and not isinstance(one, bool) and "\n" not in str(one) for one in value):
+        return None
+    return "".join(f"{one}\n" for one in value)
 
 
 def meetings_text(value: list[Any]) -> str | None:

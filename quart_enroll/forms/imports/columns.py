@@ -61,6 +61,9 @@ COLUMN_SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
         "email": ("email address", "mail"),
         "first_name": ("first", "given name", "forename"),
         "last_name": ("last", "surname", "family name"),
+        "roles": ("role",),
+        "advisors": ("advisor",),
+        "directory_opt_out": ("ferpa", "ferpa block", "directory block"),
     },
 }
 """Other names for a column, if they are unambiguous: “Seats” may be the open ones, and a “Student ID” is the school's,

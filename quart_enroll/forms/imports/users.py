@@ -1,11 +1,15 @@
 """The form that checks a user in an imported file."""
 
-from wtforms import StringField
-from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, Optional, Regexp
+from typing import ClassVar
 
+from wtforms import StringField
+from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp
+
+from quart_enroll.domain.roles import Role
 from quart_enroll.forms.accounts import NEW_EMAIL, PASSWORD_LENGTH, name_rules, normalized_email
-from quart_enroll.forms.base import stripped
-from quart_enroll.forms.imports.base import ImportRow, WholeNumberField
+from quart_enroll.forms.base import several_lines, stripped
+from quart_enroll.forms.imports import cells
+from quart_enroll.forms.imports.base import ImportRow, WholeNumberField, reads
 
 NO_HASH = (
     "Only Werkzeug hashes are accepted. You can leave passwords out; people then choose one with “Forgot your "
@@ -14,6 +18,14 @@ NO_HASH = (
 
 
 class UserRow(ImportRow):
+    """A user; `advisors` are the emails or user_ids of other users, who may be in the same file."""
+
+    LISTS: ClassVar = {
+        "roles": (cells.names_text, "This must be a list of roles."),
+        "subjects": (cells.names_text, "This must be a list of subjects."),
+        "advisors": (cells.names_text, "This must be a list of emails or user_ids."),
+    }
+
     user_id = WholeNumberField(validators=[Optional(), NumberRange(1, 2**53)])
     email = StringField(validators=NEW_EMAIL, filters=[stripped, normalized_email])
     first_name = StringField(validators=name_rules("first"), filters=[stripped])
@@ -25,7 +37,23 @@ class UserRow(ImportRow):
             Length(max=256),
         ]
     )
-    role = StringField(validators=[Optional(), AnyOf(["student", "registrar"])])
+    roles = StringField(validators=[Optional(), reads(cells.roles)])
+    subjects = StringField(validators=[several_lines, reads(cells.subjects)])
+    advisors = StringField(validators=[several_lines, Length(max=1000)])
+    directory_opt_out = StringField(validators=[Optional(), reads(cells.yes_or_no)])
+
+    @property
+    def given(self) -> frozenset[str]:
+        """Return the names of the fields that the row has; a blank cell does not say what a student has decided."""
+        return super().given - (frozenset() if self.directory_opt_out.data else {"directory_opt_out"})
+
+    def opts_out(self) -> bool:
+        """Return whether the user's name and email are not to be passed on."""
+        return cells.yes_or_no(self.directory_opt_out.data or "no")
+
+    def read_roles(self) -> frozenset[Role]:
+        """Return the roles; none if the row names none."""
+        return frozenset(cells.roles(self.roles.data or ""))
 
 
 class NewUserRow(UserRow):

@@ -1,1 +1,4 @@
-"""Pages for staff, all below /staff. Their lists share one mechanism, in `listing`."""
+"""Pages for those who work for the school, below /staff.
+
+Which roles a page admits is in `routes.py`; whose records they reach is decided in `domain/permissions.py`.
+"""

@@ -11,6 +11,7 @@ from quart_enroll.db.collections import calendar_tokens, logins, notices, tokens
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.errors import Busy, EmailTaken, WrongCredentials, WrongPassword
 from quart_enroll.domain.models import Credentials, Notice, User
+from quart_enroll.domain.roles import STUDENT_ONLY, Role
 from quart_enroll.services.accounts import password_policy
 from quart_enroll.services.accounts.hashing import Hasher, unusable_hash
 
@@ -35,7 +36,7 @@ async def register(
     password: str,
     first_name: str,
     last_name: str,
-    role: str = "student",
+    roles: frozenset[Role] = STUDENT_ONLY,
     email_unconfirmed: bool = False,
 ) -> Credentials:
     """Create an account and return its credentials; repeating the request returns the same.
@@ -50,7 +51,7 @@ async def register(
     hashed = await hasher.hash(password)
     while True:
         number = await users.next_user_id(db)
-        user = User(number, email, first_name, last_name, role, email_unconfirmed=email_unconfirmed)
+        user = User(number, email, first_name, last_name, roles, email_unconfirmed=email_unconfirmed)
         try:
             await users.add(db, user, hashed)
         except users.UserIdTaken:

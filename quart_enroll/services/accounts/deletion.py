@@ -6,6 +6,7 @@ from quart_enroll.db.collections import enrollments, schedules, sections, terms,
 from quart_enroll.db.queries import user_data
 from quart_enroll.domain.errors import LastRegistrar
 from quart_enroll.domain.models import User
+from quart_enroll.domain.roles import Role
 from quart_enroll.services.accounts import accounts
 from quart_enroll.services.accounts.hashing import Hasher
 from quart_enroll.services.enrollment import seat_changes
@@ -31,7 +32,7 @@ async def delete_account(context: EnrollmentContext, hasher: Hasher, user: User,
         found = await users.find(db, user.user_id, session)
         if found is None:
             return
-        if found.role == "registrar" and not await users.has_another_registrar(db, user.user_id, session):
+        if Role.REGISTRAR in found.roles and not await users.has_another_registrar(db, user.user_id, session):
             raise LastRegistrar
         await _release_seats(transaction, user.user_id)
         await accounts.end_all_access(db, user.user_id, session)

@@ -66,7 +66,7 @@ async def sign_in(
     """
     identity = secrets.token_urlsafe(32)
     ends = lifetimes.end(now, now, remembered=remember)
-    login = Login(token_digest(identity), found.user.user_id, now, now, ends, remember, address[:50], agent[:100])
+    login = Login(token_digest(identity), found.user.user_id, now, now, ends, remember, now, address[:50], agent[:100])
     if replaces is not None:
         await logins.end(db, token_digest(replaces))
     language = current_language()

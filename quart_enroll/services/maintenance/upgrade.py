@@ -64,6 +64,7 @@ async def upgrade(
     if number := await legacy_flask_enrollments.merge_duplicates(db):
         report.changes.append(f"enrollment: {_count(number, 'row')} merged into an older one")
     await _create_indexes(db, report)
+    await legacy_flask.remove_single_roles(db)  # after the indexes: the older one makes emails unique by it
     report.changes.extend(await create_terms(db, now, defaults))
     # After the indexes, because the unique index detects duplicate seats.
     await _place_enrollments(db, now, report)
@@ -153,6 +154,8 @@ async def _repair_courses(db: Database, report: UpgradeReport) -> None:
 async def _repair_users(db: Database, report: UpgradeReport) -> None:
     if number := await legacy_flask.set_missing_roles(db):
         report.changes.append(f"user: {_count(number, 'user')} without a role became students")
+    if number := await legacy_flask.copy_single_roles(db):
+        report.changes.append(f"user: the role of {_count(number, 'user')} became a list of roles")
     for user_id, rows in await legacy_flask.find_repeated(db, "user", "user_id"):
         report.unchanged.append(f"user: user_id {user_id} is used by {' and '.join(rows)}")
     # The report does not contain the email, because reports end up in logs.

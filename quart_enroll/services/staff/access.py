@@ -1,12 +1,27 @@
 """The access log: which student's record which member of the staff opened."""
 
 from collections.abc import AsyncGenerator
+from datetime import datetime
 
 from quart_enroll.db.client import Database
-from quart_enroll.db.collections import access
+from quart_enroll.db.collections import access, users
+from quart_enroll.domain import permissions
 from quart_enroll.domain.audit import AccessEntry, LogFilter
+from quart_enroll.domain.models import User
 from quart_enroll.services.staff import named_entries
 from quart_enroll.services.staff.named_entries import NamedEntry
+
+
+async def open_record(db: Database, staff: User, user_id: int, page: str, now: datetime) -> User | None:
+    """Return the student, and log that the member of the staff opens the record on the page with this endpoint.
+
+    Returns None if there is no such student among those whose record the person may see.
+    """
+    student = await users.find(db, user_id)
+    if student is None or not permissions.can_read_student(staff, student):
+        return None
+    await access.add(db, AccessEntry(now, staff.user_id, user_id, page))
+    return student
 
 
 async def page(

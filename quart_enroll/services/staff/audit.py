@@ -15,9 +15,9 @@ async def record(db: Database, session: Session, entry: AuditEntry) -> None:
     await audit.add(db, entry, session)
 
 
-async def record_export(db: Database, actor: int, name: str, query: str, now: datetime) -> None:
-    """Record that the list `name` is exported, with the filters of `query`."""
-    await audit.add(db, AuditEntry(now, actor, "export", About("list", name=name), reason=query))
+async def record_export(db: Database, actor: int, url: str, now: datetime) -> None:
+    """Record that a list is exported; `url` names it, its filters and the format."""
+    await audit.add(db, AuditEntry(now, actor, "export", About("list", name=url)))
 
 
 async def page(

@@ -44,6 +44,7 @@ async def test_me_describes_the_authenticated_student_without_the_password(ada: 
         "first_name": "Ada",
         "last_name": "Winters",
         "role": "student",
+        "roles": ["student"],
     }
 
 

@@ -86,7 +86,7 @@ async def test_the_download_is_a_file_with_all_of_the_students_data(ada: Browser
         "email": ADA.email,
         "first_name": "Ada",
         "last_name": "Winters",
-        "role": "student",
+        "roles": ["student"],
         "signed_in_at": "2026-09-01T09:00:00+00:00",
         "language": "en",
     }
@@ -247,6 +247,6 @@ async def test_the_only_registrar_cannot_delete_the_account(rita: Browser, schoo
 async def test_two_registrars_cannot_both_delete_their_accounts_at_once(
     rita: Browser, bob: Browser, school: Database
 ) -> None:
-    await school.user.update_one({"user_id": BOB.user_id}, {"$set": {"role": "registrar"}})
+    await school.user.update_one({"user_id": BOB.user_id}, {"$set": {"roles": ["registrar"]}})
     assert sorted(await asyncio.gather(delete_account(rita), delete_account(bob))) == [303, 422]
-    assert await school.user.count_documents({"role": "registrar"}) == 1
+    assert await school.user.count_documents({"roles": "registrar"}) == 1

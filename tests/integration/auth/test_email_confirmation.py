@@ -13,6 +13,7 @@ from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import leases, notices, users
 from quart_enroll.domain.models import Notice, User
+from quart_enroll.domain.roles import Role
 from quart_enroll.services.accounts import accounts
 from quart_enroll.services.catalog.import_users import ImportedUser, import_users
 from quart_enroll.services.catalog.imports import InvalidRows
@@ -256,15 +257,15 @@ async def test_a_site_without_a_mail_server_asks_for_no_confirmation(db: Databas
 
 async def test_an_import_confirms_new_addresses_but_not_registered_ones(zoe: Browser, db: Database) -> None:
     rows = [
-        ImportedUser(1, None, User(0, "new@school.example", "New", "One", "student"), None),
-        ImportedUser(2, None, User(0, ZOE, "Zoe", "Adler", "student"), None),
+        ImportedUser(1, None, User(0, "new@school.example", "New", "One"), None),
+        ImportedUser(2, None, User(0, ZOE, "Zoe", "Adler"), None),
     ]
     await import_users(db, rows, unusable_password="")
     assert (await import_users(db, rows, unusable_password="")).unchanged == 2
     assert await db.user.count_documents({"email_unconfirmed": {"$exists": True}}) == 1
     found = await users.find_credentials(db, ZOE)
     assert found is not None
-    moved = User(0, "zoe.adler@school.example", "Zoe", "Adler", "student")
+    moved = User(0, "zoe.adler@school.example", "Zoe", "Adler")
     await import_users(db, [ImportedUser(1, found.user.user_id, moved, None)], unusable_password="")
     assert await db.user.count_documents({"email_unconfirmed": {"$exists": True}}) == 0
 
@@ -272,10 +273,10 @@ async def test_an_import_confirms_new_addresses_but_not_registered_ones(zoe: Bro
 async def test_an_import_gives_no_registrar_role_to_an_unconfirmed_email(
     zoe: Browser, anyone: Browser, db: Database, clock: Clock
 ) -> None:
-    row = ImportedUser(2, None, User(0, ZOE, "Zoe", "Adler", "registrar"), None)
+    row = ImportedUser(2, None, User(0, ZOE, "Zoe", "Adler", frozenset({Role.REGISTRAR})), None)
     with pytest.raises(InvalidRows) as refused:
         await import_users(db, [row], unusable_password="")
-    assert [bad.field for bad in refused.value.problems] == ["role"]
+    assert [bad.field for bad in refused.value.problems] == ["roles"]
     assert (await zoe.get("/user")).status_code == 403
     await anyone.get(await path_of_link(db, clock))
     await anyone.post("/email/confirm")

@@ -1,13 +1,15 @@
-"""Every route, requested by a visitor, a student and the registrar."""
+"""Every route, requested by a visitor, a student and each kind of staff."""
 
 import pytest
 from quart import Quart
 
+from quart_enroll.domain.roles import Role
 from quart_enroll.routes import ROUTES
 from quart_enroll.web.route import Audience, Route
 from tests.support.people import Browser
 
-# The status of a GET by a visitor, a student and the registrar.
+# The status of a GET by a visitor, a student and the registrar. Other staff are like students here, except where
+# STAFF_PAGES says more.
 STATUSES_BY_ROUTE = {
     "/": (200, 200, 200),
     "/index": (200, 200, 200),
@@ -53,6 +55,9 @@ STATUSES_BY_ROUTE = {
     "/account/tokens/end": (405, 405, 405),
     "/help": (200, 200, 200),
     "/language": (405, 405, 405),
+    "/staff": (303, 403, 200),
+    "/staff/audit": (303, 403, 200),
+    "/staff/access": (303, 403, 200),
     "/user": (303, 403, 200),
     "/api/": (200, 200, 200),
     "/api/<flask_api:idx>": (200, 200, 200),
@@ -71,6 +76,12 @@ STATUSES_BY_ROUTE = {
     "/healthz": (200, 200, 200),
     "/readyz": (200, 200, 200),
     "/metrics": (404, 404, 404),
+}
+# The staff who may open a page, besides the registrar.
+STAFF_PAGES = {
+    "/staff": {Role.INSTRUCTOR, Role.ADVISOR, Role.SCHEDULER, Role.AUDITOR},
+    "/staff/audit": {Role.AUDITOR},
+    "/staff/access": {Role.AUDITOR},
 }
 PATH_ARGUMENTS = {
     "<path:courseID>": "1111",
@@ -137,18 +148,38 @@ async def test_each_route_gives_each_role_the_listed_status(
     assert tuple(statuses) == STATUSES_BY_ROUTE[rule]
 
 
+@pytest.mark.parametrize("rule", [rule for rule, statuses in STATUSES_BY_ROUTE.items() if statuses[1] == 403])
+async def test_a_staff_page_is_only_for_the_listed_roles(
+    rule: str, ivan: Browser, aron: Browser, sami: Browser, uma: Browser
+) -> None:
+    people = {Role.INSTRUCTOR: ivan, Role.ADVISOR: aron, Role.SCHEDULER: sami, Role.AUDITOR: uma}
+    admitted = {role for role, person in people.items() if (await person.get(path_of(rule))).status_code == 200}
+    assert admitted == STAFF_PAGES.get(rule, set())
+
+
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.methods[0]} {route.path}")
 async def test_a_route_admits_its_audience_and_nobody_else(
-    route: Route, anyone: Browser, ada: Browser, rita: Browser
+    route: Route,
+    anyone: Browser,
+    ada: Browser,
+    rita: Browser,
+    ivan: Browser,
+    aron: Browser,
+    sami: Browser,
+    uma: Browser,
 ) -> None:
-    admitted = {
-        Audience.EVERYBODY: (True, True, True),
-        Audience.VISITORS: (True, True, True),
-        Audience.SIGNED_IN: (False, True, True),
-        Audience.REGISTRAR: (False, False, True),
-    }[route.audience]
-    results = [await _is_admitted(route, visitor) for visitor in (anyone, ada, rita)]
-    assert tuple(results) == admitted
+    people = {
+        Role.STUDENT: ada,
+        Role.INSTRUCTOR: ivan,
+        Role.ADVISOR: aron,
+        Role.SCHEDULER: sami,
+        Role.REGISTRAR: rita,
+        Role.AUDITOR: uma,
+    }
+    assert people.keys() == {*Role}
+    expected = {role for role in Role if route.audience is not Audience.STAFF or role in route.roles}
+    assert await _is_admitted(route, anyone) == (route.audience in (Audience.EVERYBODY, Audience.VISITORS))
+    assert {role for role, person in people.items() if await _is_admitted(route, person)} == expected
 
 
 async def _is_admitted(route: Route, visitor: Browser) -> bool:

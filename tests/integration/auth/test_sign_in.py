@@ -31,7 +31,7 @@ async def test_registering_creates_an_account_and_signs_in(anyone: Browser, db: 
     assert "Find a course that fits, or check your schedule." in page  # without a mention of courses they have
     stored = await db.user.find_one({"email": "zoe@school.example"})
     assert stored is not None
-    assert (stored["user_id"], stored["role"]) == (4, "student")
+    assert (stored["user_id"], stored["roles"]) == (4, ["student"])
     assert stored["password"].startswith("scrypt:")
 
 

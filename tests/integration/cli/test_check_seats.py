@@ -16,7 +16,7 @@ from tests.support.people import ADA, BOB, EVENINGS, FALL, FALL_MORNING, RITA
 
 NOW = FALL_MORNING
 PHP = {"term": "Fall 2026", "courseID": "3333"}
-CLEO = User(4, "cleo@school.example", "Cleo", "Marsh", "student")
+CLEO = User(4, "cleo@school.example", "Cleo", "Marsh")
 
 Fields = dict[str, Any]
 

@@ -188,7 +188,7 @@ async def test_importing_users_keeps_existing_passwords(run: Run, db: Database, 
     assert after == before | {"last_name": "Sommer"}
     new = await db.user.find_one({"email": USER["email"]})
     assert new is not None
-    assert (new["user_id"], new["role"]) == (4, "student")
+    assert (new["user_id"], new["roles"]) == (4, ["student"])
 
 
 async def test_an_import_refuses_another_users_email(run: Run, db: Database, tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ async def test_import_without_a_role_leaves_the_registrar_one(run: Run, db: Data
     )
     stored = await db.user.find_one({"user_id": RITA.user_id})
     assert stored is not None
-    assert (stored["last_name"], stored["role"]) == ("Sommer", "registrar")
+    assert (stored["last_name"], stored["roles"]) == ("Sommer", ["registrar"])
 
 
 async def test_student_numbers_from_a_file_are_not_assigned_to_others(run: Run, db: Database, tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ async def test_seed_fills_only_an_empty_catalog(run: Run, db: Database) -> None:
     await db.user.delete_many({})
     assert (await run("seed")).exit_code == 0
     assert await db.course.distinct("courseID") == ["1111", "2222", "3333", "4444", "5555"]
-    assert await db.user.count_documents({"role": "registrar"}) == 1
+    assert await db.user.count_documents({"roles": "registrar"}) == 1
 
 
 async def test_the_demo_school_is_open_whenever_it_is_made(run: Run, db: Database) -> None:
@@ -310,7 +310,7 @@ async def test_create_user_asks_for_the_password(run: Run, db: Database) -> None
     assert PASSWORD not in result.output
     stored = await db.user.find_one({"email": "boss@school.example"})
     assert stored is not None
-    assert stored["role"] == "registrar"
+    assert stored["roles"] == ["registrar"]
     assert stored["password"].startswith("scrypt:")
 
 

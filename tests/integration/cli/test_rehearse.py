@@ -222,7 +222,7 @@ def test_only_a_term_with_sections_can_be_rehearsed(school_db: SchoolDatabase) -
 
 
 def test_a_school_without_students_has_to_say_how_many(school_db: SchoolDatabase) -> None:
-    school_db.client[school_db.name].user.delete_many({"role": "student"})
+    school_db.client[school_db.name].user.delete_many({"roles": "student"})
     refused = invoke(school_db.uri)
     assert (refused.exit_code, "--students" in refused.output) == (1, True)
 

@@ -103,8 +103,8 @@ async def test_rows_of_no_course_or_user_are_listed_and_left_alone(db: Database)
 
 async def test_two_users_with_one_email_are_listed_and_left_alone(db: Database) -> None:
     report = await upgrade(db, NOW, DEFAULTS)
-    roles = {user["user_id"]: user.get("role") async for user in db.user.find()}
-    assert roles == {1: "student", 2: "student", 5: None, 6: None, 9: "student"}
+    roles = {user["user_id"]: user.get("roles") async for user in db.user.find()}
+    assert roles == {1: ["student"], 2: ["student"], 5: None, 6: None, 9: ["student"]}
     [line] = [line for line in report.unchanged if "share an email address" in line]
     assert line.startswith("user: 5 (_id")
     assert " and 6 (_id" in line

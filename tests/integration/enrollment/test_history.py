@@ -95,6 +95,17 @@ async def test_a_refusal_that_only_reports_the_current_state_is_not_recorded(ada
     assert "Nothing yet." in await ada.read("/enrollment/history")
 
 
+async def test_the_history_says_why_staff_acted_for_the_student(ada: Browser, db: Database, clock: Clock) -> None:
+    place = ("3333", "Fall 2026", "01")
+    by_rita = Event(clock.now, 3, 1, "enroll", *place, reason="Graduates in spring.", overrides=("full",))
+    await events.add(db, by_rita)
+    assert await history_entries(ada) == [
+        "Enrolled in PHP 202, section 01, for Fall 2026. By the registrar’s office: Graduates in spring."
+    ]
+    [stored], _ = await events.find_page(db, ADA.user_id, "", 10)
+    assert stored == by_rita
+
+
 async def test_a_repeated_refusal_is_one_entry_with_a_count_and_both_times(
     ada: Browser, bob: Browser, db: Database, clock: Clock
 ) -> None:

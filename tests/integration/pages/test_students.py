@@ -21,14 +21,14 @@ NAMES = {
 async def three_more_students(db: Database) -> None:
     """Add three students to ada and bob."""
     for number, (first, last, email) in NAMES.items():
-        await users.add(db, User(number, email, first, last, "student"), PASSWORD_HASH)
+        await users.add(db, User(number, email, first, last), PASSWORD_HASH)
 
 
 @pytest.fixture
 async def many_students(db: Database) -> None:
     """Add 120 students to ada and bob."""
     for number in range(1001, 1121):
-        await users.add(db, User(number, f"s{number}@crowd.example", "Sam", f"No{number}", "student"), PASSWORD_HASH)
+        await users.add(db, User(number, f"s{number}@crowd.example", "Sam", f"No{number}"), PASSWORD_HASH)
 
 
 def student_ids(page: str) -> list[int]:
@@ -123,15 +123,15 @@ async def test_no_search_examines_more_than_the_students(rita: Browser, db: Data
     ],
 )
 async def test_a_name_is_found_however_it_is_typed(rita: Browser, db: Database, q: str, found: list[int]) -> None:
-    await users.add(db, User(104, "l@x.example", "Łukasz", "Søren", "student"), PASSWORD_HASH)
-    await users.add(db, User(105, "ivän@bücher.example", "Иван", "Jose\u0308", "student"), PASSWORD_HASH)
+    await users.add(db, User(104, "l@x.example", "Łukasz", "Søren"), PASSWORD_HASH)
+    await users.add(db, User(105, "ivän@bücher.example", "Иван", "Jose\u0308"), PASSWORD_HASH)
     response = await rita.get("/user", query_string={"q": q})
     assert student_ids(await text(response)) == found
 
 
 @pytest.mark.parametrize("name", ["김민준", "がくせい", "शर्मा", "विद्यार्थी", "ไทยแท้", "שָׁלוֹם", "مُحَمَّد", "தமிழ்"])
 async def test_a_name_in_any_script_is_found_as_it_is_typed(rita: Browser, db: Database, name: str) -> None:
-    await users.add(db, User(106, "n@x.example", name, f"van {name}", "student"), PASSWORD_HASH)
+    await users.add(db, User(106, "n@x.example", name, f"van {name}"), PASSWORD_HASH)
     response = await rita.get("/user", query_string={"q": name})
     assert student_ids(await text(response)) == [106]
 

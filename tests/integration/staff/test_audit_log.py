@@ -10,6 +10,7 @@ from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import access as access_rows
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.audit import About, AccessEntry, AuditEntry, Change, LogFilter
+from quart_enroll.domain.roles import Role
 from quart_enroll.services.staff import access, audit
 from tests.support.people import ADA, BOB, FALL_MORNING, RITA
 
@@ -108,3 +109,17 @@ async def test_a_look_at_the_same_record_within_a_minute_is_logged_once(db: Data
         await access_rows.add(db, entry)
     found, _ = await access.page(db, LogFilter(), "", 50)
     assert {one.entry for one in found} == {look, later, *others}
+
+
+async def test_opening_a_record_is_logged_and_only_possible_within_ones_scope(db: Database) -> None:
+    advisor = replace(BOB, roles=frozenset({Role.ADVISOR}))
+    assert await access.open_record(db, RITA, ADA.user_id, "staff_student", FALL_MORNING) == ADA
+    assert await access.open_record(db, advisor, ADA.user_id, "staff_student", FALL_MORNING) is None
+    assert await access.open_record(db, RITA, 99, "staff_student", FALL_MORNING) is None
+    await db.user.update_one({"user_id": ADA.user_id}, {"$set": {"advisors": [BOB.user_id]}})
+    assert await access.open_record(db, advisor, ADA.user_id, "staff_student", FALL_MORNING) is not None
+    found, _ = await access.page(db, EVERYTHING, "", 50)
+    assert {(one.entry.actor, one.entry.user_id) for one in found} == {
+        (RITA.user_id, ADA.user_id),
+        (BOB.user_id, ADA.user_id),
+    }

@@ -1,0 +1,48 @@
+"""What staff may see and change, by role and scope.
+
+Routes say which roles they admit (`web/route.py`). What lies outside the scope of an admitted person is, to them, not
+there: pages respond with 404.
+"""
+
+from collections.abc import Collection
+
+from quart_enroll.domain.models import User
+from quart_enroll.domain.roles import Role
+
+
+def can_read_all_students(staff: User) -> bool:
+    """Return whether the person sees the record of every student."""
+    return not staff.roles.isdisjoint((Role.REGISTRAR, Role.AUDITOR))
+
+
+def can_read_student(staff: User, student: User) -> bool:
+    """Return whether the person sees the student's record."""
+    return can_read_all_students(staff) or _advises(staff, student)
+
+
+def can_act_for(staff: User, student: User) -> bool:
+    """Return whether the person may enroll and drop for the student."""
+    return Role.REGISTRAR in staff.roles or _advises(staff, student)
+
+
+def can_read_section(staff: User, subject: str, instructors: Collection[int]) -> bool:
+    """Return whether the person sees everything about a section, and its roster.
+
+    `subject` is that of its course, `instructors` are their user_ids.
+    """
+    is_instructor = Role.INSTRUCTOR in staff.roles and staff.user_id in instructors
+    return Role.AUDITOR in staff.roles or is_instructor or can_change_section(staff, subject)
+
+
+def can_change_section(staff: User, subject: str) -> bool:
+    """Return whether the person may change the sections of the subject's courses."""
+    return Role.REGISTRAR in staff.roles or (Role.SCHEDULER in staff.roles and subject in staff.subjects)
+
+
+def can_manage_people(staff: User) -> bool:
+    """Return whether the person may set roles, subjects and advisors."""
+    return Role.REGISTRAR in staff.roles
+
+
+def _advises(staff: User, student: User) -> bool:
+    return Role.ADVISOR in staff.roles and staff.user_id in student.advisors

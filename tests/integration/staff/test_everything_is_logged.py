@@ -1,0 +1,117 @@
+"""No change by staff goes unlogged, and no look at a student's record.
+
+A new route for staff fails here until it has an example, which shows that it leaves an entry.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from quart import Quart, redirect
+
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import audit as audit_rows
+from quart_enroll.domain.audit import About, AuditEntry
+from quart_enroll.routes import ROUTES
+from quart_enroll.web.route import Audience, Route
+from tests.support.people import ADA, FALL_MORNING, RITA, Browser
+
+STAFF_ROUTES = [route for route in ROUTES if route.audience is Audience.STAFF]
+CHANGES = [route for route in STAFF_ROUTES if "POST" in route.methods]
+RECORDS = [route for route in STAFF_ROUTES if route.opens_record]
+
+
+async def _nothing(_: Database) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Change:
+    """A form that changes something, and what must be in the database before."""
+
+    path: str
+    form: Mapping[str, str] = field(default_factory=dict)
+    prepare: Callable[[Database], Awaitable[None]] = _nothing
+
+
+CHANGE_EXAMPLES: dict[str, Change] = {}
+"""A change by rita at each endpoint with a form for staff."""
+
+CHANGES_WITHOUT_ENTRY: dict[str, str] = {}
+"""Endpoints whose forms change nothing that the audit log is about, with the reason."""
+
+RECORD_EXAMPLES: dict[str, str] = {}
+"""The path of ada's record at each endpoint that opens one."""
+
+PEOPLE_WITHOUT_RECORD: dict[str, str] = {}
+"""Endpoints whose path names a person, but whose pages show no student's record, with the reason."""
+
+
+def test_every_form_for_staff_has_an_example() -> None:
+    assert {route.endpoint for route in CHANGES} == CHANGE_EXAMPLES.keys() | CHANGES_WITHOUT_ENTRY.keys()
+    assert CHANGE_EXAMPLES.keys().isdisjoint(CHANGES_WITHOUT_ENTRY)
+
+
+def test_every_page_about_a_person_opens_a_record_or_says_why_not() -> None:
+    assert {route.endpoint for route in RECORDS} == RECORD_EXAMPLES.keys()
+    about_people = {route.endpoint for route in STAFF_ROUTES if "user_id" in route.path and "GET" in route.methods}
+    assert about_people <= RECORD_EXAMPLES.keys() | PEOPLE_WITHOUT_RECORD.keys()
+
+
+async def test_every_change_by_staff_leaves_an_entry(app: Quart, db: Database, rita: Browser) -> None:
+    for endpoint, change in CHANGE_EXAMPLES.items():
+        assert await find_unlogged(endpoint, change, app, db, rita) == ""
+
+
+async def test_every_look_at_a_record_leaves_an_entry(app: Quart, db: Database, rita: Browser) -> None:
+    for endpoint, path in RECORD_EXAMPLES.items():
+        assert endpoint_of(app, path, "GET") == endpoint
+        assert (await rita.get(path)).status_code == 200
+        looks = await db.access.find({"page": endpoint}).to_list(None)
+        assert [(look["actor"], look["user_id"]) for look in looks] == [(RITA.user_id, ADA.user_id)]
+
+
+async def find_unlogged(endpoint: str, change: Change, app: Quart, db: Database, browser: Browser) -> str:
+    """Send the form, and return what is wrong: it changes nothing, or leaves no entry."""
+    assert endpoint_of(app, change.path, "POST") == endpoint
+    await change.prepare(db)
+    before, entries = await rows(db), await db.audit.count_documents({})
+    response = await browser.post(change.path, form=dict(change.form))
+    if response.status_code != 303 or await rows(db) == before:
+        return f"{endpoint}: the example changes nothing ({response.status_code})"
+    return "" if await db.audit.count_documents({}) > entries else f"{endpoint}: no entry"
+
+
+def endpoint_of(app: Quart, path: str, method: str) -> str:
+    return str(app.url_map.bind("localhost").match(path.partition("?")[0], method=method)[0])
+
+
+async def rows(db: Database) -> dict[str, list[Any]]:
+    """Return everything that the audit log is about."""
+    names = {*await db.list_collection_names()} - {"audit", "access", "attempt", "login", "answer"}
+    return {name: await db[name].find().sort("_id").to_list(None) for name in names}
+
+
+@pytest.mark.parametrize(
+    ("changed", "logged", "fault"),
+    [
+        (True, True, ""),
+        (True, False, "invented: no entry"),
+        (False, True, "invented: the example changes nothing (303)"),
+    ],
+)
+async def test_a_change_without_an_entry_is_found(
+    app: Quart, db: Database, rita: Browser, changed: bool, logged: bool, fault: str
+) -> None:
+    async def invented() -> Any:
+        if changed:
+            await db.section.update_one({"section": "01"}, {"$inc": {"capacity": 1}})
+        if logged:
+            await audit_rows.add(db, AuditEntry(FALL_MORNING, RITA.user_id, "section.edit", About("section")))
+        return redirect("/", 303)
+
+    rule = app.url_rule_class("/staff/invented", endpoint="invented", methods=["POST"], route=Route("/", "invented"))
+    app.url_map.add(rule)
+    app.view_functions["invented"] = invented
+    assert await find_unlogged("invented", Change("/staff/invented"), app, db, rita) == fault
