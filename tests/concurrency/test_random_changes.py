@@ -370,7 +370,7 @@ class SchoolMachine(RuleBasedStateMachine):
         assert [one.sentence for one in found if one.fault] == []
 
 
-@pytest.mark.timeout(300 + 5 * RANDOM_RUNS)
+@pytest.mark.timeout(600 + 5 * RANDOM_RUNS)
 def test_the_site_and_the_model_agree_after_every_step(database_uri: str) -> None:
     with asyncio.Runner() as runner, open_database(runner, database_uri) as db:
 
