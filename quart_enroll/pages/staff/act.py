@@ -9,6 +9,7 @@ from quart.typing import ResponseReturnValue
 
 from quart_enroll.domain import permissions
 from quart_enroll.domain.actors import Actor, Override
+from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import Refused
 from quart_enroll.domain.models import SectionKey, User
 from quart_enroll.domain.rules import Rule
@@ -17,8 +18,9 @@ from quart_enroll.i18n.language import Sentence, TermName, Value, gettext
 from quart_enroll.pages.staff.layout import render_staff
 from quart_enroll.pages.staff.records import open_record
 from quart_enroll.services.enrollment import staff_changes
+from quart_enroll.services.enrollment import student as student_facts
 from quart_enroll.services.enrollment.staff_changes import StaffAction, StaffChange
-from quart_enroll.state import catalog, database, enrollment_context, now
+from quart_enroll.state import catalog, database, enrollment_context, now, user_cache
 from quart_enroll.web import auth
 from quart_enroll.web.compression import RenderedPage
 
@@ -59,8 +61,21 @@ async def why(user_id: int) -> ResponseReturnValue:
         except Refused as refusal:
             error = refusal.text
     can_act = permissions.can_act_for(auth.signed_in(), student)
-    facts = {"student": student, "form": form, "rules": rules, "error": error, "can_act": can_act}
-    page = render_staff("staff/why.html", MENU_ENTRY, **facts)
+    snapshot = await student_facts.snapshot(user_cache(), user_id)
+    page = render_staff(
+        "staff/why.html",
+        MENU_ENTRY,
+        student=student,
+        form=form,
+        rules=rules,
+        error=error,
+        can_act=can_act,
+        swappable=[
+            (one.key.courseID, title_of(offered, one.key.courseID))
+            for one in snapshot.seats
+            if one.key.term == form.term.data and one.shown_status == "enrolled"
+        ],
+    )
     return (page, 422) if form.errors or error else page
 
 
@@ -80,7 +95,9 @@ async def act(user_id: int) -> ResponseReturnValue:
         except Refused as refusal:
             form.form_errors = [gettext("Not possible: %(because)s", because=refusal.message)]
         else:
-            done = gettext("Done. %(name)s will be told. You can undo it in the history below.", name=student.full_name)
+            done = gettext("Done. %(name)s will be told.", name=student.full_name)
+            if change.action is not StaffAction.REORDER:
+                done += " " + gettext("You can undo it in the history below.")
             return await _back(student, done, "success")
     page = await _act_page(student, change, form, rules)
     return (page, 422) if form.errors else page
@@ -102,10 +119,9 @@ def _requested_change() -> StaffChange:
 
 
 async def _act_page(student: User, change: StaffChange, form: ActForm, rules: list[AppliedRule]) -> RenderedPage:
-    course = (await catalog()).find(change.key.courseID)
     where: dict[str, Value] = {
         "name": student.full_name,
-        "title": course.title if course else change.key.courseID,
+        "title": title_of(await catalog(), change.key.courseID),
         "section": change.key.section,
         "term": TermName(change.key.term),
     }
@@ -121,6 +137,12 @@ async def _act_page(student: User, change: StaffChange, form: ActForm, rules: li
         is_possible=all(rule.override for rule in standing),
         is_reorder=change.action is StaffAction.REORDER,
     )
+
+
+def title_of(offered: Catalog, courseID: str) -> str:
+    """Return the title of the course; for a deleted one its courseID."""
+    course = offered.find(courseID)
+    return course.title if course else courseID
 
 
 def _applied(found: Mapping[Rule, Refused | None]) -> list[AppliedRule]:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from quart import abort, request, url_for
+from quart import abort, current_app, request, url_for
 
 from quart_enroll.domain import permissions
 from quart_enroll.domain.catalog import Catalog
-from quart_enroll.domain.models import Event, SectionKey, Term, User, WaitlistEntry
+from quart_enroll.domain.models import Event, SectionKey, Term, WaitlistEntry
 from quart_enroll.domain.roles import Role
 from quart_enroll.domain.student import StudentSeat, StudentSnapshot
 from quart_enroll.i18n.language import format_moment
@@ -33,7 +33,7 @@ OPPOSITES = {
     "join": StaffAction.LEAVE,
     "leave": StaffAction.JOIN,
 }
-"""What undoes an action; a swap is undone by another swap, and a new position by the next one."""
+"""What undoes an action; a swap is undone by another one, and a new position by the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,23 +71,31 @@ async def student(user_id: int) -> RenderedPage:
         waiting=await _waiting(user_id, snapshot.waiting),
         plan=snapshot.plan,
         alerts=snapshot.alerts,
-        history=[RecordedEvent(in_words(event, offered), _undo_url(event, found, can_act)) for event in happened],
+        history=[
+            RecordedEvent(in_words(one, offered), _undo_url(one, happened) if can_act else "") for one in happened
+        ],
         earlier=earlier,
         can_act=can_act,
         is_registrar=is_registrar,
         sign_ins=sign_ins_in_words(sign_ins),
         notices=[
-            (format_moment(one.notice.at), one.notice.sentence, one)
+            (format_moment(one.notice.at, current_app.config["TIMEZONE"]), one.notice.sentence, one)
             for one in await students.latest_notices(database(), user_id)
         ],
         act_url=lambda action, key: act_url(user_id, action, key),
     )
 
 
-def act_url(user_id: int, action: str, key: SectionKey) -> str:
-    """Return the URL of the page on which staff confirm the action in the section."""
+def act_url(user_id: int, action: str, key: SectionKey, dropped: str | None = None) -> str:
+    """Return the URL of the page on which staff confirm the action in the section; a swap drops a course."""
     return url_for(
-        "staff_act", user_id=user_id, action=action, term=key.term, courseID=key.courseID, section=key.section
+        "staff_act",
+        user_id=user_id,
+        action=action,
+        term=key.term,
+        courseID=key.courseID,
+        section=key.section,
+        dropped=dropped,
     )
 
 
@@ -105,8 +113,16 @@ async def _waiting(user_id: int, entries: Sequence[WaitlistEntry]) -> list[tuple
     return [(entry, *positions.get(entry.key, (0, 0))) for entry in entries]
 
 
-def _undo_url(event: Event, student: User, can_act: bool) -> str:
-    opposite = OPPOSITES.get(event.action)
-    if not can_act or not event.reason or opposite is None:
+def _undo_url(event: Event, happened: Sequence[Event]) -> str:
+    """Return the URL of what undoes an act of staff; `happened` are the events around it."""
+    if not event.reason:
         return ""
-    return act_url(student.user_id, opposite, SectionKey(event.term, event.courseID, event.section))
+    if event.action == "swap":
+        given_up = [one for one in happened if one.at == event.at and one.action in ("drop", "withdraw")]
+        old = [SectionKey(one.term, one.courseID, one.section) for one in given_up]
+        if event.from_section:
+            old = [SectionKey(event.term, event.courseID, event.from_section)]
+        return act_url(event.user_id, StaffAction.SWAP, old[0], event.courseID) if old else ""
+    opposite = OPPOSITES.get(event.action)
+    key = SectionKey(event.term, event.courseID, event.section)
+    return act_url(event.user_id, opposite, key) if opposite else ""

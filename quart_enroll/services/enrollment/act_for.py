@@ -199,8 +199,8 @@ async def _notify(transaction: SeatTransaction, staff: Actor, done: Sequence[Eve
     name = author.full_name if author else ""
     for event in done:
         if event.action == done[-1].action:
-            [title] = await courses.find_names(db, [event.courseID], session)
-            await notices.add(db, _notice(event, name, title), session)
+            course = await courses.find(db, event.courseID)
+            await notices.add(db, _notice(event, name, course.title if course else event.courseID), session)
 
 
 def _notice(event: Event, name: str, title: str) -> Notice:
