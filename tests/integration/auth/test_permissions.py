@@ -56,6 +56,10 @@ STATUSES_BY_ROUTE = {
     "/help": (200, 200, 200),
     "/language": (405, 405, 405),
     "/staff": (303, 403, 200),
+    "/staff/students": (303, 403, 200),
+    "/staff/students/<int:user_id>": (303, 403, 200),
+    "/staff/students/<int:user_id>/why": (303, 403, 200),
+    "/staff/students/<int:user_id>/act": (303, 403, 404),
     "/staff/audit": (303, 403, 200),
     "/staff/access": (303, 403, 200),
     "/user": (303, 403, 200),
@@ -80,6 +84,9 @@ STATUSES_BY_ROUTE = {
 # The staff who may open a page, besides the registrar.
 STAFF_PAGES = {
     "/staff": {Role.INSTRUCTOR, Role.ADVISOR, Role.SCHEDULER, Role.AUDITOR},
+    "/staff/students": {Role.ADVISOR, Role.AUDITOR},
+    "/staff/students/<int:user_id>": {Role.AUDITOR},  # aron advises nobody
+    "/staff/students/<int:user_id>/why": {Role.AUDITOR},
     "/staff/audit": {Role.AUDITOR},
     "/staff/access": {Role.AUDITOR},
 }
@@ -89,6 +96,7 @@ PATH_ARGUMENTS = {
     "<flask_api:idx>": "0",
     "<path:filename>": "site.css",
     "<token>": "no-link",
+    "<int:user_id>": "1",
 }
 
 # Changes on pages, each with the page that a visitor who tries it gets after signing in.
@@ -136,7 +144,7 @@ def test_every_route_is_listed_with_its_permissions(app: Quart) -> None:
     assert {rule.rule for rule in app.url_map.iter_rules()} == set(STATUSES_BY_ROUTE)
     changes = {(m, rule.rule) for rule in app.url_map.iter_rules() for m in (rule.methods or set()) - SAFE_METHODS}
     posts = [*PAGE_CHANGES, "/language", "/register", "/login", "/logout", "/password/forgot", "/password/reset"]
-    posts.append("/email/confirm")
+    posts += ["/email/confirm", "/staff/students/<int:user_id>/act"]
     assert changes == {*API_CHANGES, *(("POST", path) for path in posts)}
 
 

@@ -25,7 +25,14 @@ EXCLUDED_PATHS = {
 }
 """Paths that the test leaves out, each with the reason."""
 
-PATH_ARGUMENTS = {"term": "Fall", "courseID": "1111", "token": "of-nobody", "filename": "site.css", "idx": "1111"}
+PATH_ARGUMENTS = {
+    "term": "Fall",
+    "courseID": "1111",
+    "token": "of-nobody",
+    "filename": "site.css",
+    "idx": "1111",
+    "user_id": "1",
+}
 """The values for the variable parts of paths."""
 
 QUERIES = ("/courses/?q=PYT&open=y", "/courses/Spring?sort=seats", "/course/3333?term=Fall", "/plan?term=Spring")

@@ -194,6 +194,7 @@ async def use_the_api(full: FullRun, program: Program) -> None:
 
 async def open_every_page(full: FullRun, *visitors: Browser | Program) -> None:
     filled = {"courseID": "1111", "idx": "1111", "term": "fall-2026", "filename": "site.css", "token": "unknown"}
+    filled |= {"user_id": "1"}
     for route in ROUTES:
         if "GET" in route.methods and route.endpoint != "logout":
             for path in route.paths:

@@ -89,7 +89,7 @@ async def test_staff_exceed_the_capacity_with_a_reason(db: Database, rita: Brows
     assert f"Rita Moreno enrolled you in PHP 202, section 01, for Fall 2026. Reason: {REASON}" in unescape(
         await ada.read("/")
     )
-    assert REASON in await ada.read("/history")
+    assert REASON in await ada.read("/enrollment/history")
 
 
 async def test_the_record_offers_to_undo(db: Database, rita: Browser) -> None:
