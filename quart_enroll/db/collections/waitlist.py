@@ -66,8 +66,7 @@ async def add(db: Database, entry: WaitlistEntry, session: Session | None) -> No
 
 async def add_all(db: Database, entries: Iterable[WaitlistEntry], session: Session) -> None:
     """Add several entries; raise BulkWriteError if one of their places is taken."""
-    rows = [section_keys.to_filter(one.key) | {"place": one.place} | _row(one) for one in entries]
-    await db.waitlist.insert_many(rows, session=session)
+    await db.waitlist.insert_many([to_row(one) for one in entries], session=session)
 
 
 async def find(
@@ -150,6 +149,11 @@ async def record_skip(db: Database, entry: WaitlistEntry, reason: Sentence, sess
         {"$set": {"skipped_because": message_codec.encode(reason)}},
         session=session,
     )
+
+
+def to_row(entry: WaitlistEntry) -> Document:
+    """Return the entry as a row."""
+    return section_keys.to_filter(entry.key) | {"place": entry.place} | _row(entry)
 
 
 def to_entry(row: Mapping[str, Any]) -> WaitlistEntry:
