@@ -515,8 +515,8 @@ SEAT_OPENED = Sentence(
 class Notice:
     """A message to a student about a seat, or by email alone about their password or email address.
 
-    `action` is "promote", "alert", "skip" with the reason in `because`, "moved" with the changes there, "cancelled" with
-    the other sections there, or "staff" with all that is to say; "password_changed", "password_forgotten" or
+    `action` is "promote", "alert", "skip" with the reason in `because`, "moved" with the changes there, "cancelled"
+    with the other sections there, or "staff" with all that is to say; "password_changed", "password_forgotten" or
     "confirm_email".
     """
 
