@@ -15,7 +15,19 @@ from quart_enroll.pages import health, help, home, languages, live_stream, metri
 from quart_enroll.pages.account import account, data_export, deletion, email_confirmation, passwords, sign_in, tokens
 from quart_enroll.pages.catalog import course, courses
 from quart_enroll.pages.enrollment import alerts, calendar, enrollment, enrollment_form, history, plan, waitlist
-from quart_enroll.pages.staff import access, audit, overview, roll, section, section_cancel, sections, terms
+from quart_enroll.pages.staff import (
+    access,
+    audit,
+    no_show,
+    overview,
+    roll,
+    roster,
+    roster_email,
+    section,
+    section_cancel,
+    sections,
+    terms,
+)
 from quart_enroll.pages.staff import courses as staff_courses
 from quart_enroll.services.accounts import email_links
 from quart_enroll.web import auth, static_files
@@ -28,6 +40,7 @@ REGISTRARS = frozenset({Role.REGISTRAR})
 SECTION_EDITORS = REGISTRARS | {Role.SCHEDULER}
 SECTION_READERS = SECTION_EDITORS | {Role.INSTRUCTOR, Role.AUDITOR}
 CATALOG_READERS = SECTION_EDITORS | {Role.AUDITOR}
+ROSTER_MANAGERS = REGISTRARS | {Role.INSTRUCTOR}
 
 SECTION_PARAMETERS = ("term", "courseID", "section")
 
@@ -236,6 +249,37 @@ ROUTES = [
         roles=SECTION_EDITORS,
         query_parameters=SECTION_PARAMETERS,
         survives_disconnect=True,
+    ),
+    Route(
+        "/staff/roster",
+        "staff_roster",
+        roster.roster,
+        audience=STAFF,
+        roles=SECTION_READERS,
+        query_parameters=(*SECTION_PARAMETERS, "format", "opted_out"),
+        opens_record=Sentence("Roster"),
+    ),
+    Route(
+        "/staff/roster/email",
+        "staff_roster_email",
+        roster_email.roster_email,
+        GET + POST,
+        audience=STAFF,
+        roles=ROSTER_MANAGERS,
+        query_parameters=SECTION_PARAMETERS,
+        survives_disconnect=True,
+        opens_record=Sentence("Email to a roster"),
+    ),
+    Route(
+        "/staff/roster/no-show",
+        "staff_no_show",
+        no_show.no_show,
+        GET + POST,
+        audience=STAFF,
+        roles=ROSTER_MANAGERS,
+        query_parameters=SECTION_PARAMETERS,
+        survives_disconnect=True,
+        opens_record=Sentence("No-shows of a roster"),
     ),
     Route(
         "/staff/courses",

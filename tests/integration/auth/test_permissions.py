@@ -58,6 +58,9 @@ STATUSES_BY_ROUTE = {
     "/staff": (303, 403, 200),
     "/staff/audit": (303, 403, 200),
     "/staff/access": (303, 403, 200),
+    "/staff/roster": (303, 403, 404),
+    "/staff/roster/email": (303, 403, 404),
+    "/staff/roster/no-show": (303, 403, 404),
     "/user": (303, 403, 200),
     "/api/": (200, 200, 200),
     "/api/<flask_api:idx>": (200, 200, 200),
@@ -113,6 +116,8 @@ PAGE_CHANGES = {
     "/alert/end": "/enrollment",
     "/enrollment/calendar": "/enrollment",
     "/enrollment/calendar/end": "/enrollment",
+    "/staff/roster/email": "/enrollment",
+    "/staff/roster/no-show": "/enrollment",
 }
 
 # Changes through the API: clients get an error instead of a redirect to the sign-in page.
