@@ -23,9 +23,12 @@ from quart_enroll.pages.staff import (
     act,
     audit,
     confirmation,
+    no_show,
     overview,
     people,
     roll,
+    roster,
+    roster_email,
     section,
     section_cancel,
     sections,
@@ -45,6 +48,7 @@ REGISTRARS = frozenset({Role.REGISTRAR})
 SECTION_EDITORS = REGISTRARS | {Role.SCHEDULER}
 SECTION_READERS = SECTION_EDITORS | {Role.INSTRUCTOR, Role.AUDITOR}
 CATALOG_READERS = SECTION_EDITORS | {Role.AUDITOR}
+ROSTER_MANAGERS = REGISTRARS | {Role.INSTRUCTOR}
 
 SECTION_PARAMETERS = ("term", "courseID", "section")
 
@@ -254,6 +258,37 @@ ROUTES = [
         roles=SECTION_EDITORS,
         query_parameters=SECTION_PARAMETERS,
         survives_disconnect=True,
+    ),
+    Route(
+        "/staff/roster",
+        "staff_roster",
+        roster.roster,
+        audience=STAFF,
+        roles=SECTION_READERS,
+        query_parameters=(*SECTION_PARAMETERS, "format", "opted_out"),
+        opens_record=Sentence("Roster"),
+    ),
+    Route(
+        "/staff/roster/email",
+        "staff_roster_email",
+        roster_email.roster_email,
+        GET + POST,
+        audience=STAFF,
+        roles=ROSTER_MANAGERS,
+        query_parameters=SECTION_PARAMETERS,
+        survives_disconnect=True,
+        opens_record=Sentence("Email to a roster"),
+    ),
+    Route(
+        "/staff/roster/no-show",
+        "staff_no_show",
+        no_show.no_show,
+        GET + POST,
+        audience=STAFF,
+        roles=ROSTER_MANAGERS,
+        query_parameters=SECTION_PARAMETERS,
+        survives_disconnect=True,
+        opens_record=Sentence("No-shows of a roster"),
     ),
     Route(
         "/staff/courses",

@@ -1,4 +1,4 @@
-"""The audit log, which has every change by staff, and the access log, which has the records that they opened."""
+"""The audit log, which has every change by staff, and the access log, which has the records and rosters they opened."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ ACTIONS: Mapping[str, Sentence] = {
     "section.add": Sentence("Section added"),
     "section.edit": Sentence("Section edited"),
     "section.cancel": Sentence("Section canceled"),
+    "roster.email": Sentence("Email sent to the students of a section"),
     "student.add": Sentence("Student enrolled"),
     "student.drop": Sentence("Student dropped"),
     "student.withdraw": Sentence("Student withdrawn"),
@@ -73,12 +74,16 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class AccessEntry:
-    """A look at a student's record: who opened it, when, whose it is, and on which `page` (its endpoint)."""
+    """A look at a student's record: who opened it, when, whose it is, and on which `page` (its endpoint).
+
+    A roster is nobody's in particular: there is no `user_id`, and `about` names the section.
+    """
 
     at: datetime
     actor: int
-    user_id: int
+    user_id: int | None
     page: str
+    about: About | None = None
 
 
 @dataclass(frozen=True, slots=True)

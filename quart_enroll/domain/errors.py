@@ -393,6 +393,21 @@ class TermOver(Refused):
         super().__init__(Sentence("%(term)s is over, so its sections can’t be canceled.", term=TermName(term)))
 
 
+class CensusOver(Refused):
+    """After the census date, students who never came stay on the record: they withdraw, or the registrar drops them."""
+
+    code = "census_over"
+    meaning = "The census date has passed, so students who didn't come can't be dropped as no-shows."
+
+    def __init__(self, term: str) -> None:
+        super().__init__(
+            Sentence(
+                "The last day to drop students who don’t come has passed for %(term)s.",
+                term=TermName(term),
+            )
+        )
+
+
 class WaitlistFull(Refused):
     code = "waitlist_full"
     meaning = "The section and its waitlist are full."

@@ -107,6 +107,14 @@ class Term:
         """The moments at which the possible actions change, in order."""
         return self.opens_at, self.add_deadline, self.drop_deadline, self.withdraw_deadline
 
+    @property
+    def census_at(self) -> datetime:
+        """Until when students who don't come can be dropped without a W: the school counts its students then.
+
+        Terms have no census date of their own yet, so this is the deadline to add courses.
+        """
+        return self.add_deadline
+
     def day_ending_at(self, deadline: datetime) -> date | None:
         """Return the day that ends at the deadline in the school's timezone; None if the deadline is during a day."""
         following = self.local(deadline).date()
@@ -263,6 +271,15 @@ class Registration:
 
 
 @dataclass(frozen=True, slots=True)
+class RosterSeat:
+    """A student's seat in a section, since when; `status` is "enrolled" or "withdrawn"."""
+
+    user_id: int
+    status: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class WaitlistEntry:
     """A student's entry on a waitlist: the lowest `place` comes first. `moved_at` is when its section moved.
 
@@ -352,6 +369,15 @@ class Event:
     last_at: datetime | None = None
     reason: str = ""
     overrides: tuple[str, ...] = ()
+
+    @property
+    def reason_text(self) -> str:
+        """The reason, in the reader's language unless staff wrote it."""
+        return gettext("no-show") if self.reason == NO_SHOW else self.reason
+
+
+NO_SHOW = "no-show"
+"""The reason of events with which students who didn't come were dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -516,8 +542,9 @@ class Notice:
     """A message to a student about a seat, or by email alone about their password or email address.
 
     `action` is "promote", "alert", "skip" with the reason in `because`, "moved" with the changes there, "cancelled"
-    with the other sections there, or "staff" with all that is to say; "password_changed", "password_forgotten" or
-    "confirm_email".
+    with the other sections there, "no_show" with its author there, or "staff" with all that is to say;
+    "password_changed", "password_forgotten" or "confirm_email"; "roster_email" with what staff wrote in `subject` and
+    `text`, and who it was in `because`.
     """
 
     at: datetime
@@ -528,6 +555,8 @@ class Notice:
     term: str = ""
     section: str = ""
     because: Sentence | None = None
+    subject: str = ""
+    text: str = ""
 
     @classmethod
     def of(cls, event: Event, title: str, because: Sentence | None = None) -> "Notice":
@@ -564,6 +593,13 @@ class Notice:
                     because=self.because or "",
                     **where,
                 ).strip()
+            case "no_show":
+                return gettext(
+                    "%(because)s You no longer have a seat in %(title)s, section %(section)s, for %(term)s. "
+                    "There is no W on your schedule.",
+                    because=self.because or "",
+                    **where,
+                )
             case _:
                 return gettext(
                     "A seat opened in %(title)s, section %(section)s, for %(term)s, but we couldn’t enroll you. "

@@ -39,6 +39,11 @@ def can_change_section(staff: User, subject: str) -> bool:
     return Role.REGISTRAR in staff.roles or (Role.SCHEDULER in staff.roles and subject in staff.subjects)
 
 
+def can_manage_roster(staff: User, instructors: Collection[int]) -> bool:
+    """Return whether the person may write to a section's students, and drop those who don't come."""
+    return Role.REGISTRAR in staff.roles or (Role.INSTRUCTOR in staff.roles and staff.user_id in instructors)
+
+
 def can_manage_people(staff: User) -> bool:
     """Return whether the person may set roles, subjects and advisors."""
     return Role.REGISTRAR in staff.roles

@@ -1,4 +1,4 @@
-// Prints the page; the style sheet leaves only the schedule on paper.
+// Prints the page; the style sheet leaves only what belongs on paper.
 document.addEventListener("click", ({ target }) => {
   if (target.closest("[data-print]")) print();
 });

@@ -16,6 +16,7 @@ FLASH_CATEGORIES = {
     "alert": "info",
     "moved": "warning",
     "cancelled": "warning",
+    "no_show": "warning",
 }
 
 TAKEN_AGAIN = Sentence(

@@ -81,7 +81,7 @@ class Route:
     """A change here leaves the account and its sign-ins alone, so they stay cached, even on the busiest days."""
 
     opens_record: Sentence | None = None
-    """Shows one student's record to staff; the access log calls the page by this name."""
+    """Shows one student's record or one roster to staff; the access log calls the page by this name."""
 
     ends_access: bool = False
     """Ends a sign-in or a token. No rate limit applies: otherwise a thief could use up the limit to stay signed in."""

@@ -22,6 +22,7 @@ COLOR_RULES = ALL_RULES | {"runOnly": ["color-contrast", "link-in-text-block"]}
 """The rules that depend on colors, so that each theme must pass them."""
 
 FORM = "/enrollment/form?courseID="
+PHP_SECTION = "term=Fall+2026&courseID=3333&section=01"
 PAGES = {
     "nobody": (
         *("/", "/courses/", "/courses/?q=nothing+like+it", "/login", "/register", "/help", "/api/v1/docs"),
@@ -31,7 +32,10 @@ PAGES = {
         *("/", "/courses/Fall", "/course/2222", "/enrollment", "/enrollment/history", f"{FORM}1111", "/plan?term=Fall"),
         *("/plan", "/account", "/account/password", "/account/delete", "/account/tokens"),
     ),
-    "registrar": ("/user", "/account", "/staff/audit", "/staff/access", "/staff/audit?actor=no"),
+    "registrar": (
+        *("/user", "/account", "/staff/audit", "/staff/access", "/staff/audit?actor=no"),
+        *(f"/staff/roster{page}?{PHP_SECTION}" for page in ("", "/email", "/no-show")),
+    ),
 }
 
 

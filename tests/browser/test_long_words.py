@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from urllib.parse import quote_plus
 
 import pytest_asyncio
 from playwright.async_api import Page
@@ -101,5 +102,7 @@ async def test_no_long_word_pushes_anything_off_the_registrars_phone(
     await audit_rows.add(db, replace(OVERRIDE, about=about, reason=LONG_WORD))
     await access_rows.add(db, AccessEntry(OVERRIDE.at, RITA.user_id, ADA.user_id, LONG_WORD))
     logs = ("/staff/audit", f"/staff/audit?actor={LONG_EMAIL}", "/staff/access")
-    paths = (*logs, "/user", f"/user?q={LONG_WORD}", "/plan", "/courses/", f"/course/{LONG_COURSE_ID}")
+    section = f"term={quote_plus(FALL.term)}&courseID={LONG_COURSE_ID}&section=01"
+    rosters = [f"/staff/roster{page}?{section}" for page in ("", "/email", "/no-show")]
+    paths = (*logs, *rosters, "/user", f"/user?q={LONG_WORD}", "/plan", "/courses/", f"/course/{LONG_COURSE_ID}")
     assert await find_overflow(page, *(f"{long_words_url}{path}" for path in paths)) == {}

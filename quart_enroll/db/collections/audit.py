@@ -1,6 +1,6 @@
 """The collection `audit`: every change that staff made, written in the change's own transaction. Rows stay forever."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -49,6 +49,11 @@ SCHEMA = {
 async def add(db: Database, entry: AuditEntry, session: Session | None = None) -> None:
     """Add an entry."""
     await db.audit.insert_one(to_row(entry), session=session)
+
+
+async def add_all(db: Database, entries: Iterable[AuditEntry], session: Session) -> None:
+    """Add several entries."""
+    await db.audit.insert_many([to_row(entry) for entry in entries], session=session)
 
 
 async def find_page(db: Database, wanted: LogFilter, after: str, at_most: int) -> tuple[list[AuditEntry], str]:

@@ -17,6 +17,7 @@ from quart_enroll.domain.models import (
     MAX_TERM_NAME_LENGTH,
     Course,
     Registration,
+    RosterSeat,
     Section,
     SectionKey,
     deleted_section,
@@ -182,6 +183,16 @@ async def find_enrolled(db: Database, key: SectionKey, user_ids: Collection[int]
     """Return those of the users who are enrolled in the section."""
     wanted = section_keys.to_filter(key) | {"status": "enrolled", "user_id": {"$in": list(user_ids)}}
     return {row["user_id"] async for row in db.enrollment.find(wanted, {"_id": 0, "user_id": 1}, session=session)}
+
+
+async def find_by_section(db: Database, key: SectionKey, session: Session | None = None) -> list[RosterSeat]:
+    """Return the seats of the section's students, withdrawn ones included."""
+    found = db.enrollment.find(section_keys.to_filter(key), session=session)
+    return [
+        RosterSeat(row["user_id"], _status(row), row["enrolled_at"])
+        async for row in found
+        if isinstance(row.get("user_id"), int | float)
+    ]
 
 
 def _status(row: Document) -> str:

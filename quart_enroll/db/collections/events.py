@@ -14,13 +14,22 @@ from pymongo.errors import DuplicateKeyError
 
 from quart_enroll.db import cursors
 from quart_enroll.db.client import Database, Document, Session
-from quart_enroll.domain.models import SYSTEM_ACTOR, Event
+from quart_enroll.domain.models import SYSTEM_ACTOR, Event, SectionKey
 
 REFUSAL_KEY_FIELDS = ("user_id", "day", "courseID", "term", "section", "action", "result")
 """Fields that are equal for refusals which share a row."""
 
+DEPARTURES = ["drop", "withdraw", "cancelled"]
+"""Actions with which a student leaves a section."""
+
+_LEFT = {"action": {"$in": DEPARTURES}}
+_MOVED = {"from_section": {"$gt": ""}}
+
 INDEXES = [
     IndexModel([("user_id", 1), ("at", -1), ("_id", -1)]),
+    # For rosters. They don't contain what is written in the minute of the opening, so they cost nothing then.
+    IndexModel([("term", 1), ("courseID", 1), ("section", 1), ("at", -1)], partialFilterExpression=_LEFT),
+    IndexModel([("term", 1), ("courseID", 1), ("from_section", 1), ("at", -1)], partialFilterExpression=_MOVED),
     IndexModel(
         [(name, 1) for name in REFUSAL_KEY_FIELDS], unique=True, partialFilterExpression={"day": {"$exists": True}}
     ),
@@ -114,3 +123,16 @@ async def find_page(db: Database, user_id: int, after: str, at_most: int) -> tup
     wanted: Document = {"user_id": user_id, "at": {"$type": "date"}} | (cursors.earlier_than(after) if after else {})
     rows = await db.event.find(wanted).sort(cursors.LATEST_FIRST).limit(at_most + 1).to_list(at_most + 1)
     return [to_event(row) for row in rows[:at_most]], cursors.next_cursor(rows, at_most)
+
+
+async def find_departures(db: Database, key: SectionKey, at_most: int) -> list[Event]:
+    """Return the latest events with which students left the section, the last one first: about `at_most` of them.
+
+    An event with `from_section` is a move to another section of the course.
+    """
+    course = {"term": key.term, "courseID": key.courseID}
+    found: list[Event] = []
+    for left in (course | {"section": key.section} | _LEFT, course | {"from_section": key.section}):
+        rows = await db.event.find(left).sort("at", -1).limit(at_most).to_list(at_most)
+        found += [to_event(row) for row in rows if row.get("result") == "ok"]
+    return sorted(found, key=lambda event: event.at, reverse=True)

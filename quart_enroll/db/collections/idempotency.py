@@ -10,7 +10,7 @@ from datetime import datetime
 from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError
 
-from quart_enroll.db.client import Database, Document
+from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.domain.models import StoredResponse
 
 INDEXES = [
@@ -58,6 +58,25 @@ async def begin(
     return True
 
 
+async def add_answered(
+    db: Database,
+    user_id: int,
+    key: str,
+    answer: StoredResponse,
+    *,
+    at: datetime,
+    expires_at: datetime,
+    session: Session,
+) -> None:
+    """Record a request with its response in the change's own transaction; raise AlreadyMade if it was made before."""
+    response = {"status": answer.status, "location": answer.location, "body": answer.body}
+    made = {"digest": key, "holder": "", "at": at, "expires_at": expires_at} | response
+    try:
+        await db.answer.insert_one({"user_id": user_id, "key": key} | made, session=session)
+    except DuplicateKeyError:
+        raise AlreadyMade from None
+
+
 async def find(db: Database, user_id: int, key: str) -> RequestRecord | None:
     """Return the request that has this key, or None."""
     row: Document | None = await db.answer.find_one({"user_id": user_id, "key": key})
@@ -80,3 +99,7 @@ async def remove(db: Database, user_id: int, key: str, holder: str) -> None:
 
 def _own_request(user_id: int, key: str, holder: str) -> Document:
     return {"user_id": user_id, "key": key, "holder": holder}
+
+
+class AlreadyMade(Exception):
+    """The request was made before; its transaction has ended."""

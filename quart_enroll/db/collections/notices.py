@@ -48,6 +48,9 @@ SCHEMA = {
 NOTICE_LIFETIME = timedelta(days=366)
 """How long a notice is stored, whether it was seen or not."""
 
+EMAIL_LIFETIME = timedelta(days=30)
+"""How long a copy of an email by staff is stored for each recipient; the audit log keeps the text."""
+
 MAX_NOTICES_PER_PAGE = 20
 """Most notices on one page; the others are shown on the next one."""
 
@@ -93,9 +96,13 @@ async def add_email_only(
     await db.notice.insert_one(_row(notice) | outbox | recipient, session=session)
 
 
-async def add_all(db: Database, notices: Sequence[Notice], session: Session | None) -> None:
-    """Add several notices to be shown and emailed."""
-    rows = [_row(notice) | {"seen": False, "tries": 0, "next_try_at": notice.at} for notice in notices]
+async def add_all(
+    db: Database, notices: Sequence[Notice], session: Session | None, *, email_only: bool = False
+) -> None:
+    """Add several notices to be shown and emailed; or with `email_only`, only emailed, and soon forgotten."""
+    rows = [_row(notice) | {"seen": email_only, "tries": 0, "next_try_at": notice.at} for notice in notices]
+    if email_only:
+        rows = [row | {"forget_at": row["at"] + EMAIL_LIFETIME} for row in rows]
     if rows:
         await db.notice.insert_many(rows, session=session)
 
@@ -173,4 +180,6 @@ def to_notice(row: Mapping[str, Any]) -> Notice:
 
 def _row(notice: Notice) -> Document:
     values = {one.name: getattr(notice, one.name) for one in fields(Notice)}
+    if not notice.text:
+        del values["subject"], values["text"]
     return values | {"because": message_codec.encode(notice.because), "forget_at": notice.at + NOTICE_LIFETIME}

@@ -75,7 +75,7 @@ def in_words(event: Event, offered: Catalog) -> HistoryEntry:
         what = ACTION_SENTENCES.get(event.action, Sentence(event.action)) % where
         if event.from_section:
             what += " " + gettext("It replaced section %(section)s.", section=event.from_section)
-        by_staff = gettext("By the registrar’s office: %(reason)s", reason=event.reason) if event.reason else ""
+        by_staff = gettext("By the registrar’s office: %(reason)s", reason=event.reason_text) if event.reason else ""
         return HistoryEntry(when, what, by_staff)
     reason = REFUSAL_REASONS.get(event.result) or Sentence(event.result)
     explanation = gettext("Not possible: %(because)s.", because=reason)

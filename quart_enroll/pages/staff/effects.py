@@ -9,7 +9,7 @@ from quart_enroll.domain.section_edits import STATUS_NAMES
 from quart_enroll.i18n.language import gettext, plural
 from quart_enroll.services.catalog.imports import ImportResult
 from quart_enroll.services.staff import sections as service
-from quart_enroll.services.staff.section_effects import Effects
+from quart_enroll.services.staff.section_effects import Effects, GainedSeat
 
 MAX_NAMES = 100
 """Most people whom a page names; it only counts the others."""
@@ -60,9 +60,15 @@ async def of_section(db: Database, effects: Effects, *, is_preview: bool) -> lis
 
 async def of_import(db: Database, result: ImportResult, *, is_preview: bool) -> list[EffectLine]:
     """Return what the change of a term or a course does to people, or did."""
-    names = await service.find_names(db, {one.user_id for one in result.promoted})
-    gained = [(one.user_id, SectionKey(one.term, one.courseID, one.section)) for one in result.promoted]
-    return [_gained(gained, names, is_preview=is_preview)] if gained else []
+    gained = [GainedSeat(one.user_id, SectionKey(one.term, one.courseID, one.section)) for one in result.promoted]
+    return await of_gained_seats(db, gained, is_preview=is_preview)
+
+
+async def of_gained_seats(db: Database, gained: Sequence[GainedSeat], *, is_preview: bool) -> list[EffectLine]:
+    """Return who gets a seat from a waitlist, or got one."""
+    names = await service.find_names(db, {one.user_id for one in gained})
+    seats = [(one.user_id, one.key) for one in gained]
+    return [_gained(seats, names, is_preview=is_preview)] if seats else []
 
 
 def _gained(gained: Sequence[tuple[int, SectionKey]], names: Mapping[int, str], *, is_preview: bool) -> EffectLine:

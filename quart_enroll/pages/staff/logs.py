@@ -1,13 +1,13 @@
 """What the pages of the audit log and the access log have in common: columns, filters, pages and files."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from quart import Response, abort, current_app, request
 
-from quart_enroll.domain.audit import LogFilter
+from quart_enroll.domain.audit import About, LogFilter
 from quart_enroll.forms.staff.logs import AccessLogForm
-from quart_enroll.i18n.language import Sentence, gettext
+from quart_enroll.i18n.language import Sentence, TermName, Value, gettext
 from quart_enroll.pages.paging import page_url
 from quart_enroll.pages.staff.layout import render_staff
 from quart_enroll.pages.staff.listing import ROWS_PER_PAGE, Column, Listing, R, export, requested_format
@@ -56,6 +56,20 @@ def _person_columns(
         Column(key, label, name, url=url),
         Column(f"{key}_id", id_label, lambda row: person(row)[0], only_in_files=True),
     ]
+
+
+def about_text(about: About | None, titles: Mapping[str, str]) -> str | Sentence:
+    """Return what an entry is about; `titles` are those of the courses by courseID."""
+    if about is None:
+        return ""
+    where: dict[str, Value] = {
+        "title": titles.get(about.courseID, about.courseID),
+        "section": about.section,
+        "term": TermName(about.term),
+    }
+    if about.section:
+        return Sentence("%(title)s, section %(section)s, %(term)s", **where)
+    return about.name or titles.get(about.courseID, about.courseID) or str(TermName(about.term))
 
 
 async def log_page(

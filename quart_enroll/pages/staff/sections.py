@@ -33,9 +33,9 @@ class SectionRow(NamedTuple):
     section: Section
 
 
-def section_url(key: SectionKey) -> str:
-    """Return the URL of the page about a section."""
-    return url_for("staff_section", term=key.term, courseID=key.courseID, section=key.section)
+def section_url(key: SectionKey, endpoint: str = "staff_section") -> str:
+    """Return the URL of the page about a section, or of another one, such as its roster."""
+    return url_for(endpoint, term=key.term, courseID=key.courseID, section=key.section)
 
 
 LISTING: Listing[SectionRow] = Listing(
@@ -58,6 +58,13 @@ LISTING: Listing[SectionRow] = Listing(
         Column("enrolled", Sentence("Enrolled"), lambda row: row.section.seats_taken, is_sortable=True),
         Column("waiting", Sentence("Waiting"), lambda row: row.section.waiting, is_sortable=True),
         Column("status", Sentence("Status"), lambda row: STATUS_NAMES[row.section.status], is_sortable=True),
+        Column(
+            "roster",
+            Sentence("Students"),
+            lambda _: Sentence("Roster"),
+            url=lambda row: section_url(row.section.key, "staff_roster"),
+            only_on_pages=True,
+        ),
     ],
 )
 

@@ -43,6 +43,9 @@ keep the owner from changing it."""
 CONFIRMATION_EMAILS_PER_ACCOUNT = RateLimit(limit=3, fades_in=timedelta(hours=8))
 """Three at once, then three per day, however often the email is registered."""
 
+ROSTER_EMAILS_PER_PERSON = RateLimit(limit=20, fades_in=timedelta(minutes=15))
+"""Twenty in a row, which is every section of a teacher with a correction to some, then one per quarter of an hour."""
+
 PASSWORD_LOCK_WAIT_SECONDS = 10.0
 """How long a password may wait for others of the same account to be checked."""
 
@@ -167,6 +170,11 @@ async def count_confirmation_request(db: Database, attempt: AttemptSource, now: 
         f"confirmation from {attempt.network}": REGISTRATIONS_PER_NETWORK,
     }
     await _check_and_count(db, counters, now)
+
+
+async def count_roster_email(db: Database, user_id: int, now: datetime) -> None:
+    """Count an email to the students of a section, or raise PleaseWait if the person sent too many."""
+    await _check_and_count(db, {f"roster email {user_id}": ROSTER_EMAILS_PER_PERSON}, now)
 
 
 async def _check_and_count(db: Database, counters: Mapping[str, RateLimit], now: datetime) -> None:

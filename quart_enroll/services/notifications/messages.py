@@ -35,6 +35,7 @@ SEAT_SUBJECTS = {
     "moved": Sentence("The time or room of %(title)s has changed"),
     "cancelled": Sentence("Your section of %(title)s was canceled"),
     "staff": Sentence("Your registration for %(title)s has changed"),
+    "no_show": Sentence("You were dropped from %(title)s"),
 }
 """The subject for each action of a notice about a seat, with the title of the course."""
 
@@ -63,6 +64,8 @@ def _subject_and_text(notice: Notice, to: Credentials, links: EmailLinks, now: d
             return gettext("Choose a new password"), PASSWORD_RESET_TEXT % {"link": links.reset(to, now)}
         case "confirm_email":
             return gettext("Confirm your email"), CONFIRMATION_TEXT % {"link": links.confirmation(to.user, now)}
+        case "roster_email":
+            return notice.subject, f"{notice.text}\n\n-- \n{notice.because}"
         case _:
             return _about_a_seat(notice)
 

@@ -1,4 +1,4 @@
-"""The access log: which student's record which member of the staff opened."""
+"""The access log: which student's record, or which roster, a member of the staff opened."""
 
 from collections.abc import AsyncGenerator
 from datetime import datetime
@@ -6,8 +6,8 @@ from datetime import datetime
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import access, users
 from quart_enroll.domain import permissions
-from quart_enroll.domain.audit import AccessEntry, LogFilter
-from quart_enroll.domain.models import User
+from quart_enroll.domain.audit import About, AccessEntry, LogFilter
+from quart_enroll.domain.models import SectionKey, User
 from quart_enroll.services.staff import named_entries
 from quart_enroll.services.staff.named_entries import NamedEntry
 
@@ -22,6 +22,12 @@ async def open_record(db: Database, staff: User, user_id: int, page: str, now: d
         return None
     await access.add(db, AccessEntry(now, staff.user_id, user_id, page))
     return student
+
+
+async def record_roster(db: Database, staff_id: int, key: SectionKey, page: str, now: datetime) -> None:
+    """Log that the member of the staff opens the section's roster on the page with this endpoint."""
+    about = About("section", key.term, key.courseID, key.section)
+    await access.add(db, AccessEntry(now, staff_id, None, page, about))
 
 
 async def page(

@@ -1,6 +1,6 @@
 """The audit log: every change that staff made, with its author and reason."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 
 from quart_enroll.db.client import Database, Session
@@ -13,6 +13,11 @@ from quart_enroll.services.staff.named_entries import NamedEntry
 async def record(db: Database, session: Session, entry: AuditEntry) -> None:
     """Record a change in its own transaction, so that neither exists without the other."""
     await audit.add(db, entry, session)
+
+
+async def record_all(db: Database, session: Session, entries: Sequence[AuditEntry]) -> None:
+    """Record a change of several people's seats in its own transaction."""
+    await audit.add_all(db, entries, session)
 
 
 async def record_export(db: Database, actor: int, url: str, now: datetime) -> None:

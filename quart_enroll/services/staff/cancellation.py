@@ -15,12 +15,9 @@ from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import (
     alerts,
     courses,
-    enrollments,
     events,
     notices,
-    schedules,
     sections,
-    waitlist,
 )
 from quart_enroll.db.collections import terms as stored_terms
 from quart_enroll.db.queries import import_guards
@@ -49,7 +46,7 @@ from quart_enroll.domain.models import (
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.promotion import promote_waitlists
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
-from quart_enroll.services.staff import audit
+from quart_enroll.services.staff import audit, group_drop
 from quart_enroll.services.staff.section_effects import change_section
 
 MAX_STUDENTS_IN_TRANSACTION = 500
@@ -181,22 +178,13 @@ async def _drop(transaction: SeatTransaction, batch: _Affected) -> None:
     db, session, now, key = transaction.db, transaction.session, transaction.now, batch.section.key
     enrolled = [one.user_id for one in batch.rows if not one.is_waiting]
     waiting = [one.user_id for one in batch.rows if one.is_waiting]
-    credits = {(user_id, key.term): 0 for user_id in waiting} | {
-        (user_id, key.term): -batch.course.credits for user_id in enrolled
-    }
-    await schedules.bump_versions(db, credits, session)
-    await enrollments.remove_all(db, key, enrolled, session)
-    await waitlist.remove_all(db, key, waiting, session)
-    await sections.remove_students(db, key, enrolled=len(enrolled), waiting=len(waiting), session=session)
+    await group_drop.remove_students(transaction, batch.course, key, enrolled, waiting)
     happened = [
         Event(now, transaction.actor, one.user_id, "cancelled", key.courseID, key.term, key.section)
         for one in batch.rows
     ]
     await events.add_all(db, happened, session)
     await notices.add_all(db, [_notice(event, batch) for event in happened], session)
-    transaction.dropped_seats.update((user_id, key) for user_id in enrolled)
-    transaction.unblocked_students.extend((user_id, key.term) for user_id in enrolled)
-    transaction.changed_waitlists.add(key)
 
 
 def _notice(event: Event, batch: _Affected) -> Notice:

@@ -75,6 +75,9 @@ STATUSES_BY_ROUTE = {
     "/staff/access": (303, 403, 200),
     "/staff/people": (303, 403, 200),
     "/staff/people/<int:user_id>": (303, 403, 200),
+    "/staff/roster": (303, 403, 404),
+    "/staff/roster/email": (303, 403, 404),
+    "/staff/roster/no-show": (303, 403, 404),
     "/user": (303, 403, 200),
     "/api/": (200, 200, 200),
     "/api/<flask_api:idx>": (200, 200, 200),
@@ -147,6 +150,8 @@ PAGE_CHANGES = {
     "/staff/term": "/staff",
     "/staff/term/new": "/staff",
     "/staff/roll": "/staff",
+    "/staff/roster/email": "/enrollment",
+    "/staff/roster/no-show": "/enrollment",
 }
 
 # Changes through the API: clients get an error instead of a redirect to the sign-in page.

@@ -4,6 +4,7 @@ A new route for staff fails here until it has an example, which shows that it le
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,11 @@ from quart import Quart, redirect
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import audit as audit_rows
 from quart_enroll.domain.audit import About, AuditEntry
+from quart_enroll.domain.errors import AlreadyEnrolled
+from quart_enroll.domain.models import SectionRequest
 from quart_enroll.routes import ROUTES
+from quart_enroll.services.enrollment.context import EnrollmentContext
+from quart_enroll.services.enrollment.enroll import enroll
 from quart_enroll.web.route import Audience, Route
 from tests.support.people import ADA, FALL_MORNING, RITA, Browser
 
@@ -52,6 +57,14 @@ async def _forget_revision(db: Database) -> None:
     await db.section.update_many({}, {"$set": {"revision": 0}})
 
 
+PHP_SECTION = "term=Fall+2026&courseID=3333&section=01"
+
+
+async def _enroll_ada(db: Database) -> None:
+    with suppress(AlreadyEnrolled):
+        await enroll(EnrollmentContext(db), ADA.user_id, SectionRequest("3333", "Fall 2026"), FALL_MORNING)
+
+
 CHANGE_EXAMPLES: dict[str, Change] = {
     "staff_section": Change("/staff/section" + SECTION_URL, SECTION_FORM),
     "staff_section_new": Change("/staff/section/new", SECTION_FORM | SECTION | {"section": "07"}),
@@ -66,6 +79,14 @@ CHANGE_EXAMPLES: dict[str, Change] = {
     "staff_act": Change(
         f"/staff/students/{ADA.user_id}/act?action=enroll&term=Fall+2026&courseID=1111&section=01", {"reason": "Asked."}
     ),
+    "staff_roster_email": Change(
+        f"/staff/roster/email?{PHP_SECTION}",
+        {"to_enrolled": "y", "subject": "Hello", "text": "We meet in Lab 2.", "confirmed": "y"},
+        _enroll_ada,
+    ),
+    "staff_no_show": Change(
+        f"/staff/roster/no-show?{PHP_SECTION}", {"students": str(ADA.user_id), "confirmed": "y"}, _enroll_ada
+    ),
 }
 """A change by rita at each endpoint with a form for staff."""
 
@@ -79,6 +100,13 @@ RECORD_EXAMPLES: dict[str, str] = {
 }
 """The path of ada's record at each endpoint that opens one."""
 
+ROSTER_EXAMPLES = {
+    "staff_roster": f"/staff/roster?{PHP_SECTION}",
+    "staff_roster_email": f"/staff/roster/email?{PHP_SECTION}",
+    "staff_no_show": f"/staff/roster/no-show?{PHP_SECTION}",
+}
+"""The path of a roster at each endpoint that opens one."""
+
 PEOPLE_WITHOUT_RECORD: dict[str, str] = {}
 """Endpoints whose path names a person, but whose pages show no student's record, with the reason."""
 
@@ -89,7 +117,7 @@ def test_every_form_for_staff_has_an_example() -> None:
 
 
 def test_every_page_about_a_person_opens_a_record_or_says_why_not() -> None:
-    assert {route.endpoint for route in RECORDS} == RECORD_EXAMPLES.keys()
+    assert {route.endpoint for route in RECORDS} == RECORD_EXAMPLES.keys() | ROSTER_EXAMPLES.keys()
     about_people = {route.endpoint for route in STAFF_ROUTES if "user_id" in route.path and "GET" in route.methods}
     assert about_people <= RECORD_EXAMPLES.keys() | PEOPLE_WITHOUT_RECORD.keys()
 
@@ -105,6 +133,15 @@ async def test_every_look_at_a_record_leaves_an_entry(app: Quart, db: Database, 
         assert (await rita.get(path)).status_code == 200
         looks = await db.access.find({"page": endpoint}).to_list(None)
         assert [(look["actor"], look["user_id"]) for look in looks] == [(RITA.user_id, ADA.user_id)]
+
+
+async def test_every_look_at_a_roster_leaves_an_entry(app: Quart, db: Database, rita: Browser) -> None:
+    for endpoint, path in ROSTER_EXAMPLES.items():
+        assert endpoint_of(app, path, "GET") == endpoint
+        assert (await rita.get(path)).status_code == 200
+        [look] = await db.access.find({"page": endpoint}).to_list(None)
+        assert (look["actor"], look["about"]["courseID"]) == (RITA.user_id, "3333")
+        assert "user_id" not in look
 
 
 async def find_unlogged(endpoint: str, change: Change, app: Quart, db: Database, browser: Browser) -> str:
