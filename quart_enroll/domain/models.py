@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from quart_enroll.domain.roles import ROLE_NAMES, STAFF_ROLES, STUDENT_ONLY, Role, in_order
+from quart_enroll.domain.roles import ROLE_NAMES, STAFF_ROLES, STUDENT_ONLY, Role, in_order, single_role
 from quart_enroll.i18n.language import Days, Sentence, TermName, Value, gettext
 
 SEASONS = ("Winter", "Spring", "Summer", "Fall")
@@ -367,7 +367,7 @@ class User:
     @property
     def role(self) -> str:
         """The role as the Flask site knew it, for its templates and for older programs."""
-        return str(Role.REGISTRAR if Role.REGISTRAR in self.roles else Role.STUDENT)
+        return single_role(self.roles)
 
     @property
     def role_names(self) -> list[Sentence]:
@@ -393,6 +393,20 @@ PeopleOrder = Literal["name", "user_id"]
 
 
 @dataclass(frozen=True, slots=True)
+class PeopleFilter:
+    """The wanted people, in this order: those who match all `words` and have one of the `roles`, or any if none.
+
+    `with_opted_out` includes those who keep out of the directory.
+    """
+
+    words: tuple[str, ...] = ()
+    roles: frozenset[Role] = frozenset()
+    order: PeopleOrder = "name"
+    descending: bool = False
+    with_opted_out: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """What registrars set of a person."""
 
@@ -405,6 +419,11 @@ class Profile:
     def of(cls, user: User) -> "Profile":
         """Return the user's profile."""
         return cls(user.roles, user.subjects, user.advisors, user.directory_opt_out)
+
+    @property
+    def role(self) -> str:
+        """The role as the Flask site knew it."""
+        return single_role(self.roles)
 
     @property
     def fingerprint(self) -> str:

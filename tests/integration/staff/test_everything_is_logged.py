@@ -13,6 +13,7 @@ from quart import Quart, redirect
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import audit as audit_rows
 from quart_enroll.domain.audit import About, AuditEntry
+from quart_enroll.domain.models import Profile
 from quart_enroll.routes import ROUTES
 from quart_enroll.web.route import Audience, Route
 from tests.support.people import ADA, FALL_MORNING, RITA, Browser
@@ -35,7 +36,9 @@ class Change:
     prepare: Callable[[Database], Awaitable[None]] = _nothing
 
 
-CHANGE_EXAMPLES: dict[str, Change] = {}
+CHANGE_EXAMPLES: dict[str, Change] = {
+    "staff_person": Change("/staff/people/1", {"seen": Profile.of(ADA).fingerprint, "roles": "auditor", "sure": "y"}),
+}
 """A change by rita at each endpoint with a form for staff."""
 
 CHANGES_WITHOUT_ENTRY: dict[str, str] = {}
@@ -44,7 +47,7 @@ CHANGES_WITHOUT_ENTRY: dict[str, str] = {}
 RECORD_EXAMPLES: dict[str, str] = {}
 """The path of ada's record at each endpoint that opens one."""
 
-PEOPLE_WITHOUT_RECORD: dict[str, str] = {}
+PEOPLE_WITHOUT_RECORD = {"staff_person": "It has what registrars set of an account: no courses, no history."}
 """Endpoints whose path names a person, but whose pages show no student's record, with the reason."""
 
 
