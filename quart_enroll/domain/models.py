@@ -433,6 +433,14 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
+class RemovalRequest:
+    """A user's request to the registrar to remove the account."""
+
+    user_id: int
+    asked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Credentials:
     """A user, the stored hash of the password, and how often the password was changed."""
 
@@ -522,11 +530,12 @@ SEAT_OPENED = Sentence(
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A message to a student about a seat, or by email alone about their password or email address.
+    """A message to a student about a seat or their account, or by email alone about their password or email address.
 
     `action` is "promote", "alert", "skip" with the reason in `because`, "moved" with the changes there, or
     "cancelled" with the other sections there;
-    "password_changed", "password_forgotten" or "confirm_email".
+    "removal_declined" with the registrar's reason there; "account_removed", "password_changed", "password_forgotten"
+    or "confirm_email".
     """
 
     at: datetime
@@ -571,6 +580,8 @@ class Notice:
                     because=self.because or "",
                     **where,
                 ).strip()
+            case "removal_declined":
+                return gettext("The registrar has not removed your account. %(because)s", because=self.because or "")
             case _:
                 return gettext(
                     "A seat opened in %(title)s, section %(section)s, for %(term)s, but we couldn’t enroll you. "

@@ -45,6 +45,7 @@ SCHEMA = {
         "enrolled_at": {"bsonType": "date"},
         "status": {"enum": ["enrolled", "withdrawn"]},
         "moved_at": {"bsonType": "date"},
+        "anonymous": {"bsonType": "bool"},
     },
 }
 
@@ -84,6 +85,11 @@ async def withdraw(db: Database, user_id: int, key: SectionKey, session: Session
     """Mark the enrollment as withdrawn; it stays on the schedule."""
     change = {"$set": {"status": "withdrawn"}}
     await db.enrollment.update_one(_course_filter(user_id, key), change, session=session)
+
+
+async def make_anonymous(db: Database, user_id: int, session: Session) -> None:
+    """Note that the student's rows stay, although the account is removed."""
+    await db.enrollment.update_many({"user_id": user_id}, {"$set": {"anonymous": True}}, session=session)
 
 
 async def find_in_term(db: Database, user_id: int, term: str, session: Session | None = None) -> list[Registration]:

@@ -246,10 +246,10 @@ async def next_user_id(db: Database) -> int:
 async def raise_user_id_counter(db: Database, at_least: int = 0) -> bool:
     """Raise the counter to the highest user_id so far, or to `at_least`; return whether it was lower.
 
-    Deleted users count too: their numbers are still in the history.
+    Deleted users count too: their numbers are still in the history, and in the audit log if staff removed them.
     """
     value = at_least
-    for collection in (db.user, db.event):
+    for collection in (db.user, db.event, db.audit):
         highest = await collection.find_one(HAS_USER_ID, {"user_id": 1}, sort=[("user_id", -1)])
         value = max(value, 0 if highest is None else int(highest["user_id"]))
     result = await db.counter.update_one({"_id": "user_id"}, {"$max": {"value": value}}, upsert=True)

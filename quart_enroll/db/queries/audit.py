@@ -37,13 +37,17 @@ AUDITED_SCHEMAS: dict[str, Mapping[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class AuditedSeat:
-    """A row of `enrollment`; in old rows, the term and the section may be empty."""
+    """A row of `enrollment`; in old rows, the term and the section may be empty.
+
+    An anonymous one has stayed although the registrar has removed the student's account.
+    """
 
     row_id: str
     user_id: Any
     key: SectionKey
     is_enrolled: bool
     enrolled_at: datetime | None
+    is_anonymous: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +151,7 @@ def _to_audited_seat(row: Mapping[str, Any]) -> AuditedSeat:
         key=section_keys.from_row(row),
         is_enrolled=row.get("status") != "withdrawn",
         enrolled_at=_datetime(row.get("enrolled_at")) or created_at,
+        is_anonymous=row.get("anonymous") is True,
     )
 
 

@@ -63,7 +63,7 @@ def _cursor(db: Database, wanted: PeopleFilter) -> AsyncIOMotorCursor[Document]:
 
 
 def _filter(wanted: PeopleFilter) -> Document:
-    found = HAS_USER_ID | words_filter(wanted.words)
+    found: Document = HAS_USER_ID | words_filter(wanted.words)
     if wanted.roles:
         without_roles = [None] if Role.STUDENT in wanted.roles else []
         found |= {"roles": {"$in": [*sorted(wanted.roles), *without_roles]}}

@@ -8,6 +8,7 @@ from werkzeug import Response
 
 from quart_enroll.domain.models import Login
 from quart_enroll.i18n.language import gettext
+from quart_enroll.pages.account.deletion import is_by_registrar
 from quart_enroll.pages.account.email_confirmation import must_confirm
 from quart_enroll.services.accounts import accounts, sessions
 from quart_enroll.state import database, now
@@ -31,7 +32,14 @@ class SignIn(NamedTuple):
 async def account() -> bytes:
     user = auth.signed_in()
     found = await sessions.active(database(), user.user_id, now())
-    return render("account.html", account=True, user=user, sign_ins=_sign_ins(found), must_confirm=must_confirm())
+    return render(
+        "account.html",
+        account=True,
+        user=user,
+        sign_ins=_sign_ins(found),
+        must_confirm=must_confirm(),
+        removal_by_registrar=is_by_registrar(),
+    )
 
 
 async def end_sign_in() -> Response:

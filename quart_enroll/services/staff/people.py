@@ -12,7 +12,7 @@ from quart_enroll.domain.audit import About, AuditEntry, Change
 from quart_enroll.domain.errors import AccountGone, ChangedMeanwhile, EmailUnconfirmed, LastRegistrar, NotAnAdvisor
 from quart_enroll.domain.models import PeopleFilter, Profile, User
 from quart_enroll.domain.permissions import can_manage_people
-from quart_enroll.domain.roles import STAFF_ROLES, Role
+from quart_enroll.domain.roles import STAFF_ROLES, STUDENT_ONLY, Role
 from quart_enroll.services.staff import audit
 
 PERSON = About("person")
@@ -43,6 +43,11 @@ async def find_page(db: Database, wanted: PeopleFilter, *, skip: int, limit: int
 def batches(db: Database, wanted: PeopleFilter) -> AsyncGenerator[list[User], None]:
     """Yield all these people in batches, without those who keep out of the directory unless they are wanted."""
     return people.batches(db, wanted)
+
+
+async def has_students(db: Database) -> bool:
+    """Return whether the school has any students."""
+    return bool(await people.find(db, PeopleFilter(roles=STUDENT_ONLY), skip=0, limit=1))
 
 
 async def find(db: Database, user_id: int) -> User | None:

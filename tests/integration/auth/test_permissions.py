@@ -42,6 +42,7 @@ STATUSES_BY_ROUTE = {
     "/account": (303, 200, 200),
     "/account/data": (303, 200, 200),
     "/account/delete": (303, 200, 200),
+    "/account/delete/end": (405, 405, 405),
     "/account/end": (405, 405, 405),
     "/account/password": (303, 200, 200),
     "/account/sign-out": (405, 405, 405),
@@ -60,6 +61,9 @@ STATUSES_BY_ROUTE = {
     "/staff/access": (303, 403, 200),
     "/staff/people": (303, 403, 200),
     "/staff/people/<int:user_id>": (303, 403, 200),
+    "/staff/removals": (303, 403, 200),
+    "/staff/removals/<int:user_id>": (303, 403, 404),
+    "/staff/removals/<int:user_id>/decline": (303, 403, 404),
     "/user": (303, 403, 200),
     "/api/": (200, 200, 200),
     "/api/<flask_api:idx>": (200, 200, 200),
@@ -102,6 +106,7 @@ PAGE_CHANGES = {
     "/waitlist": "/enrollment",
     "/waitlist/leave": "/enrollment",
     "/account/delete": "/account",
+    "/account/delete/end": "/account",
     "/account/end": "/account",
     "/account/password": "/account",
     "/account/sign-out": "/account",
@@ -117,6 +122,8 @@ PAGE_CHANGES = {
     "/enrollment/calendar": "/enrollment",
     "/enrollment/calendar/end": "/enrollment",
     "/staff/people/<int:user_id>": "/staff",
+    "/staff/removals/<int:user_id>": "/staff",
+    "/staff/removals/<int:user_id>/decline": "/staff",
 }
 
 # Changes through the API: clients get an error instead of a redirect to the sign-in page.

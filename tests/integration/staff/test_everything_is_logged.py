@@ -12,11 +12,12 @@ from quart import Quart, redirect
 
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import audit as audit_rows
+from quart_enroll.db.collections import removals
 from quart_enroll.domain.audit import About, AuditEntry
 from quart_enroll.domain.models import Profile
 from quart_enroll.routes import ROUTES
 from quart_enroll.web.route import Audience, Route
-from tests.support.people import ADA, FALL_MORNING, RITA, Browser
+from tests.support.people import ADA, BOB, FALL_MORNING, RITA, Browser
 
 STAFF_ROUTES = [route for route in ROUTES if route.audience is Audience.STAFF]
 CHANGES = [route for route in STAFF_ROUTES if "POST" in route.methods]
@@ -36,8 +37,18 @@ class Change:
     prepare: Callable[[Database], Awaitable[None]] = _nothing
 
 
+async def _ada_asks_for_removal(db: Database) -> None:
+    await removals.add(db, ADA.user_id, FALL_MORNING, None)
+
+
+async def _bob_asks_for_removal(db: Database) -> None:
+    await removals.add(db, BOB.user_id, FALL_MORNING, None)
+
+
 CHANGE_EXAMPLES: dict[str, Change] = {
     "staff_person": Change("/staff/people/1", {"seen": Profile.of(ADA).fingerprint, "roles": "auditor", "sure": "y"}),
+    "staff_removal": Change("/staff/removals/2", prepare=_bob_asks_for_removal),
+    "staff_removal_decline": Change("/staff/removals/1/decline", {"reason": "You owe fees"}, _ada_asks_for_removal),
 }
 """A change by rita at each endpoint with a form for staff."""
 
@@ -47,7 +58,11 @@ CHANGES_WITHOUT_ENTRY: dict[str, str] = {}
 RECORD_EXAMPLES: dict[str, str] = {}
 """The path of ada's record at each endpoint that opens one."""
 
-PEOPLE_WITHOUT_RECORD = {"staff_person": "It has what registrars set of an account: no courses, no history."}
+PEOPLE_WITHOUT_RECORD = {
+    "staff_person": "It has what registrars set of an account: no courses, no history.",
+    "staff_removal": "It has the number of courses that end with the account.",
+    "staff_removal_decline": "It has only the name and the email.",
+}
 """Endpoints whose path names a person, but whose pages show no student's record, with the reason."""
 
 
