@@ -251,6 +251,11 @@ class Config:
         _number(int, 0, 1),
         default=0,
     )
+    account_removal: str = _setting(
+        "Who deletes accounts: registrar, on the user's request, or user, at once. In development, user.",
+        _one_of("registrar", "user"),
+        default="registrar",
+    )
     cors_origins: tuple[str, ...] = _setting(
         "Origins whose pages may use the API, such as https://app.school.example, separated by spaces.",
         _origins,
@@ -278,6 +283,7 @@ class Config:
             raise _error("upgrade_mongo_uri", "must name the same database as MONGO_URI")
         if values.get("app_env") == "development":
             values.setdefault("proxies", 0)
+            values.setdefault("account_removal", "user")
             values["secret_key"] = values.get("secret_key") or _stored_secret_key(folder / ".secret-key")
             values.setdefault("public_url", f"http://localhost:{values.get('port', cls.port)}")
         else:

@@ -670,6 +670,18 @@ class AccountGone(Refused):
         super().__init__(Sentence("This account has been deleted. No changes were made."))
 
 
+class RemovalDecided(Refused):
+    """Somebody else has decided about the request to remove the account, or it was withdrawn."""
+
+    code = "removal_decided"
+    meaning = "There is no such request any more to remove an account."
+
+    def __init__(self) -> None:
+        super().__init__(
+            Sentence("This request has been decided or withdrawn in the meantime. Nothing was changed just now.")
+        )
+
+
 class SignInEnded(Refused):
     """The sign-in ended during the request."""
 

@@ -9,7 +9,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from quart_enroll.domain.actors import NO_OVERRIDES, Override
-from quart_enroll.domain.roles import ROLE_NAMES, STAFF_ROLES, STUDENT_ONLY, Role, in_order
+from quart_enroll.domain.roles import ROLE_NAMES, STAFF_ROLES, STUDENT_ONLY, Role, in_order, single_role
 from quart_enroll.i18n.language import Days, Sentence, TermName, Value, gettext
 
 SEASONS = ("Winter", "Spring", "Summer", "Fall")
@@ -403,7 +403,7 @@ class User:
     @property
     def role(self) -> str:
         """The role as the Flask site knew it, for its templates and for older programs."""
-        return str(Role.REGISTRAR if Role.REGISTRAR in self.roles else Role.STUDENT)
+        return single_role(self.roles)
 
     @property
     def role_names(self) -> list[Sentence]:
@@ -429,6 +429,20 @@ PeopleOrder = Literal["name", "user_id"]
 
 
 @dataclass(frozen=True, slots=True)
+class PeopleFilter:
+    """The wanted people, in this order: those who match all `words` and have one of the `roles`, or any if none.
+
+    `with_opted_out` includes those who keep out of the directory.
+    """
+
+    words: tuple[str, ...] = ()
+    roles: frozenset[Role] = frozenset()
+    order: PeopleOrder = "name"
+    descending: bool = False
+    with_opted_out: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """What registrars set of a person."""
 
@@ -443,10 +457,23 @@ class Profile:
         return cls(user.roles, user.subjects, user.advisors, user.directory_opt_out)
 
     @property
+    def role(self) -> str:
+        """The role as the Flask site knew it."""
+        return single_role(self.roles)
+
+    @property
     def fingerprint(self) -> str:
         """A text that differs for each profile."""
         facts = (sorted(self.roles), self.subjects, self.advisors, self.directory_opt_out)
         return sha256(repr(facts).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalRequest:
+    """A user's request to the registrar to remove the account."""
+
+    user_id: int
+    asked_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -539,12 +566,12 @@ SEAT_OPENED = Sentence(
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A message to a student about a seat, or by email alone about their password or email address.
+    """A message to a student about a seat or their account, or by email alone about their password or email address.
 
     `action` is "promote", "alert", "skip" with the reason in `because`, "moved" with the changes there, "cancelled"
-    with the other sections there, "no_show" with its author there, or "staff" with all that is to say;
-    "password_changed", "password_forgotten" or "confirm_email"; "roster_email" with what staff wrote in `subject` and
-    `text`, and who it was in `because`.
+    with the other sections there, "no_show" with its author there, "removal_declined" with the registrar's reason
+    there, or "staff" with all that is to say; "account_removed", "password_changed", "password_forgotten" or
+    "confirm_email"; "roster_email" with what staff wrote in `subject` and `text`, and who it was in `because`.
     """
 
     at: datetime
@@ -600,6 +627,8 @@ class Notice:
                     because=self.because or "",
                     **where,
                 )
+            case "removal_declined":
+                return gettext("The registrar has not removed your account. %(because)s", because=self.because or "")
             case _:
                 return gettext(
                     "A seat opened in %(title)s, section %(section)s, for %(term)s, but we couldn’t enroll you. "

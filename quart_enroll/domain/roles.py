@@ -1,6 +1,6 @@
 """The roles of people at a school. One person may have several."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 
 from quart_enroll.i18n.language import Sentence
@@ -52,3 +52,8 @@ def in_order(roles: Iterable[Role]) -> list[Role]:
 def read_roles(names: Iterable[object]) -> frozenset[Role]:
     """Return the roles with these stored names; unknown names are ignored."""
     return frozenset(role for role in Role if role in names)
+
+
+def single_role(roles: Collection[Role]) -> str:
+    """Return the role as programs know it that expect only one: registrar, or else student."""
+    return str(Role.REGISTRAR if Role.REGISTRAR in roles else Role.STUDENT)

@@ -80,6 +80,9 @@ class Route:
     changes_only_seats: bool = False
     """A change here leaves the account and its sign-ins alone, so they stay cached, even on the busiest days."""
 
+    has_file: bool = False
+    """Its form has a file, which can't be repeated: staff confirm their password before they see the form."""
+
     opens_record: Sentence | None = None
     """Shows one student's record or one roster to staff; the access log calls the page by this name."""
 

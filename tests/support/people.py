@@ -90,6 +90,7 @@ def config(**settings: Any) -> Config:
     return Config(
         **{
             "app_env": "development",
+            "account_removal": "user",
             "secret_key": "a key that only the tests know, and long",
             "password_method": PASSWORD_METHOD,
             "password_threads": 2,

@@ -48,6 +48,7 @@ SCHEMA = {
         "status": {"enum": ["enrolled", "withdrawn"]},
         "moved_at": {"bsonType": "date"},
         "overrides": {"bsonType": "array", "items": {"bsonType": "string"}},
+        "anonymous": {"bsonType": "bool"},
     },
 }
 
@@ -100,6 +101,11 @@ async def withdraw(db: Database, user_id: int, key: SectionKey, session: Session
     """Mark the enrollment as withdrawn; it stays on the schedule."""
     change = {"$set": {"status": "withdrawn"}}
     await db.enrollment.update_one(_course_filter(user_id, key), change, session=session)
+
+
+async def make_anonymous(db: Database, user_id: int, session: Session) -> None:
+    """Note that the student's rows stay, although the account is removed."""
+    await db.enrollment.update_many({"user_id": user_id}, {"$set": {"anonymous": True}}, session=session)
 
 
 async def find_in_term(db: Database, user_id: int, term: str, session: Session | None = None) -> list[Registration]:

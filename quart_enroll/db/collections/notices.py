@@ -5,7 +5,8 @@ adds `sent_at` or `failed_at`, or sets `next_try_at` again. With `sending_at` al
 knows whether the email was sent.
 
 Some notices are only emailed. One about a forgotten password has the email address from the form, which may have no
-account, and is removed after an hour. MongoDB removes every notice at `forget_at`; the history stays in `event`.
+account, and is removed after an hour. One about a removed account has the address that the account had. MongoDB removes
+every notice at `forget_at`; the history stays in `event`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ from pymongo import IndexModel
 from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.collections import users
 from quart_enroll.db.queries import message_codec
-from quart_enroll.domain.models import Credentials, Notice
+from quart_enroll.domain.models import Credentials, Notice, User
 
 INDEXES = [
     IndexModel([("user_id", 1), ("seen", 1)]),
@@ -34,6 +35,7 @@ SCHEMA = {
         "user_id": {"bsonType": ["int", "long"]},
         "seen": {"bsonType": "bool"},
         "email": {"bsonType": "string", "maxLength": 254},
+        "language": {"bsonType": "string", "maxLength": 20},
         "forget_at": {"bsonType": "date"},
         "tries": {"bsonType": ["int", "long"], "minimum": 0},
         "next_try_at": {"bsonType": "date"},
@@ -44,6 +46,12 @@ SCHEMA = {
     },
 }
 
+
+NO_USER = 0
+"""The user_id of notices to an email address."""
+
+TO_FORMER_USERS = ("account_removed",)
+"""Notices to an address that has no account any more."""
 
 NOTICE_LIFETIME = timedelta(days=366)
 """How long a notice is stored, whether it was seen or not."""
@@ -88,11 +96,12 @@ async def add_email_only(
     session: Session | None = None,
     *,
     email: str | None = None,
+    language: str = "",
     forget_at: datetime | None = None,
 ) -> None:
     """Add a notice that is only emailed: to its user, or to the address `email`."""
     outbox = {"seen": True, "tries": 0, "next_try_at": notice.at}
-    recipient = {"email": email, "forget_at": forget_at} if email is not None else {}
+    recipient = {"email": email, "language": language, "forget_at": forget_at} if email is not None else {}
     await db.notice.insert_one(_row(notice) | outbox | recipient, session=session)
 
 
@@ -133,18 +142,23 @@ async def find_due(db: Database, since: datetime, until: datetime) -> PendingEma
     row = await db.notice.find_one(due, sort=[("next_try_at", 1)])
     if row is None:
         return None
-    if email := row.get("email"):
-        to = await users.find_credentials(db, email)
-    else:
-        to = await users.find_credentials_by_id(db, row["user_id"])
     return PendingEmail(
         notice_id=str(row["_id"]),
         notice=to_notice(row),
-        to=to,
+        to=await _find_recipient(db, row),
         tries=row.get("tries", 0),
         key=row["_id"],
         next_try_at=row["next_try_at"],
     )
+
+
+async def _find_recipient(db: Database, row: Mapping[str, Any]) -> Credentials | None:
+    email = row.get("email")
+    if not email:
+        return await users.find_credentials_by_id(db, row["user_id"])
+    if row["action"] in TO_FORMER_USERS:
+        return Credentials(User(NO_USER, email, "", "", language=row.get("language", "")), "")
+    return await users.find_credentials(db, email)
 
 
 async def claim(db: Database, email: PendingEmail, at: datetime) -> bool:

@@ -25,34 +25,27 @@ PEOPLE_BY_NAME = (("last_name", 1), ("first_name", 1), ("user_id", 1))
 
 INDEXES = [
     IndexModel("user_id", unique=True),
-    # The first index finds every email address. The second makes them unique, but only among users with roles: two
+    # The first index finds every email address. The second makes them unique, but only among users with a role: two
     # accounts of the Flask site that share an address have none, and may stay.
     IndexModel("email", name="email_any_case", collation=CASE_INSENSITIVE),
-    IndexModel(
-        "email",
-        name="email_unique_with_roles",
-        collation=CASE_INSENSITIVE,
-        unique=True,
-        partialFilterExpression={"roles": {"$exists": True}},
-    ),
-    IndexModel([*PEOPLE_BY_NAME], name="name", collation=CASE_INSENSITIVE),
-    IndexModel([("roles", 1), *PEOPLE_BY_NAME], name="roles_name", collation=CASE_INSENSITIVE),
-    IndexModel("advisors", sparse=True),
-]
-
-REPLACED_INDEXES = [
     IndexModel(
         "email",
         name="email_unique",
         collation=CASE_INSENSITIVE,
         unique=True,
         partialFilterExpression={"role": {"$exists": True}},
-    )
+    ),
+    IndexModel([*PEOPLE_BY_NAME], name="name", collation=CASE_INSENSITIVE),
+    IndexModel([("roles", 1), *PEOPLE_BY_NAME], name="roles_name", collation=CASE_INSENSITIVE),
+    IndexModel("advisors", sparse=True),
 ]
-"""The unique index from when a user had a single `role`."""
 
 OLD_ROLES = ["student", "registrar"]
-"""What the field `role` may be, which `upgrade-db` replaces by `roles`."""
+"""What the field `role` may be: the only role that users had before there were several.
+
+It is still written with every change of `roles`, so that processes of an older version, which may run beside this one
+while the site is deployed, know who is a registrar, and so that the index above holds for the accounts of both.
+"""
 
 SCHEMA = {
     "bsonType": "object",
@@ -312,10 +305,10 @@ async def next_user_ids(db: Database, number: int) -> range:
 async def raise_user_id_counter(db: Database, at_least: int = 0) -> bool:
     """Raise the counter to the highest user_id so far, or to `at_least`; return whether it was lower.
 
-    Deleted users count too: their numbers are still in the history.
+    Deleted users count too: their numbers are still in the history, and in the audit log if staff removed them.
     """
     value = at_least
-    for collection in (db.user, db.event):
+    for collection in (db.user, db.event, db.audit):
         highest = await collection.find_one(HAS_USER_ID, {"user_id": 1}, sort=[("user_id", -1)])
         value = max(value, 0 if highest is None else int(highest["user_id"]))
     result = await db.counter.update_one({"_id": "user_id"}, {"$max": {"value": value}}, upsert=True)
@@ -374,7 +367,7 @@ async def replace_password(
 async def set_profile(db: Database, user_id: int, profile: Profile, session: Session) -> None:
     """Set the user's roles, subjects and advisors, and whether they keep out of the directory."""
     fields = {"roles": sorted(profile.roles), "subjects": [*profile.subjects], "advisors": [*profile.advisors]}
-    fields |= {"directory_opt_out": profile.directory_opt_out}
+    fields |= {"role": profile.role, "directory_opt_out": profile.directory_opt_out}
     change = {"$set": {name: value for name, value in fields.items() if value}}
     change["$unset"] = {name: "" for name, value in fields.items() if not value}
     await db.user.update_one({"user_id": user_id}, change, session=session)
@@ -403,7 +396,8 @@ def to_user(row: Mapping[str, Any]) -> User:
 
 def to_row(user: User) -> Document:
     """Return the user as a row, without OPTIONAL_FIELDS that are empty."""
-    values = asdict(user) | {"roles": sorted(user.roles), "subjects": [*user.subjects], "advisors": [*user.advisors]}
+    lists = {"roles": sorted(user.roles), "subjects": [*user.subjects], "advisors": [*user.advisors]}
+    values = asdict(user) | lists | {"role": user.role}
     return {name: value for name, value in values.items() if value or name not in OPTIONAL_FIELDS}
 
 

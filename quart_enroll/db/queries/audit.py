@@ -40,6 +40,7 @@ class AuditedSeat:
     """A row of `enrollment`; in old rows, the term and the section may be empty.
 
     `overrides` are the rules that staff set aside for it.
+    An anonymous one has stayed although the registrar has removed the student's account.
     """
 
     row_id: str
@@ -48,6 +49,7 @@ class AuditedSeat:
     is_enrolled: bool
     enrolled_at: datetime | None
     overrides: frozenset[str]
+    is_anonymous: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,7 @@ def _to_audited_seat(row: Mapping[str, Any]) -> AuditedSeat:
         is_enrolled=row.get("status") != "withdrawn",
         enrolled_at=_datetime(row.get("enrolled_at")) or created_at,
         overrides=frozenset(row.get("overrides", ())),
+        is_anonymous=row.get("anonymous") is True,
     )
 
 

@@ -33,7 +33,8 @@ async def set_missing_roles(db: Database) -> int:
     """Make users without a role students, except those who share an email address; return how many changed."""
     shared = [email for email, _ in await find_repeated(db, "user", "email", CASE_INSENSITIVE)]
     unique = {"role": None, "roles": None, "email": {"$type": "string", "$nin": shared}}
-    result = await db.user.update_many(unique, {"$set": {"roles": [Role.STUDENT]}}, collation=CASE_INSENSITIVE)
+    student = {"role": Role.STUDENT, "roles": [Role.STUDENT]}
+    result = await db.user.update_many(unique, {"$set": student}, collation=CASE_INSENSITIVE)
     return result.modified_count
 
 
@@ -41,11 +42,6 @@ async def copy_single_roles(db: Database) -> int:
     """Store the single role of users also as their `roles`; return how many changed."""
     old = {"role": {"$in": OLD_ROLES}, "roles": None}
     return (await db.user.update_many(old, [{"$set": {"roles": ["$role"]}}])).modified_count
-
-
-async def remove_single_roles(db: Database) -> None:
-    """Remove the single role of users who have `roles`."""
-    await db.user.update_many({"role": {"$in": OLD_ROLES}, "roles": {"$ne": None}}, {"$unset": {"role": ""}})
 
 
 async def find_unusable_passwords(db: Database) -> dict[Any, str]:

@@ -21,6 +21,7 @@ EXPORTED_FIELDS = {
     "plan": {"_id": 0},
     "alert": {"_id": 0},
     "feed": {"_id": 0, "token": 0},
+    "removal": {"_id": 0},
     "audit": {"_id": 0},
     "access": {"_id": 0, "minute": 0},
 }
@@ -55,8 +56,12 @@ async def export_rows(db: Database, user_id: int) -> AsyncGenerator[tuple[str, l
                 await cursor.close()
 
 
-async def remove(db: Database, user_id: int, session: Session | None) -> None:
-    """Remove the user and all rows about them, except KEPT_COLLECTIONS and closed schedules."""
+async def remove(db: Database, user_id: int, session: Session | None, *, keeps_courses: bool = False) -> None:
+    """Remove the user and all rows about them, except KEPT_COLLECTIONS and closed schedules.
+
+    With `keeps_courses`, their rows in `enrollment` stay too.
+    """
+    kept = {*KEPT_COLLECTIONS, "enrollment"} if keeps_courses else {*KEPT_COLLECTIONS}
     for name in EXPORTED_FIELDS:
-        if name not in KEPT_COLLECTIONS:
+        if name not in kept:
             await db[name].delete_many({"user_id": user_id, "closed_at": {"$exists": False}}, session=session)

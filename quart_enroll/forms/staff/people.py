@@ -16,7 +16,7 @@ from wtforms import (
 )
 from wtforms.validators import Length
 
-from quart_enroll.domain.models import PeopleOrder
+from quart_enroll.domain.models import PeopleFilter
 from quart_enroll.domain.roles import ROLE_NAMES, STAFF_ROLES, Role, read_roles
 from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
 from quart_enroll.forms.imports import cells
@@ -31,33 +31,28 @@ ROLE_LABELS: dict[str, str | None] = {role.value: cast(str, ROLE_NAMES[role]) fo
 class PeopleForm(Form):
     """The search and the filters of the list of people; an unknown choice counts as none."""
 
-    q = StringField(lazy("Search"))
+    q = StringField(lazy("Search"), description=lazy("Name, email or ID"))
     role = SelectField(
         lazy("Role"),
         choices=choices({"": lazy("Any"), "staff": lazy("All staff")} | ROLE_LABELS),
         validate_choice=False,
     )
-    sort = SelectField(lazy("Sort by"), choices=choices({"": lazy("Name"), "id": lazy("ID")}), validate_choice=False)
+    all = BooleanField(lazy("Download those who keep out of the directory too"))
 
     @classmethod
     def from_query(cls, query: MultiDict[str, str]) -> "PeopleForm":
         """Fill in the form; text that is too long is cut."""
         return cls(MultiDict({name: value[:MAX_SEARCH_CHARACTERS] for name, value in query.items()}))
 
-    @property
-    def words(self) -> list[str]:
-        """The words of the search, each once."""
-        return list(dict.fromkeys((self.q.data or "").replace("\0", " ").split()))
-
-    @property
-    def roles(self) -> frozenset[Role]:
-        """The roles of which people must have one; none for everybody."""
-        return STAFF_ROLES if self.role.data == "staff" else read_roles([self.role.data])
-
-    @property
-    def order(self) -> PeopleOrder:
-        """What the list is sorted by."""
-        return "user_id" if self.sort.data == "id" else "name"
+    def wanted(self, order: str, *, descending: bool, for_file: bool) -> PeopleFilter:
+        """Return the people to list, sorted by the column `order`; files have fewer unless all are wanted."""
+        return PeopleFilter(
+            words=tuple(dict.fromkeys((self.q.data or "").replace("\0", " ").split())),
+            roles=STAFF_ROLES if self.role.data == "staff" else read_roles([self.role.data]),
+            order="user_id" if order == "user_id" else "name",
+            descending=descending,
+            with_opted_out=not for_file or bool(self.all.data),
+        )
 
 
 class PersonForm(SiteForm):

@@ -8,6 +8,7 @@ from werkzeug import Response
 
 from quart_enroll.domain.models import Login
 from quart_enroll.i18n.language import gettext
+from quart_enroll.pages.account.deletion import is_by_registrar
 from quart_enroll.pages.account.email_confirmation import must_confirm
 from quart_enroll.services.accounts import accounts, sessions
 from quart_enroll.state import database, now
@@ -32,7 +33,12 @@ async def account() -> bytes:
     user = auth.signed_in()
     found = await sessions.active(database(), user.user_id, now())
     return render(
-        "account.html", account=True, user=user, sign_ins=sign_ins_in_words(found), must_confirm=must_confirm()
+        "account.html",
+        account=True,
+        user=user,
+        sign_ins=sign_ins_in_words(found),
+        must_confirm=must_confirm(),
+        removal_by_registrar=is_by_registrar(),
     )
 
 

@@ -1,7 +1,8 @@
-"""The first staff page: what the person may do, and where."""
+"""The first staff page: what the person may do, and where; a new school's registrar also sees how to set it up."""
 
-from quart_enroll.domain.roles import ROLE_NAMES, ROLE_PERMISSIONS, STAFF_ROLES, in_order
+from quart_enroll.domain.roles import ROLE_NAMES, ROLE_PERMISSIONS, STAFF_ROLES, Role, in_order
 from quart_enroll.pages.staff.layout import render_staff
+from quart_enroll.pages.staff.set_up import find_steps
 from quart_enroll.web import auth
 from quart_enroll.web.compression import RenderedPage
 
@@ -9,4 +10,5 @@ from quart_enroll.web.compression import RenderedPage
 async def overview() -> RenderedPage:
     staff = auth.signed_in()
     roles = [(ROLE_NAMES[role], ROLE_PERMISSIONS[role]) for role in in_order(staff.roles & STAFF_ROLES)]
-    return render_staff("staff/overview.html", "staff", roles=roles, subjects=staff.subjects)
+    steps = await find_steps() if Role.REGISTRAR in staff.roles else []
+    return render_staff("staff/overview.html", "staff", roles=roles, subjects=staff.subjects, steps=steps)

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from quart import abort, flash, redirect, request, url_for
+from quart import Response, abort, flash, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
 from quart_enroll.domain.errors import (
@@ -15,29 +15,55 @@ from quart_enroll.domain.errors import (
 from quart_enroll.domain.models import Profile, User
 from quart_enroll.domain.search import all_subjects
 from quart_enroll.forms.staff.people import PeopleForm, PersonForm
-from quart_enroll.i18n.language import gettext
+from quart_enroll.i18n.language import Sentence, gettext
 from quart_enroll.pages.form_errors import show_beside
 from quart_enroll.pages.paging import Page, last_page, page_url, requested_page
 from quart_enroll.pages.staff.layout import render_staff
+from quart_enroll.pages.staff.listing import ROWS_PER_PAGE, Column, Listing, Sort, export, requested_format
 from quart_enroll.pages.staff.person_effects import describe_changes, describe_effects
 from quart_enroll.services.staff import people as accounts
-from quart_enroll.state import catalog, database, user_cache
+from quart_enroll.state import catalog, database, now, user_cache
 from quart_enroll.web import auth
 from quart_enroll.web.compression import RenderedPage
 
-PEOPLE_PER_PAGE = 50
-
 MENU_ENTRY = "staff_people"
 
+LISTING: Listing[User] = Listing(
+    "people",
+    [
+        Column(
+            "name",
+            Sentence("Name"),
+            lambda user: user.full_name or user.email,
+            url=lambda user: url_for("staff_person", user_id=user.user_id),
+            is_sortable=True,
+        ),
+        Column("user_id", Sentence("ID"), lambda user: str(user.user_id), is_sortable=True),
+        Column("email", Sentence("Email"), lambda user: user.email),
+        Column("roles", Sentence("Roles"), lambda user: ", ".join(map(str, user.role_names))),
+        Column("subjects", Sentence("Subjects"), lambda user: ", ".join(user.subjects), only_in_files=True),
+        Column("advisors", Sentence("Advisors"), lambda user: " ".join(map(str, user.advisors)), only_in_files=True),
+        Column(
+            "directory",
+            Sentence("Directory"),
+            lambda user: Sentence("Keeps out of the directory") if user.directory_opt_out else "",
+        ),
+    ],
+    default_sort=Sort("name"),
+)
 
-async def people() -> RenderedPage:
+
+async def people() -> RenderedPage | Response:
     form = PeopleForm.from_query(request.args)
-    total = await accounts.count(database(), form.words, form.roles)
-    number = requested_page(total, PEOPLE_PER_PAGE)
-    skip = (number - 1) * PEOPLE_PER_PAGE
-    found = await accounts.find_page(database(), form.words, form.roles, form.order, skip=skip, limit=PEOPLE_PER_PAGE)
-    page = Page(found, number, last_page(total, PEOPLE_PER_PAGE), total)
-    return render_staff("staff/people.html", MENU_ENTRY, form=form, page=page, page_url=page_url)
+    sort, for_file = LISTING.sort, bool(requested_format())
+    wanted = form.wanted(sort.key, descending=sort.descending, for_file=for_file)
+    if for_file:
+        return await export(LISTING, accounts.batches(database(), wanted))
+    total = await accounts.count(database(), wanted)
+    number = requested_page(total, ROWS_PER_PAGE)
+    found = await accounts.find_page(database(), wanted, skip=(number - 1) * ROWS_PER_PAGE, limit=ROWS_PER_PAGE)
+    page = Page(found, number, last_page(total, ROWS_PER_PAGE), total)
+    return render_staff("staff/people.html", MENU_ENTRY, form=form, listing=LISTING, page=page, page_url=page_url)
 
 
 async def person(user_id: int) -> ResponseReturnValue:
@@ -51,7 +77,7 @@ async def person(user_id: int) -> ResponseReturnValue:
         wanted = await _wanted(form)
         is_sure = "sure" in await request.form
         await accounts.change_profile(
-            database(), auth.signed_in(), user_id, wanted, seen=form.seen.data or "", dry_run=not is_sure
+            database(), auth.signed_in(), user_id, wanted, now(), seen=form.seen.data or "", dry_run=not is_sure
         )
     except accounts.NotPermitted:
         abort(403)

@@ -35,6 +35,8 @@ class Recount:
         self.seats_by_student: defaultdict[tuple[Any, str], list[tuple[Registration, AuditedSeat]]] = defaultdict(list)
         self.credits: defaultdict[tuple[Any, str], float] = defaultdict(float)
         for seat in self.enrolled_seats:
+            if seat.is_anonymous:  # nobody has a schedule to which it belongs
+                continue
             self.taken[seat.user_id].add((seat.key.courseID, seat.key.term))
             course, counted = rows.courses.get(seat.key.courseID), rows.sections.get(seat.key)
             if course and seat.key.term in rows.term_names and isinstance(seat.user_id, int):
@@ -83,7 +85,7 @@ class Recount:
     def orphans(self) -> Iterator[tuple[AuditedSeat, str]]:
         """Yield enrollments whose student, course, term or section does not exist or was cancelled, with the reason."""
         for seat in self.rows.seats:
-            if reason := self._missing_reference(seat.user_id, seat.key):
+            if reason := self._missing_reference(None if seat.is_anonymous else seat.user_id, seat.key):
                 yield seat, reason
             elif seat.is_enrolled and self._is_cancelled(seat.key):
                 yield seat, "the section was cancelled"
@@ -95,8 +97,9 @@ class Recount:
             if term and term.promotes_waitlist(now) and counted.section.open_seats:
                 yield from [waiting for waiting in self.waitlists[key] if self._could_take(waiting, counted)]
 
-    def _missing_reference(self, user_id: Any, key: SectionKey) -> str | None:
-        if user_id not in self.rows.user_ids:
+    def _missing_reference(self, user_id: Any | None, key: SectionKey) -> str | None:
+        """Return what a row refers to that does not exist; a row without `user_id` needs no account."""
+        if user_id is not None and user_id not in self.rows.user_ids:
             return "the student has no account"
         if key.courseID not in self.rows.courses:
             return "there is no such course"

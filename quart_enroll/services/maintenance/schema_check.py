@@ -26,6 +26,7 @@ from quart_enroll.db.collections import (
     logins,
     notices,
     plans,
+    removals,
     schedules,
     sections,
     terms,
@@ -56,6 +57,7 @@ COLLECTION_MODULES: dict[str, Any] = {
     "feed": calendar_tokens,
     "audit": audit,
     "access": access,
+    "removal": removals,
 }
 """The modules with the indexes and the schema of each collection."""
 

@@ -64,7 +64,6 @@ async def upgrade(
     if number := await legacy_flask_enrollments.merge_duplicates(db):
         report.changes.append(f"enrollment: {_count(number, 'row')} merged into an older one")
     await _create_indexes(db, report)
-    await legacy_flask.remove_single_roles(db)  # after the indexes: the older one makes emails unique by it
     report.changes.extend(await create_terms(db, now, defaults))
     # After the indexes, because the unique index detects duplicate seats.
     await _place_enrollments(db, now, report)

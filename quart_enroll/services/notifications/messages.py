@@ -21,6 +21,10 @@ If it wasn’t you, request a new password right away:
 
 %(link)s""")
 
+ACCOUNT_REMOVED_TEXT = Sentence("""\
+The registrar has removed your account, as you asked. Your name, your email and your sign-ins are deleted. The courses
+that you have taken stay in the school’s records, without your name.""")
+
 CONFIRMATION_TEXT = Sentence("""\
 Someone, hopefully you, created an account with this email. If it was you, confirm your email here:
 
@@ -44,7 +48,8 @@ def compose(notice: Notice, to: Credentials, links: EmailLinks, now: datetime) -
     """Return the subject and the text in the recipient's language, or else in the site's first language."""
     with language.use_language(to.user.language or language.current_language()):
         subject, text = _subject_and_text(notice, to, links, now)
-        if to.user.email_unconfirmed:  # anyone may have entered any text as the name
+        # Anyone may have entered any text as the name; a removed account has none.
+        if to.user.email_unconfirmed or not to.user.short_name:
             return subject, gettext(
                 "Hello,\n\n%(text)s\n\nThis inbox isn’t monitored, so please don’t reply.\n", text=text
             )
@@ -66,6 +71,10 @@ def _subject_and_text(notice: Notice, to: Credentials, links: EmailLinks, now: d
             return gettext("Confirm your email"), CONFIRMATION_TEXT % {"link": links.confirmation(to.user, now)}
         case "roster_email":
             return notice.subject, f"{notice.text}\n\n-- \n{notice.because}"
+        case "account_removed":
+            return gettext("Your account was removed"), str(ACCOUNT_REMOVED_TEXT)
+        case "removal_declined":
+            return gettext("Your request to remove your account"), notice.sentence
         case _:
             return _about_a_seat(notice)
 

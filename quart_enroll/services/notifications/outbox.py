@@ -13,10 +13,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 
-from quart_enroll.db.client import Database
+from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import leases, notices
-from quart_enroll.db.collections.notices import PendingEmail
-from quart_enroll.domain.models import Notice
+from quart_enroll.db.collections.notices import NO_USER, PendingEmail
+from quart_enroll.domain.models import Notice, User
 from quart_enroll.services.accounts.email_links import RESET_LIFETIME, EmailLinks
 from quart_enroll.services.notifications import mail, messages
 from quart_enroll.services.notifications.mail import Postponed, Sender, Undeliverable
@@ -42,8 +42,6 @@ MAX_NOTICE_AGE = timedelta(hours=24)
 
 ALLOWED_IF_UNCONFIRMED = ("confirm_email", "password_forgotten")
 """The only emails sent to an unconfirmed address, without a name; other notices appear only on the site."""
-
-NO_USER = 0
 
 Clock = Callable[[], datetime]
 
@@ -84,6 +82,14 @@ async def queue_password_reset(db: Database, email: str, now: datetime) -> None:
 async def queue_email_confirmation(db: Database, user_id: int, now: datetime) -> None:
     """Queue an email that asks the user to confirm the email."""
     await notices.add_email_only(db, Notice(now, user_id, "confirm_email"))
+
+
+async def queue_removal(db: Database, session: Session, user: User, now: datetime) -> None:
+    """Queue an email that tells the user that the account has been removed, if the email is known to be theirs."""
+    if not user.email_unconfirmed:
+        notice = Notice(now, NO_USER, "account_removed")
+        forget_at = now + MAX_NOTICE_AGE
+        await notices.add_email_only(db, notice, session, email=user.email, language=user.language, forget_at=forget_at)
 
 
 async def send_due(

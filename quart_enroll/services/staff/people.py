@@ -1,31 +1,53 @@
 """People and what they may do: the list of accounts, and the roles, subjects and advisors that registrars set."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
+from dataclasses import replace
+from datetime import datetime
 
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import users
 from quart_enroll.db.queries import people
 from quart_enroll.db.transactions import transaction
+from quart_enroll.domain.audit import About, AuditEntry, Change
 from quart_enroll.domain.errors import AccountGone, ChangedMeanwhile, EmailUnconfirmed, LastRegistrar, NotAnAdvisor
-from quart_enroll.domain.models import PeopleOrder, Profile, User
+from quart_enroll.domain.models import PeopleFilter, Profile, User
 from quart_enroll.domain.permissions import can_manage_people
-from quart_enroll.domain.roles import STAFF_ROLES, Role
+from quart_enroll.domain.roles import STAFF_ROLES, STUDENT_ONLY, Role
+from quart_enroll.services.staff import audit
+
+PERSON = About("person")
+
+PROFILE_ACTIONS = {
+    "roles": "roles.set",
+    "subjects": "subjects.set",
+    "advisors": "advisors.set",
+    "directory_opt_out": "directory.set",
+}
+"""The action of the audit log for each field of a profile."""
 
 
 class NotPermitted(Exception):
     """The person may no longer do this; their roles have changed since the request began."""
 
 
-async def count(db: Database, words: Sequence[str], roles: Collection[Role]) -> int:
-    """Return how many people match all the words and have one of the roles, or any if there are none."""
-    return await people.count(db, words, roles)
+async def count(db: Database, wanted: PeopleFilter) -> int:
+    """Return the number of these people."""
+    return await people.count(db, wanted)
 
 
-async def find_page(
-    db: Database, words: Sequence[str], roles: Collection[Role], order: PeopleOrder, *, skip: int, limit: int
-) -> list[User]:
-    """Return these people in that order: at most `limit` after the first `skip`."""
-    return await people.find(db, words, roles, order, skip=skip, limit=limit)
+async def find_page(db: Database, wanted: PeopleFilter, *, skip: int, limit: int) -> list[User]:
+    """Return these people: at most `limit` after the first `skip`."""
+    return await people.find(db, wanted, skip=skip, limit=limit)
+
+
+def batches(db: Database, wanted: PeopleFilter) -> AsyncGenerator[list[User], None]:
+    """Yield all these people in batches, without those who keep out of the directory unless they are wanted."""
+    return people.batches(db, wanted)
+
+
+async def has_students(db: Database) -> bool:
+    """Return whether the school has any students."""
+    return bool(await people.find(db, PeopleFilter(roles=STUDENT_ONLY), skip=0, limit=1))
 
 
 async def find(db: Database, user_id: int) -> User | None:
@@ -59,7 +81,7 @@ async def find_advisors(db: Database, names: Sequence[str]) -> tuple[int, ...]:
 
 
 async def change_profile(
-    db: Database, staff: User, user_id: int, wanted: Profile, *, seen: str, dry_run: bool = False
+    db: Database, staff: User, user_id: int, wanted: Profile, now: datetime, *, seen: str, dry_run: bool = False
 ) -> User:
     """Set the person's profile, and return the person as they were before.
 
@@ -81,10 +103,24 @@ async def change_profile(
             await _check(db, found, wanted, session)
             if not dry_run:
                 await users.set_profile(db, user_id, wanted, session)
-                # AUDIT: the entry "roles.set" by `actor`, with `before` and `wanted`, belongs here.
+                await _record(db, session, AuditEntry(now, staff.user_id, "", PERSON, user_id), before, wanted)
         return found
 
     return await transaction(db, body)
+
+
+async def _record(db: Database, session: Session, entry: AuditEntry, before: Profile, wanted: Profile) -> None:
+    """Record each kind of change in an entry of its own."""
+    for name, action in PROFILE_ACTIONS.items():
+        old, new = _text(getattr(before, name)), _text(getattr(wanted, name))
+        if old != new:
+            await audit.record(db, session, replace(entry, action=action, changes=(Change(name, old, new),)))
+
+
+def _text(value: Collection[object] | bool) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(sorted(map(str, value)))
 
 
 async def _check(db: Database, found: User, wanted: Profile, session: Session) -> None:

@@ -86,6 +86,7 @@ async def test_the_download_is_a_file_with_all_of_the_students_data(ada: Browser
         "email": ADA.email,
         "first_name": "Ada",
         "last_name": "Winters",
+        "role": "student",
         "roles": ["student"],
         "signed_in_at": "2026-09-01T09:00:00+00:00",
         "language": "en",

@@ -42,6 +42,7 @@ STATUSES_BY_ROUTE = {
     "/account": (303, 200, 200),
     "/account/data": (303, 200, 200),
     "/account/delete": (303, 200, 200),
+    "/account/delete/end": (405, 405, 405),
     "/account/end": (405, 405, 405),
     "/account/password": (303, 200, 200),
     "/account/sign-out": (405, 405, 405),
@@ -78,6 +79,9 @@ STATUSES_BY_ROUTE = {
     "/staff/roster": (303, 403, 404),
     "/staff/roster/email": (303, 403, 404),
     "/staff/roster/no-show": (303, 403, 404),
+    "/staff/removals": (303, 403, 200),
+    "/staff/removals/<int:user_id>": (303, 403, 404),
+    "/staff/removals/<int:user_id>/decline": (303, 403, 404),
     "/user": (303, 403, 200),
     "/api/": (200, 200, 200),
     "/api/<flask_api:idx>": (200, 200, 200),
@@ -127,6 +131,7 @@ PAGE_CHANGES = {
     "/waitlist": "/enrollment",
     "/waitlist/leave": "/enrollment",
     "/account/delete": "/account",
+    "/account/delete/end": "/account",
     "/account/end": "/account",
     "/account/password": "/account",
     "/account/sign-out": "/account",
@@ -152,6 +157,8 @@ PAGE_CHANGES = {
     "/staff/roll": "/staff",
     "/staff/roster/email": "/enrollment",
     "/staff/roster/no-show": "/enrollment",
+    "/staff/removals/<int:user_id>": "/staff",
+    "/staff/removals/<int:user_id>/decline": "/staff",
 }
 
 # Changes through the API: clients get an error instead of a redirect to the sign-in page.

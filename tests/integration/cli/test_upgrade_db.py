@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 from bson import ObjectId
 from motor.motor_asyncio import AsyncIOMotorCollection
-from pymongo.errors import WriteError
+from pymongo.errors import DuplicateKeyError, WriteError
 
 from quart_enroll.db import schema
 from quart_enroll.db.client import Database, Document, open_database
 from quart_enroll.db.collections import courses, enrollments, schedules, sections, terms, users
-from quart_enroll.domain.models import Course, Section, Term
+from quart_enroll.db.queries import legacy_flask as legacy_flask_queries
+from quart_enroll.domain.errors import EmailTaken
+from quart_enroll.domain.models import Course, Section, Term, User
+from quart_enroll.domain.roles import Role
 from quart_enroll.services.accounts import accounts
 from quart_enroll.services.accounts.hash_slots import HashSlots
 from quart_enroll.services.accounts.hashing import Hasher, unusable_hash
@@ -109,6 +112,41 @@ async def test_two_users_with_one_email_are_listed_and_left_alone(db: Database) 
     assert line.startswith("user: 5 (_id")
     assert " and 6 (_id" in line
     assert "cleo" not in line.lower()
+
+
+@pytest.mark.parametrize("step", ["copy_single_roles", "find_unusable_passwords"])
+async def test_single_roles_become_lists_even_if_the_upgrade_is_killed_midway(
+    db: Database, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    for user_id, role in ((1, "student"), (2, "registrar")):
+        await db.user.update_one({"user_id": user_id}, {"$set": {"role": role}})
+
+    async def die(_: Database) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(legacy_flask_queries, step, die)
+        with pytest.raises(KeyboardInterrupt):
+            await upgrade(db, NOW, DEFAULTS)
+    for _ in range(2):
+        await upgrade(db, NOW, DEFAULTS)
+        roles = {row["user_id"]: (row["role"], row["roles"]) async for row in db.user.find({"roles": {"$ne": None}})}
+        assert roles == {1: ("student", ["student"]), 2: ("registrar", ["registrar"]), 9: ("student", ["student"])}
+
+
+async def test_accounts_of_the_earlier_version_and_of_this_one_share_no_email(db: Database) -> None:
+    await upgrade(db, NOW, DEFAULTS)
+    earlier = {"user_id": 50, "email": "zoe@school.example", "first_name": "Zoe", "last_name": "", "password": "!"}
+    await db.user.insert_one(earlier | {"role": "registrar"})
+    zoe = await users.find(db, 50)
+    assert zoe is not None
+    assert zoe.roles == {Role.REGISTRAR}
+    with pytest.raises(EmailTaken):
+        await users.add(db, User(51, "ZOE@school.example", "Zoe", "Adler"), "!")
+    await users.add(db, User(51, "nia@school.example", "Nia", "Adler", frozenset({Role.REGISTRAR})), "!")
+    with pytest.raises(DuplicateKeyError):
+        await db.user.insert_one(earlier | {"_id": 52, "user_id": 52, "email": "nia@school.example", "role": "student"})
+    assert (await db.user.find_one({"user_id": 51}) or {})["role"] == "registrar"
 
 
 async def test_users_of_the_flask_site_sign_in_with_their_old_password(db: Database) -> None:

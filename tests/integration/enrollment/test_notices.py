@@ -10,7 +10,7 @@ import pytest
 
 from quart_enroll.db import client, schema
 from quart_enroll.db.client import Database, Session
-from quart_enroll.db.collections import leases, notices, sections, terms
+from quart_enroll.db.collections import leases, notices, sections, terms, users
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.models import Notice, SectionRequest
 from quart_enroll.i18n.language import Sentence
@@ -62,7 +62,7 @@ async def db(uri: str) -> AsyncIterator[Database]:
             await db[name].delete_many({})
         await schema.ensure_validator(db, "notice", notices.SCHEMA)
         await schema.ensure_indexes(db, "notice", notices.INDEXES)
-        await db.user.insert_many([asdict(ADA), asdict(BOB)])
+        await db.user.insert_many([users.to_row(ADA), users.to_row(BOB)])
         yield db
 
 

@@ -13,14 +13,15 @@ from quart import Quart, redirect
 
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import audit as audit_rows
+from quart_enroll.db.collections import removals
 from quart_enroll.domain.audit import About, AuditEntry
 from quart_enroll.domain.errors import AlreadyEnrolled
-from quart_enroll.domain.models import SectionRequest
+from quart_enroll.domain.models import Profile, SectionRequest
 from quart_enroll.routes import ROUTES
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.enroll import enroll
 from quart_enroll.web.route import Audience, Route
-from tests.support.people import ADA, FALL_MORNING, RITA, Browser
+from tests.support.people import ADA, BOB, FALL_MORNING, RITA, Browser
 
 STAFF_ROUTES = [route for route in ROUTES if route.audience is Audience.STAFF]
 CHANGES = [route for route in STAFF_ROUTES if "POST" in route.methods]
@@ -65,7 +66,18 @@ async def _enroll_ada(db: Database) -> None:
         await enroll(EnrollmentContext(db), ADA.user_id, SectionRequest("3333", "Fall 2026"), FALL_MORNING)
 
 
+async def _ada_asks_for_removal(db: Database) -> None:
+    await removals.add(db, ADA.user_id, FALL_MORNING, None)
+
+
+async def _bob_asks_for_removal(db: Database) -> None:
+    await removals.add(db, BOB.user_id, FALL_MORNING, None)
+
+
 CHANGE_EXAMPLES: dict[str, Change] = {
+    "staff_person": Change("/staff/people/1", {"seen": Profile.of(ADA).fingerprint, "roles": "auditor", "sure": "y"}),
+    "staff_removal": Change("/staff/removals/2", prepare=_bob_asks_for_removal),
+    "staff_removal_decline": Change("/staff/removals/1/decline", {"reason": "You owe fees"}, _ada_asks_for_removal),
     "staff_section": Change("/staff/section" + SECTION_URL, SECTION_FORM),
     "staff_section_new": Change("/staff/section/new", SECTION_FORM | SECTION | {"section": "07"}),
     "staff_section_cancel": Change(
@@ -107,7 +119,11 @@ ROSTER_EXAMPLES = {
 }
 """The path of a roster at each endpoint that opens one."""
 
-PEOPLE_WITHOUT_RECORD: dict[str, str] = {}
+PEOPLE_WITHOUT_RECORD = {
+    "staff_person": "It has what registrars set of an account: no courses, no history.",
+    "staff_removal": "It has the number of courses that end with the account.",
+    "staff_removal_decline": "It has only the name and the email.",
+}
 """Endpoints whose path names a person, but whose pages show no student's record, with the reason."""
 
 

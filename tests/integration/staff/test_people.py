@@ -9,11 +9,12 @@ import pytest
 
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import users
+from quart_enroll.domain.audit import About, Change, LogFilter
 from quart_enroll.domain.errors import ChangedMeanwhile, LastRegistrar
 from quart_enroll.domain.models import Profile, User
 from quart_enroll.domain.roles import Role
-from quart_enroll.services.staff import people
-from tests.support.people import ADA, ARON, BOB, IVAN, PASSWORD_HASH, RITA, SAMI, UMA, Browser, text
+from quart_enroll.services.staff import audit, people
+from tests.support.people import ADA, ARON, BOB, FALL_MORNING, IVAN, PASSWORD_HASH, RITA, SAMI, UMA, Browser, text
 
 pytestmark = pytest.mark.usefixtures("other_staff")
 
@@ -26,11 +27,11 @@ def ids(page: str) -> list[int]:
     ("query", "found"),
     [
         ("", [SAMI, UMA, ARON, RITA, BOB, IVAN, ADA]),
-        ("?sort=id", [ADA, BOB, RITA, IVAN, ARON, SAMI, UMA]),
+        ("?sort=user_id", [ADA, BOB, RITA, IVAN, ARON, SAMI, UMA]),
         ("?role=advisor", [ARON]),
-        ("?role=staff&sort=id", [RITA, IVAN, ARON, SAMI, UMA]),
+        ("?role=staff&sort=user_id", [RITA, IVAN, ARON, SAMI, UMA]),
         ("?role=student&q=okafor", [BOB]),
-        ("?role=nonsense&sort=id&q=ivan", [IVAN]),
+        ("?role=nonsense&sort=user_id&q=ivan", [IVAN]),
         ("?q=zzz", []),
     ],
 )
@@ -135,19 +136,19 @@ async def test_registrars_can_not_remove_each_other_at_once(db: Database) -> Non
     await users_become(db, BOB, Role.REGISTRAR)
     registrar = Profile(frozenset({Role.REGISTRAR}))
     student = Profile(frozenset({Role.STUDENT}))
-    await people.change_profile(db, RITA, BOB.user_id, student, seen=registrar.fingerprint)
+    await people.change_profile(db, RITA, BOB.user_id, student, FALL_MORNING, seen=registrar.fingerprint)
     with pytest.raises(people.NotPermitted):
-        await people.change_profile(db, BOB, RITA.user_id, student, seen=registrar.fingerprint)
+        await people.change_profile(db, BOB, RITA.user_id, student, FALL_MORNING, seen=registrar.fingerprint)
     with pytest.raises(LastRegistrar):
-        await people.change_profile(db, RITA, RITA.user_id, student, seen=registrar.fingerprint)
+        await people.change_profile(db, RITA, RITA.user_id, student, FALL_MORNING, seen=registrar.fingerprint)
 
 
 async def test_a_repeated_change_changes_nothing(db: Database) -> None:
     before, wanted = Profile.of(BOB), Profile(frozenset({Role.STUDENT, Role.ADVISOR}))
     for _ in range(2):
-        await people.change_profile(db, RITA, BOB.user_id, wanted, seen=before.fingerprint)
+        await people.change_profile(db, RITA, BOB.user_id, wanted, FALL_MORNING, seen=before.fingerprint)
     with pytest.raises(ChangedMeanwhile):
-        await people.change_profile(db, RITA, BOB.user_id, before, seen=before.fingerprint)
+        await people.change_profile(db, RITA, BOB.user_id, before, FALL_MORNING, seen=before.fingerprint)
 
 
 async def test_an_unknown_person_is_not_found(rita: Browser) -> None:
@@ -162,3 +163,41 @@ async def test_each_person_sees_what_they_may_open(rita: Browser, sami: Browser,
     assert 'href="/staff/people"' in await rita.read("/staff")
     assert 'href="/staff"' in await sami.read("/")
     assert 'href="/staff"' not in await ada.read("/")
+
+
+async def test_each_kind_of_change_is_an_entry_of_the_audit_log(rita: Browser, db: Database) -> None:
+    assert await save(rita, ADA, roles=["student", "auditor"], advisors=ARON.email, directory_opt_out="y") == 303
+    entries = [one.entry async for batch in audit.batches(db, LogFilter()) for one in batch]
+    assert {(one.actor, one.user_id, one.about) for one in entries} == {(RITA.user_id, ADA.user_id, About("person"))}
+    assert sorted((one.action, *one.changes) for one in entries) == [
+        ("advisors.set", Change("advisors", "", "12")),
+        ("directory.set", Change("directory_opt_out", "no", "yes")),
+        ("roles.set", Change("roles", "student", "auditor, student")),
+    ]
+
+
+async def test_files_leave_out_those_who_opted_out_unless_all_are_wanted(rita: Browser, db: Database) -> None:
+    await db.user.update_one({"user_id": BOB.user_id}, {"$set": {"directory_opt_out": True}})
+    assert ids(await rita.read("/staff/people?role=student")) == [BOB.user_id, ADA.user_id]
+    file = await rita.read("/staff/people?role=student&sort=-name&format=csv")
+    assert file.splitlines() == [
+        "\ufeffName,ID,Email,Roles,Subjects,Advisors,Directory",
+        "Ada Winters,1,ada@school.example,Student,,,",
+    ]
+    assert "Bob Okafor" in await rita.read("/staff/people?role=student&all=y&format=csv")
+
+
+async def test_whoever_has_no_roles_yet_is_listed_as_a_student(rita: Browser, db: Database) -> None:
+    await db.user.update_one({"user_id": BOB.user_id}, {"$unset": {"roles": ""}})
+    assert ids(await rita.read("/staff/people?role=student")) == [BOB.user_id, ADA.user_id]
+
+
+async def test_older_programs_still_find_the_single_role(rita: Browser, db: Database) -> None:
+    assert await save(rita, BOB, roles=["advisor", "registrar"]) == 303
+    stored = await db.user.find_one({"user_id": BOB.user_id})
+    assert stored is not None
+    assert stored["role"] == "registrar"
+    assert await save(rita, BOB, roles=["advisor"]) == 303
+    stored = await db.user.find_one({"user_id": BOB.user_id})
+    assert stored is not None
+    assert stored["role"] == "student"

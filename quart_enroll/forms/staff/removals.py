@@ -1,0 +1,19 @@
+"""The form in which the registrar declines a request to remove an account."""
+
+from wtforms import StringField
+from wtforms.validators import DataRequired, Length
+
+from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
+
+
+class DeclineForm(SiteForm):
+    reason = StringField(
+        lazy("Reason"),
+        [
+            DataRequired(lazy("Enter the reason.")),
+            one_line,
+            Length(max=200, message=lazy("Use at most 200 characters.")),
+        ],
+        filters=[stripped],
+        description=lazy("The user sees it on the next page and gets it by email, and it is kept in the audit log."),
+    )
