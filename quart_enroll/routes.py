@@ -21,8 +21,10 @@ from quart_enroll.pages.staff import (
     access,
     audit,
     confirmation,
+    dashboard,
     overview,
     people,
+    report,
     roll,
     section,
     section_cancel,
@@ -45,6 +47,8 @@ CATALOG_READERS = SECTION_EDITORS | {Role.AUDITOR}
 SECTION_PARAMETERS = ("term", "courseID", "section")
 
 READERS_OF_LOGS = frozenset({Role.REGISTRAR, Role.AUDITOR})
+
+DASHBOARD_READERS = report.READERS
 
 LOG_PARAMETERS = ("before", "format")
 
@@ -347,6 +351,16 @@ ROUTES = [
         shows_notices=True,
         menu_label=Sentence("Students"),
         menu_purpose=Sentence("Find a student by name, email or ID."),
+    ),
+    Route(
+        "/staff/dashboard",
+        "staff_dashboard",
+        dashboard.dashboard,
+        audience=STAFF,
+        roles=DASHBOARD_READERS,
+        query_parameters=dashboard.PARAMETERS,
+        menu_label=Sentence("Dashboard"),
+        menu_purpose=Sentence("Watch an opening, and see demand, refusals and who got nothing."),
     ),
     Route(
         "/staff/audit",

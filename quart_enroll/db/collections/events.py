@@ -21,6 +21,8 @@ REFUSAL_KEY_FIELDS = ("user_id", "day", "courseID", "term", "section", "action",
 
 INDEXES = [
     IndexModel([("user_id", 1), ("at", -1), ("_id", -1)]),
+    # For reports, which count the events of an opening from it alone.
+    IndexModel([("term", 1), ("at", 1), ("action", 1), ("result", 1), ("courseID", 1)]),
     IndexModel(
         [(name, 1) for name in REFUSAL_KEY_FIELDS], unique=True, partialFilterExpression={"day": {"$exists": True}}
     ),

@@ -58,6 +58,7 @@ STATUSES_BY_ROUTE = {
     "/staff": (303, 403, 200),
     "/staff/audit": (303, 403, 200),
     "/staff/access": (303, 403, 200),
+    "/staff/dashboard": (303, 403, 200),
     "/staff/people": (303, 403, 200),
     "/staff/people/<int:user_id>": (303, 403, 200),
     "/user": (303, 403, 200),
@@ -83,6 +84,7 @@ STATUSES_BY_ROUTE = {
 STAFF_PAGES = {
     "/staff": {Role.INSTRUCTOR, Role.ADVISOR, Role.SCHEDULER, Role.AUDITOR},
     "/staff/audit": {Role.AUDITOR},
+    "/staff/dashboard": {Role.SCHEDULER, Role.AUDITOR},
     "/staff/access": {Role.AUDITOR},
 }
 PATH_ARGUMENTS = {
