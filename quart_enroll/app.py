@@ -25,7 +25,7 @@ from quart_enroll.fastpath.page_views import PageViews
 from quart_enroll.fastpath.response_cache import ResponseCache
 from quart_enroll.forms.accounts import LoginForm, RegisterForm
 from quart_enroll.i18n import language
-from quart_enroll.observability.sampler import Probes, sample_forever
+from quart_enroll.observability.sampler import Probes, new_history, sample_forever
 from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.accounts.hash_slots import SLOTS_FOLDER_VARIABLE, HashSlots, slots_per_process
 from quart_enroll.services.accounts.hashing import Hasher
@@ -205,7 +205,8 @@ def create_app(
                             enrollment := EnrollmentContext(database, os.environ.get(SLOTS_FOLDER_VARIABLE)),
                             catalog_cache,
                             update_broker,
-                        )
+                        ),
+                        load_history := new_history(),
                     ),
                     (schema := SchemaCheck(database)).check_at_start(),
                 ),
@@ -223,6 +224,7 @@ def create_app(
                     user_cache=user_cache,
                     schema=schema,
                     enrollment=enrollment,
+                    load_history=load_history,
                 )
                 yield
                 await enrollment.locks.finish()

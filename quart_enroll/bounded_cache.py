@@ -39,6 +39,7 @@ CACHE_BYTES = {
     "numbers": 200_000,
     "moments": 200_000,
     "matched paths": 300_000,
+    "reports": 3_000_000,
 }
 """The most bytes that each cache of a process may hold."""
 

@@ -23,10 +23,12 @@ from quart_enroll.pages.staff import (
     act,
     audit,
     confirmation,
+    dashboard,
     no_show,
     overview,
     people,
     removals,
+    report,
     roll,
     roster,
     roster_email,
@@ -56,6 +58,8 @@ SECTION_PARAMETERS = ("term", "courseID", "section")
 READERS_OF_STUDENTS = frozenset({Role.REGISTRAR, Role.AUDITOR, Role.ADVISOR})
 
 READERS_OF_LOGS = frozenset({Role.REGISTRAR, Role.AUDITOR})
+
+DASHBOARD_READERS = report.READERS
 
 LOG_PARAMETERS = ("before", "format")
 
@@ -419,6 +423,16 @@ ROUTES = [
         shows_notices=True,
         menu_label=Sentence("Students"),
         menu_purpose=Sentence("Find a student by name, email or ID."),
+    ),
+    Route(
+        "/staff/dashboard",
+        "staff_dashboard",
+        dashboard.dashboard,
+        audience=STAFF,
+        roles=DASHBOARD_READERS,
+        query_parameters=dashboard.PARAMETERS,
+        menu_label=Sentence("Dashboard"),
+        menu_purpose=Sentence("Watch an opening, and see demand, refusals and who got nothing."),
     ),
     Route(
         "/staff/students",

@@ -5,6 +5,7 @@ arguments.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +18,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import Registration
 from quart_enroll.domain.student import StudentSeat
+from quart_enroll.observability.sampler import Sample
 from quart_enroll.services.accounts.attempt_limits import PasswordLocks
 from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.accounts.hashing import Hasher
@@ -27,6 +29,7 @@ from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.live.updates import UpdateBroker
 from quart_enroll.services.live.user_cache import UserCache
 from quart_enroll.services.maintenance.schema_check import SchemaCheck
+from quart_enroll.services.staff.report_cache import ReportCache
 
 EXTENSION = "quart_enroll"
 
@@ -50,6 +53,8 @@ class AppState:
     user_cache: UserCache
     schema: SchemaCheck
     enrollment: EnrollmentContext
+    load_history: deque[Sample]
+    report_cache: ReportCache = field(default_factory=ReportCache)
     password_locks: PasswordLocks = field(default_factory=PasswordLocks)
     change_limiter: RateLimiter = field(default_factory=partial(RateLimiter, *CHANGE_RATES))
     api_password_slots: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, API_PASSWORD_CHECKS))
@@ -96,6 +101,16 @@ def user_cache() -> UserCache:
 def schema() -> SchemaCheck:
     """Return the check whether `upgrade-db` must run."""
     return _state().schema
+
+
+def report_cache() -> ReportCache:
+    """Return the cache of the dashboard's reports."""
+    return _state().report_cache
+
+
+def load_history() -> deque[Sample]:
+    """Return the latest samples of this process's load."""
+    return _state().load_history
 
 
 def change_limiter() -> RateLimiter:

@@ -8,12 +8,16 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from quart_enroll.charts import Line, LineChart
 from quart_enroll.rehearsal.advice_text import Advice, seconds_text
-from quart_enroll.rehearsal.charts import Chart, Line
 from quart_enroll.rehearsal.figures import Figures, Moment
+from quart_enroll.web.jinja_environment import TEMPLATES
 
 MAX_ROWS = 40
 """Rows of a table of sections or courses; the JSON has all of them."""
+
+OPENING = "the opening is at 0 s"
+"""What the charts say about their zero."""
 
 HEADINGS = {
     "problem": "What went wrong",
@@ -28,7 +32,7 @@ HEADINGS = {
 def render(figures: Figures, advice: Sequence[Advice], created_at: datetime) -> str:
     """Return the page."""
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader([Path(__file__).parent, TEMPLATES]),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -61,29 +65,32 @@ def to_json(figures: Figures, advice: Sequence[Advice]) -> dict[str, Any]:
     }
 
 
-def _charts(figures: Figures) -> list[Chart]:
+def _charts(figures: Figures) -> list[LineChart]:
     moments = figures.moments
 
     def line(name: str, read: Callable[[Moment], float | None]) -> Line:
         return Line(name, [(one.at, value) for one in moments if (value := read(one)) is not None])
 
     charts = [
-        Chart(
+        LineChart(
             "Seats and waitlists",
             "students",
             [line("seats taken", lambda one: one.taken), line("on waitlists", lambda one: one.waiting)],
+            OPENING,
         ),
-        Chart(
+        LineChart(
             "Responses per second",
             "responses",
             [Line("responses", [(at, float(number)) for at, number, _ in figures.responses_per_second])],
+            OPENING,
         ),
-        Chart(
+        LineChart(
             "Response times",
             "seconds",
             [Line("99 % were faster than", [(at, p99) for at, _, p99 in figures.responses_per_second])],
+            OPENING,
         ),
-        Chart(
+        LineChart(
             "Processor use",
             "cores",
             [
@@ -92,6 +99,7 @@ def _charts(figures: Figures) -> list[Chart]:
                 line("the invented students", lambda one: one.students_cores),
                 line("the whole machine", lambda one: one.machine_cores),
             ],
+            OPENING,
         ),
     ]
     return [chart for chart in charts if any(line.points for line in chart.lines)]

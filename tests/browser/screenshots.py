@@ -69,6 +69,7 @@ SHOTS = [
     Shot("help", "Help", "ada", "/help"),
     Shot("error", "A page that doesn’t exist", "ada", "/courses/Never"),
     Shot("students", "The registrar’s list of students", "rita", "/user"),
+    Shot("dashboard", "The registrar’s dashboard", "rita", "/staff/dashboard"),
     Shot("api", "The documentation of the API", "", "/api/v1/docs"),
 ]
 

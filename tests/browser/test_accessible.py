@@ -8,9 +8,10 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import access as access_rows
 from quart_enroll.db.collections import audit as audit_rows
 from quart_enroll.domain.audit import AccessEntry
+from quart_enroll.pages.staff.dashboard import REPORTS
 from tests.browser.student import register, sign_in
 from tests.support.people import ADA, PASSWORD, RITA
-from tests.support.staff import OVERRIDE
+from tests.support.staff import OVERRIDE, add_opening
 
 AXE = Axe("")
 """Runs axe's script, which each page loads once."""
@@ -35,6 +36,8 @@ PAGES = {
     "registrar": (
         *("/user", "/account", "/staff/audit", "/staff/access", "/staff/audit?actor=no"),
         *(f"/staff/roster{page}?{PHP_SECTION}" for page in ("", "/email", "/no-show")),
+        *(f"/staff/dashboard?term=Fall+2026&report={one.key}" for one in REPORTS),
+        "/staff/dashboard?report=opening&live=y",
     ),
 }
 
@@ -69,6 +72,7 @@ async def test_axe_finds_no_problem_on_the_pages_of_a_student(base_url: str, pag
 
 async def test_axe_finds_no_problem_on_the_pages_of_the_registrar(base_url: str, page: Page, db: Database) -> None:
     await audit_rows.add(db, OVERRIDE)
+    await add_opening(db)
     await access_rows.add(db, AccessEntry(OVERRIDE.at, RITA.user_id, ADA.user_id, "staff_student"))
     await sign_in(page, base_url, RITA)
     await _check_pages(page, base_url, PAGES["registrar"])

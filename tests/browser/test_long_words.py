@@ -13,6 +13,7 @@ from quart_enroll.db.collections import audit as audit_rows
 from quart_enroll.db.collections import sections
 from quart_enroll.domain.audit import About, AccessEntry
 from quart_enroll.domain.models import Section, SectionRequest, User
+from quart_enroll.pages.staff.dashboard import REPORTS
 from quart_enroll.services.enrollment import enroll, plan, waitlist
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from tests.browser.student import sign_in, wait_until_catalog_is_current
@@ -104,5 +105,15 @@ async def test_no_long_word_pushes_anything_off_the_registrars_phone(
     logs = ("/staff/audit", f"/staff/audit?actor={LONG_EMAIL}", "/staff/access")
     section = f"term={quote_plus(FALL.term)}&courseID={LONG_COURSE_ID}&section=01"
     rosters = [f"/staff/roster{page}?{section}" for page in ("", "/email", "/no-show")]
-    paths = (*logs, *rosters, "/user", f"/user?q={LONG_WORD}", "/plan", "/courses/", f"/course/{LONG_COURSE_ID}")
+    reports = [f"/staff/dashboard?report={one.key}" for one in REPORTS]
+    paths = (
+        *logs,
+        *rosters,
+        *reports,
+        "/user",
+        f"/user?q={LONG_WORD}",
+        "/plan",
+        "/courses/",
+        f"/course/{LONG_COURSE_ID}",
+    )
     assert await find_overflow(page, *(f"{long_words_url}{path}" for path in paths)) == {}

@@ -19,7 +19,6 @@ from quart_enroll.rehearsal import report, summary
 from quart_enroll.rehearsal.advice import advise
 from quart_enroll.rehearsal.advice_text import Advice
 from quart_enroll.rehearsal.browser import Browser, Sample
-from quart_enroll.rehearsal.charts import Chart, Line
 from quart_enroll.rehearsal.figures import Figures, Moment, PlanConflict, Settling, Setup, StepFigures
 from quart_enroll.rehearsal.invention import Demand, InventedStudent, estimate_demand, find_conflicts, invent_students
 from quart_enroll.rehearsal.machine_advice import PRESS, SIGN_IN
@@ -354,19 +353,6 @@ def test_every_chart_is_valid_svg_and_says_in_words_what_it_shows() -> None:
         drawing = ElementTree.fromstring(chart)  # noqa: S314  # our own page
         assert drawing.attrib["role"] == "img"
         assert "The opening is at 0 s." in drawing.attrib["aria-label"]
-
-
-def test_a_chart_has_round_ticks_and_its_points_inside() -> None:
-    chart = Chart("Seats", "seats", [Line("taken", [(-20.0, 0.0), (0.0, 10.0), (61.5, 1234.0)])])
-    assert [tick.label for tick in chart.y_ticks] == ["0", "500", "1,000", "1,500"]
-    assert [tick.label for tick in chart.x_ticks] == ["-20 s", "0 s", "20 s", "40 s", "60 s"]
-    points = [tuple(map(float, pair.split(","))) for pair in chart.path(chart.lines[0]).split()]
-    assert all(52 <= x <= 468 and 12 <= y <= 190 for x, y in points)
-    assert chart.sentence == "Seats. taken: at most 1,234 seats, at 62 s. The opening is at 0 s."
-
-
-def test_a_chart_of_nothing_but_zeros_has_an_axis() -> None:
-    assert Chart("Waitlists", "students", [Line("waiting", [(0.0, 0.0)])]).top == 1
 
 
 def test_the_json_has_the_figures_and_the_advice() -> None:

@@ -30,6 +30,8 @@ INDEXES = [
     # For rosters. They don't contain what is written in the minute of the opening, so they cost nothing then.
     IndexModel([("term", 1), ("courseID", 1), ("section", 1), ("at", -1)], partialFilterExpression=_LEFT),
     IndexModel([("term", 1), ("courseID", 1), ("from_section", 1), ("at", -1)], partialFilterExpression=_MOVED),
+    # For reports, which count the events of an opening from it alone.
+    IndexModel([("term", 1), ("at", 1), ("action", 1), ("result", 1), ("courseID", 1)]),
     IndexModel(
         [(name, 1) for name in REFUSAL_KEY_FIELDS], unique=True, partialFilterExpression={"day": {"$exists": True}}
     ),

@@ -18,6 +18,7 @@ from quart_enroll.i18n.language import Sentence
 
 INDEXES = [
     IndexModel([("user_id", 1), ("term", 1), ("courseID", 1)], unique=True),
+    IndexModel([("term", 1), ("courseID", 1), ("section", 1), ("user_id", 1)]),
     IndexModel("expires_at", expireAfterSeconds=0),
 ]
 

@@ -15,6 +15,7 @@ from quart_enroll.domain.errors import AccountGone
 
 INDEXES = [
     IndexModel([("user_id", 1), ("term", 1)], unique=True),
+    IndexModel("term"),
     IndexModel("closed_at", expireAfterSeconds=3600),
 ]
 

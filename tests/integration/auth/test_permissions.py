@@ -74,6 +74,7 @@ STATUSES_BY_ROUTE = {
     "/staff/students/<int:user_id>/act": (303, 403, 404),
     "/staff/audit": (303, 403, 200),
     "/staff/access": (303, 403, 200),
+    "/staff/dashboard": (303, 403, 200),
     "/staff/people": (303, 403, 200),
     "/staff/people/<int:user_id>": (303, 403, 200),
     "/staff/roster": (303, 403, 404),
@@ -112,6 +113,7 @@ STAFF_PAGES = {
     "/staff/students/<int:user_id>": {Role.AUDITOR},  # aron advises nobody
     "/staff/students/<int:user_id>/why": {Role.AUDITOR},
     "/staff/audit": {Role.AUDITOR},
+    "/staff/dashboard": {Role.SCHEDULER, Role.AUDITOR},
     "/staff/access": {Role.AUDITOR},
 }
 PATH_ARGUMENTS = {
