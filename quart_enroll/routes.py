@@ -28,6 +28,7 @@ from quart_enroll.pages.staff import (
     section_cancel,
     sections,
     terms,
+    view_as,
 )
 from quart_enroll.pages.staff import courses as staff_courses
 from quart_enroll.services.accounts import email_links
@@ -44,6 +45,8 @@ CATALOG_READERS = SECTION_EDITORS | {Role.AUDITOR}
 
 SECTION_PARAMETERS = ("term", "courseID", "section")
 
+ACTING_FOR_STUDENTS = frozenset({Role.REGISTRAR, Role.ADVISOR})
+
 READERS_OF_LOGS = frozenset({Role.REGISTRAR, Role.AUDITOR})
 
 LOG_PARAMETERS = ("before", "format")
@@ -51,7 +54,15 @@ LOG_PARAMETERS = ("before", "format")
 SEARCH_PARAMETERS = (*SearchForm.parameters(), "page")
 
 ROUTES = [
-    Route("/", "index", home.index, aliases=("/index", "/home"), query_parameters=(), shows_notices=True),
+    Route(
+        "/",
+        "index",
+        home.index,
+        aliases=("/index", "/home"),
+        query_parameters=(),
+        shows_notices=True,
+        opens_record=Sentence("Home page, as the student sees it"),
+    ),
     Route(
         "/courses/",
         "courses",
@@ -59,12 +70,20 @@ ROUTES = [
         aliases=("/courses/<path:term>",),
         query_parameters=SEARCH_PARAMETERS,
         shows_notices=True,
+        opens_record=Sentence("Courses, as the student sees them"),
     ),
-    Route("/course/<path:courseID>", "course", course.course, query_parameters=("term",), shows_notices=True),
-    Route("/live", "live", live_stream.live),
+    Route(
+        "/course/<path:courseID>",
+        "course",
+        course.course,
+        query_parameters=("term",),
+        shows_notices=True,
+        opens_record=Sentence("Course, as the student sees it"),
+    ),
+    Route("/live", "live", live_stream.live, works_in_views=True),
     Route("/register", "register", sign_in.register, GET + POST),
     Route("/login", "login", sign_in.login, GET + POST),
-    Route("/logout", "logout", sign_in.logout, GET + POST, ends_access=True),
+    Route("/logout", "logout", sign_in.logout, GET + POST, ends_access=True, works_in_views=True),
     Route(
         "/enrollment",
         "enrollment",
@@ -72,6 +91,7 @@ ROUTES = [
         audience=SIGNED_IN,
         query_parameters=(),
         shows_notices=True,
+        opens_record=Sentence("Schedule, as the student sees it"),
         sign_in_purpose=Sentence("Please sign in to see your schedule."),
     ),
     Route(
@@ -85,7 +105,13 @@ ROUTES = [
         changes_only_seats=True,
         sign_in_purpose=Sentence("Please sign in to enroll."),
     ),
-    Route("/enrollment/form", "enrollment_form", enrollment_form.enrollment_form, shows_notices=True),
+    Route(
+        "/enrollment/form",
+        "enrollment_form",
+        enrollment_form.enrollment_form,
+        shows_notices=True,
+        opens_record=Sentence("Enrollment form, as the student sees it"),
+    ),
     Route("/enrollment/drop", "enrollment_drop", enrollment.drop, POST, audience=SIGNED_IN, survives_disconnect=True),
     Route("/enrollment/swap", "enrollment_swap", enrollment.swap, POST, audience=SIGNED_IN, survives_disconnect=True),
     Route(
@@ -94,6 +120,7 @@ ROUTES = [
         history.history,
         audience=SIGNED_IN,
         shows_notices=True,
+        opens_record=Sentence("History, as the student sees it"),
         sign_in_purpose=Sentence("Please sign in to see your enrollment history."),
     ),
     Route(
@@ -121,6 +148,7 @@ ROUTES = [
         plan.plan,
         audience=SIGNED_IN,
         shows_notices=True,
+        opens_record=Sentence("Plan, as the student sees it"),
         sign_in_purpose=Sentence("Please sign in to see your plan."),
     ),
     Route(
@@ -165,6 +193,7 @@ ROUTES = [
         account.account,
         audience=SIGNED_IN,
         shows_notices=True,
+        opens_record=Sentence("Account, as the student sees it"),
         sign_in_purpose=Sentence("Please sign in to see your account."),
     ),
     Route("/account/data", "account_data", data_export.download, audience=SIGNED_IN),
@@ -191,7 +220,14 @@ ROUTES = [
     Route("/account/tokens", "tokens", tokens.tokens, GET + POST, audience=SIGNED_IN),
     Route("/account/tokens/end", "token_end", tokens.revoke, POST, audience=SIGNED_IN, ends_access=True),
     Route("/language", "language", languages.choose, POST),
-    Route("/help", "help", help.help_page, query_parameters=(), shows_notices=True),
+    Route(
+        "/help",
+        "help",
+        help.help_page,
+        query_parameters=(),
+        shows_notices=True,
+        opens_record=Sentence("Help, as the student sees it"),
+    ),
     Route(
         "/staff",
         "staff",
@@ -347,6 +383,23 @@ ROUTES = [
         shows_notices=True,
         menu_label=Sentence("Students"),
         menu_purpose=Sentence("Find a student by name, email or ID."),
+    ),
+    Route(
+        "/staff/view-as",
+        "staff_view_as",
+        view_as.begin,
+        POST,
+        audience=STAFF,
+        roles=ACTING_FOR_STUDENTS,
+    ),
+    Route(
+        "/staff/view-as/end",
+        "staff_view_as_end",
+        view_as.end,
+        POST,
+        audience=SIGNED_IN,
+        ends_access=True,
+        works_in_views=True,
     ),
     Route(
         "/staff/audit",

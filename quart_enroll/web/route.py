@@ -81,7 +81,11 @@ class Route:
     """A change here leaves the account and its sign-ins alone, so they stay cached, even on the busiest days."""
 
     opens_record: Sentence | None = None
-    """Shows one student's record to staff; the access log calls the page by this name."""
+    """Shows one student's record to staff; the access log calls the page by this name. A page for students with such a
+    name is also shown to staff who see the site as a student."""
+
+    works_in_views: bool = False
+    """Works as always while staff see the site as a student; no entry of the access log is needed."""
 
     ends_access: bool = False
     """Ends a sign-in or a token. No rate limit applies: otherwise a thief could use up the limit to stay signed in."""

@@ -11,7 +11,7 @@ from quart_enroll.i18n.language import gettext
 from quart_enroll.pages.account.email_confirmation import must_confirm
 from quart_enroll.services.accounts import accounts, sessions
 from quart_enroll.state import database, now
-from quart_enroll.web import auth
+from quart_enroll.web import auth, viewing
 from quart_enroll.web.jinja_environment import format_moment
 from quart_enroll.web.templating import render
 
@@ -29,9 +29,16 @@ class SignIn(NamedTuple):
 
 
 async def account() -> bytes:
-    user = auth.signed_in()
-    found = await sessions.active(database(), user.user_id, now())
-    return render("account.html", account=True, user=user, sign_ins=_sign_ins(found), must_confirm=must_confirm())
+    user, is_viewed = auth.signed_in(), viewing.current() is not None
+    found = [] if is_viewed else await sessions.active(database(), user.user_id, now())
+    return render(
+        "account.html",
+        account=True,
+        user=user,
+        sign_ins=_sign_ins(found),
+        must_confirm=must_confirm(),
+        is_viewed=is_viewed,
+    )
 
 
 async def end_sign_in() -> Response:

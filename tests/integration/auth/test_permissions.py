@@ -60,6 +60,8 @@ STATUSES_BY_ROUTE = {
     "/staff/access": (303, 403, 200),
     "/staff/people": (303, 403, 200),
     "/staff/people/<int:user_id>": (303, 403, 200),
+    "/staff/view-as": (405, 405, 405),
+    "/staff/view-as/end": (405, 405, 405),
     "/user": (303, 403, 200),
     "/api/": (200, 200, 200),
     "/api/<flask_api:idx>": (200, 200, 200),
@@ -117,6 +119,8 @@ PAGE_CHANGES = {
     "/enrollment/calendar": "/enrollment",
     "/enrollment/calendar/end": "/enrollment",
     "/staff/people/<int:user_id>": "/staff",
+    "/staff/view-as": "/staff",
+    "/staff/view-as/end": "/staff",
 }
 
 # Changes through the API: clients get an error instead of a redirect to the sign-in page.
