@@ -61,6 +61,11 @@ async def test_a_registrar_sees_what_the_student_sees(ada: Browser, rita: Browse
         assert without_banner(page) == without_banner(await ada.read(path))
 
 
+async def test_a_button_can_name_the_student_in_its_url(rita: Browser) -> None:
+    assert (await rita.post(f"{BEGIN}?user_id=1")).location == "/"
+    assert BANNER in await rita.read("/")
+
+
 async def test_an_advisor_sees_only_advisees(aron: Browser, db: Database) -> None:
     assert (await aron.post(BEGIN, form={"user_id": "1"})).status_code == 404
     await db.user.update_one({"user_id": ADA.user_id}, {"$set": {"advisors": [ARON.user_id]}})
