@@ -37,6 +37,7 @@ from quart_enroll.pages.staff import (
     sections,
     student,
     terms,
+    view_as,
 )
 from quart_enroll.pages.staff import courses as staff_courses
 from quart_enroll.pages.staff import students as staff_students
@@ -56,6 +57,7 @@ ROSTER_MANAGERS = REGISTRARS | {Role.INSTRUCTOR}
 SECTION_PARAMETERS = ("term", "courseID", "section")
 
 READERS_OF_STUDENTS = frozenset({Role.REGISTRAR, Role.AUDITOR, Role.ADVISOR})
+ACTING_FOR_STUDENTS = frozenset({Role.REGISTRAR, Role.ADVISOR})
 
 READERS_OF_LOGS = frozenset({Role.REGISTRAR, Role.AUDITOR})
 
@@ -66,7 +68,15 @@ LOG_PARAMETERS = ("before", "format")
 SEARCH_PARAMETERS = (*SearchForm.parameters(), "page")
 
 ROUTES = [
-    Route("/", "index", home.index, aliases=("/index", "/home"), query_parameters=(), shows_notices=True),
+    Route(
+        "/",
+        "index",
+        home.index,
+        aliases=("/index", "/home"),
+        query_parameters=(),
+        shows_notices=True,
+        opens_record=Sentence("Home page, as the student sees it"),
+    ),
     Route(
         "/courses/",
         "courses",
@@ -74,12 +84,20 @@ ROUTES = [
         aliases=("/courses/<path:term>",),
         query_parameters=SEARCH_PARAMETERS,
         shows_notices=True,
+        opens_record=Sentence("Courses, as the student sees them"),
     ),
-    Route("/course/<path:courseID>", "course", course.course, query_parameters=("term",), shows_notices=True),
-    Route("/live", "live", live_stream.live),
+    Route(
+        "/course/<path:courseID>",
+        "course",
+        course.course,
+        query_parameters=("term",),
+        shows_notices=True,
+        opens_record=Sentence("Course, as the student sees it"),
+    ),
+    Route("/live", "live", live_stream.live, works_in_views=True),
     Route("/register", "register", sign_in.register, GET + POST),
     Route("/login", "login", sign_in.login, GET + POST),
-    Route("/logout", "logout", sign_in.logout, GET + POST, ends_access=True),
+    Route("/logout", "logout", sign_in.logout, GET + POST, ends_access=True, works_in_views=True),
     Route(
         "/enrollment",
         "enrollment",
@@ -87,6 +105,7 @@ ROUTES = [
         audience=SIGNED_IN,
         query_parameters=(),
         shows_notices=True,
+        opens_record=Sentence("Schedule, as the student sees it"),
         sign_in_purpose=Sentence("Please sign in to see your schedule."),
     ),
     Route(
@@ -100,7 +119,13 @@ ROUTES = [
         changes_only_seats=True,
         sign_in_purpose=Sentence("Please sign in to enroll."),
     ),
-    Route("/enrollment/form", "enrollment_form", enrollment_form.enrollment_form, shows_notices=True),
+    Route(
+        "/enrollment/form",
+        "enrollment_form",
+        enrollment_form.enrollment_form,
+        shows_notices=True,
+        opens_record=Sentence("Enrollment form, as the student sees it"),
+    ),
     Route("/enrollment/drop", "enrollment_drop", enrollment.drop, POST, audience=SIGNED_IN, survives_disconnect=True),
     Route("/enrollment/swap", "enrollment_swap", enrollment.swap, POST, audience=SIGNED_IN, survives_disconnect=True),
     Route(
@@ -109,6 +134,7 @@ ROUTES = [
         history.history,
         audience=SIGNED_IN,
         shows_notices=True,
+        opens_record=Sentence("History, as the student sees it"),
         sign_in_purpose=Sentence("Please sign in to see your enrollment history."),
     ),
     Route(
@@ -136,6 +162,7 @@ ROUTES = [
         plan.plan,
         audience=SIGNED_IN,
         shows_notices=True,
+        opens_record=Sentence("Plan, as the student sees it"),
         sign_in_purpose=Sentence("Please sign in to see your plan."),
     ),
     Route(
@@ -180,6 +207,7 @@ ROUTES = [
         account.account,
         audience=SIGNED_IN,
         shows_notices=True,
+        opens_record=Sentence("Account, as the student sees it"),
         sign_in_purpose=Sentence("Please sign in to see your account."),
     ),
     Route("/account/data", "account_data", data_export.download, audience=SIGNED_IN),
@@ -207,7 +235,14 @@ ROUTES = [
     Route("/account/tokens", "tokens", tokens.tokens, GET + POST, audience=SIGNED_IN),
     Route("/account/tokens/end", "token_end", tokens.revoke, POST, audience=SIGNED_IN, ends_access=True),
     Route("/language", "language", languages.choose, POST),
-    Route("/help", "help", help.help_page, query_parameters=(), shows_notices=True),
+    Route(
+        "/help",
+        "help",
+        help.help_page,
+        query_parameters=(),
+        shows_notices=True,
+        opens_record=Sentence("Help, as the student sees it"),
+    ),
     Route(
         "/staff",
         "staff",
@@ -468,11 +503,28 @@ ROUTES = [
         act.act,
         GET + POST,
         audience=STAFF,
-        roles=frozenset({Role.REGISTRAR, Role.ADVISOR}),
+        roles=ACTING_FOR_STUDENTS,
         query_parameters=("action", "term", "courseID", "section", "dropped"),
         opens_record=Sentence("Acting for a student"),
         survives_disconnect=True,
         changes_only_seats=True,
+    ),
+    Route(
+        "/staff/view-as",
+        "staff_view_as",
+        view_as.begin,
+        POST,
+        audience=STAFF,
+        roles=ACTING_FOR_STUDENTS,
+    ),
+    Route(
+        "/staff/view-as/end",
+        "staff_view_as_end",
+        view_as.end,
+        POST,
+        audience=SIGNED_IN,
+        ends_access=True,
+        works_in_views=True,
     ),
     Route(
         "/staff/audit",

@@ -31,6 +31,8 @@ ACTIONS: Mapping[str, Sentence] = {
     "student.join": Sentence("Student put on a waitlist"),
     "student.leave": Sentence("Student taken off a waitlist"),
     "student.move": Sentence("Student moved on a waitlist"),
+    "view.begin": Sentence("Viewing as a student begun"),
+    "view.end": Sentence("Viewing as a student ended"),
 }
 """Everything that staff can do, by the action of its entries."""
 

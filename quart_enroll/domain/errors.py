@@ -36,6 +36,9 @@ class Refused(Exception):
     is_recorded: ClassVar[bool] = False
     """Whether it becomes an event. Refusals that only state a fact, such as AlreadyEnrolled, do not."""
 
+    heading: ClassVar[Sentence | None] = None
+    """The heading of the page that says it, if that of its status doesn't fit."""
+
     history_reason: ClassVar[Sentence | None] = None
     """The reason as the student's history states it; every recorded refusal has one."""
 
@@ -690,6 +693,52 @@ class SignInEnded(Refused):
 
     def __init__(self) -> None:
         super().__init__(Sentence("You’ve been signed out. No changes were made. Sign in again."))
+
+
+class OnlyViewing(Refused):
+    """Staff see the site as a student, and tried to change something."""
+
+    status = 403
+    code = "only_viewing"
+    meaning = "In this browser you are viewing the site as a student; nothing can be changed until you stop."
+    heading = Sentence("You’re only viewing")
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            Sentence(
+                "You’re viewing the site as %(name)s, so nothing can be changed. No changes were made. "
+                "Stop viewing first.",
+                name=name,
+            )
+        )
+
+
+class HiddenFromViewers(Refused):
+    """Staff see the site as a student, and opened something that concerns only the student."""
+
+    status = 403
+    code = "hidden_from_viewers"
+    meaning = "In this browser you are viewing the site as a student, and this is for the student alone."
+    heading = Sentence("For the student alone")
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            Sentence(
+                "You’re viewing the site as %(name)s. Passwords, sign-ins, tokens and downloads aren’t part of that.",
+                name=name,
+            )
+        )
+
+
+class ViewEnded(Refused):
+    """Staff saw the site as a student, until the time was over or the student no longer theirs."""
+
+    code = "view_ended"
+    meaning = "You no longer view the site as a student; the page was the student’s."
+    severity = "info"
+
+    def __init__(self) -> None:
+        super().__init__(Sentence("You’re no longer viewing the site as a student. No changes were made."))
 
 
 class LinkDead(Refused):

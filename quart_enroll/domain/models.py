@@ -486,11 +486,19 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
+class Viewing:
+    """That a member of the staff sees the site as the student `user_id` sees it, until a moment at most."""
+
+    user_id: int
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Login:
     """A sign-in that has not ended; `key` identifies it without revealing the cookie (see services.accounts.sessions).
 
     `last_used_at` may lag behind by a few minutes. `confirmed_at` is when the user last entered the password. `address`
-    (the IP) and `agent` let the user recognize it.
+    (the IP) and `agent` let the user recognize it. `viewing` is set while staff see the site as a student.
     """
 
     key: str
@@ -502,6 +510,7 @@ class Login:
     confirmed_at: datetime
     address: str = ""
     agent: str = ""
+    viewing: Viewing | None = None
 
 
 @dataclass(frozen=True, slots=True)

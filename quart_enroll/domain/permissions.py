@@ -25,6 +25,11 @@ def can_act_for(staff: User, student: User) -> bool:
     return Role.REGISTRAR in staff.roles or _advises(staff, student)
 
 
+def can_view_as(staff: User, student: User) -> bool:
+    """Return whether the person may see the site as the student sees it."""
+    return Role.STUDENT in student.roles and can_act_for(staff, student)
+
+
 def can_read_section(staff: User, subject: str, instructors: Collection[int]) -> bool:
     """Return whether the person sees everything about a section, and its roster.
 

@@ -17,7 +17,7 @@ from quart_enroll.fastpath.hypercorn_writer import Answer, SerializedResponse
 from quart_enroll.fastpath.light_requests import LightRequest, MatchedPath, Visitors, only_cookies
 from quart_enroll.i18n import language
 from quart_enroll.system.time_limit import run_within
-from quart_enroll.web import access_log, auth, security_headers
+from quart_enroll.web import access_log, auth, security_headers, viewing
 from quart_enroll.web.application import ERROR_KEY, SiteApp
 from quart_enroll.web.before_request import check_read
 from quart_enroll.web.compression import RenderedPage, accepts_gzip, add_headers
@@ -78,7 +78,7 @@ class PageViews:
         return page if isinstance(page, RenderedPage) else None
 
     async def _view(self, request: LightRequest) -> Any:
-        if await check_read(request) is not None or auth.has_notices() or _signs_out():
+        if await check_read(request) is not None or auth.has_notices() or viewing.was_begun() or _signs_out():
             return None
         view: Any = self._app.view_functions[request.route.endpoint]
         return await view(**(request.view_args or {}))

@@ -18,7 +18,7 @@ from werkzeug.routing import Map
 from quart_enroll.observability import metrics
 from quart_enroll.services.accounts import attempt_limits
 from quart_enroll.state import site
-from quart_enroll.web import auth
+from quart_enroll.web import auth, viewing
 from quart_enroll.web.csrf import SAFE_METHODS
 from quart_enroll.web.request import current_globals, current_request
 
@@ -105,7 +105,10 @@ def _level(status: int, method: str, *, slow: bool) -> int | None:
 
 
 def _facts(status: int, seconds: float) -> dict[str, Any]:
-    user = auth.user()
+    user, view = auth.user(), viewing.current()
+    people = {"user_id": user.user_id} if user else {}
+    if view is not None:
+        people = {"user_id": view.staff.user_id, "viewed_user_id": view.student.user_id}
     return {
         "method": method(),
         "path": path(),
@@ -113,7 +116,7 @@ def _facts(status: int, seconds: float) -> dict[str, Any]:
         "ms": round(seconds * 1000),
         **g.get("noted", {}),
         **({"source": _source()} if _is_failed_sign_in() else {}),
-        **({"user_id": user.user_id} if user else {}),
+        **people,
         "request_id": g.request_id,
     }
 

@@ -21,7 +21,7 @@ from quart_enroll.services.accounts import accounts, attempt_limits, sessions, t
 from quart_enroll.services.accounts.hashing import BUSY_RETRY_SECONDS
 from quart_enroll.services.accounts.token_digest import token_digest
 from quart_enroll.state import api_password_slots, clock, database, hasher, lifetimes, now, password_locks, user_cache
-from quart_enroll.web import known_devices, locale, problem_details
+from quart_enroll.web import known_devices, locale, problem_details, viewing
 from quart_enroll.web.cookies import SignInCookies, current_identity
 from quart_enroll.web.request import SiteRequest, current_globals, current_request
 from quart_enroll.web.route import UNMATCHED, Audience
@@ -33,6 +33,7 @@ def init_app(app: Quart, *, remembered: timedelta) -> SignInCookies:
     """Let `app` authenticate requests; return what reads its cookies."""
     app.config["QUART_AUTH_DURATION"] = int(remembered.total_seconds())
     app.after_request(invalidate_caches)
+    app.after_request(viewing.add_banner)
     return SignInCookies(app)
 
 
@@ -54,19 +55,26 @@ async def identify(request: SiteRequest) -> None:
         context.live_login, context.login, context.has_notices = found, found.login, found.has_notices
         context.user = context.requested_by = found.user
         locale.set_language(g.user)
+        await viewing.apply(found.login, found.user)
 
 
 def sign_in_checker() -> Callable[[], Awaitable[bool]]:
     """Return a function that tells, long after the request, whether its user is still signed in; true for visitors.
 
-    Each call counts as use of the sign-in, as a request does. It returns true while the database is unavailable.
+    For staff who see the site as a student, it tells whether they still do. Each call counts as use of the sign-in, as
+    a request does. It returns true while the database is unavailable.
     """
-    identity = current_identity() if user() else None
+    identity, view = (current_identity() if user() else None), viewing.current()
     db, users, limits, current_time = database(), user_cache(), lifetimes(), clock()
 
     async def is_signed_in() -> bool:
+        if identity is None:
+            return True
         try:
-            return identity is None or await sessions.resume(db, users, identity, limits, current_time()) is not None
+            found = await sessions.resume(db, users, identity, limits, current_time())
+            if found is None or view is None:
+                return found is not None
+            return await view.is_open(db, found.login, found.user, current_time())
         except DATABASE_UNAVAILABLE:
             return True
 
@@ -178,6 +186,7 @@ async def sign_in(found: Credentials, *, remember: bool) -> datetime | None:
 
 async def sign_out() -> None:
     """End the sign-in on the server, so that a copied cookie stops working."""
+    await viewing.end()
     if identity := current_identity():
         await sessions.sign_out(database(), identity)
         user_cache().logins.invalidate(token_digest(identity))

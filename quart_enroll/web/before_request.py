@@ -10,7 +10,7 @@ from werkzeug.routing import RequestRedirect
 
 from quart_enroll.domain.errors import TooManyChanges
 from quart_enroll.state import change_limiter
-from quart_enroll.web import access_log, auth, error_pages, locale, notices, proxies
+from quart_enroll.web import access_log, auth, error_pages, locale, notices, proxies, viewing
 from quart_enroll.web.csrf import (
     SAFE_METHODS,
     comes_from_this_site,
@@ -30,6 +30,7 @@ async def check_request() -> ResponseReturnValue | None:
     request = current_request()
     if response := await check_read(request):
         return response
+    await viewing.check(request)
     if request.method not in SAFE_METHODS and request.routing_exception is None:
         await _refuse_forged(request)
         if not auth.is_exempt_from_csrf() and await is_for_another_user():
@@ -40,7 +41,7 @@ async def check_request() -> ResponseReturnValue | None:
 
 
 async def check_read(request: SiteRequest) -> ResponseReturnValue | None:
-    """Do what `check_request` does for a request that only reads, except for showing notices."""
+    """Do what `check_request` does for a request that only reads, except for views and notices."""
     access_log.start(choose_request_id(request.header_map.get("x-request-id", "")))
     locale.set_language(None)
     if len(request.path) + len(request.query_string) > MAX_TARGET_LENGTH:

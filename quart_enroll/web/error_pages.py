@@ -12,7 +12,7 @@ from werkzeug import Response as AnyResponse
 from werkzeug.exceptions import HTTPException
 
 from quart_enroll.db.client import DATABASE_UNAVAILABLE, NoTransactions
-from quart_enroll.domain.errors import Busy, PleaseWait, Refused, WrongFields
+from quart_enroll.domain.errors import Busy, OnlyViewing, PleaseWait, Refused, WrongFields
 from quart_enroll.domain.models import SectionRequest
 from quart_enroll.i18n.language import Sentence, gettext
 from quart_enroll.state import cached_catalog
@@ -20,7 +20,6 @@ from quart_enroll.web import access_log, auth, problem_details, retry
 from quart_enroll.web.csrf import SAFE_METHODS
 from quart_enroll.web.page_of_origin import with_page_term
 from quart_enroll.web.request import current_request, wants_json
-from quart_enroll.web.route import Audience
 from quart_enroll.web.templating import render
 
 DATABASE_RETRY_SECONDS = 5
@@ -64,6 +63,7 @@ def init_app(app: Quart) -> None:
     app.register_error_handler(Unauthorized, sign_in_first)
     app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(Refused, refused)
+    app.register_error_handler(OnlyViewing, only_viewing)
     app.register_error_handler(Busy, busy)
     app.register_error_handler(PleaseWait, please_wait)
     app.register_error_handler(NoTransactions, database_read_only)
@@ -114,7 +114,7 @@ async def _after_sign_in() -> str:
     """Return the URL where a visitor continues who tried to make a change."""
     if request.endpoint == "enrollment":
         return await _enrollment_form_url()
-    if current_request().route.audience is Audience.STAFF:
+    if request.path.startswith("/staff"):
         return url_for("staff")
     return url_for("account" if request.path.startswith("/account") else "enrollment")
 
@@ -131,7 +131,17 @@ async def refused(error: Refused) -> Response:
     details: Mapping[str, Sequence[Any]] = error.details
     if isinstance(error, WrongFields):
         details = {"errors": [problem_details.WrongField(name, sentence) for name, sentence in error.fields.items()]}
-    return await _respond(error.status, error.code, error.text, retry_after=error.retry_after, details=details)
+    return await _respond(
+        error.status, error.code, error.text, heading=error.heading, retry_after=error.retry_after, details=details
+    )
+
+
+async def only_viewing(error: OnlyViewing) -> Response:
+    """Refuse a change in a view; a button that updates only its row has no room for the message."""
+    if request.headers.get("HX-Request") != "true":
+        return await refused(error)
+    await flash(error.text, "warning")
+    return reload_page()
 
 
 async def malformed(sentence: str, fields: Mapping[str, Sequence[str]]) -> Response:
@@ -170,6 +180,7 @@ async def _respond(
     code: str,
     sentence: str,
     *,
+    heading: Sentence | None = None,
     retry_after: int | None = None,
     details: Mapping[str, Sequence[Any]] | None = None,
     fields: Mapping[str, Sequence[str]] | None = None,
@@ -182,7 +193,8 @@ async def _respond(
         response = jsonify(error=code, message=sentence, request_id=g.get("request_id"), **more)
     else:
         repeat = await retry.repeat_button() if retry_after is not None else None
-        response = Response(_page(status, sentence, retry_after, repeat, (details or {}).get("terms", ())))
+        heading = heading or STATUS_TEXTS.get(status, STATUS_TEXTS[400])[0]
+        response = Response(_page(status, heading, sentence, retry_after, repeat, (details or {}).get("terms", ())))
         if retry_after is not None and request.method in SAFE_METHODS:
             response.headers["Refresh"] = str(retry.jitter(retry_after))  # browsers obey this one, but not Retry-After
     response.status_code = status
@@ -192,13 +204,18 @@ async def _respond(
 
 
 def _page(
-    status: int, sentence: str, retry_after: int | None, repeat: retry.RepeatButton | None, terms: Sequence[str]
+    status: int,
+    heading: Sentence,
+    sentence: str,
+    retry_after: int | None,
+    repeat: retry.RepeatButton | None,
+    terms: Sequence[str],
 ) -> bytes:
     try:
         return render(
             "error.html",
             code=status,
-            heading=str(STATUS_TEXTS.get(status, STATUS_TEXTS[400])[0]),
+            heading=str(heading),
             sentence=sentence,
             request_id=g.get("request_id") if status >= 500 else None,
             retry_after=retry_after,

@@ -7,7 +7,7 @@ from quart_enroll.domain.models import SEAT_OPENED, Notice
 from quart_enroll.i18n.language import Sentence, TermName
 from quart_enroll.services.notifications import notices
 from quart_enroll.state import database
-from quart_enroll.web import auth
+from quart_enroll.web import auth, viewing
 from quart_enroll.web.request import SiteRequest
 
 FLASH_CATEGORIES = {
@@ -26,11 +26,15 @@ TAKEN_AGAIN = Sentence(
 
 
 async def show(request: SiteRequest) -> None:
-    """Flash the user's unseen notices, if the request is for a page that shows them."""
+    """Flash the user's unseen notices, if the request is for a page that shows them.
+
+    Staff who see the site as a student see them without marking them as seen.
+    """
     user = auth.user()
     if user is None or not auth.has_notices() or not _is_page_view(request):
         return
-    for notice in await notices.take_unseen(database(), user.user_id):
+    find = notices.find_unseen if viewing.current() else notices.take_unseen
+    for notice in await find(database(), user.user_id):
         await flash(await _text(notice), FLASH_CATEGORIES.get(notice.action, "info"))
 
 

@@ -78,6 +78,15 @@ async def test_axe_finds_no_problem_on_the_pages_of_the_registrar(base_url: str,
     await _check_pages(page, base_url, PAGES["registrar"])
 
 
+async def test_axe_finds_no_problem_on_the_pages_of_a_student_that_the_registrar_sees(
+    base_url: str, page: Page
+) -> None:
+    await sign_in(page, base_url, RITA)
+    headers = {"Sec-Fetch-Site": "same-origin"}
+    await page.request.post(f"{base_url}/staff/view-as", form={"user_id": str(ADA.user_id)}, headers=headers)
+    await _check_pages(page, base_url, ("/", "/course/1111", "/plan", "/account", "/account/tokens", "/staff"))
+
+
 async def _check_pages(page: Page, base_url: str, paths: tuple[str, ...]) -> None:
     for path in paths:
         await page.goto(base_url + path)

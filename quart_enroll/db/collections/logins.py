@@ -4,6 +4,7 @@ The `_id` is the digest of the token in the cookie, so the database alone is not
 """
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.collections.users import to_user
 from quart_enroll.db.queries import pipelines
 from quart_enroll.db.queries.student_facts import hashable_row_id
-from quart_enroll.domain.models import Login, User
+from quart_enroll.domain.models import Login, User, Viewing
 
 INDEXES = [IndexModel("user_id"), IndexModel("expires_at", expireAfterSeconds=0)]
 
@@ -31,6 +32,11 @@ SCHEMA = {
         "address": {"bsonType": "string", "maxLength": 50},
         "agent": {"bsonType": "string", "maxLength": 100},
         "held": {"bsonType": ["int", "long"]},
+        "viewing": {
+            "bsonType": "object",
+            "required": ["user_id", "until"],
+            "properties": {"user_id": {"bsonType": ["int", "long"]}, "until": {"bsonType": "date"}},
+        },
     },
 }
 
@@ -96,6 +102,20 @@ async def record_confirmation(db: Database, key: str, now: datetime) -> None:
     await db.login.update_one({"_id": key}, {"$set": {"confirmed_at": now}})
 
 
+async def begin_viewing(db: Database, key: str, viewing: Viewing, session: Session) -> bool:
+    """Record that the user sees the site as a student; return False if the sign-in has ended, or does so already."""
+    change = {"$set": {"viewing": asdict(viewing)}}
+    result = await db.login.update_one({"_id": key, "viewing": {"$exists": False}}, change, session=session)
+    return bool(result.matched_count)
+
+
+async def end_viewing(db: Database, key: str, viewing: Viewing, session: Session) -> bool:
+    """Record that the user no longer does; return False if that is recorded already, or the sign-in has ended."""
+    recorded = {"viewing.user_id": viewing.user_id, "viewing.until": viewing.until}
+    result = await db.login.update_one({"_id": key} | recorded, {"$unset": {"viewing": ""}}, session=session)
+    return bool(result.matched_count)
+
+
 async def lock(db: Database, key: str, session: Session) -> bool:
     """Lock the sign-in until the transaction ends, so that it can't end before; return False if it has ended."""
     result = await db.login.update_one({"_id": key}, {"$inc": {"held": 1}}, session=session)
@@ -156,4 +176,5 @@ def _to_login(row: Mapping[str, Any]) -> Login:
         confirmed_at=row.get("confirmed_at", row["created_at"]),  # older sign-ins have none
         address=row["address"],
         agent=row["agent"],
+        viewing=Viewing(**row["viewing"]) if "viewing" in row else None,
     )

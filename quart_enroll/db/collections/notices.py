@@ -116,6 +116,12 @@ async def add_all(
         await db.notice.insert_many(rows, session=session)
 
 
+async def find_unseen(db: Database, user_id: int) -> list[Notice]:
+    """Return at most MAX_NOTICES_PER_PAGE unseen notices, oldest first, which stay unseen."""
+    found = db.notice.find({"user_id": user_id, "seen": False}).sort("at").limit(MAX_NOTICES_PER_PAGE)
+    return [to_notice(row) async for row in found]
+
+
 async def take_unseen(db: Database, user_id: int) -> list[Notice]:
     """Return at most MAX_NOTICES_PER_PAGE unseen notices, oldest first, and mark them as seen."""
     taken: list[Notice] = []

@@ -12,7 +12,7 @@ from quart_enroll.pages.account.deletion import is_by_registrar
 from quart_enroll.pages.account.email_confirmation import must_confirm
 from quart_enroll.services.accounts import accounts, sessions
 from quart_enroll.state import database, now
-from quart_enroll.web import auth
+from quart_enroll.web import auth, viewing
 from quart_enroll.web.jinja_environment import format_moment
 from quart_enroll.web.templating import render
 
@@ -30,8 +30,8 @@ class SignIn(NamedTuple):
 
 
 async def account() -> bytes:
-    user = auth.signed_in()
-    found = await sessions.active(database(), user.user_id, now())
+    user, is_viewed = auth.signed_in(), viewing.current() is not None
+    found = [] if is_viewed else await sessions.active(database(), user.user_id, now())
     return render(
         "account.html",
         account=True,
@@ -39,6 +39,7 @@ async def account() -> bytes:
         sign_ins=sign_ins_in_words(found),
         must_confirm=must_confirm(),
         removal_by_registrar=is_by_registrar(),
+        is_viewed=is_viewed,
     )
 
 

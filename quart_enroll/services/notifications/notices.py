@@ -5,6 +5,11 @@ from quart_enroll.db.collections import notices, sections
 from quart_enroll.domain.models import Notice, SectionKey
 
 
+async def find_unseen(db: Database, user_id: int) -> list[Notice]:
+    """Return the user's notices that were not shown yet, without marking them."""
+    return await notices.find_unseen(db, user_id)
+
+
 async def take_unseen(db: Database, user_id: int) -> list[Notice]:
     """Return the user's notices that were not shown yet, and mark them as shown."""
     return await notices.take_unseen(db, user_id)

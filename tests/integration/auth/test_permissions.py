@@ -83,6 +83,8 @@ STATUSES_BY_ROUTE = {
     "/staff/removals": (303, 403, 200),
     "/staff/removals/<int:user_id>": (303, 403, 404),
     "/staff/removals/<int:user_id>/decline": (303, 403, 404),
+    "/staff/view-as": (405, 405, 405),
+    "/staff/view-as/end": (405, 405, 405),
     "/user": (303, 403, 200),
     "/api/": (200, 200, 200),
     "/api/<flask_api:idx>": (200, 200, 200),
@@ -161,6 +163,8 @@ PAGE_CHANGES = {
     "/staff/roster/no-show": "/enrollment",
     "/staff/removals/<int:user_id>": "/staff",
     "/staff/removals/<int:user_id>/decline": "/staff",
+    "/staff/view-as": "/staff",
+    "/staff/view-as/end": "/staff",
 }
 
 # Changes through the API: clients get an error instead of a redirect to the sign-in page.

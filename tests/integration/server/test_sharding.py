@@ -249,6 +249,8 @@ async def use_accounts(full: FullRun, anyone: Browser, ada: Browser, bob: Browse
     await full.request(ada, "POST", "/account/sign-out")
     await full.request(rita, "POST", "/staff/people/1", seen="", roles="student", advisors="", sure="y")
     await full.request(bob, "POST", "/account/delete/end")
+    await full.request(rita, "POST", "/staff/view-as", user_id="2")
+    await full.request(rita, "POST", "/staff/view-as/end")
     await full.request(bob, "POST", "/account/delete", password=PASSWORD)
     await full.request(newcomer, "POST", "/logout")
 

@@ -1,0 +1,23 @@
+"""See the site as a student sees it, and stop."""
+
+from quart import abort, redirect, url_for
+from werkzeug import Response
+
+from quart_enroll.services.staff import named_entries, view_as
+from quart_enroll.state import database, now, user_cache
+from quart_enroll.web import auth, viewing
+from quart_enroll.web.request import current_request
+
+
+async def begin() -> Response:
+    user_id = await named_entries.find_person(database(), (await current_request().button_fields()).get("user_id", ""))
+    login, staff = auth.this_login(), auth.signed_in()
+    if user_id is None or await view_as.begin(database(), user_cache(), login, staff, user_id, now()) is None:
+        abort(404)
+    return redirect(url_for("index"), 303)
+
+
+async def end() -> Response:
+    """End the view; staff who had none are simply sent to their pages."""
+    await viewing.end()
+    return redirect(url_for("staff"), 303)
