@@ -11,7 +11,8 @@ import click
 from quart_enroll.cli.command_context import current_site, run_with_database
 from quart_enroll.domain.errors import EmailTaken
 from quart_enroll.domain.models import Event
-from quart_enroll.forms.imports import cells, kinds
+from quart_enroll.domain.written import written
+from quart_enroll.forms.imports import kinds
 from quart_enroll.forms.imports.columns import ROW_FORMS
 from quart_enroll.forms.imports.table_reader import UnreadableFile
 from quart_enroll.forms.imports.validation import FileRows, read_rows
@@ -102,7 +103,7 @@ def _printable(text: str) -> str:
 
 
 def _change_text(unit: str, change: RowChange) -> str:
-    fields = ", ".join(f"{one.field} {cells.written(one.old)} → {cells.written(one.new)}" for one in change.fields)
+    fields = ", ".join(f"{one.field} {written(one.old)} → {written(one.new)}" for one in change.fields)
     counts = {"enrolled": change.enrolled, "waiting": change.waiting}
     people = ", ".join(f"{number} {what}" for what, number in counts.items() if number)
     return f"{unit} {change.number}: {change.name}: {fields}{f' ({people})' if people else ''}"

@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
@@ -23,6 +23,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 from config import Config
 from quart_enroll.cli.local_mongod import local_mongod
 from quart_enroll.db.client import open_database
+from quart_enroll.db.collections.users import to_row
 from quart_enroll.domain.models import User
 from tests.bench import machine, servers
 from tests.bench.bench_run import BenchRun
@@ -88,7 +89,7 @@ async def create_students(uri: str, count: int) -> list[str]:
         emails = [f"student{number}@school.example" for number in range(count)]
         hashed = generate_password_hash(PASSWORD, PASSWORD_METHOD)
         users = [User(1000 + number, email, "Stu", "Dent") for number, email in enumerate(emails)]
-        await db.user.insert_many([asdict(user) | {"password": hashed} for user in users])
+        await db.user.insert_many([to_row(user) | {"password": hashed} for user in users])
     return emails
 
 

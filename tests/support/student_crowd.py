@@ -5,7 +5,7 @@ import json
 import random
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha512
 from itertools import pairwise
@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from itsdangerous import URLSafeTimedSerializer
 
 from quart_enroll.db.client import Database
+from quart_enroll.db.collections import users
 from quart_enroll.domain.models import User
 from quart_enroll.services.accounts.token_digest import token_digest
 from tests.support.processes import environment
@@ -63,7 +64,7 @@ async def sign_in(db: Database, numbers: Iterable[int], key: str = "") -> list[S
     `key` is the site's SECRET_KEY, if it differs from the tests' key.
     """
     people = [User(number, f"student{number}@school.example", "Stu", f"Dent {number}") for number in numbers]
-    await db.user.insert_many([asdict(person) | {"password": "!"} for person in people])
+    await db.user.insert_many([users.to_row(person) | {"password": "!"} for person in people])
     return await sign_in_device(db, [person.user_id for person in people], 1, key)
 
 

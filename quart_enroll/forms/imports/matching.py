@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from quart_enroll.domain.written import shortened
 from quart_enroll.forms.imports import cells, columns
 from quart_enroll.forms.imports.base import ImportRow
 from quart_enroll.forms.imports.table_reader import Table, UnreadableFile, read_table
@@ -52,7 +53,7 @@ def propose(form: type[ImportRow], table: Table) -> list[Column]:
 def _examples(table: Table, place: int) -> list[str]:
     texts = (row.cells[place] for row in table.rows if place < len(row.cells))
     different = dict.fromkeys(str(text) for text in texts if text not in (None, ""))
-    return [cells.shortened(text) for text in list(different)[:MAX_EXAMPLES]]
+    return [shortened(text) for text in list(different)[:MAX_EXAMPLES]]
 
 
 def fields_of_columns(form: type[ImportRow], table: Table, chosen: Mapping[str, str]) -> dict[int, str]:
@@ -78,7 +79,7 @@ def fields_of_columns(form: type[ImportRow], table: Table, chosen: Mapping[str, 
     ]
     sentences = [*_nameless(table)]
     if unknown:
-        named = [f"{cells.shortened(header[place])}{_first_row(table, place)}" for place in unknown[:MAX_NAMED_COLUMNS]]
+        named = [f"{shortened(header[place])}{_first_row(table, place)}" for place in unknown[:MAX_NAMED_COLUMNS]]
         names = cells.listed(
             named + ([f"{len(unknown) - MAX_NAMED_COLUMNS} more"] if len(unknown) > MAX_NAMED_COLUMNS else [])
         )
@@ -86,7 +87,7 @@ def fields_of_columns(form: type[ImportRow], table: Table, chosen: Mapping[str, 
         plural, them = ("s", "them") if len(unknown) > 1 else ("", "it")
         sentences.append(f"Unknown column{plural}: {names}. Remove or rename {them}. The columns may be {may_be}.")
     for name in dict.fromkeys(found.values()):
-        same = [cells.shortened(header[place]) for place, other in found.items() if other == name]
+        same = [shortened(header[place]) for place, other in found.items() if other == name]
         if len(same) > 1:
             sentences.append(f"The columns {cells.listed(same)} would all be read as {name}. Keep only one of them.")
     if lacks := columns.missing(form, found.values()):
@@ -113,7 +114,7 @@ def _nameless(table: Table) -> list[str]:
     for row in table.rows:
         for place, (name, text) in enumerate(zip(header, row.cells, strict=False)):
             if text and not name:
-                first.setdefault(place, f"{table.unit} {row.number} has {cells.shortened(text)} in it")
+                first.setdefault(place, f"{table.unit} {row.number} has {shortened(text)} in it")
     return [
         f"Column {place + 1} has no name, but {what}. Name the column or remove it."
         for place, what in sorted(first.items())[:MAX_NAMED_COLUMNS]

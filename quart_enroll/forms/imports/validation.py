@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from wtforms import Field
 
 from quart_enroll.domain.errors import RowProblem
+from quart_enroll.domain.written import shortened
 from quart_enroll.forms.base import one_line
 from quart_enroll.forms.imports import cells, columns, matching
 from quart_enroll.forms.imports.base import ImportRow
@@ -150,4 +151,4 @@ def _quoted(value: Any, sentence: str) -> str:
     text = " ".join(str(value).split()) if isinstance(value, str | int | float) else ""
     if not text or re.search(rf"(?<!\w){re.escape(text)}(?!\w)", sentence):
         return ""
-    return f" {cells.shortened(text)}"
+    return f" {shortened(text)}"
