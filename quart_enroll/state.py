@@ -27,6 +27,7 @@ from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.live.updates import UpdateBroker
 from quart_enroll.services.live.user_cache import UserCache
 from quart_enroll.services.maintenance.schema_check import SchemaCheck
+from quart_enroll.system.wakeup import Wakeup
 
 EXTENSION = "quart_enroll"
 
@@ -50,6 +51,7 @@ class AppState:
     user_cache: UserCache
     schema: SchemaCheck
     enrollment: EnrollmentContext
+    import_wakeup: Wakeup = field(default_factory=Wakeup)
     password_locks: PasswordLocks = field(default_factory=PasswordLocks)
     change_limiter: RateLimiter = field(default_factory=partial(RateLimiter, *CHANGE_RATES))
     api_password_slots: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, API_PASSWORD_CHECKS))
@@ -96,6 +98,11 @@ def user_cache() -> UserCache:
 def schema() -> SchemaCheck:
     """Return the check whether `upgrade-db` must run."""
     return _state().schema
+
+
+def import_wakeup() -> Wakeup:
+    """Return what makes the imports that are begun run at once."""
+    return _state().import_wakeup
 
 
 def change_limiter() -> RateLimiter:

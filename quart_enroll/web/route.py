@@ -83,6 +83,10 @@ class Route:
     opens_record: Sentence | None = None
     """Shows one student's record to staff; the access log calls the page by this name."""
 
+    takes_file: bool = False
+    """Its form sends a file, of at most MAX_UPLOAD_BYTES. A page that asks for the password can't send it again, so
+    staff confirm theirs before they see the form."""
+
     ends_access: bool = False
     """Ends a sign-in or a token. No rate limit applies: otherwise a thief could use up the limit to stay signed in."""
 

@@ -1,8 +1,8 @@
 """Matches the columns of a file with the fields of a form, by their names or as someone has chosen."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
+from quart_enroll.domain.stored_import import FileColumn
 from quart_enroll.domain.written import shortened
 from quart_enroll.forms.imports import cells, columns
 from quart_enroll.forms.imports.base import ImportRow
@@ -18,15 +18,6 @@ IGNORED = ""
 """What is chosen for a column that is not to be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a file: its label, the field that it is read as (or IGNORED), and its first values."""
-
-    label: str
-    field: str
-    examples: Sequence[str]
-
-
 def read_file(form: type[ImportRow], filename: str, data: bytes) -> Table:
     """Read the file as a table; raise UnreadableFile."""
     known = columns.fields_by_key(form)
@@ -38,14 +29,14 @@ def label(table: Table, place: int) -> str:
     return " ".join(table.header.cells[place].split())
 
 
-def propose(form: type[ImportRow], table: Table) -> list[Column]:
+def propose(form: type[ImportRow], table: Table) -> list[FileColumn]:
     """Return the columns that have a name, each with the field that its name means; of two alike, the first has it."""
     known, taken = columns.fields_by_key(form), set[str]()
     found = []
     for place, text in enumerate(table.header.cells):
         if name := label(table, place):
             field = known.get(columns.key(text), IGNORED)
-            found.append(Column(name, IGNORED if field in taken else field, _examples(table, place)))
+            found.append(FileColumn(name, IGNORED if field in taken else field, _examples(table, place)))
             taken.add(field)
     return found
 

@@ -1,6 +1,7 @@
 """The rows of a file to import, and what is wrong on which line."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -19,6 +20,9 @@ T = TypeVar("T")
 
 SECRET_FIELDS = {"password"}
 """Fields whose values no message quotes."""
+
+MAX_ROW_CHARACTERS = 200
+"""Characters that are shown of a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +49,29 @@ class FileRows:
 
     def describe(self, bad: RowProblem) -> str:
         """Return what is wrong with a row, with its place in the file, its column and its value."""
-        where = f"{self.unit} {bad.number}"
-        sentence = bad.sentence if bad.first is None else f"{bad.sentence} See also {self.unit} {bad.first}."
-        if not bad.field:
-            return f"{where}: {sentence}"
-        label = self.labels.get(bad.field, bad.field)
-        value = next((row.cells.get(bad.field) for row in self.rows if row.number == bad.number), None)
-        quoted = "" if bad.field in SECRET_FIELDS else _quoted(value, sentence)
-        return f"{where}: {label}{quoted}: {sentence}"
+        where, label = f"{self.unit} {bad.number}", self.labels.get(bad.field, bad.field)
+        return f"{where}: {label}{self.quote(bad)}: {self.sentence(bad)}" if label else f"{where}: {self.sentence(bad)}"
+
+    def sentence(self, bad: RowProblem) -> str:
+        """Return what is wrong, with the place of the other row if there are two."""
+        return bad.sentence if bad.first is None else f"{bad.sentence} See also {self.unit} {bad.first}."
+
+    def quote(self, bad: RowProblem) -> str:
+        """Return the value that is wrong in quotation marks, unless it is secret or the sentence already has it."""
+        place = bisect_left(self.rows, bad.number, key=lambda row: row.number)
+        value = self.rows[place].cells.get(bad.field) if place < len(self.rows) else None
+        return "" if bad.field in SECRET_FIELDS else _quoted(value, self.sentence(bad))
+
+    def texts(self) -> dict[int, str]:
+        """Return the cells of each row on one line, without secret ones, by its number."""
+        return {
+            row.number: ", ".join(
+                " ".join(str(value).split())
+                for name, value in row.cells.items()
+                if name not in SECRET_FIELDS and value not in (None, "")
+            )[:MAX_ROW_CHARACTERS]
+            for row in self.rows
+        }
 
 
 def read_rows(form: type[ImportRow], filename: str, data: bytes, chosen: Mapping[str, str] | None = None) -> FileRows:
