@@ -25,6 +25,8 @@ from quart_enroll.fastpath.page_views import PageViews
 from quart_enroll.fastpath.response_cache import ResponseCache
 from quart_enroll.forms.accounts import LoginForm, RegisterForm
 from quart_enroll.i18n import language
+from quart_enroll.importing.file_import import ImportSettings
+from quart_enroll.importing.runner import ImportRunner
 from quart_enroll.observability.sampler import Probes, new_history, sample_forever
 from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.accounts.hash_slots import SLOTS_FOLDER_VARIABLE, HashSlots, slots_per_process
@@ -39,6 +41,7 @@ from quart_enroll.services.notifications.mail import PrintedSender, Sender, Smtp
 from quart_enroll.services.notifications.outbox import run_outbox
 from quart_enroll.state import EXTENSION, AppState
 from quart_enroll.system.background import run_in_background
+from quart_enroll.system.wakeup import Wakeup
 from quart_enroll.web import (
     access_log,
     auth,
@@ -58,6 +61,7 @@ from quart_enroll.web.overrides.check import Site
 from quart_enroll.web.request import current_request, normalize_path
 from quart_enroll.web.shutdown import shutdown_waiter
 from quart_enroll.web.template_context import SESSION_KEYS, TemplateVisitor, session_facts, shared_context
+from quart_enroll.web.uploads import UPLOAD_KEY
 
 if TYPE_CHECKING:
     from config import Config
@@ -121,7 +125,8 @@ class Enroll(SiteApp):
         path, query = normalize_path(scope["path"]), scope["query_string"]
         if query and scope["method"] in ("GET", "HEAD") and not self.config["TEMPLATE_OVERRIDES"]:
             query = routes.filter_query(path, query)
-        return {**proxies.trust(scope, self.config["PROXIES"]), "path": path, "query_string": query}
+        own = {"path": path, "query_string": query, UPLOAD_KEY: path in self.upload_paths}
+        return {**proxies.trust(scope, self.config["PROXIES"]), **own}
 
     def _await_shutdown(self, send: Any) -> None:
         """Arrange that open streams end when the server begins to shut down; the first request leads to it."""
@@ -209,6 +214,7 @@ def create_app(
                         load_history := new_history(),
                     ),
                     (schema := SchemaCheck(database)).check_at_start(),
+                    ImportRunner(database, _import_settings(config), clock, import_wakeup := Wakeup()).run_forever(),
                 ),
                 run_outbox(database, sender, clock, links),
             ):
@@ -225,6 +231,7 @@ def create_app(
                     schema=schema,
                     enrollment=enrollment,
                     load_history=load_history,
+                    import_wakeup=import_wakeup,
                 )
                 yield
                 await enrollment.locks.finish()
@@ -248,6 +255,10 @@ def _configure(app: Quart, config: "Config") -> None:
         QUART_AUTH_COOKIE_SECURE=secure,
         TEMPLATES_AUTO_RELOAD=not secure,
     )
+
+
+def _import_settings(config: "Config") -> ImportSettings:
+    return ImportSettings(config.timezone, config.max_credits, config.password_method)
 
 
 def _languages(config: "Config") -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from quart_enroll.pages.staff import (
     audit,
     confirmation,
     dashboard,
+    imports,
     no_show,
     overview,
     people,
@@ -398,6 +399,44 @@ ROUTES = [
         roles=REGISTRARS,
         query_parameters=(),
     ),
+    Route(
+        "/staff/imports",
+        "staff_imports",
+        imports.imports,
+        audience=STAFF,
+        roles=REGISTRARS,
+        query_parameters=(),
+        menu_label=Sentence("Imports"),
+        menu_purpose=Sentence("Import terms, courses, sections, people and enrollments from files."),
+    ),
+    Route(
+        "/staff/import/new",
+        "staff_import_new",
+        imports.new_import,
+        GET + POST,
+        audience=STAFF,
+        roles=REGISTRARS,
+        query_parameters=(),
+        has_file=True,
+    ),
+    Route(
+        "/staff/import/columns",
+        "staff_import_columns",
+        imports.columns,
+        GET + POST,
+        audience=STAFF,
+        roles=REGISTRARS,
+        query_parameters=("import_id",),
+    ),
+    Route(
+        "/staff/import",
+        "staff_import",
+        imports.one_import,
+        GET + POST,
+        audience=STAFF,
+        roles=REGISTRARS,
+        query_parameters=("import_id", "format"),
+    ),
     Route("/staff/roll", "staff_roll", roll.roll, GET + POST, audience=STAFF, roles=REGISTRARS, query_parameters=()),
     Route(
         "/staff/people",
@@ -653,6 +692,8 @@ def register(app: SiteApp) -> None:
             app.staff_menu.append(route)
         if route.survives_disconnect:
             app.surviving_paths.update(route.paths)
+        if route.has_file:
+            app.upload_paths.update(route.paths)
         add_route(app, route, _guarded(route) if is_new and route.view else None)
 
 

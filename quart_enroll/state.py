@@ -30,6 +30,7 @@ from quart_enroll.services.live.updates import UpdateBroker
 from quart_enroll.services.live.user_cache import UserCache
 from quart_enroll.services.maintenance.schema_check import SchemaCheck
 from quart_enroll.services.staff.report_cache import ReportCache
+from quart_enroll.system.wakeup import Wakeup
 
 EXTENSION = "quart_enroll"
 
@@ -55,6 +56,7 @@ class AppState:
     enrollment: EnrollmentContext
     load_history: deque[Sample]
     report_cache: ReportCache = field(default_factory=ReportCache)
+    import_wakeup: Wakeup = field(default_factory=Wakeup)
     password_locks: PasswordLocks = field(default_factory=PasswordLocks)
     change_limiter: RateLimiter = field(default_factory=partial(RateLimiter, *CHANGE_RATES))
     api_password_slots: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, API_PASSWORD_CHECKS))
@@ -111,6 +113,11 @@ def report_cache() -> ReportCache:
 def load_history() -> deque[Sample]:
     """Return the latest samples of this process's load."""
     return _state().load_history
+
+
+def import_wakeup() -> Wakeup:
+    """Return what makes the imports that are begun run at once."""
+    return _state().import_wakeup
 
 
 def change_limiter() -> RateLimiter:

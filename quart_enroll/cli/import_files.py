@@ -9,16 +9,16 @@ from typing import TypeVar
 import click
 
 from quart_enroll.cli.command_context import current_site, run_with_database
+from quart_enroll.db.client import Database
 from quart_enroll.domain.errors import EmailTaken
 from quart_enroll.domain.models import Event
-from quart_enroll.forms.imports import cells, kinds
+from quart_enroll.domain.written import written
 from quart_enroll.forms.imports.columns import ROW_FORMS
 from quart_enroll.forms.imports.table_reader import UnreadableFile
 from quart_enroll.forms.imports.validation import FileRows, read_rows
-from quart_enroll.services.accounts.hashing import unusable_hash
-from quart_enroll.services.catalog.import_rows import import_rows
-from quart_enroll.services.catalog.import_terms import known_terms
+from quart_enroll.importing.file_import import ImportSettings, import_rows_of_file
 from quart_enroll.services.catalog.imports import ImportResult, InvalidRows, RowChange
+from quart_enroll.services.staff.imports import command_author
 
 T = TypeVar("T")
 
@@ -51,7 +51,7 @@ def import_and_report(collection: str, file: Path, *, dry_run: bool = False, ver
     for note in rows.notes:
         click.echo(_printable(f"Note: {note}"))
     try:
-        done = _import(collection, rows, dry_run=dry_run)
+        done = _import(collection, file, rows, dry_run=dry_run)
     except EmailTaken as taken:
         raise click.ClickException(
             "Two rows have the same email in different spellings. Correct one of them and import the file again."
@@ -102,7 +102,7 @@ def _printable(text: str) -> str:
 
 
 def _change_text(unit: str, change: RowChange) -> str:
-    fields = ", ".join(f"{one.field} {cells.written(one.old)} → {cells.written(one.new)}" for one in change.fields)
+    fields = ", ".join(f"{one.field} {written(one.old)} → {written(one.new)}" for one in change.fields)
     counts = {"enrolled": change.enrolled, "waiting": change.waiting}
     people = ", ".join(f"{number} {what}" for what, number in counts.items() if number)
     return f"{unit} {change.number}: {change.name}: {fields}{f' ({people})' if people else ''}"
@@ -121,11 +121,12 @@ def _promotion_text(dry_run: bool, event: Event) -> str:
     return f"Student {event.user_id} {gets} a seat in {event.courseID} section {event.section}, {event.term}."
 
 
-def _import(collection: str, rows: FileRows, *, dry_run: bool) -> ImportResult:
+def _import(collection: str, file: Path, rows: FileRows, *, dry_run: bool) -> ImportResult:
     config, now = current_site().config, datetime.now(UTC)
-    known = run_with_database(known_terms) if collection == "term" else ()
-    checked = kinds.read(collection, rows, kinds.TermDefaults(config["TIMEZONE"], config["MAX_CREDITS"]), known)
-    password = unusable_hash(config["PASSWORD_METHOD"])
-    return run_with_database(
-        lambda db: import_rows(db, collection, checked, now, unusable_password=password, dry_run=dry_run)
-    )
+    settings = ImportSettings(config["TIMEZONE"], config["MAX_CREDITS"], config["PASSWORD_METHOD"])
+
+    async def work(db: Database) -> ImportResult:
+        author = command_author(db, collection, file.name, now)
+        return await import_rows_of_file(db, collection, rows, settings, now, dry_run=dry_run, author=author)
+
+    return run_with_database(work)

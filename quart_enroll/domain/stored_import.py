@@ -1,26 +1,83 @@
-"""An import in the browser: a file that was uploaded, and how far it has come."""
+"""An import in the browser: a file that was uploaded, what it would change, and how far it has come."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class ImportState(StrEnum):
-    """How far an import has come. One that is running goes on in another process if its own dies."""
+    """How far an import has come; one that was refused may still have its columns matched in another way.
+
+    One that is being checked or is running goes on in another process if its own dies.
+    """
 
     UPLOADED = "uploaded"
+    CHECKING = "checking"
+    CHECKED = "checked"
+    REFUSED = "refused"
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
 
 
+MATCHABLE_STATES = (ImportState.UPLOADED, ImportState.CHECKED, ImportState.REFUSED)
+"""The states in which columns can be matched with fields."""
+
+PENDING_STATES = (ImportState.CHECKING, ImportState.RUNNING)
+"""The states in which a process has something to do."""
+
+
+class FileColumn(NamedTuple):
+    """A column of a file: its label, the field that its name means (empty if none), and its first values."""
+
+    label: str
+    field: str
+    examples: Sequence[str]
+
+
+class Outcome(NamedTuple):
+    """What becomes of row `number`: one of OUTCOME_KINDS, with a `text` that says what changes, or why it is refused.
+
+    `column` is the one that a refusal is about, if it is about one.
+    """
+
+    number: int
+    what: str
+    text: str
+    column: str = ""
+
+
+OUTCOME_KINDS = ("added", "changed", "refused", "gained")
+"""What can become of a row. A student who gains a seat from the waitlist has no row of their own."""
+
+
+class PreviewCounts(NamedTuple):
+    """How many rows would be added, changed, left unchanged and refused, and how many students would gain a seat."""
+
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    refused: int = 0
+    gained: int = 0
+
+    @property
+    def rows(self) -> int:
+        """The number of rows that would be imported."""
+        return self.added + self.changed + self.unchanged
+
+
+NO_ROWS = PreviewCounts()
+
+
 @dataclass(frozen=True, slots=True)
 class StoredImport:
-    """The import of a file into a collection, its `kind`.
+    """The import of a file of this `kind`.
 
-    `columns` has the field of columns that someone has matched, by label. Of `rows`, the last run has come past
-    `passed`; `added` and `changed` count all runs. `failures` are sentences.
+    `found` are the file's columns, and `columns` has the field of each by its label, once someone has matched them.
+    `reason` is told to the students whose seats the file changes. Of `rows`, the last run has come past `passed`;
+    `added` and `changed` count all runs. `failures` say why the file can't be imported, `notes` what was assumed.
     """
 
     import_id: str
@@ -29,9 +86,13 @@ class StoredImport:
     kind: str
     filename: str
     state: ImportState = ImportState.UPLOADED
+    reason: str = ""
+    found: tuple[FileColumn, ...] = ()
     columns: Mapping[str, str] | None = None
+    preview: PreviewCounts = NO_ROWS
     rows: int = 0
     passed: int = 0
     added: int = 0
     changed: int = 0
+    notes: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()

@@ -42,6 +42,9 @@ class SiteApp(Quart):
         self.surviving_paths: set[str] = set()
         """The paths of the routes with `survives_disconnect`."""
 
+        self.upload_paths: set[str] = set()
+        """The paths of the routes with `has_file`."""
+
         self.staff_menu: list[Route] = []
         """The routes with a `menu_label`."""
 

@@ -24,7 +24,7 @@ from quart_enroll.state import api_password_slots, clock, database, hasher, life
 from quart_enroll.web import known_devices, locale, problem_details, viewing
 from quart_enroll.web.cookies import SignInCookies, current_identity
 from quart_enroll.web.request import SiteRequest, current_globals, current_request
-from quart_enroll.web.route import UNMATCHED, Audience
+from quart_enroll.web.route import UNMATCHED, Audience, Route
 
 View = Callable[..., Any]
 
@@ -211,14 +211,19 @@ def restrict(view: View, audience: Audience) -> View:
 
     @wraps(view)
     async def restricted(*args: Any, **kwargs: Any) -> Any:
-        visitor = user()
-        if visitor is None:
-            raise Unauthorized
-        if audience is Audience.STAFF and visitor.roles.isdisjoint(current_request().route.roles):
-            abort(403)
+        admit(current_request().route)
         return await view(*args, **kwargs)
 
     return restricted
+
+
+def admit(route: Route) -> None:
+    """Raise Unauthorized for a visitor of a route for users, and abort with 403 for a user whom it does not admit."""
+    visitor = user()
+    if visitor is None:
+        raise Unauthorized
+    if route.audience is Audience.STAFF and visitor.roles.isdisjoint(route.roles):
+        abort(403)
 
 
 def safe_next(wanted: str | None) -> str | None:

@@ -5,10 +5,11 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from quart import abort, current_app, redirect
 from quart.typing import ResponseReturnValue
 from werkzeug import Response
-from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.exceptions import HTTPException, NotFound, RequestEntityTooLarge
 from werkzeug.routing import RequestRedirect
 
 from quart_enroll.domain.errors import TooManyChanges
+from quart_enroll.i18n.language import gettext
 from quart_enroll.state import change_limiter
 from quart_enroll.web import access_log, auth, error_pages, locale, notices, proxies, viewing
 from quart_enroll.web.csrf import (
@@ -31,6 +32,8 @@ async def check_request() -> ResponseReturnValue | None:
     if response := await check_read(request):
         return response
     await viewing.check(request)
+    if request.route.has_file:
+        auth.admit(request.route)  # before a long body is read
     if request.method not in SAFE_METHODS and request.routing_exception is None:
         await _refuse_forged(request)
         if not auth.is_exempt_from_csrf() and await is_for_another_user():
@@ -95,6 +98,11 @@ async def _refuse_forged(request: SiteRequest) -> None:
     auth.check_token_scope()
     if auth.is_exempt_from_csrf():
         return
-    await request.form  # refuses a body that is too large or too slow
+    try:
+        await request.form  # refuses a body that is too large or too slow
+    except RequestEntityTooLarge:
+        if request.route.has_file:
+            abort(413, gettext("The file is too large. Divide it into several files of at most 32 MB each."))
+        raise
     if not comes_from_this_site() and not await has_valid_token():
         abort(400, str(error_pages.FORGED))

@@ -14,7 +14,9 @@ from werkzeug.datastructures import ImmutableMultiDict, MIMEAccept, MultiDict
 from werkzeug.http import parse_accept_header, parse_cookie
 
 from quart_enroll.bounded_cache import cached, size_of
+from quart_enroll.web import uploads
 from quart_enroll.web.route import UNMATCHED, Route, SiteRule
+from quart_enroll.web.uploads import CountedBody
 
 MAX_COOKIE_HEADER_LENGTH = 1000
 """Longest Cookie header that a process caches, in characters; the site's own have some 400."""
@@ -36,6 +38,13 @@ COOKIE_BYTES = 400
 
 class SiteRequest(Request):
     """A request to the site."""
+
+    body_class = CountedBody
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        own = uploads.limits(options["scope"])
+        super().__init__(*args, **options | own)
+        self._max_content_length = own.get("max_content_length")
 
     @property
     def route(self) -> Route:

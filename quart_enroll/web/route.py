@@ -84,8 +84,9 @@ class Route:
     """Its form has a file, which can't be repeated: staff confirm their password before they see the form."""
 
     opens_record: Sentence | None = None
-    """Shows one student's record or one roster to staff; the access log calls the page by this name. A page for students
-    with such a name is also shown to staff who see the site as a student."""
+    """Shows one student's record or one roster to staff; the access log calls the page by this name.
+
+    A page for students with such a name is also shown to staff who see the site as a student."""
 
     works_in_views: bool = False
     """Works as always while staff see the site as a student; no entry of the access log is needed."""

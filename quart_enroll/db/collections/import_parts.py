@@ -1,12 +1,15 @@
-"""The collection `import_part`: what is too long for the row of an import: its bytes, and the outcome of its rows."""
+"""The collection `import_part`: what is too long for the row of an import: bytes, preview, and the outcome of its rows.
 
-from collections.abc import AsyncIterator, Sequence
+`what` names the list that a part belongs to: "bytes", "outcome", or for the preview the kind of its outcomes.
+"""
+
+from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
-from typing import NamedTuple
 
 from pymongo import IndexModel
 
 from quart_enroll.db.client import Database, Session
+from quart_enroll.domain.stored_import import OUTCOME_KINDS, Outcome
 
 INDEXES = [
     IndexModel([("import_id", 1), ("what", 1), ("number", 1)]),
@@ -18,7 +21,7 @@ SCHEMA = {
     "required": ["import_id", "what", "number", "forget_at"],
     "properties": {
         "import_id": {"bsonType": "string"},
-        "what": {"enum": ["bytes", "outcome"]},
+        "what": {"enum": ["bytes", "outcome", *OUTCOME_KINDS]},
         "number": {"bsonType": ["int", "long"]},
         "bytes": {"bsonType": "binData"},
         "outcomes": {"bsonType": "array"},
@@ -29,13 +32,8 @@ SCHEMA = {
 PART_BYTES = 4 * 2**20
 """Bytes in one part; MongoDB's documents have 16 MB at most."""
 
-
-class Outcome(NamedTuple):
-    """What became of a row: it was "added" or "changed", and `text` says what changed."""
-
-    number: int
-    what: str
-    text: str
+PART_OUTCOMES = 1000
+"""Outcomes in one part, each of a few kilobytes at most."""
 
 
 async def add_bytes(db: Database, import_id: str, data: bytes, forget_at: datetime) -> None:
@@ -56,18 +54,45 @@ async def remove_bytes(db: Database, import_id: str) -> None:
     await db.import_part.delete_many({"import_id": import_id, "what": "bytes"})
 
 
+async def replace_preview(db: Database, import_id: str, outcomes: Sequence[Outcome], forget_at: datetime) -> None:
+    """Store what would become of the rows, instead of what an earlier check has found."""
+    await db.import_part.delete_many({"import_id": import_id, "what": {"$in": list(OUTCOME_KINDS)}})
+    for kind in OUTCOME_KINDS:
+        of_kind = [one for one in outcomes if one.what == kind]
+        await _add(db, import_id, kind, of_kind, forget_at)
+
+
+async def find_preview(db: Database, import_id: str, kind: str, at_most: int) -> list[Outcome]:
+    """Return the first outcomes of this kind, at most PART_OUTCOMES."""
+    wanted = {"import_id": import_id, "what": kind, "number": 0}
+    part = await db.import_part.find_one(wanted, {"outcomes": {"$slice": at_most}})
+    return [Outcome(*one) for one in part["outcomes"]] if part else []
+
+
 async def add_outcomes(
     db: Database, import_id: str, outcomes: Sequence[Outcome], forget_at: datetime, session: Session
 ) -> None:
     """Add what became of some rows."""
-    if outcomes:
-        key = {"import_id": import_id, "what": "outcome", "forget_at": forget_at}
-        rows = [list(one) for one in outcomes]
-        await db.import_part.insert_one(key | {"number": outcomes[0].number, "outcomes": rows}, session=session)
+    await _add(db, import_id, "outcome", outcomes, forget_at, session, begins=outcomes[0].number if outcomes else 0)
 
 
-async def read_outcomes(db: Database, import_id: str) -> AsyncIterator[Outcome]:
-    """Yield what became of the rows that were added or changed, by their numbers within each batch."""
-    async for row in db.import_part.find({"import_id": import_id, "what": "outcome"}).sort("number"):
-        for one in row["outcomes"]:
-            yield Outcome(*one)
+async def read_outcomes(db: Database, import_id: str, *kinds: str) -> AsyncGenerator[list[Outcome], None]:
+    """Yield the outcomes in these lists part by part."""
+    for kind in kinds:
+        async for row in db.import_part.find({"import_id": import_id, "what": kind}).sort("number"):
+            yield [Outcome(*one) for one in row["outcomes"]]
+
+
+async def _add(
+    db: Database,
+    import_id: str,
+    what: str,
+    outcomes: Sequence[Outcome],
+    forget_at: datetime,
+    session: Session | None = None,
+    begins: int = 0,
+) -> None:
+    key = {"import_id": import_id, "what": what, "forget_at": forget_at}
+    for start in range(0, len(outcomes), PART_OUTCOMES):
+        rows = [list(one) for one in outcomes[start : start + PART_OUTCOMES]]
+        await db.import_part.insert_one(key | {"number": begins + start, "outcomes": rows}, session=session)

@@ -1,26 +1,35 @@
 """The collection `import`: files that were uploaded for an import, and how far each has come.
 
-The bytes and the outcome are in `import_part`. MongoDB removes both at `forget_at`; the audit log stays.
+The bytes, the preview and the outcome are in `import_part`. MongoDB removes all of it at `forget_at`; the audit log
+stays.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import timedelta
 from typing import Any
 
 from pymongo import IndexModel, ReturnDocument
 
 from quart_enroll.db.client import Database, Document, Session
-from quart_enroll.domain.stored_import import ImportState, StoredImport
+from quart_enroll.domain.stored_import import (
+    MATCHABLE_STATES,
+    PENDING_STATES,
+    FileColumn,
+    ImportState,
+    PreviewCounts,
+    StoredImport,
+)
 
 INDEXES = [
     IndexModel("import_id", unique=True),
-    IndexModel([("state", 1), ("at", -1)]),
+    IndexModel([("state", 1), ("at", 1)]),
     IndexModel([("at", -1)]),
     IndexModel("forget_at", expireAfterSeconds=0),
 ]
 
 _COUNT = {"bsonType": ["int", "long"], "minimum": 0}
+_SENTENCES = {"bsonType": "array", "items": {"bsonType": "string"}}
 
 SCHEMA = {
     "bsonType": "object",
@@ -32,9 +41,13 @@ SCHEMA = {
         "kind": {"bsonType": "string"},
         "filename": {"bsonType": "string", "maxLength": 255},
         "state": {"enum": list(ImportState)},
-        "columns": {"bsonType": ["object", "null"]},
+        "reason": {"bsonType": "string"},
+        "found": {"bsonType": "array"},
+        "columns": {"bsonType": ["array", "null"]},
+        "preview": {"bsonType": "array", "items": _COUNT},
         **dict.fromkeys(("rows", "passed", "added", "changed"), _COUNT),
-        "failures": {"bsonType": "array", "items": {"bsonType": "string"}},
+        "notes": _SENTENCES,
+        "failures": _SENTENCES,
         "is_logged": {"bsonType": "bool"},
         "forget_at": {"bsonType": "date"},
     },
@@ -46,8 +59,8 @@ LIFETIME = timedelta(days=90)
 
 async def add(db: Database, new: StoredImport) -> None:
     """Add an import."""
-    row = asdict(new) | {"failures": list(new.failures), "forget_at": new.at + LIFETIME}
-    await db["import"].insert_one(row)
+    lists = {name: list(getattr(new, name)) for name in ("found", "preview", "notes", "failures")}
+    await db["import"].insert_one(asdict(new) | lists | {"forget_at": new.at + LIFETIME})
 
 
 async def find(db: Database, import_id: str, session: Session | None = None) -> StoredImport | None:
@@ -61,28 +74,44 @@ async def find_latest(db: Database, at_most: int) -> list[StoredImport]:
     return [to_import(row) for row in await db["import"].find().sort("at", -1).to_list(at_most)]
 
 
-async def find_running(db: Database) -> list[StoredImport]:
-    """Return the imports that are running, or whose process has died."""
-    found = db["import"].find({"state": ImportState.RUNNING}).sort("at", -1)
+async def find_pending(db: Database) -> list[StoredImport]:
+    """Return the imports that are being checked or are running, or whose process has died, the oldest first."""
+    found = db["import"].find({"state": {"$in": list(PENDING_STATES)}}).sort("at", 1)
     return [to_import(row) async for row in found]
 
 
-async def set_columns(db: Database, import_id: str, columns: Mapping[str, str]) -> bool:
-    """Store the fields of the columns; return False if the import has already begun."""
-    wanted = {"import_id": import_id, "state": ImportState.UPLOADED}
-    return bool((await db["import"].update_one(wanted, {"$set": {"columns": dict(columns)}})).matched_count)
+async def choose_columns(db: Database, import_id: str, columns: Mapping[str, str]) -> bool:
+    """Store the fields of the columns and let the file be checked; return False once the import has begun."""
+    wanted = {"import_id": import_id, "state": {"$in": list(MATCHABLE_STATES)}}
+    # As pairs, because a column may have a name that a field of MongoDB can't have.
+    chosen = {"state": ImportState.CHECKING, "columns": [list(pair) for pair in columns.items()]}
+    return bool((await db["import"].update_one(wanted, {"$set": chosen})).matched_count)
+
+
+async def end_check(
+    db: Database,
+    import_id: str,
+    state: ImportState,
+    preview: PreviewCounts,
+    notes: Sequence[str],
+    failures: Sequence[str],
+) -> None:
+    """Record what the import would do, and the state to which that leads."""
+    wanted = {"import_id": import_id, "state": ImportState.CHECKING}
+    found = {"preview": list(preview), "rows": preview.rows, "notes": list(notes), "failures": list(failures)}
+    await db["import"].update_one(wanted, {"$set": found | {"state": state}})
 
 
 async def begin(db: Database, import_id: str) -> bool:
-    """Let an uploaded import run; return False if it has already begun."""
-    wanted = {"import_id": import_id, "state": ImportState.UPLOADED}
+    """Let a checked import run; return False if it has already begun, or may not."""
+    wanted = {"import_id": import_id, "state": ImportState.CHECKED}
     return bool((await db["import"].update_one(wanted, {"$set": {"state": ImportState.RUNNING}})).matched_count)
 
 
-async def begin_run(db: Database, import_id: str, rows: int) -> None:
+async def begin_run(db: Database, import_id: str) -> None:
     """Count the rows that a run passes from 0 again; raise NotRunning if the import has ended."""
     running = {"import_id": import_id, "state": ImportState.RUNNING}
-    if not (await db["import"].update_one(running, {"$set": {"rows": rows, "passed": 0}})).matched_count:
+    if not (await db["import"].update_one(running, {"$set": {"passed": 0}})).matched_count:
         raise NotRunning(import_id)
 
 
@@ -112,11 +141,20 @@ async def end(db: Database, import_id: str, state: ImportState, failures: Sequen
 
 def to_import(row: Mapping[str, Any]) -> StoredImport:
     """Read a stored import."""
-    facts = {name: row[name] for name in ("import_id", "at", "author", "kind", "filename")}
-    counts = {name: int(row.get(name, 0)) for name in ("rows", "passed", "added", "changed")}
-    rest = {"columns": row.get("columns"), "failures": tuple(row.get("failures", ()))}
-    return StoredImport(**facts | counts | rest, state=ImportState(row["state"]))
+    known = {one.name for one in fields(StoredImport)}
+    columns = row.get("columns")
+    return StoredImport(
+        **{name: value for name, value in row.items() if name in known}
+        | {
+            "state": ImportState(row["state"]),
+            "found": tuple(FileColumn(*column) for column in row.get("found", ())),
+            "columns": None if columns is None else dict(columns),
+            "preview": PreviewCounts(*row.get("preview", ())),
+            "notes": tuple(row.get("notes", ())),
+            "failures": tuple(row.get("failures", ())),
+        }
+    )
 
 
 class NotRunning(Exception):
-    """The import has ended, or was removed: another process has done its work."""
+    """The import has ended, or another process has taken it over: what this one was about to do is not wanted."""

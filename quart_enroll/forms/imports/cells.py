@@ -22,9 +22,6 @@ MAX_SUBJECT_CHARACTERS = 50
 
 _YES_OR_NO = {"yes": True, "y": True, "true": True, "1": True, "no": False, "n": False, "false": False, "0": False}
 
-MAX_PRINTED_CHARACTERS = 60
-"""Characters of a text that a message quotes, or that are printed for comparison with another one."""
-
 
 def whole_number(text: str) -> str:
     """Return 30 for 30.0, which spreadsheets write; leave 1.000 alone, since it may be a thousand."""
@@ -43,31 +40,6 @@ def damage(value: Any) -> str:
     if _FORMULA_ERROR.fullmatch(value):
         return "A spreadsheet formula failed in this cell."
     return "The spreadsheet rounded this number. Format its column as text." if _ROUNDED.fullmatch(value) else ""
-
-
-def written(value: Any) -> str:
-    """Return a value on one line, much as a file would have it, for comparison with another one."""
-    match value:
-        case datetime():
-            return f"{value:%Y-%m-%d %H:%M}"
-        case tuple() if value and isinstance(value[0], Meeting):
-            return "; ".join(f"{one.days} {one.start}-{one.end}" for one in value)
-        case frozenset():
-            return " ".join(sorted(value)) or "nothing"
-        case tuple():
-            return " ".join(map(str, value)) or "nothing"
-        case None | "":
-            return "nothing"
-        case str():
-            return shortened(" ".join(value.split()))
-        case _:
-            return str(value)
-
-
-def shortened(value: Any) -> str:
-    """Return the beginning of a text in quotation marks."""
-    text = str(value)
-    return f"“{text if len(text) <= MAX_PRINTED_CHARACTERS else text[:MAX_PRINTED_CHARACTERS] + '…'}”"
 
 
 def listed(names: Sequence[str]) -> str:

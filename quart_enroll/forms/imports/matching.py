@@ -1,8 +1,9 @@
 """Matches the columns of a file with the fields of a form, by their names or as someone has chosen."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
+from quart_enroll.domain.stored_import import FileColumn
+from quart_enroll.domain.written import shortened
 from quart_enroll.forms.imports import cells, columns
 from quart_enroll.forms.imports.base import ImportRow
 from quart_enroll.forms.imports.table_reader import Table, UnreadableFile, read_table
@@ -17,15 +18,6 @@ IGNORED = ""
 """What is chosen for a column that is not to be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a file: its label, the field that it is read as (or IGNORED), and its first values."""
-
-    label: str
-    field: str
-    examples: Sequence[str]
-
-
 def read_file(form: type[ImportRow], filename: str, data: bytes) -> Table:
     """Read the file as a table; raise UnreadableFile."""
     known = columns.fields_by_key(form)
@@ -37,14 +29,14 @@ def label(table: Table, place: int) -> str:
     return " ".join(table.header.cells[place].split())
 
 
-def propose(form: type[ImportRow], table: Table) -> list[Column]:
+def propose(form: type[ImportRow], table: Table) -> list[FileColumn]:
     """Return the columns that have a name, each with the field that its name means; of two alike, the first has it."""
     known, taken = columns.fields_by_key(form), set[str]()
     found = []
     for place, text in enumerate(table.header.cells):
         if name := label(table, place):
             field = known.get(columns.key(text), IGNORED)
-            found.append(Column(name, IGNORED if field in taken else field, _examples(table, place)))
+            found.append(FileColumn(name, IGNORED if field in taken else field, _examples(table, place)))
             taken.add(field)
     return found
 
@@ -52,7 +44,7 @@ def propose(form: type[ImportRow], table: Table) -> list[Column]:
 def _examples(table: Table, place: int) -> list[str]:
     texts = (row.cells[place] for row in table.rows if place < len(row.cells))
     different = dict.fromkeys(str(text) for text in texts if text not in (None, ""))
-    return [cells.shortened(text) for text in list(different)[:MAX_EXAMPLES]]
+    return [shortened(text) for text in list(different)[:MAX_EXAMPLES]]
 
 
 def fields_of_columns(form: type[ImportRow], table: Table, chosen: Mapping[str, str]) -> dict[int, str]:
@@ -78,7 +70,7 @@ def fields_of_columns(form: type[ImportRow], table: Table, chosen: Mapping[str, 
     ]
     sentences = [*_nameless(table)]
     if unknown:
-        named = [f"{cells.shortened(header[place])}{_first_row(table, place)}" for place in unknown[:MAX_NAMED_COLUMNS]]
+        named = [f"{shortened(header[place])}{_first_row(table, place)}" for place in unknown[:MAX_NAMED_COLUMNS]]
         names = cells.listed(
             named + ([f"{len(unknown) - MAX_NAMED_COLUMNS} more"] if len(unknown) > MAX_NAMED_COLUMNS else [])
         )
@@ -86,7 +78,7 @@ def fields_of_columns(form: type[ImportRow], table: Table, chosen: Mapping[str, 
         plural, them = ("s", "them") if len(unknown) > 1 else ("", "it")
         sentences.append(f"Unknown column{plural}: {names}. Remove or rename {them}. The columns may be {may_be}.")
     for name in dict.fromkeys(found.values()):
-        same = [cells.shortened(header[place]) for place, other in found.items() if other == name]
+        same = [shortened(header[place]) for place, other in found.items() if other == name]
         if len(same) > 1:
             sentences.append(f"The columns {cells.listed(same)} would all be read as {name}. Keep only one of them.")
     if lacks := columns.missing(form, found.values()):
@@ -113,7 +105,7 @@ def _nameless(table: Table) -> list[str]:
     for row in table.rows:
         for place, (name, text) in enumerate(zip(header, row.cells, strict=False)):
             if text and not name:
-                first.setdefault(place, f"{table.unit} {row.number} has {cells.shortened(text)} in it")
+                first.setdefault(place, f"{table.unit} {row.number} has {shortened(text)} in it")
     return [
         f"Column {place + 1} has no name, but {what}. Name the column or remove it."
         for place, what in sorted(first.items())[:MAX_NAMED_COLUMNS]

@@ -1,6 +1,7 @@
 """The rows of a file to import, and what is wrong on which line."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -8,6 +9,7 @@ from typing import Any, TypeVar
 from wtforms import Field
 
 from quart_enroll.domain.errors import RowProblem
+from quart_enroll.domain.written import shortened
 from quart_enroll.forms.base import one_line
 from quart_enroll.forms.imports import cells, columns, matching
 from quart_enroll.forms.imports.base import ImportRow
@@ -18,6 +20,9 @@ T = TypeVar("T")
 
 SECRET_FIELDS = {"password"}
 """Fields whose values no message quotes."""
+
+MAX_ROW_CHARACTERS = 200
+"""Characters that are shown of a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +49,29 @@ class FileRows:
 
     def describe(self, bad: RowProblem) -> str:
         """Return what is wrong with a row, with its place in the file, its column and its value."""
-        where = f"{self.unit} {bad.number}"
-        sentence = bad.sentence if bad.first is None else f"{bad.sentence} See also {self.unit} {bad.first}."
-        if not bad.field:
-            return f"{where}: {sentence}"
-        label = self.labels.get(bad.field, bad.field)
-        value = next((row.cells.get(bad.field) for row in self.rows if row.number == bad.number), None)
-        quoted = "" if bad.field in SECRET_FIELDS else _quoted(value, sentence)
-        return f"{where}: {label}{quoted}: {sentence}"
+        where, label = f"{self.unit} {bad.number}", self.labels.get(bad.field, bad.field)
+        return f"{where}: {label}{self.quote(bad)}: {self.sentence(bad)}" if label else f"{where}: {self.sentence(bad)}"
+
+    def sentence(self, bad: RowProblem) -> str:
+        """Return what is wrong, with the place of the other row if there are two."""
+        return bad.sentence if bad.first is None else f"{bad.sentence} See also {self.unit} {bad.first}."
+
+    def quote(self, bad: RowProblem) -> str:
+        """Return the value that is wrong in quotation marks, unless it is secret or the sentence already has it."""
+        place = bisect_left(self.rows, bad.number, key=lambda row: row.number)
+        value = self.rows[place].cells.get(bad.field) if place < len(self.rows) else None
+        return "" if bad.field in SECRET_FIELDS else _quoted(value, self.sentence(bad))
+
+    def texts(self) -> dict[int, str]:
+        """Return the cells of each row on one line, without secret ones, by its number."""
+        return {
+            row.number: ", ".join(
+                " ".join(str(value).split())
+                for name, value in row.cells.items()
+                if name not in SECRET_FIELDS and value not in (None, "")
+            )[:MAX_ROW_CHARACTERS]
+            for row in self.rows
+        }
 
 
 def read_rows(form: type[ImportRow], filename: str, data: bytes, chosen: Mapping[str, str] | None = None) -> FileRows:
@@ -150,4 +170,4 @@ def _quoted(value: Any, sentence: str) -> str:
     text = " ".join(str(value).split()) if isinstance(value, str | int | float) else ""
     if not text or re.search(rf"(?<!\w){re.escape(text)}(?!\w)", sentence):
         return ""
-    return f" {cells.shortened(text)}"
+    return f" {shortened(text)}"

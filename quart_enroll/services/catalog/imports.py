@@ -63,7 +63,8 @@ class ImportResult:
     """How many rows were added, changed something, or changed nothing.
 
     `changes` has the old and new values of each changed row, `promoted` the waitlisted students who got a seat,
-    `notes` are sentences about what is still missing, and `new_rows` the numbers of the rows that were added.
+    `notes` are sentences about what is still missing, and `new_rows` the numbers of the rows that were added. `refused`
+    are rows that were left out, in a file whose rows don't depend on each other.
     """
 
     added: int
@@ -73,11 +74,12 @@ class ImportResult:
     promoted: Sequence[Event] = ()
     notes: Sequence[str] = ()
     new_rows: Sequence[int] = ()
+    refused: Sequence[RowProblem] = ()
 
     @property
     def rows(self) -> int:
-        """The number of rows that were imported."""
-        return self.added + self.changed + self.unchanged
+        """The number of rows that were imported, or refused."""
+        return self.added + self.changed + self.unchanged + len(self.refused)
 
 
 Record = Callable[[Session, ImportResult], Awaitable[None]]
@@ -160,6 +162,7 @@ def total(results: Iterable[ImportResult]) -> ImportResult:
         [event for part in parts for event in part.promoted],
         [note for part in parts for note in part.notes],
         [number for part in parts for number in part.new_rows],
+        [bad for part in parts for bad in part.refused],
     )
 
 

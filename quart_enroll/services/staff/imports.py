@@ -1,40 +1,92 @@
 """Imports in the browser: the uploaded file is stored, so that any process can go on where another one died.
 
-What reads the file and its rows is in forms, so whoever calls `run` passes on how the rows are imported. Importing the
-same rows again changes nothing, so a run begins at the first row, whatever an earlier one has done.
+What reads the file and its rows is in forms, so whoever calls `check` and `run` passes on how that is done. Importing
+the same rows again changes nothing, so a run begins at the first row, whatever an earlier one has done.
 """
 
+import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from quart_enroll.db.client import Database, Session
-from quart_enroll.db.collections import import_parts, imports, leases
-from quart_enroll.db.collections.import_parts import Outcome
+from quart_enroll.db.collections import import_parts, imports, leases, users
 from quart_enroll.db.collections.imports import LIFETIME, NotRunning
 from quart_enroll.domain.audit import About, AuditEntry
-from quart_enroll.domain.stored_import import ImportState, StoredImport
-from quart_enroll.services.catalog.imports import ImportAuthor, ImportResult, RowChange
+from quart_enroll.domain.models import SYSTEM_ACTOR
+from quart_enroll.domain.stored_import import (
+    MATCHABLE_STATES,
+    NO_ROWS,
+    OUTCOME_KINDS,
+    FileColumn,
+    ImportState,
+    Outcome,
+    PreviewCounts,
+    StoredImport,
+)
+from quart_enroll.services.catalog.imports import ImportAuthor, ImportResult
 from quart_enroll.services.staff import audit
+from quart_enroll.services.staff.import_outcomes import find_outcomes
+from quart_enroll.system.background import run_in_background
 
-LEASE_DURATION = timedelta(minutes=2)
-"""How long an import stays with a process that no longer renews it; longer than a batch takes."""
+LEASE_DURATION = timedelta(seconds=30)
+"""How long an import stays with a process that no longer renews it, because it has died."""
+
+MAX_LISTED_IMPORTS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What an import would do: its counts, what would become of each row that is not left unchanged, and sentences.
+
+    With `failures`, or with refused rows on which the others depend, it `is_refused`.
+    """
+
+    counts: PreviewCounts = NO_ROWS
+    outcomes: Sequence[Outcome] = ()
+    notes: Sequence[str] = ()
+    failures: Sequence[str] = ()
+    is_refused: bool = False
+
+
+Check = Callable[[StoredImport], Awaitable[Preview]]
+"""Finds out what an import would do."""
 
 Apply = Callable[[ImportAuthor], Awaitable[ImportResult]]
 """Imports the rows of the file for this author."""
 
 
-async def upload(db: Database, author: int, kind: str, filename: str, data: bytes, now: datetime) -> str:
+async def upload(
+    db: Database,
+    author: int,
+    kind: str,
+    filename: str,
+    data: bytes,
+    now: datetime,
+    *,
+    found: Sequence[FileColumn] = (),
+    reason: str = "",
+) -> str:
     """Store a file, and return the import_id."""
-    new = StoredImport(secrets.token_urlsafe(16), now, author, kind, filename[:255])
-    await import_parts.add_bytes(db, new.import_id, data, now + LIFETIME)
+    import_id = secrets.token_urlsafe(16)
+    new = StoredImport(import_id, now, author, kind, filename[:255], reason=reason, found=tuple(found))
+    await import_parts.add_bytes(db, import_id, data, now + LIFETIME)
     await imports.add(db, new)
-    return new.import_id
+    return import_id
 
 
 async def find(db: Database, import_id: str) -> StoredImport | None:
     """Return the import, or None."""
     return await imports.find(db, import_id)
+
+
+async def find_latest(db: Database) -> list[tuple[StoredImport, str]]:
+    """Return the latest imports, newest first, with the names of their authors."""
+    found = await imports.find_latest(db, MAX_LISTED_IMPORTS)
+    names = await users.find_names(db, {one.author for one in found})
+    return [(one, names.get(one.author, str(one.author))) for one in found]
 
 
 async def read_file(db: Database, import_id: str) -> bytes:
@@ -43,8 +95,8 @@ async def read_file(db: Database, import_id: str) -> bytes:
 
 
 async def choose_columns(db: Database, import_id: str, columns: Mapping[str, str]) -> bool:
-    """Store the fields of the columns; return False if the import has already begun."""
-    return await imports.set_columns(db, import_id, columns)
+    """Store the fields of the columns, and let the file be checked; return False if the import has already begun."""
+    return await imports.choose_columns(db, import_id, columns)
 
 
 async def begin(db: Database, import_id: str) -> bool:
@@ -52,45 +104,101 @@ async def begin(db: Database, import_id: str) -> bool:
     return await imports.begin(db, import_id)
 
 
-async def find_running(db: Database) -> list[StoredImport]:
-    """Return the imports that are running, or that a process has left behind."""
-    return await imports.find_running(db)
+async def find_pending(db: Database) -> list[StoredImport]:
+    """Return the imports that are being checked or are running, or that a process has left behind."""
+    return await imports.find_pending(db)
 
 
-async def run(db: Database, stored: StoredImport, rows: int, apply: Apply, holder: str, now: datetime) -> bool:
+async def check(db: Database, stored: StoredImport, find_preview: Check, holder: str, now: datetime) -> bool:
+    """Find out what the import would do, and store it; return False if another process is doing that."""
+    async with _held(db, stored, holder) as is_held:
+        if is_held:
+            found = await find_preview(stored)
+            await import_parts.replace_preview(db, stored.import_id, found.outcomes, now + LIFETIME)
+            state = ImportState.REFUSED if found.is_refused else ImportState.CHECKED
+            await imports.end_check(db, stored.import_id, state, found.counts, found.notes, found.failures)
+    return is_held
+
+
+async def run(db: Database, stored: StoredImport, apply: Apply, holder: str, now: datetime) -> bool:
     """Import the rows, and record how it ended; return False if another process is doing it or has done it.
 
     Raises what `apply` raises: then the import is still running, and `fail` ends it if it can't succeed.
     """
-    lease = f"import {stored.import_id}"
-    if not await leases.acquire(db, lease, holder, LEASE_DURATION):
-        return False
 
     async def record(session: Session, result: ImportResult) -> None:
-        await leases.acquire(db, lease, holder, LEASE_DURATION)
+        if not await leases.acquire(db, _lease(stored), holder, LEASE_DURATION):
+            raise NotRunning(stored.import_id)  # this process was stopped for so long that another has taken over
         await _record(db, stored.import_id, result, now, session)
 
-    try:
-        await imports.begin_run(db, stored.import_id, rows)
-        await apply(ImportAuthor(stored.author, record))
-    except NotRunning:
-        return False
-    finally:
-        await leases.release(db, lease, holder)
-    await imports.end(db, stored.import_id, ImportState.DONE)
-    await import_parts.remove_bytes(db, stored.import_id)
-    return True
+    async with _held(db, stored, holder) as is_held:
+        if not is_held:
+            return False
+        try:
+            await imports.begin_run(db, stored.import_id)
+            await apply(ImportAuthor(stored.author, record))
+        except NotRunning:
+            return False
+        await imports.end(db, stored.import_id, ImportState.DONE)
+        await import_parts.remove_bytes(db, stored.import_id)
+        return True
 
 
-async def fail(db: Database, import_id: str, failures: list[str]) -> None:
-    """Record why the import can't go on."""
-    await imports.end(db, import_id, ImportState.FAILED, failures)
-    await import_parts.remove_bytes(db, import_id)
+async def fail(db: Database, stored: StoredImport, failures: Sequence[str]) -> None:
+    """Record why a check or an import can't go on."""
+    if stored.state is ImportState.CHECKING:
+        await imports.end_check(db, stored.import_id, ImportState.REFUSED, NO_ROWS, (), failures)
+    else:
+        await imports.end(db, stored.import_id, ImportState.FAILED, failures)
+        await import_parts.remove_bytes(db, stored.import_id)
 
 
-def outcomes(db: Database, import_id: str) -> AsyncIterator[Outcome]:
-    """Yield what became of the rows that were added or changed."""
-    return import_parts.read_outcomes(db, import_id)
+async def find_preview(db: Database, import_id: str, at_most: int) -> dict[str, list[Outcome]]:
+    """Return the first outcomes of each kind that the import would have."""
+    return {kind: await import_parts.find_preview(db, import_id, kind, at_most) for kind in OUTCOME_KINDS}
+
+
+def outcomes(db: Database, stored: StoredImport) -> AsyncGenerator[list[Outcome], None]:
+    """Yield in batches what became of the rows; before the import, what would become of them."""
+    lists = OUTCOME_KINDS if stored.state in MATCHABLE_STATES else ("outcome",)
+    return import_parts.read_outcomes(db, stored.import_id, *lists)
+
+
+def command_author(db: Database, kind: str, filename: str, now: datetime) -> ImportAuthor:
+    """Return the author of an import by a command, which has one entry in the audit log."""
+    entry = AuditEntry(now, SYSTEM_ACTOR, "import", About(kind, name=filename))
+    logged_in: list[Session] = []
+
+    async def record(session: Session, result: ImportResult) -> None:
+        # A transaction that is repeated has the same session, and each batch of a long file has another one.
+        if (result.added or result.changed) and (not logged_in or session is logged_in[0]):
+            logged_in[:] = [session]
+            await audit.record(db, session, entry)
+
+    return ImportAuthor(SYSTEM_ACTOR, record)
+
+
+def _lease(stored: StoredImport) -> str:
+    return f"import {stored.import_id}"
+
+
+@asynccontextmanager
+async def _held(db: Database, stored: StoredImport, holder: str) -> AsyncIterator[bool]:
+    """Hold the import's lease during the block, and yield whether that is possible."""
+    if not await leases.acquire(db, _lease(stored), holder, LEASE_DURATION):
+        yield False
+        return
+    async with run_in_background(_renew(db, stored, holder)):
+        try:
+            yield True
+        finally:
+            await leases.release(db, _lease(stored), holder)
+
+
+async def _renew(db: Database, stored: StoredImport, holder: str) -> None:
+    while True:
+        await asyncio.sleep(LEASE_DURATION.total_seconds() / 3)
+        await leases.acquire(db, _lease(stored), holder, LEASE_DURATION)
 
 
 async def _record(db: Database, import_id: str, result: ImportResult, now: datetime, session: Session) -> None:
@@ -98,13 +206,7 @@ async def _record(db: Database, import_id: str, result: ImportResult, now: datet
     unlogged = await imports.count(
         db, import_id, passed=result.rows, added=result.added, changed=result.changed, session=session
     )
-    found = [Outcome(number, "added", "") for number in result.new_rows]
-    found += [Outcome(change.number, "changed", _describe(change)) for change in result.changes]
-    await import_parts.add_outcomes(db, import_id, sorted(found), now + LIFETIME, session)
+    await import_parts.add_outcomes(db, import_id, await find_outcomes(db, result), now + LIFETIME, session)
     if unlogged is not None:
         about = About(unlogged.kind, name=unlogged.filename)
-        await audit.record(db, session, AuditEntry(now, unlogged.author, "import", about))
-
-
-def _describe(change: RowChange) -> str:
-    return ", ".join(f"{one.field}: {one.old} → {one.new}" for one in change.fields)
+        await audit.record(db, session, AuditEntry(now, unlogged.author, "import", about, reason=unlogged.reason))

@@ -1,0 +1,118 @@
+"""The forms of imports in the browser: the file, and the fields of its columns."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from quart import request
+from werkzeug.datastructures import CombinedMultiDict
+from wtforms import FileField, SelectField, StringField, ValidationError
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
+from wtforms.fields.core import UnboundField
+from wtforms.form import BaseForm
+from wtforms.validators import Length
+
+from quart_enroll.domain.stored_import import FileColumn, StoredImport
+from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
+from quart_enroll.forms.imports import columns
+from quart_enroll.forms.imports.columns import ROW_FORMS
+from quart_enroll.forms.imports.matching import IGNORED
+from quart_enroll.i18n.language import Sentence, gettext
+
+KIND_NAMES: Mapping[str, Sentence] = {
+    "term": Sentence("Terms"),
+    "course": Sentence("Courses"),
+    "section": Sentence("Sections"),
+    "user": Sentence("People"),
+    "enrollment": Sentence("Enrollments"),
+}
+"""What a file can contain, in the order in which a new school imports it."""
+
+MAX_REASON_CHARACTERS = 300
+
+
+class UploadForm(SiteForm):
+    """A file, what it contains, and for enrollments the reason that students are told."""
+
+    kind = SelectField(lazy("What is in the file?"))
+    file = FileField(
+        lazy("File"),
+        description=lazy("An Excel workbook (.xlsx), CSV or JSON, of at most 32 MB. Choose it, or drop it here."),
+    )
+    reason = StringField(
+        lazy("Reason (for enrollments)"),
+        [one_line, Length(max=MAX_REASON_CHARACTERS)],
+        filters=[stripped],
+        description=lazy("Students whose enrollments change are told."),
+    )
+
+    def __init__(self, *args: Any, **values: Any) -> None:
+        super().__init__(*args, **values)
+        self.kind.choices = [SelectChoice(kind, str(KIND_NAMES[kind])) for kind in KIND_NAMES if kind in ROW_FORMS]
+
+    @classmethod
+    async def from_request(cls, **values: Any) -> Self:
+        """Fill in the form from a POST's body and its files."""
+        if request.method != "POST":
+            return cls(**values)
+        return cls(CombinedMultiDict([await request.form, await request.files]), **values)
+
+    def validate_file(self, field: FileField) -> None:
+        """Refuse a form without a file."""
+        if not getattr(field.data, "filename", ""):
+            raise ValidationError(gettext("Choose a file."))
+
+    def validate_reason(self, field: StringField) -> None:
+        """Require a reason for enrollments."""
+        if self.kind.data == "enrollment" and not field.data:
+            raise ValidationError(gettext("Enter a reason."))
+
+
+class ColumnsForm(SiteForm):
+    """A field for each column of a file, in which its meaning is chosen."""
+
+    class Meta(SiteForm.Meta):
+        def bind_field(self, form: BaseForm, unbound_field: "UnboundField[Any]", options: Any) -> Any:
+            """Create the field: it belongs to this file, and is not kept for others."""
+            return unbound_field.bind(form=form, **options)
+
+    @classmethod
+    async def for_import(cls, stored: StoredImport) -> Self:
+        """Return the form for the columns of a file, as they were matched or else as their names suggest."""
+        choices = [SelectChoice(IGNORED, gettext("Leave out"))]
+        choices += [SelectChoice(field.name, field.name) for field in ROW_FORMS[stored.kind]()]
+        fields = {
+            _name(place): SelectField(
+                column.label,
+                choices=choices,
+                default=(stored.columns or {}).get(column.label, column.field),
+                description=", ".join(column.examples),
+            )
+            for place, column in enumerate(stored.found)
+        }
+        form: type[Self] = type("ColumnsForm", (cls,), fields)
+        return await form.from_request()
+
+    def chosen(self, found: Sequence[FileColumn]) -> dict[str, str]:
+        """Return the field of each column by its label."""
+        return {column.label: self[_name(place)].data for place, column in enumerate(found)}
+
+    def check(self, stored: StoredImport) -> bool:
+        """Return whether the choices make sense; otherwise the form says what is wrong."""
+        if not self.validate():
+            return False
+        chosen: dict[str, str] = {}
+        for place, column in enumerate(stored.found):
+            field = self[_name(place)]
+            if field.data in chosen:
+                sentence = gettext("“%(column)s” is already read as this. Choose only one.", column=chosen[field.data])
+                field.errors = [sentence]
+            elif field.data != IGNORED:
+                chosen[field.data] = column.label
+        if lacks := columns.missing(ROW_FORMS[stored.kind], chosen):
+            sentence = gettext("No column is read as: %(fields)s. The file needs them.", fields=", ".join(lacks))
+            self.form_errors = [sentence]
+        return not self.errors
+
+
+def _name(place: int) -> str:
+    return f"column_{place}"

@@ -1,0 +1,63 @@
+"""Finds out what an import in the browser would do."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+from quart_enroll.db.client import Database
+from quart_enroll.domain.errors import EmailTaken, RowProblem
+from quart_enroll.domain.stored_import import Outcome, PreviewCounts, StoredImport
+from quart_enroll.forms.imports.columns import ROW_FORMS
+from quart_enroll.forms.imports.table_reader import UnreadableFile
+from quart_enroll.forms.imports.validation import FileRows, read_rows
+from quart_enroll.importing.file_import import ImportSettings, import_rows_of_file
+from quart_enroll.services.catalog.imports import ImportResult, InvalidRows
+from quart_enroll.services.staff import imports
+from quart_enroll.services.staff.import_outcomes import find_outcomes
+from quart_enroll.services.staff.imports import Preview
+
+SPELLED_DIFFERENTLY = "Two rows have the same email in different spellings. Correct one of them."
+
+
+async def read_stored(db: Database, stored: StoredImport) -> FileRows:
+    """Read the rows of the uploaded file, with its columns as they were matched; raise UnreadableFile."""
+    data = await imports.read_file(db, stored.import_id)
+    return await asyncio.to_thread(read_rows, ROW_FORMS[stored.kind], stored.filename, data, stored.columns)
+
+
+async def find_preview(db: Database, stored: StoredImport, settings: ImportSettings, now: datetime) -> Preview:
+    """Do everything but the import."""
+    try:
+        rows = await read_stored(db, stored)
+    except UnreadableFile as unreadable:
+        return Preview(failures=unreadable.sentences, is_refused=True)
+    try:
+        result = await import_rows_of_file(db, stored.kind, rows, settings, now, dry_run=True)
+    except EmailTaken:
+        return Preview(notes=rows.notes, failures=[SPELLED_DIFFERENTLY], is_refused=True)
+    except InvalidRows as invalid:
+        refused = await asyncio.to_thread(_refusals, rows, invalid.problems)
+        counts = PreviewCounts(refused=len({one.number for one in refused}))
+        return Preview(counts, refused, rows.notes, is_refused=True)
+    outcomes = await asyncio.to_thread(_with_cells, rows, await find_outcomes(db, result))
+    return Preview(_counts(result), outcomes, [*rows.notes, *result.notes])
+
+
+def _refusals(rows: FileRows, problems: Sequence[RowProblem]) -> list[Outcome]:
+    return [_refusal(rows, bad) for bad in problems]
+
+
+def _refusal(rows: FileRows, bad: RowProblem) -> Outcome:
+    """Return why a row is refused, with the column as the file names it."""
+    text = f"{rows.quote(bad)} {rows.sentence(bad)}".strip()
+    return Outcome(bad.number, "refused", text, rows.labels.get(bad.field, bad.field))
+
+
+def _counts(result: ImportResult) -> PreviewCounts:
+    return PreviewCounts(result.added, result.changed, result.unchanged, len(result.refused), len(result.promoted))
+
+
+def _with_cells(rows: FileRows, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Give the rows that would be added their cells as text."""
+    texts = rows.texts()
+    return [one._replace(text=texts[one.number]) if one.what == "added" else one for one in outcomes]

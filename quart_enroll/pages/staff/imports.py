@@ -1,0 +1,174 @@
+"""Imports of files: the list, and the steps of one: its file, its columns, what it would do, and its outcome."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from quart import Response, abort, redirect, request, url_for
+from quart.typing import ResponseReturnValue
+
+from quart_enroll.domain.stored_import import (
+    MATCHABLE_STATES,
+    PENDING_STATES,
+    FileColumn,
+    ImportState,
+    Outcome,
+    StoredImport,
+)
+from quart_enroll.forms.imports import matching
+from quart_enroll.forms.imports.columns import ROW_FORMS
+from quart_enroll.forms.imports.table_reader import UnreadableFile
+from quart_enroll.forms.staff.imports import KIND_NAMES, ColumnsForm, UploadForm
+from quart_enroll.i18n.language import Sentence, gettext
+from quart_enroll.pages.staff.layout import render_staff
+from quart_enroll.pages.staff.listing import Column, Listing, export, requested_format
+from quart_enroll.services.staff import imports as service
+from quart_enroll.state import database, import_wakeup, now
+from quart_enroll.web import auth
+from quart_enroll.web.compression import RenderedPage
+
+HERE = "staff_imports"
+
+SHOWN_ROWS = 50
+"""Rows of each kind that the preview shows; the file has all of them."""
+
+STATE_NAMES = {
+    ImportState.UPLOADED: Sentence("Columns not matched yet"),
+    ImportState.CHECKING: Sentence("Being checked"),
+    ImportState.CHECKED: Sentence("Ready to import"),
+    ImportState.REFUSED: Sentence("Can’t be imported"),
+    ImportState.RUNNING: Sentence("Being imported"),
+    ImportState.DONE: Sentence("Imported"),
+    ImportState.FAILED: Sentence("Failed"),
+}
+
+OUTCOME_NAMES = {
+    "added": Sentence("Added"),
+    "changed": Sentence("Changed"),
+    "refused": Sentence("Refused"),
+    "gained": Sentence("Gets a seat"),
+}
+
+ListedImport: TypeAlias = tuple[StoredImport, str]
+
+LISTING: Listing[ListedImport] = Listing(
+    "imports",
+    [
+        Column("file", Sentence("File"), lambda row: row[0].filename, url=lambda row: _url(row[0].import_id)),
+        Column("kind", Sentence("Contents"), lambda row: KIND_NAMES[row[0].kind]),
+        Column("at", Sentence("Time"), lambda row: row[0].at),
+        Column("author", Sentence("Done by"), lambda row: row[1]),
+        Column("state", Sentence("Outcome"), lambda row: _outcome(row[0])),
+    ],
+)
+
+OUTCOMES: Listing[Outcome] = Listing(
+    "import",
+    [
+        Column("row", Sentence("Row"), lambda row: row.number or None),
+        Column("what", Sentence("Outcome"), lambda row: OUTCOME_NAMES[row.what]),
+        Column("column", Sentence("Column"), lambda row: row.column),
+        Column("text", Sentence("Details"), lambda row: row.text),
+    ],
+)
+
+
+async def imports() -> RenderedPage:
+    return render_staff("staff/imports.html", HERE, listing=LISTING, imports=await service.find_latest(database()))
+
+
+async def new_import() -> ResponseReturnValue:
+    form = await UploadForm.from_request()
+    if request.method != "POST":
+        return _upload_page(form)
+    if not form.validate():
+        return _upload_page(form), 422
+    filename, kind = form.file.data.filename, str(form.kind.data)
+    data = await asyncio.to_thread(form.file.data.read)
+    try:
+        found = await asyncio.to_thread(_read_columns, kind, filename, data)
+    except UnreadableFile as unreadable:
+        form.file.errors = list(unreadable.sentences)
+        return _upload_page(form), 422
+    import_id = await service.upload(
+        database(), auth.signed_in().user_id, kind, filename, data, now(), found=found, reason=form.reason.data or ""
+    )
+    return redirect(url_for("staff_import_columns", import_id=import_id), 303)
+
+
+async def columns() -> ResponseReturnValue:
+    stored = await _requested()
+    if stored.state not in MATCHABLE_STATES:
+        return redirect(_url(stored.import_id), 303)
+    form = await ColumnsForm.for_import(stored)
+    if request.method != "POST":
+        return _columns_page(stored, form)
+    if not form.check(stored):
+        return _columns_page(stored, form), 422
+    await service.choose_columns(database(), stored.import_id, form.chosen(stored.found))
+    import_wakeup().call()
+    return redirect(_url(stored.import_id), 303)
+
+
+async def one_import() -> ResponseReturnValue:
+    stored = await _requested()
+    if request.method == "POST":
+        await service.begin(database(), stored.import_id)
+        import_wakeup().call()
+        return redirect(_url(stored.import_id), 303)
+    if requested_format():
+        return await _file(stored)
+    if stored.state is ImportState.UPLOADED:
+        return redirect(url_for("staff_import_columns", import_id=stored.import_id))
+    preview = {}
+    if stored.state in MATCHABLE_STATES:
+        preview = await service.find_preview(database(), stored.import_id, SHOWN_ROWS)
+    return _import_page(stored, preview)
+
+
+def _import_page(stored: StoredImport, preview: dict[str, list[Outcome]]) -> RenderedPage:
+    return render_staff(
+        "staff/import.html",
+        HERE,
+        stored=stored,
+        kind=KIND_NAMES[stored.kind],
+        state=STATE_NAMES[stored.state],
+        is_pending=stored.state in PENDING_STATES,
+        can_match=stored.state in MATCHABLE_STATES,
+        preview=preview,
+        listing=OUTCOMES,
+    )
+
+
+async def _file(stored: StoredImport) -> Response:
+    return await export(OUTCOMES, service.outcomes(database(), stored))
+
+
+async def _requested() -> StoredImport:
+    return await service.find(database(), request.args.get("import_id", "")) or abort(404)
+
+
+def _read_columns(kind: str, filename: str, data: bytes) -> Sequence[FileColumn]:
+    form = ROW_FORMS[kind]
+    return matching.propose(form, matching.read_file(form, filename, data))
+
+
+def _upload_page(form: UploadForm) -> RenderedPage:
+    return render_staff("staff/import_new.html", HERE, form=form)
+
+
+def _columns_page(stored: StoredImport, form: ColumnsForm) -> RenderedPage:
+    return render_staff("staff/import_columns.html", HERE, stored=stored, form=form, kind=KIND_NAMES[stored.kind])
+
+
+def _url(import_id: str) -> str:
+    return url_for("staff_import", import_id=import_id)
+
+
+def _outcome(stored: StoredImport) -> str:
+    name = str(STATE_NAMES[stored.state])
+    if stored.state is not ImportState.DONE:
+        return name
+    return gettext(
+        "%(state)s: %(added)s added, %(changed)s changed", state=name, added=stored.added, changed=stored.changed
+    )
