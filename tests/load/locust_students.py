@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from html import unescape
 from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 import gevent
@@ -31,8 +31,21 @@ ENROLLED = re.compile(r"(?:[Yy]ou’re now enrolled in|[Yy]ou’re enrolled in|w
 DROPPED = re.compile(r"You dropped ([A-Z][a-z]+ \d{4})")
 COURSE_ID_BY_TITLE = {title: courseID for courseID, title in SCHOOL["courses"].items()}
 
+MAX_REPEATS = 20
+"""How often a browser repeats a press that the site was too busy for, as in quart_enroll/web/retry.py."""
+
 # Locust gives up on a process after three seconds without a heartbeat, which is too soon on a busy machine.
 runners.HEARTBEAT_LIVENESS = 30
+
+
+class Response(NamedTuple):
+    """What matters of a response; `retry_after` is 0 if the site doesn't ask to try again."""
+
+    status: int
+    text: str
+    location: str
+    retry_after: int
+
 
 _student_indexes = cycle(range(STUDENTS))
 
@@ -45,7 +58,7 @@ class LocustStudent(FastHttpUser):
     connection_timeout = 30.0
     network_timeout = 35.0
     post_seconds = 0.0
-    """The response time of the last form, without the page after it."""
+    """The response time of the last form with all its repeats, without the page after it."""
 
     signs_in_by_form = False
     page: gevent.Greenlet | None = None
@@ -72,16 +85,17 @@ class LocustStudent(FastHttpUser):
 
     def get(self, path: str, step: str, **headers: str) -> str:
         """Request a page, and return its text."""
-        return self._request("GET", path, step, headers, None)[1]
+        return self._request("GET", path, step, headers, None).text
 
     def submit(self, path: str, step: str, **form: str) -> str:
         """Submit a button's form, follow the redirect, record the messages there, and return that page."""
         started = time.perf_counter()
-        status, _, location = self._request("POST", path, step, {}, urlencode(form))
+        answer = self._press(path, step, form)
         self.post_seconds = time.perf_counter() - started
-        if status != 303 or ("/login" in location and "login" not in path):
+        if answer.status != 303 or ("/login" in answer.location and "login" not in path):
             return ""
-        page = self.get(urlsplit(location)._replace(scheme="", netloc="").geturl(), f"{step}: reads what came of it")
+        url = urlsplit(answer.location)._replace(scheme="", netloc="").geturl()
+        page = self.get(url, f"{step}: reads what came of it")
         self._record_messages(page)
         return page
 
@@ -130,10 +144,18 @@ class LocustStudent(FastHttpUser):
             self._record(courseID, "enrolled")
         return page
 
-    def _request(
-        self, method: str, path: str, step: str, headers: Mapping[str, str], body: str | None
-    ) -> tuple[int, str, str]:
-        """Return the status, the text and the Location of the response; report an unusable one as a failure."""
+    def _press(self, path: str, step: str, form: Mapping[str, str]) -> Response:
+        """Press the button, and again when a busy site asks for that, as its script does."""
+        answer = self._request("POST", path, step, {}, urlencode(form))
+        for _ in range(MAX_REPEATS):
+            if not answer.retry_after:
+                break
+            gevent.sleep(answer.retry_after * (1 + random.random()))
+            answer = self._request("POST", path, step, {}, urlencode(form))
+        return answer
+
+    def _request(self, method: str, path: str, step: str, headers: Mapping[str, str], body: str | None) -> Response:
+        """Return the response; report an unusable one as a failure."""
         sent = {
             "Accept": "text/html,*/*;q=0.8",
             "Accept-Encoding": "gzip",
@@ -156,8 +178,13 @@ class LocustStudent(FastHttpUser):
                 answer.failure("not signed in any more")
             else:
                 answer.success()
-            page_text = answer.text if answer.status_code == 200 else ""
-            return answer.status_code, page_text or "", (answer.headers or {}).get("Location", "")
+            headers_received = answer.headers or {}
+            return Response(
+                answer.status_code,
+                (answer.text if answer.status_code == 200 else "") or "",
+                headers_received.get("Location", ""),
+                int(headers_received.get("Retry-After", 0)),
+            )
 
     def _store_cookies(self, answer: Any) -> None:
         """Store cookies as a browser does: Locust's own jar sends no secure cookies over plain http."""
