@@ -60,6 +60,9 @@ class LocustStudent(FastHttpUser):
     post_seconds = 0.0
     """The response time of the last form with all its repeats, without the page after it."""
 
+    has_repeated = False
+    """Whether the last form was sent again: then the first attempt may have done what the last one refuses."""
+
     signs_in_by_form = False
     page: gevent.Greenlet | None = None
 
@@ -140,6 +143,8 @@ class LocustStudent(FastHttpUser):
         for courseID in courses:
             self._record(courseID, "requested")
         page = self.submit(path, step, term=TERM, **form)
+        if self.has_repeated:  # which attempt did what, nobody knows
+            self.seats.difference_update({*courses} - _enrolled_in(page))
         for courseID in self.seats.intersection(courses if page else ()):
             self._record(courseID, "enrolled")
         return page
@@ -147,6 +152,7 @@ class LocustStudent(FastHttpUser):
     def _press(self, path: str, step: str, form: Mapping[str, str]) -> Response:
         """Press the button, and again when a busy site asks for that, as its script does."""
         answer = self._request("POST", path, step, {}, urlencode(form))
+        self.has_repeated = bool(answer.retry_after)
         for _ in range(MAX_REPEATS):
             if not answer.retry_after:
                 break
@@ -200,13 +206,11 @@ class LocustStudent(FastHttpUser):
             yield from answer.headers.get_all("Set-Cookie", [])
 
     def _record_messages(self, page: str) -> None:
-        messages = " ".join(re.findall(r'<div class="alert [^>]*>(.*?)</div>', page, re.DOTALL))
-        message_text = unescape(messages)
-        for title in DROPPED.findall(message_text):
+        for title in DROPPED.findall(_messages(page)):
             self._record_drop(COURSE_ID_BY_TITLE[title])
-        for title in ENROLLED.findall(message_text):
-            self.seats.add(COURSE_ID_BY_TITLE[title])
-            self._record(COURSE_ID_BY_TITLE[title], "enrolled")
+        for courseID in _enrolled_in(page):
+            self.seats.add(courseID)
+            self._record(courseID, "enrolled")
 
     def _record_drop(self, courseID: str) -> None:
         self.seats.discard(courseID)
@@ -246,6 +250,16 @@ class LocustStudent(FastHttpUser):
             exception=problem,
             context={},
         )
+
+
+def _messages(page: str) -> str:
+    """Return the text of the messages on the page."""
+    return unescape(" ".join(re.findall(r'<div class="alert [^>]*>(.*?)</div>', page, re.DOTALL)))
+
+
+def _enrolled_in(page: str) -> set[str]:
+    """Return the courses that the page says the student is now enrolled in."""
+    return {COURSE_ID_BY_TITLE[title] for title in ENROLLED.findall(_messages(page))}
 
 
 def _claim_student() -> int:
