@@ -1,6 +1,7 @@
 """The line in which requests wait to begin while seats change."""
 
 import asyncio
+from itertools import pairwise
 
 from quart_enroll.fastpath.request_line import RequestLine
 
@@ -19,7 +20,7 @@ async def test_one_request_begins_in_each_round_in_order_of_arrival() -> None:
         await asyncio.sleep(0)
         seen.append(len(begun))
     assert begun == [0, 1, 2, 3, 4]
-    assert max(after - before for before, after in zip(seen, seen[1:], strict=False)) == 1
+    assert max(after - before for before, after in pairwise(seen)) == 1
 
 
 async def test_no_request_overtakes_those_that_wait_when_the_last_change_has_ended() -> None:
