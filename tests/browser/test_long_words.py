@@ -9,7 +9,7 @@ from playwright.async_api import Page
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import access as access_rows
 from quart_enroll.db.collections import audit as audit_rows
-from quart_enroll.db.collections import sections
+from quart_enroll.db.collections import removals, sections
 from quart_enroll.domain.audit import About, AccessEntry
 from quart_enroll.domain.models import Section, SectionRequest, User
 from quart_enroll.services.enrollment import enroll, plan, waitlist
@@ -101,5 +101,7 @@ async def test_no_long_word_pushes_anything_off_the_registrars_phone(
     await audit_rows.add(db, replace(OVERRIDE, about=about, reason=LONG_WORD))
     await access_rows.add(db, AccessEntry(OVERRIDE.at, RITA.user_id, ADA.user_id, LONG_WORD))
     logs = ("/staff/audit", f"/staff/audit?actor={LONG_EMAIL}", "/staff/access")
-    paths = (*logs, "/user", f"/user?q={LONG_WORD}", "/plan", "/courses/", f"/course/{LONG_COURSE_ID}")
+    await removals.add(db, ADA.user_id, OVERRIDE.at, None)
+    people = ("/staff", "/staff/people", f"/staff/people/{ADA.user_id}", "/staff/removals", "/staff/removals/1")
+    paths = (*logs, *people, "/user", f"/user?q={LONG_WORD}", "/plan", "/courses/", f"/course/{LONG_COURSE_ID}")
     assert await find_overflow(page, *(f"{long_words_url}{path}" for path in paths)) == {}

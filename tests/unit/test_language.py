@@ -43,7 +43,7 @@ MODULES_WITH_SENTENCES = [
     *("app.py", "domain/audit.py", "domain/errors.py", "domain/models.py", "domain/roles.py", "domain/rules.py"),
     "domain/section_edits.py",
     *("forms/accounts.py", "forms/base.py", "forms/enrollment.py", "forms/languages.py", "forms/search.py"),
-    *("forms/staff/people.py", "forms/staff/confirmation.py"),
+    *("forms/staff/people.py", "forms/staff/confirmation.py", "forms/staff/removals.py"),
     *("forms/tokens.py", "services/notifications/messages.py", "services/accounts/password_policy.py"),
     *("services/enrollment/plan.py", "web/auth.py", "web/error_pages.py", "web/notices.py", "web/proxies.py"),
     *("web/page_of_origin.py", "web/retry.py"),
