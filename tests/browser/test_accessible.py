@@ -7,6 +7,7 @@ from playwright.async_api import Page, expect
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import access as access_rows
 from quart_enroll.db.collections import audit as audit_rows
+from quart_enroll.db.collections import removals
 from quart_enroll.domain.audit import AccessEntry
 from quart_enroll.pages.staff.dashboard import REPORTS
 from tests.browser.student import register, sign_in
@@ -38,6 +39,8 @@ PAGES = {
         *(f"/staff/roster{page}?{PHP_SECTION}" for page in ("", "/email", "/no-show")),
         *(f"/staff/dashboard?term=Fall+2026&report={one.key}" for one in REPORTS),
         "/staff/dashboard?report=opening&live=y",
+        *("/staff", "/staff/people", "/staff/people?q=nobody+like+it", "/staff/people/1"),
+        *("/staff/removals", "/staff/removals/1", "/staff/removals/1/decline"),
     ),
 }
 
@@ -74,8 +77,19 @@ async def test_axe_finds_no_problem_on_the_pages_of_the_registrar(base_url: str,
     await audit_rows.add(db, OVERRIDE)
     await add_opening(db)
     await access_rows.add(db, AccessEntry(OVERRIDE.at, RITA.user_id, ADA.user_id, "staff_student"))
+    await removals.add(db, ADA.user_id, OVERRIDE.at, None)
     await sign_in(page, base_url, RITA)
     await _check_pages(page, base_url, PAGES["registrar"])
+    await page.goto(f"{base_url}/staff/people/1")
+    await page.get_by_label("Scheduler").check()
+    await page.get_by_role("button", name="Continue").click()
+    await expect(page.get_by_text("There’s a problem")).to_be_visible()
+    await _assert_accessible(page)
+    await page.get_by_label("Scheduler").uncheck()
+    await page.get_by_label("Auditor").check()
+    await page.get_by_role("button", name="Continue").click()
+    await expect(page.get_by_role("heading", name="Save these changes?")).to_be_visible()
+    await _assert_accessible(page)
 
 
 async def test_axe_finds_no_problem_on_the_pages_of_a_student_that_the_registrar_sees(

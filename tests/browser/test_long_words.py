@@ -10,7 +10,7 @@ from playwright.async_api import Page
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import access as access_rows
 from quart_enroll.db.collections import audit as audit_rows
-from quart_enroll.db.collections import sections
+from quart_enroll.db.collections import removals, sections
 from quart_enroll.domain.audit import About, AccessEntry
 from quart_enroll.domain.models import Section, SectionRequest, User
 from quart_enroll.pages.staff.dashboard import REPORTS
@@ -106,14 +106,8 @@ async def test_no_long_word_pushes_anything_off_the_registrars_phone(
     section = f"term={quote_plus(FALL.term)}&courseID={LONG_COURSE_ID}&section=01"
     rosters = [f"/staff/roster{page}?{section}" for page in ("", "/email", "/no-show")]
     reports = [f"/staff/dashboard?report={one.key}" for one in REPORTS]
-    paths = (
-        *logs,
-        *rosters,
-        *reports,
-        "/user",
-        f"/user?q={LONG_WORD}",
-        "/plan",
-        "/courses/",
-        f"/course/{LONG_COURSE_ID}",
-    )
+    await removals.add(db, ADA.user_id, OVERRIDE.at, None)
+    people = ("/staff", "/staff/people", f"/staff/people/{ADA.user_id}", "/staff/removals", "/staff/removals/1")
+    catalog = ("/courses/", f"/course/{LONG_COURSE_ID}")
+    paths = (*logs, *rosters, *reports, *people, *catalog, "/user", f"/user?q={LONG_WORD}", "/plan")
     assert await find_overflow(page, *(f"{long_words_url}{path}" for path in paths)) == {}
