@@ -41,7 +41,9 @@ TRANSLATING_CALLS = {"Sentence", "gettext", "lazy", "ngettext", "plural"}
 
 MODULES_WITH_SENTENCES = [
     *("app.py", "domain/audit.py", "domain/errors.py", "domain/models.py", "domain/roles.py", "domain/rules.py"),
-    "domain/section_edits.py",
+    *("domain/section_edits.py", "forms/staff/catalog.py", "forms/staff/logs.py", "forms/staff/sections.py"),
+    "services/staff/catalog_edits.py",
+    "services/staff/sections.py",
     *("forms/accounts.py", "forms/base.py", "forms/enrollment.py", "forms/languages.py", "forms/search.py"),
     *("forms/staff/people.py", "forms/staff/confirmation.py"),
     *("forms/tokens.py", "services/notifications/messages.py", "services/accounts/password_policy.py"),

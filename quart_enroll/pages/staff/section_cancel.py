@@ -54,7 +54,7 @@ async def cancel() -> ResponseReturnValue:
         form.form_errors = [gettext("Someone else has changed this section. Look again before you cancel it.")]
         return await _page(opened, form), refusal.status
     told = plural("%(number)s student was told.", "%(number)s students were told.", len(lost))
-    await flash(f"{gettext('Section canceled.')} {told if lost else ''}".strip(), "success")
+    await flash(" ".join([gettext("Section canceled."), *([str(told)] if lost else [])]), "success")
     return redirect(section_url(key), 303)
 
 

@@ -52,7 +52,7 @@ LISTING: Listing[SectionRow] = Listing(
         Column("subject", Sentence("Subject"), lambda row: row.course.subject, only_in_files=True),
         Column("term", Sentence("Term"), lambda row: row.section.term, only_in_files=True),
         Column("times", Sentence("Times"), lambda row: value_text(row.section.meetings)),
-        Column("room", Sentence("Room"), lambda row: row.section.room, is_sortable=True),
+        Column("room", Sentence("Room"), lambda row: row.section.room, only_in_files=True),
         Column("instructor", Sentence("Instructor"), lambda row: row.section.instructor, is_sortable=True),
         Column("capacity", Sentence("Capacity"), lambda row: row.section.capacity, is_sortable=True),
         Column("enrolled", Sentence("Enrolled"), lambda row: row.section.seats_taken, is_sortable=True),

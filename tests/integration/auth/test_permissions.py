@@ -56,6 +56,17 @@ STATUSES_BY_ROUTE = {
     "/help": (200, 200, 200),
     "/language": (405, 405, 405),
     "/staff": (303, 403, 200),
+    "/staff/sections": (303, 403, 200),
+    "/staff/section": (303, 403, 404),
+    "/staff/section/new": (303, 403, 200),
+    "/staff/section/cancel": (303, 403, 404),
+    "/staff/courses": (303, 403, 200),
+    "/staff/course": (303, 403, 404),
+    "/staff/course/new": (303, 403, 200),
+    "/staff/terms": (303, 403, 200),
+    "/staff/term": (303, 403, 404),
+    "/staff/term/new": (303, 403, 200),
+    "/staff/roll": (303, 403, 200),
     "/staff/audit": (303, 403, 200),
     "/staff/access": (303, 403, 200),
     "/staff/people": (303, 403, 200),
@@ -82,6 +93,10 @@ STATUSES_BY_ROUTE = {
 # The staff who may open a page, besides the registrar.
 STAFF_PAGES = {
     "/staff": {Role.INSTRUCTOR, Role.ADVISOR, Role.SCHEDULER, Role.AUDITOR},
+    "/staff/sections": {Role.INSTRUCTOR, Role.SCHEDULER, Role.AUDITOR},
+    "/staff/section/new": {Role.SCHEDULER},
+    "/staff/courses": {Role.SCHEDULER, Role.AUDITOR},
+    "/staff/terms": {Role.SCHEDULER, Role.AUDITOR},
     "/staff/audit": {Role.AUDITOR},
     "/staff/access": {Role.AUDITOR},
 }
@@ -117,6 +132,14 @@ PAGE_CHANGES = {
     "/enrollment/calendar": "/enrollment",
     "/enrollment/calendar/end": "/enrollment",
     "/staff/people/<int:user_id>": "/staff",
+    "/staff/section": "/staff",
+    "/staff/section/new": "/staff",
+    "/staff/section/cancel": "/staff",
+    "/staff/course": "/staff",
+    "/staff/course/new": "/staff",
+    "/staff/term": "/staff",
+    "/staff/term/new": "/staff",
+    "/staff/roll": "/staff",
 }
 
 # Changes through the API: clients get an error instead of a redirect to the sign-in page.

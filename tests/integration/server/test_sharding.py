@@ -208,6 +208,27 @@ async def open_every_page(full: FullRun, *visitors: Browser | Program) -> None:
                     await full.request(visitor, "GET", re.sub(r"<(?:\w+:)?(\w+)>", lambda name: filled[name[1]], path))
 
 
+async def change_the_catalog(full: FullRun, rita: Browser) -> None:
+    """Edit a section with students, cancel it, edit a course and a term, and copy sections."""
+    where = "?term=Fall+2026&courseID=3333&section=01"
+    section = {"revision": "0", "waitlist_capacity": "5", "status": "active", "confirmed": "y"}
+    await full.db.section.update_many({"courseID": "3333"}, {"$set": {"revision": 0}})
+    await full.request(rita, "POST", f"/staff/section{where}", capacity="5", meetings="M 09:00-09:50", **section)
+    added = {"term": "Fall 2026", "courseID": "3333", "section": "8", "capacity": "1"}
+    await full.request(rita, "POST", "/staff/section/new", **section | added)
+    await full.request(rita, "GET", f"/staff/section{where}")
+    await full.request(rita, "GET", f"/staff/section/cancel{where}")
+    await full.request(rita, "POST", f"/staff/section/cancel{where}", revision="1", reason="Too few students")
+    course = {"title": "PHP 202", "credits": "4", "term": "Fall", "subject": "Web", "confirmed": "y"}
+    await full.request(rita, "POST", "/staff/course?courseID=3333", **course)
+    await full.request(rita, "POST", "/staff/course/new", courseID="5555", **course)
+    days = {"opens_at": "2026-08-01", "add_deadline": "2026-09-14", "drop_deadline": "2026-09-14"}
+    term = days | {"withdraw_deadline": "2026-10-31", "max_credits": "20", "timezone": "UTC", "confirmed": "y"}
+    await full.request(rita, "POST", "/staff/term?term=Fall+2026", **term)
+    await full.request(rita, "POST", "/staff/term/new", term="Summer 2027", **term)
+    await full.request(rita, "POST", "/staff/roll", source="Fall 2026", target="Spring 2027", confirmed="y")
+
+
 async def use_accounts(full: FullRun, anyone: Browser, ada: Browser, bob: Browser, rita: Browser) -> None:
     await full.db.counter.delete_many({})
     newcomer = Browser(full.app.test_client())
@@ -253,6 +274,7 @@ async def test_a_full_run_asks_all_shards_only_as_the_document_says(
     await open_every_page(full_run, anyone, ada, rita, program)
     await run_commands(full_run)
     await use_the_api(full_run, program)
+    await change_the_catalog(full_run, rita)
     await use_accounts(full_run, anyone, ada, bob, rita)
     assert {route.endpoint for route in ROUTES} == full_run.endpoints
     assert full_run.transactions == TABLE.transactions

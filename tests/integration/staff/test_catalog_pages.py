@@ -32,6 +32,7 @@ async def test_the_form_of_a_term_shows_its_last_days(rita: Browser) -> None:
     for name, value in TERM.items():
         if value:
             assert f'value="{value}"' in page, name
+    assert "CSRF" not in page
     assert (await rita.post("/staff/term?term=Fall+2026", form=TERM)).status_code == 303
     assert "Nothing was changed." in await rita.read("/staff/term?term=Fall+2026")
 

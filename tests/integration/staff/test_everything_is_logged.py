@@ -35,7 +35,35 @@ class Change:
     prepare: Callable[[Database], Awaitable[None]] = _nothing
 
 
-CHANGE_EXAMPLES: dict[str, Change] = {}
+SECTION = {"term": "Fall 2026", "courseID": "3333", "section": "01"}
+SECTION_URL = "?term=Fall+2026&courseID=3333&section=01"
+SECTION_FORM = {"revision": "0", "capacity": "9", "waitlist_capacity": "1", "status": "active"}
+DATES = {
+    "opens_at": "2026-08-01",
+    "add_deadline": "2026-09-14",
+    "drop_deadline": "2026-09-14",
+    "withdraw_deadline": "2026-10-31",
+}
+TERM_FORM = DATES | {"max_credits": "20", "timezone": "America/New_York"}
+COURSE_FORM = {"title": "PHP 202", "credits": "4", "term": "Fall", "subject": "Web"}
+
+
+async def _forget_revision(db: Database) -> None:
+    await db.section.update_many({}, {"$set": {"revision": 0}})
+
+
+CHANGE_EXAMPLES: dict[str, Change] = {
+    "staff_section": Change("/staff/section" + SECTION_URL, SECTION_FORM),
+    "staff_section_new": Change("/staff/section/new", SECTION_FORM | SECTION | {"section": "07"}),
+    "staff_section_cancel": Change(
+        "/staff/section/cancel" + SECTION_URL, {"revision": "0", "reason": "Too few students"}, _forget_revision
+    ),
+    "staff_course": Change("/staff/course?courseID=3333", COURSE_FORM),
+    "staff_course_new": Change("/staff/course/new", COURSE_FORM | {"courseID": "4444"}),
+    "staff_term": Change("/staff/term?term=Fall+2026", TERM_FORM),
+    "staff_term_new": Change("/staff/term/new", TERM_FORM | {"term": "Fall 2026 – second half"}),
+    "staff_roll": Change("/staff/roll", {"source": "Fall 2026", "target": "Spring 2027", "confirmed": "y"}),
+}
 """A change by rita at each endpoint with a form for staff."""
 
 CHANGES_WITHOUT_ENTRY: dict[str, str] = {}
