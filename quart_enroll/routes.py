@@ -12,6 +12,7 @@ from quart_enroll.domain.roles import STAFF_ROLES, Role
 from quart_enroll.forms.imports.courses import RESERVED_PREFIX
 from quart_enroll.forms.search import SearchForm
 from quart_enroll.forms.staff.logs import AccessLogForm, AuditLogForm
+from quart_enroll.forms.staff.students import StudentListForm
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.pages import health, help, home, languages, live_stream, metrics, students
 from quart_enroll.pages.account import account, data_export, deletion, email_confirmation, passwords, sign_in, tokens
@@ -19,6 +20,7 @@ from quart_enroll.pages.catalog import course, courses
 from quart_enroll.pages.enrollment import alerts, calendar, enrollment, enrollment_form, history, plan, waitlist
 from quart_enroll.pages.staff import (
     access,
+    act,
     audit,
     confirmation,
     imports,
@@ -28,9 +30,11 @@ from quart_enroll.pages.staff import (
     section,
     section_cancel,
     sections,
+    student,
     terms,
 )
 from quart_enroll.pages.staff import courses as staff_courses
+from quart_enroll.pages.staff import students as staff_students
 from quart_enroll.services.accounts import email_links
 from quart_enroll.web import auth, static_files
 from quart_enroll.web.application import SiteApp
@@ -44,6 +48,8 @@ SECTION_READERS = SECTION_EDITORS | {Role.INSTRUCTOR, Role.AUDITOR}
 CATALOG_READERS = SECTION_EDITORS | {Role.AUDITOR}
 
 SECTION_PARAMETERS = ("term", "courseID", "section")
+
+READERS_OF_STUDENTS = frozenset({Role.REGISTRAR, Role.AUDITOR, Role.ADVISOR})
 
 READERS_OF_LOGS = frozenset({Role.REGISTRAR, Role.AUDITOR})
 
@@ -386,6 +392,46 @@ ROUTES = [
         shows_notices=True,
         menu_label=Sentence("Students"),
         menu_purpose=Sentence("Find a student by name, email or ID."),
+    ),
+    Route(
+        "/staff/students",
+        "staff_students",
+        staff_students.students,
+        audience=STAFF,
+        roles=READERS_OF_STUDENTS,
+        query_parameters=(*StudentListForm.parameters(), "sort", "page", "format"),
+        menu_label=Sentence("Records"),
+        menu_purpose=Sentence("See what a student has, and act for the student."),
+    ),
+    Route(
+        "/staff/students/<int:user_id>",
+        "staff_student",
+        student.student,
+        audience=STAFF,
+        roles=READERS_OF_STUDENTS,
+        query_parameters=("before",),
+        opens_record=Sentence("Student’s record"),
+    ),
+    Route(
+        "/staff/students/<int:user_id>/why",
+        "staff_why",
+        act.why,
+        audience=STAFF,
+        roles=READERS_OF_STUDENTS,
+        query_parameters=("term", "courseID", "section"),
+        opens_record=Sentence("Why a student can’t enroll"),
+    ),
+    Route(
+        "/staff/students/<int:user_id>/act",
+        "staff_act",
+        act.act,
+        GET + POST,
+        audience=STAFF,
+        roles=frozenset({Role.REGISTRAR, Role.ADVISOR}),
+        query_parameters=("action", "term", "courseID", "section", "dropped"),
+        opens_record=Sentence("Acting for a student"),
+        survives_disconnect=True,
+        changes_only_seats=True,
     ),
     Route(
         "/staff/audit",

@@ -6,6 +6,7 @@ from datetime import timedelta
 from math import ceil
 from typing import ClassVar, Literal
 
+from quart_enroll.domain.actors import Override
 from quart_enroll.domain.models import Section
 from quart_enroll.i18n.language import LastDay, Moment, Sentence, TermName, join_sentences, plural
 
@@ -37,6 +38,9 @@ class Refused(Exception):
 
     history_reason: ClassVar[Sentence | None] = None
     """The reason as the student's history states it; every recorded refusal has one."""
+
+    override: ClassVar[Override | None] = None
+    """What lets staff set the rule aside; None for a rule that nobody can set aside."""
 
     retry_after: int | None = None
     """Seconds after which the same request may succeed."""
@@ -162,6 +166,7 @@ class NotOpenYet(Refused):
     meaning = "Enrollment has not opened yet."
     is_recorded = True
     history_reason = Sentence("enrollment hadn’t opened yet")
+    override = Override.CLOSED_TERM
 
     def __init__(self, term: str, opens: Moment) -> None:
         super().__init__(Sentence("Enrollment for %(term)s opens on %(opens)s.", term=TermName(term), opens=opens))
@@ -172,6 +177,7 @@ class Closed(Refused):
     meaning = "Enrollment is closed."
     is_recorded = True
     history_reason = Sentence("enrollment was closed")
+    override = Override.CLOSED_TERM
 
     def __init__(self, term: str, closed: Moment | LastDay) -> None:
         if isinstance(closed, LastDay):
@@ -186,6 +192,7 @@ class DropClosed(Refused):
     meaning = "The deadline to drop the course has passed."
     is_recorded = True
     history_reason = Sentence("the deadline to withdraw had passed")
+    override = Override.CLOSED_TERM
 
     def __init__(self, title: str, closed: Moment | LastDay) -> None:
         if isinstance(closed, LastDay):
@@ -200,6 +207,21 @@ class DropClosed(Refused):
                 title=title,
                 closed=closed,
             )
+        super().__init__(message)
+
+
+class OnlyWithdrawal(Refused):
+    """Staff want to remove a course without a trace, but the deadline for that has passed."""
+
+    code = "only_withdrawal"
+    meaning = "The deadline to drop the course has passed; it can only be withdrawn from."
+    override = Override.CLOSED_TERM
+
+    def __init__(self, title: str, closed: Moment | LastDay) -> None:
+        if isinstance(closed, LastDay):
+            message = Sentence("The last day to drop %(title)s was %(day)s.", title=title, day=closed)
+        else:
+            message = Sentence("The deadline to drop %(title)s was %(closed)s.", title=title, closed=closed)
         super().__init__(message)
 
 
@@ -304,6 +326,7 @@ class SectionFull(Refused):
     severity = "warning"
     is_recorded = True
     history_reason = Sentence("the section was full")
+    override = Override.FULL
 
     def __init__(self, title: str, section: str, *, can_wait: bool = False, others: Sequence[str] = ()) -> None:
         message = [Sentence("%(title)s, section %(section)s, is full.", title=title, section=section)]
@@ -374,6 +397,7 @@ class WaitlistFull(Refused):
     meaning = "The section and its waitlist are full."
     is_recorded = True
     history_reason = Sentence("the waitlist was full")
+    override = Override.FULL
 
     def __init__(self, title: str, section: str) -> None:
         super().__init__(
@@ -388,6 +412,7 @@ class TimeConflict(Refused):
     meaning = "It conflicts with one of your courses."
     is_recorded = True
     history_reason = Sentence("it conflicted with another of your courses")
+    override = Override.TIME_CONFLICT
 
     def __init__(self, title: str, conflicts: Sequence[tuple[str, Sentence]]) -> None:
         super().__init__(
@@ -405,6 +430,7 @@ class CreditLimit(Refused):
     meaning = "It would exceed the credit limit."
     is_recorded = True
     history_reason = Sentence("it would have put you over the credit limit")
+    override = Override.CREDIT_LIMIT
 
     def __init__(self, title: str, *, adds: float, has: float, limit: float) -> None:
         super().__init__(
@@ -424,6 +450,7 @@ class PrerequisiteMissing(Refused):
     meaning = "It has a prerequisite that you have not taken."
     is_recorded = True
     history_reason = Sentence("a prerequisite was missing")
+    override = Override.REQUISITES
 
     def __init__(self, title: str, missing: Sequence[str], names: Sequence[str]) -> None:
         super().__init__(
@@ -441,6 +468,7 @@ class CorequisiteMissing(Refused):
     severity = "warning"
     is_recorded = True
     history_reason = Sentence("a corequisite was missing")
+    override = Override.REQUISITES
 
     def __init__(self, title: str, missing: Sequence[str], names: Sequence[str]) -> None:
         super().__init__(
@@ -470,6 +498,7 @@ class CorequisitesWouldGo(Refused):
     meaning = "The `courses` require the one that you are dropping; `with_corequisites` drops them all."
     is_recorded = True
     history_reason = Sentence("another of your courses required the one to drop")
+    override = Override.REQUISITES
 
     def __init__(self, title: str, others: Sequence[str], courses: Sequence[str]) -> None:
         super().__init__(

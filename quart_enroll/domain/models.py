@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.roles import ROLE_NAMES, STAFF_ROLES, STUDENT_ONLY, Role, in_order
 from quart_enroll.i18n.language import Days, Sentence, TermName, Value, gettext
 
@@ -258,7 +259,10 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class WaitlistEntry:
-    """A student's entry on a waitlist: the lowest `place` comes first. `moved_at` is when its section moved."""
+    """A student's entry on a waitlist: the lowest `place` comes first. `moved_at` is when its section moved.
+
+    The `overrides` are rules that staff set aside for this student, for a seat in this section.
+    """
 
     user_id: int
     key: SectionKey
@@ -267,6 +271,7 @@ class WaitlistEntry:
     drop_if_enrolled: str | None = None
     skipped_because: Sentence | None = None
     moved_at: datetime | None = None
+    overrides: frozenset[Override] = NO_OVERRIDES
 
 
 @dataclass(frozen=True, slots=True)
@@ -505,9 +510,9 @@ SEAT_OPENED = Sentence(
 class Notice:
     """A message to a student about a seat, or by email alone about their password or email address.
 
-    `action` is "promote", "alert", "skip" with the reason in `because`, "moved" with the changes there, or
-    "cancelled" with the other sections there;
-    "password_changed", "password_forgotten" or "confirm_email".
+    `action` is "promote", "alert", "skip" with the reason in `because`, "moved" with the changes there, "cancelled"
+    with the other sections there, or "staff" with all that is to say; "password_changed", "password_forgotten" or
+    "confirm_email".
     """
 
     at: datetime
@@ -538,6 +543,8 @@ class Notice:
                 return gettext(
                     "A seat opened: you’re now enrolled in %(title)s, section %(section)s, for %(term)s.", **where
                 )
+            case "staff":
+                return str(self.because or "")
             case "alert":
                 return SEAT_OPENED % where
             case "moved":

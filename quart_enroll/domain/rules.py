@@ -3,9 +3,13 @@
 `taken_courses` are the courses in which a student is enrolled in any term, each with that term.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
+from enum import Enum
+from functools import partial
+from typing import TypeAlias
 
+from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.errors import (
     AlreadyEnrolled,
     Closed,
@@ -14,13 +18,62 @@ from quart_enroll.domain.errors import (
     CreditLimit,
     DropClosed,
     NotOpenYet,
+    OnlyWithdrawal,
     PrerequisiteMissing,
     Refused,
     SectionClosed,
+    SectionFull,
     TimeConflict,
 )
 from quart_enroll.domain.models import Course, Meeting, Registration, Section, SectionStatus, Term
-from quart_enroll.i18n.language import LastDay, Moment
+from quart_enroll.i18n.language import LastDay, Moment, Sentence
+
+
+class Rule(Enum):
+    """The rules for changes of a student's seats and waitlists, in the words of staff."""
+
+    NOT_ENROLLED = Sentence("Not enrolled in the course yet")
+    DATES = Sentence("Enrollment is open")
+    STATUS = Sentence("The section takes new students")
+    TIMES = Sentence("No time conflict")
+    CREDITS = Sentence("Within the credit limit")
+    PREREQUISITES = Sentence("Prerequisites taken")
+    COREQUISITES = Sentence("Corequisites taken or on the schedule")
+    SEAT = Sentence("A seat is open")
+    NOT_WAITING = Sentence("Not on the waitlist yet")
+    WAITLIST = Sentence("The waitlist has a place")
+    DEPENDENTS = Sentence("No other course requires the one to drop")
+    DROP_DATES = Sentence("The deadline to drop or withdraw has not passed")
+
+
+Checks: TypeAlias = Iterable[tuple[Rule, Callable[[], None]]]
+"""Rules in the order in which they count, each with a function that raises its refusal."""
+
+
+def check_all(checks: Checks, overrides: Collection[Override] = NO_OVERRIDES) -> frozenset[Override]:
+    """Raise the first refusal that none of the overrides allows; return the overrides that were needed."""
+    needed = set()
+    for _, check in checks:
+        try:
+            check()
+        except Refused as refusal:
+            if refusal.override is None or refusal.override not in overrides:
+                raise
+            needed.add(refusal.override)
+    return frozenset(needed)
+
+
+def find_refusals(checks: Checks) -> dict[Rule, Refused | None]:
+    """Return how each rule applies: with a refusal, or None if it is met."""
+    found: dict[Rule, Refused | None] = {}
+    for rule, check in checks:
+        try:
+            check()
+        except Refused as refusal:
+            found[rule] = found.get(rule) or refusal
+        else:
+            found.setdefault(rule, None)
+    return found
 
 
 def check_open(term: Term, now: datetime) -> None:
@@ -31,10 +84,16 @@ def check_open(term: Term, now: datetime) -> None:
         raise Closed(term.term, localized_deadline(term, term.add_deadline))
 
 
-def is_withdrawal(term: Term, course: Course, now: datetime) -> bool:
-    """Return whether a drop is a withdrawal now, which stays on the schedule; raise DropClosed if it is too late."""
-    if now >= term.withdraw_deadline:
+def check_drop(term: Term, course: Course, now: datetime, *, withdraw: bool) -> None:
+    """Raise DropClosed if it is too late to withdraw from the course, or OnlyWithdrawal if it's too late to drop it."""
+    if withdraw and now >= term.withdraw_deadline:
         raise DropClosed(course.title, localized_deadline(term, term.withdraw_deadline))
+    if not withdraw and now >= term.drop_deadline:
+        raise OnlyWithdrawal(course.title, localized_deadline(term, term.drop_deadline))
+
+
+def is_withdrawal(term: Term, now: datetime) -> bool:
+    """Return whether a course that is dropped now stays on the schedule as withdrawn."""
     return now >= term.drop_deadline
 
 
@@ -121,7 +180,13 @@ def check_corequisites(
         raise CorequisiteMissing(course.title, missing, names)
 
 
-def check_eligible(
+def check_seat(course: Course, section: Section) -> None:
+    """Raise SectionFull if no seat is open."""
+    if not section.open_seats:
+        raise SectionFull(course.title, section.section)
+
+
+def eligibility_checks(
     term: Term,
     course: Course,
     section: Section,
@@ -129,16 +194,19 @@ def check_eligible(
     taken_courses: Iterable[tuple[str, Term]],
     dropped: Collection[Registration] = (),
     together_with: Collection[str] = (),
-) -> None:
-    """Raise the first reason against the section, in exchange for the courses `dropped`.
+) -> Checks:
+    """Yield the rules for the section, in exchange for the courses `dropped`.
 
     The courses `together_with` count as corequisites. A swap within a course requires none, because the course stays.
     """
-    staying = [one for one in registrations if one not in dropped]
-    check_fits(term, course, section, staying)
-    check_prerequisites(course, term, taken_courses)
+    staying = [one for one in registrations if one.status == "enrolled" and one not in dropped]
+    yield Rule.NOT_ENROLLED, partial(check_not_enrolled, term, course, staying)
+    yield Rule.STATUS, partial(check_status, course, section)
+    yield Rule.TIMES, partial(check_times, course, section, staying)
+    yield Rule.CREDITS, partial(check_credits, term, course, staying)
+    yield Rule.PREREQUISITES, partial(check_prerequisites, course, term, taken_courses)
     if all(one.courseID != course.courseID for one in dropped):
-        check_corequisites(course, term, staying, taken_courses, together_with)
+        yield Rule.COREQUISITES, partial(check_corequisites, course, term, staying, taken_courses, together_with)
 
 
 def overlap(one: Section, other: Section) -> Meeting | None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.collections import courses, sections, terms, waitlist
+from quart_enroll.db.queries import import_guards
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.errors import Busy, Refused
 from quart_enroll.domain.models import Course, Meeting, Section, SectionKey, Term
@@ -18,7 +19,7 @@ from tests.support.seat_model import OK, ModelEntry, ModelSchool, ModelSeat
 
 Rows = dict[str, list[Document]]
 
-CHANGING = ("enrollment", "event", "notice", "schedule", "section", "waitlist")
+CHANGING = ("audit", "enrollment", "event", "notice", "schedule", "section", "waitlist")
 REGISTRAR = 0
 FALL, SPRING = "Fall 2026", "Spring 2027"
 
@@ -67,6 +68,7 @@ async def import_section(db: Database, offered: Section, now: datetime = NOW) ->
 
     async def body(session: Session) -> None:
         await sections.put_all(db, [offered], session)
+        await import_guards.note_section_changes(db, [offered], [], now, session)
         await promote_all_waitlists(SeatTransaction(db, session, now, REGISTRAR))
 
     await transaction(db, body)
@@ -117,6 +119,7 @@ def to_model(rows: Rows) -> ModelSchool:
         school.seats[key] = ModelSeat(row["section"], row["status"] == "withdrawn")
     for row in sorted(rows["waitlist"], key=lambda row: int(row["place"])):
         waiting = waitlist.to_entry(row)
-        place = ModelEntry(waiting.user_id, waiting.drop_if_enrolled, waiting.skipped_because is not None)
+        overrides = frozenset(map(str, waiting.overrides))
+        place = ModelEntry(waiting.user_id, waiting.drop_if_enrolled, waiting.skipped_because is not None, overrides)
         school.waitlists[waiting.key].append(place)
     return school

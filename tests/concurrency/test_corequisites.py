@@ -268,7 +268,7 @@ async def drop_during_import(db: Database, key: SectionKey, importing: Coroutine
     async def body(session: Session) -> asyncio.Task[ImportResult]:
         dropping = SeatTransaction(db, session, NOW, BOB)
         [registration] = await enrollments.find_in_term(db, BOB, key.term, session)
-        await seat_changes.drop(dropping, BOB, term(key.term), registration)
+        await seat_changes.drop(dropping, BOB, registration, is_withdrawal=False)
         await promote_waitlists(dropping)  # skips ada
         begun = asyncio.create_task(importing)
         await asyncio.wait([begun], timeout=0.5)

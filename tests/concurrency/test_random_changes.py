@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from itertools import product
 
 import pytest
@@ -15,16 +16,25 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from quart_enroll.db import client, section_keys
 from quart_enroll.db.client import Database
-from quart_enroll.domain.errors import AlreadyEnrolled, Refused
+from quart_enroll.db.queries import audit
+from quart_enroll.db.transactions import transaction
+from quart_enroll.domain.actors import Actor, Override
+from quart_enroll.domain.errors import AlreadyEnrolled, Refused, SectionFull
 from quart_enroll.domain.models import SectionKey, SectionRequest
-from quart_enroll.services.enrollment import enroll, waitlist
+from quart_enroll.domain.rules import Rule
+from quart_enroll.services.enrollment import act_for, enroll, waitlist
 from quart_enroll.services.enrollment.batch_decisions import Decision
+from quart_enroll.services.enrollment.candidates import load_candidate
 from quart_enroll.services.enrollment.context import EnrollmentContext
+from quart_enroll.services.enrollment.eligibility import explain
 from quart_enroll.services.enrollment.enroll_together import enroll_together
+from quart_enroll.services.enrollment.refusals import section_full
+from quart_enroll.services.maintenance.discrepancies import find_discrepancies
 from tests.concurrency.invariants import assert_sound
 from tests.concurrency.school import (
     CHANGING,
     FALL,
+    REGISTRAR,
     SPRING,
     course,
     day,
@@ -80,7 +90,9 @@ MACHINE_SETTINGS = settings(
     suppress_health_check=list(HealthCheck),
 )
 
-students = st.integers(1, 5)
+STUDENTS = range(1, 6)
+students = st.sampled_from(STUDENTS)
+actors = st.frozensets(st.sampled_from(Override)).map(lambda overrides: Actor(REGISTRAR, "They asked.", overrides))
 names = st.sampled_from([course.courseID for course in COURSES])
 sections = st.sampled_from([one.key for one in SECTIONS])
 plans = st.lists(sections, min_size=1, max_size=4, unique_by=lambda key: key.courseID).map(
@@ -119,6 +131,9 @@ class SchoolMachine(RuleBasedStateMachine):
         for collection in CHANGING:
             await self.db[collection].delete_many({})
         await store(self.db, *SECTIONS, *TERMS, *COURSES)
+        await self.db.user.delete_many({})
+        name = dict.fromkeys(("first_name", "last_name", "password"), "x")
+        await self.db.user.insert_many([{"user_id": one, "email": f"{one}@school.example"} | name for one in STUDENTS])
 
     @initialize(crowd=st.lists(st.tuples(students, sections), min_size=12, max_size=20, unique=True))
     def registration_day(self, crowd: list[tuple[int, SectionKey]]) -> None:
@@ -204,6 +219,51 @@ class SchoolMachine(RuleBasedStateMachine):
         else:
             self.join(student, _request_for(wanted), key.courseID)
 
+    @rule(student=students, key=sections, staff=actors)
+    def staff_enroll(self, student: int, key: SectionKey, staff: Actor) -> None:
+        refusals = self._explain(student, key).values()
+        standing = (one.code for one in refusals if one and one.override not in staff.overrides)
+        code = self._agree(
+            lambda: self.model.staff_enroll(student, key, staff.overrides, self.now),
+            act_for.enroll(self.context, staff, student, key, self.now),
+        )
+        assert next(standing, OK) == code
+
+    @precondition(lambda self: self.enrolled_students())
+    @rule(data=st.data(), staff=actors, withdraw=st.booleans())
+    def staff_drop(self, data: st.DataObject, staff: Actor, withdraw: bool) -> None:
+        student, key = data.draw(st.sampled_from(self.enrolled_students()))
+        self._agree(
+            lambda: self.model.staff_drop(student, key, staff.overrides, self.now, withdraw=withdraw),
+            act_for.drop(self.context, staff, student, key, self.now, withdraw=withdraw),
+        )
+
+    @precondition(lambda self: self.enrolled_students())
+    @rule(data=st.data(), staff=actors)
+    def staff_swap(self, data: st.DataObject, staff: Actor) -> None:
+        student, key = data.draw(st.sampled_from(self.enrolled_students()))
+        wanted = data.draw(sections.filter(lambda wanted: wanted.term == key.term))
+        self._agree(
+            lambda: self.model.staff_swap(student, key.courseID, wanted, staff.overrides, self.now),
+            act_for.swap(self.context, staff, student, key.courseID, wanted, self.now),
+        )
+
+    @rule(student=students, key=sections, staff=actors)
+    def staff_join(self, student: int, key: SectionKey, staff: Actor) -> None:
+        self._agree(
+            lambda: self.model.staff_join(student, key, staff.overrides, self.now),
+            act_for.join(self.context, staff, student, key, self.now),
+        )
+
+    @precondition(lambda self: self.waitlisted_students())
+    @rule(data=st.data(), staff=actors, position=st.integers(1, 4))
+    def reorder_a_waitlist(self, data: st.DataObject, staff: Actor, position: int) -> None:
+        student, key = data.draw(st.sampled_from(self.waitlisted_students()))
+        self._agree(
+            lambda: self.model.reorder(student, key, position, self.now),
+            act_for.reorder(self.context, staff, student, key, position, self.now),
+        )
+
     @precondition(lambda self: self.steps % 4 == 3)
     @rule(key=sections, capacity=st.integers(0, 2), waitlist_capacity=st.integers(0, 4))
     def change_capacity(self, key: SectionKey, capacity: int, waitlist_capacity: int) -> None:
@@ -233,10 +293,23 @@ class SchoolMachine(RuleBasedStateMachine):
                 self.leave(student, request)
 
     def enroll(self, student: int, request: SectionRequest) -> None:
-        self._agree(
+        """Enroll; the explanation beforehand gives the same reason as the refusal."""
+        key = SectionKey(request.term, request.courseID, request.section)
+        reason = self._first_reason(student, key) if key in self.model.sections else None
+        code = self._agree(
             lambda: self.model.enroll(student, request, self.now),
             enroll.enroll(self.context, student, request, self.now),
         )
+        assert reason in (None, code)
+
+    def _explain(self, student: int, key: SectionKey) -> dict[Rule, Refused | None]:
+        return explain(self.run(load_candidate(self.db, student, key)), self.now)
+
+    def _first_reason(self, student: int, key: SectionKey) -> str:
+        reason = next((one for one in self._explain(student, key).values() if one), None)
+        if isinstance(reason, SectionFull):
+            reason = section_full(self.run(load_candidate(self.db, student, key)), [])
+        return reason.code if reason else OK
 
     def drop(self, student: int, request: SectionRequest, with_corequisites: bool) -> None:
         self._agree(
@@ -266,7 +339,7 @@ class SchoolMachine(RuleBasedStateMachine):
         """Return each student with a seat, and its section."""
         return [
             (student, key)
-            for student, name in product(range(1, 6), self.model.terms)
+            for student, name in product(STUDENTS, self.model.terms)
             for key in self.model.enrolled(student, name).values()
         ]
 
@@ -274,7 +347,8 @@ class SchoolMachine(RuleBasedStateMachine):
         """Return each waitlisted student, and the section."""
         return [(entry.student, key) for key, entries in self.model.waitlists.items() for entry in entries]
 
-    def _agree(self, expected: Callable[[], object], done: Coroutine[None, None, object]) -> None:
+    def _agree(self, expected: Callable[[], object], done: Coroutine[None, None, object]) -> str:
+        """Let both do it, and compare the outcomes and the schools; return the outcome."""
         self.steps += 1
         try:
             expected()
@@ -283,6 +357,7 @@ class SchoolMachine(RuleBasedStateMachine):
             code = no.code
         assert self.run(outcome(done)) == code
         self._compare()
+        return code
 
     def _compare(self) -> None:
         school = self.run(assert_sound(self.db, self.now, lowered=True))
@@ -290,8 +365,12 @@ class SchoolMachine(RuleBasedStateMachine):
         assert school.waitlists == self.model.waitlists
         assert school.sections.keys() == self.model.sections.keys()
 
+    def teardown(self) -> None:
+        found = find_discrepancies(self.run(transaction(self.db, partial(audit.read, self.db))), {}, self.now)
+        assert [one.sentence for one in found if one.fault] == []
 
-@pytest.mark.timeout(300 + 5 * RANDOM_RUNS)
+
+@pytest.mark.timeout(600 + 5 * RANDOM_RUNS)
 def test_the_site_and_the_model_agree_after_every_step(database_uri: str) -> None:
     with asyncio.Runner() as runner, open_database(runner, database_uri) as db:
 

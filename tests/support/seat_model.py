@@ -12,6 +12,8 @@ Where the rules leave room, the model agrees with the docstrings of the services
 - A prerequisite is a seat in an earlier term, even one that has not ended.
 - A corequisite is a seat in the same term or an earlier one, or one taken at the same time; for a waitlist entry, a
   waitlist entry is enough. Another section of a course that the student has requires none.
+- Staff set rules aside one by one; a waitlist entry keeps those that concern the seat. Only enrollments and swaps by
+  staff exceed the capacity, and a seat that is freed above the capacity is offered to nobody.
 - Of several seats freed by one change, the one dropped first is filled first; then come the other waitlists of the
   students who dropped something.
 """
@@ -25,6 +27,24 @@ from datetime import datetime
 from quart_enroll.domain.models import Course, Meeting, Section, SectionKey, SectionRequest, Term
 
 OK = "ok"
+
+
+OVERRIDES = {
+    "not_open_yet": "closed_term",
+    "closed": "closed_term",
+    "drop_closed": "closed_term",
+    "only_withdrawal": "closed_term",
+    "section_full": "full",
+    "waitlist_full": "full",
+    "time_conflict": "time_conflict",
+    "credit_limit": "credit_limit",
+    "prerequisite_missing": "requisites",
+    "corequisite_missing": "requisites",
+    "corequisites_would_go": "requisites",
+}
+"""What lets staff set a refusal aside, by its code."""
+
+SEAT_OVERRIDES = {"requisites", "time_conflict", "credit_limit"}
 
 
 class ModelRefusal(Exception):
@@ -46,6 +66,7 @@ class ModelEntry:
     student: int
     drop_if_enrolled: str | None = None
     skipped: bool = False
+    overrides: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -237,6 +258,96 @@ class ModelSchool:
             return False
         return True
 
+    # Actions of staff
+
+    def staff_enroll(self, student: int, key: SectionKey, overrides: Collection[str], now: datetime) -> None:
+        self._check_not_enrolled(student, key)
+        self._check_allowed(
+            [self._closed(key, now), *self.reasons(student, key), None if self.open_seats(key) else "section_full"],
+            overrides,
+        )
+        freed = FreedSeats()
+        self._take(student, key, freed)
+        self.promote(freed, now)
+        self._complete_cycles(now)
+
+    def staff_drop(
+        self, student: int, key: SectionKey, overrides: Collection[str], now: datetime, *, withdraw: bool
+    ) -> None:
+        if key.courseID not in self.enrolled(student, key.term):
+            raise ModelRefusal("not_enrolled")
+        term = self.terms[key.term]
+        late = "drop_closed" if withdraw else "only_withdrawal"
+        deadline = term.withdraw_deadline if withdraw else term.drop_deadline
+        others = self._dependent(student, key.term, key.courseID)
+        self._check_allowed(["corequisites_would_go" if others else None, late if now >= deadline else None], overrides)
+        freed = FreedSeats()
+        self._drop(student, key.term, key.courseID, now, freed, withdraw=withdraw)
+        self.promote(freed, now)
+        self._complete_cycles(now)
+
+    def staff_swap(
+        self, student: int, dropped: str, key: SectionKey, overrides: Collection[str], now: datetime
+    ) -> None:
+        self._check_dropped(student, dropped, key)
+        is_late = dropped != key.courseID and now >= self.terms[key.term].withdraw_deadline
+        reasons = [
+            self._closed(key, now),
+            "corequisites_would_go" if self._has_dependents(student, key, dropped) else None,
+            *self.reasons(student, key, without=dropped),
+            "drop_closed" if is_late else None,
+            None if self.open_seats(key) else "section_full",
+        ]
+        self._check_allowed(reasons, overrides)
+        freed = FreedSeats()
+        self._drop(student, key.term, dropped, now, freed)
+        self._take(student, key, freed)
+        self.promote(freed, now)
+        self._complete_cycles(now)
+
+    def staff_join(self, student: int, key: SectionKey, overrides: Collection[str], now: datetime) -> None:
+        if self.waitlist_entry(student, key.term, key.courseID):
+            raise ModelRefusal("already_waiting")
+        self._check_not_enrolled(student, key)
+        waits = [] if self.open_seats(key) else self.waitlisted_courses(student, key.term)
+        reasons = [self._closed(key, now), *self.reasons(student, key, together_with=waits)]
+        if not self.open_seats(key):
+            reasons.append("waitlist_over" if now >= self.terms[key.term].add_deadline else None)
+            is_full = len(self.waitlists[key]) >= self.sections[key].waitlist_capacity
+            reasons.append("waitlist_full" if is_full else None)
+        needed = self._check_allowed(reasons, overrides)
+        if self.open_seats(key):
+            freed = FreedSeats()
+            self._take(student, key, freed)
+            self.promote(freed, now)
+        else:
+            self.waitlists[key].append(ModelEntry(student, overrides=frozenset(needed & SEAT_OVERRIDES)))
+        self._complete_cycles(now)
+
+    def reorder(self, student: int, key: SectionKey, position: int, now: datetime) -> None:
+        found = self.waitlist_entry(student, key.term, key.courseID)
+        if found is None:
+            raise ModelRefusal("not_waiting")
+        waited, entry = found
+        self.waitlists[waited].remove(entry)
+        self.waitlists[waited].insert(position - 1, entry)
+        self._complete_cycles(now)
+
+    def _closed(self, key: SectionKey, now: datetime) -> str | None:
+        try:
+            self._check_open(self.terms[key.term], now)
+        except ModelRefusal as refusal:
+            return refusal.code
+        return None
+
+    def _check_allowed(self, reasons: Iterable[str | None], overrides: Collection[str]) -> set[str]:
+        """Raise the first reason that is not set aside; return what was needed for the others."""
+        codes = [code for code in reasons if code]
+        for code in codes:
+            if OVERRIDES.get(code) not in overrides:
+                raise ModelRefusal(code)
+        return {OVERRIDES[code] for code in codes}
+
     # Actions of the registrar
 
     def import_section(self, section: Section, now: datetime) -> None:
@@ -288,34 +399,42 @@ class ModelSchool:
     def reason(
         self, student: int, key: SectionKey, without: str | None = None, together_with: Collection[str] = ()
     ) -> str | None:
-        """Return the reason against a seat in that section, if one were open.
+        """Return the first reason against a seat in that section, if one were open."""
+        return next(iter(self.reasons(student, key, without, together_with)), None)
+
+    def reasons(
+        self, student: int, key: SectionKey, without: str | None = None, together_with: Collection[str] = ()
+    ) -> list[str]:
+        """Return all reasons against a seat in that section, if one were open.
 
         The course `without` counts as dropped; the courses `together_with` count as corequisites.
         """
+        found = []
         has = {courseID: where for courseID, where in self.enrolled(student, key.term).items() if courseID != without}
         if key.courseID in has:
-            return "already_enrolled"
+            found.append("already_enrolled")
         if any(self.clash(key, where) for where in has.values()):
-            return "time_conflict"
+            found.append("time_conflict")
         wanted = self.courses[key.courseID]
         if sum(self.courses[courseID].credits for courseID in has) + wanted.credits > self.terms[key.term].max_credits:
-            return "credit_limit"
+            found.append("credit_limit")
         earlier = [term.term for term in self.terms.values() if term.comes_before(self.terms[key.term])]
         if not all(any(need in self.enrolled(student, term) for term in earlier) for need in wanted.prerequisites):
-            return "prerequisite_missing"
+            found.append("prerequisite_missing")
         beside = {*has, *together_with, *(need for term in earlier for need in self.enrolled(student, term))}
         if without != key.courseID and not beside.issuperset(wanted.corequisites):
-            return "corequisite_missing"
-        return None
+            found.append("corequisite_missing")
+        return found
 
     def promotion_reason(self, entry: ModelEntry, key: SectionKey) -> str | None:
         """Return why the waiting student could not take an open seat now."""
         drop_if_enrolled = (
             entry.drop_if_enrolled if entry.drop_if_enrolled in self.enrolled(entry.student, key.term) else None
         )
+        reasons = self.reasons(entry.student, key, without=drop_if_enrolled)
         if drop_if_enrolled and self._has_dependents(entry.student, key, drop_if_enrolled):
-            return "corequisites_would_go"
-        return self.reason(entry.student, key, without=drop_if_enrolled)
+            reasons.insert(0, "corequisites_would_go")
+        return next((code for code in reasons if OVERRIDES.get(code) not in entry.overrides), None)
 
     def clash(self, one: SectionKey, other: SectionKey) -> bool:
         """Return whether the sections overlap in any minute of the week."""
@@ -354,9 +473,18 @@ class ModelSchool:
             if _is_waitlisted(waitlist, student) and key.courseID in (*course.prerequisites, *course.corequisites):
                 freed.unblocked.append((student, waited.term))
 
-    def _drop(self, student: int, term: str, courseID: str, now: datetime, freed: FreedSeats) -> None:
+    def _drop(
+        self,
+        student: int,
+        term: str,
+        courseID: str,
+        now: datetime,
+        freed: FreedSeats,
+        *,
+        withdraw: bool | None = None,
+    ) -> None:
         seat = self.seats[student, term, courseID]
-        if now < self.terms[term].drop_deadline:
+        if not (now >= self.terms[term].drop_deadline if withdraw is None else withdraw):
             del self.seats[student, term, courseID]
         else:
             seat.withdrawn = True

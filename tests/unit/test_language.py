@@ -40,7 +40,16 @@ TRANSLATING_CALLS = {"Sentence", "gettext", "lazy", "ngettext", "plural"}
 """The functions that mark a text for translation."""
 
 MODULES_WITH_SENTENCES = [
-    *("app.py", "domain/audit.py", "domain/errors.py", "domain/models.py", "domain/roles.py", "domain/rules.py"),
+    *(
+        "app.py",
+        "domain/actors.py",
+        "domain/audit.py",
+        "domain/errors.py",
+        "domain/models.py",
+        "domain/roles.py",
+    ),
+    "domain/rules.py",
+    "services/enrollment/act_for.py",
     *("domain/section_edits.py", "forms/staff/catalog.py", "forms/staff/logs.py", "forms/staff/sections.py"),
     "services/staff/catalog_edits.py",
     "services/staff/sections.py",

@@ -12,6 +12,7 @@ from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.collections.courses import to_courses
 from quart_enroll.db.collections.sections import match_with_courses, to_sections
 from quart_enroll.db.queries import multi_find
+from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.models import (
     MAX_TERM_NAME_LENGTH,
     Course,
@@ -45,13 +46,27 @@ SCHEMA = {
         "enrolled_at": {"bsonType": "date"},
         "status": {"enum": ["enrolled", "withdrawn"]},
         "moved_at": {"bsonType": "date"},
+        "overrides": {"bsonType": "array", "items": {"bsonType": "string"}},
     },
 }
 
 
-async def put(db: Database, user_id: int, key: SectionKey, at: datetime, session: Session | None) -> None:
-    """Enroll the student in the section; a withdrawn course becomes an enrolled one again."""
-    await db.enrollment.update_one(*_put(user_id, key, at), upsert=True, session=session)
+async def put(
+    db: Database,
+    user_id: int,
+    key: SectionKey,
+    at: datetime,
+    session: Session | None,
+    overrides: Collection[Override] = NO_OVERRIDES,
+) -> None:
+    """Enroll the student in the section; a withdrawn course becomes an enrolled one again.
+
+    The `overrides` are the rules that staff set aside for the seat; `check-seats` reads them.
+    """
+    wanted, change = _put(user_id, key, at)
+    if overrides:
+        change = {"$set": change["$set"] | {"overrides": sorted(overrides)}}
+    await db.enrollment.update_one(wanted, change, upsert=True, session=session)
 
 
 async def put_all(
@@ -174,7 +189,7 @@ def _status(row: Document) -> str:
 
 
 def _put(user_id: int, key: SectionKey, at: datetime) -> tuple[Document, Document]:
-    return _course_filter(user_id, key), {"$set": _values(key, at)}
+    return _course_filter(user_id, key), {"$set": _values(key, at), "$unset": {"overrides": ""}}
 
 
 def _values(key: SectionKey, at: datetime) -> Document:

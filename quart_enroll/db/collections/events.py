@@ -41,7 +41,10 @@ SCHEMA = {
         "actor": {"bsonType": ["int", "long"]},
         "user_id": {"bsonType": ["int", "long"]},
         "action": {
-            "enum": ["enroll", "drop", "withdraw", "swap", "join", "leave", "promote", "skip", "moved", "cancelled"]
+            "enum": [
+                *("enroll", "drop", "withdraw", "swap", "join", "leave", "reorder"),
+                *("promote", "skip", "moved", "cancelled"),
+            ]
         },
         "courseID": {"bsonType": "string"},
         "term": {"bsonType": "string"},

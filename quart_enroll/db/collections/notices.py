@@ -64,6 +64,15 @@ class PendingEmail:
     next_try_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class SentNotice:
+    """A notice, with when its email was accepted by the mail server, or given up."""
+
+    notice: Notice
+    sent_at: datetime | None
+    failed_at: datetime | None
+
+
 async def add(db: Database, notice: Notice, session: Session | None) -> None:
     """Add a notice to be shown and emailed."""
     outbox = {"seen": False, "tries": 0, "next_try_at": notice.at}
@@ -102,6 +111,13 @@ async def take_unseen(db: Database, user_id: int) -> list[Notice]:
             break
         taken.append(to_notice(row))
     return taken
+
+
+async def find_latest(db: Database, user_id: int, at_most: int) -> list[SentNotice]:
+    """Return the user's latest notices about seats, the latest first."""
+    wanted = {"user_id": user_id, "courseID": {"$gt": ""}}
+    found = db.notice.find(wanted).sort([("at", -1)]).limit(at_most)
+    return [SentNotice(to_notice(row), row.get("sent_at"), row.get("failed_at")) async for row in found]
 
 
 async def find_due(db: Database, since: datetime, until: datetime) -> PendingEmail | None:

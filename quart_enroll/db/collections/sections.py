@@ -127,6 +127,18 @@ async def take_seat(db: Database, key: SectionKey, session: Session | None) -> b
     return result.modified_count == 1
 
 
+async def exceed_capacity(db: Database, key: SectionKey, session: Session | None) -> bool:
+    """Take a seat in a full section; return False if one is open, or if the number of seats taken is not known.
+
+    `overbooked` tells `check-seats` how many students may be enrolled.
+    """
+    is_full = {"seats_taken": VALID_COUNTER, "$expr": {"$gte": ["$seats_taken", "$capacity"]}}
+    more = {"$add": ["$seats_taken", 1]}
+    change = [{"$set": {"seats_taken": more, "overbooked": more}}]
+    result = await db.section.update_one(section_keys.to_filter(key) | is_full, change, session=session)
+    return result.modified_count == 1
+
+
 async def take_seats(db: Database, numbers: Mapping[SectionKey, int], session: Session | None) -> None:
     """Take that many seats in each section, which the transaction has seen open.
 
@@ -139,19 +151,28 @@ async def take_seats(db: Database, numbers: Mapping[SectionKey, int], session: S
 
 
 async def release_seat(db: Database, key: SectionKey, session: Session | None) -> None:
-    """Decrement the number of seats taken; a count that is already 0 stays, and `check-seats` reports it."""
+    """Decrement the number of seats taken; a count that is already 0 stays, and `check-seats` reports it.
+
+    Where students are enrolled beyond the capacity, one less may be from then on.
+    """
     taken = section_keys.to_filter(key) | {"seats_taken": {"$gt": 0}}
-    await db.section.update_one(taken, {"$inc": {"seats_taken": -1}}, session=session)
+    less = {"$subtract": ["$seats_taken", 1]}
+    overbooked = {"$cond": [{"$isNumber": "$overbooked"}, {"$min": ["$overbooked", less]}, "$$REMOVE"]}
+    change = [{"$set": {"seats_taken": less, "overbooked": overbooked}}]
+    await db.section.update_one(taken, change, session=session)
 
 
-async def join_waitlist(db: Database, key: SectionKey, session: Session | None, number: int = 1) -> int | None:
+async def join_waitlist(
+    db: Database, key: SectionKey, session: Session | None, number: int = 1, *, exceed: bool = False
+) -> int | None:
     """Take that many places at the end of the waitlist; return the last one, or None if there are too few.
 
     Places are never used twice, so a smaller one is an earlier one. A waitlist whose end is not known counts as full.
+    With `exceed`, there are always enough.
     """
-    has_room = {"$lte": [{"$add": ["$waiting", number]}, "$waitlist_capacity"]}
+    has_room = {} if exceed else {"$expr": {"$lte": [{"$add": ["$waiting", number]}, "$waitlist_capacity"]}}
     row: Document | None = await db.section.find_one_and_update(
-        section_keys.to_filter(key) | {"waiting": VALID_COUNTER, "queue_tail": VALID_COUNTER, "$expr": has_room},
+        section_keys.to_filter(key) | {"waiting": VALID_COUNTER, "queue_tail": VALID_COUNTER} | has_room,
         {"$inc": {"waiting": number, "queue_tail": number}},
         return_document=ReturnDocument.AFTER,
         session=session,

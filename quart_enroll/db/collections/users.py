@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
@@ -99,6 +99,9 @@ CONFIRM_EMAIL: Document = {"$unset": {"email_unconfirmed": ""}}
 
 CREDENTIALS_FIELDS = USER_FIELDS | {"password": 1, "password_changes": 1}
 
+STUDENTS_PER_BATCH = 500
+"""Students that an export holds at a time."""
+
 MAX_WORD_LENGTH = 100
 """Longest search word, in characters after folding: a single ﷺ becomes eighteen, and a pattern has a limit."""
 
@@ -173,26 +176,60 @@ async def find_credentials_by_id(db: Database, user_id: int) -> Credentials | No
     return None if row is None else _to_credentials(row)
 
 
-async def count_students(db: Database, words: Sequence[str] = ()) -> int:
+async def count_students(db: Database, words: Sequence[str] = (), advisor: int | None = None) -> int:
     """Return the number of students who match all these words, as `student_filter` does.
 
     This reads every student: 40 ms for 20,000, and no longer than DATABASE_TIMEOUT.
     """
-    return int(await db.user.count_documents(student_filter(words)))
+    return int(await db.user.count_documents(student_filter(words, advisor)))
 
 
-async def find_students(db: Database, words: Sequence[str] = (), *, skip: int = 0, limit: int = 0) -> list[User]:
-    """Return these students in the order of user_id: at most `limit` after the first `skip`; all of them for 0.
+async def find_students(
+    db: Database,
+    words: Sequence[str] = (),
+    *,
+    skip: int = 0,
+    limit: int = 0,
+    advisor: int | None = None,
+    sort: str = "user_id",
+    descending: bool = False,
+) -> list[User]:
+    """Return these students, sorted by a field: at most `limit` after the first `skip`; all of them for 0.
 
     This reads every student up to the last one returned.
     """
-    found = db.user.find(student_filter(words), USER_FIELDS).sort("user_id").skip(skip).limit(limit)
+    order = {sort: -1 if descending else 1} | {"user_id": 1}
+    found = db.user.find(student_filter(words, advisor), USER_FIELDS).sort([*order.items()]).skip(skip).limit(limit)
     return [to_user(row) async for row in found]
 
 
-def student_filter(words: Sequence[str]) -> Document:
-    """Return a filter for the students who match all these words, ignoring case, accents and apostrophes."""
-    return HAS_USER_ID | {"roles": {"$in": [Role.STUDENT, None]}} | words_filter(words)
+async def student_batches(
+    db: Database, words: Sequence[str], advisor: int | None, *, include_opted_out: bool
+) -> AsyncGenerator[list[User], None]:
+    """Yield all these students in batches, in the order of user_id; by default without those who opted out."""
+    listed: Document = {} if include_opted_out else {"directory_opt_out": {"$ne": True}}
+    found = db.user.find(student_filter(words, advisor) | listed, USER_FIELDS).sort("user_id")
+    while rows := await found.to_list(STUDENTS_PER_BATCH):
+        yield [to_user(row) for row in rows]
+
+
+async def find_by_id_or_email(db: Database, text: str) -> User | None:
+    """Return the user with this user_id or email address, in any spelling."""
+    if text.isascii() and text.isdigit() and len(text) <= MAX_USER_ID_DIGITS:
+        return await find(db, int(text))
+    found = await find_credentials(db, text)
+    return None if found is None else found.user
+
+
+def student_filter(words: Sequence[str], advisor: int | None = None) -> Document:
+    """Return a filter for the students who match all these words, ignoring case, accents and apostrophes.
+
+    With an `advisor`, only for that person's advisees.
+    """
+    students: Document = HAS_USER_ID | {"roles": {"$in": [Role.STUDENT, None]}}
+    if advisor is not None:
+        students |= {"advisors": advisor}
+    return students | words_filter(words)
 
 
 def words_filter(words: Sequence[str]) -> Document:

@@ -1,17 +1,18 @@
 """The collection `waitlist`: students who wait for a seat in a section, first come, first served."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from bson import ObjectId
-from pymongo import IndexModel
+from pymongo import IndexModel, UpdateOne
 
 from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.collections.sections import to_int
 from quart_enroll.db.collections.users import HAS_USER_ID
 from quart_enroll.db.queries import message_codec, pipelines
+from quart_enroll.domain.actors import Override
 from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, SectionKey, WaitlistEntry
 from quart_enroll.i18n.language import Sentence
 
@@ -38,6 +39,7 @@ SCHEMA = {
         "drop_if_enrolled": {"bsonType": ["string", "null"]},
         "skipped_because": message_codec.SENTENCE_SCHEMA,
         "moved_at": {"bsonType": "date"},
+        "overrides": {"bsonType": "array", "items": {"bsonType": "string"}},
     },
 }
 
@@ -64,8 +66,7 @@ async def add(db: Database, entry: WaitlistEntry, session: Session | None) -> No
 
 async def add_all(db: Database, entries: Iterable[WaitlistEntry], session: Session) -> None:
     """Add several entries; raise BulkWriteError if one of their places is taken."""
-    rows = [section_keys.to_filter(one.key) | {"place": one.place} | _row(one) for one in entries]
-    await db.waitlist.insert_many(rows, session=session)
+    await db.waitlist.insert_many([to_row(one) for one in entries], session=session)
 
 
 async def find(
@@ -122,6 +123,31 @@ async def remove_all(db: Database, key: SectionKey, user_ids: Collection[int], s
     await db.waitlist.delete_many(wanted, session=session)
 
 
+async def move(db: Database, entry: WaitlistEntry, position: int, session: Session | None) -> tuple[int, int]:
+    """Move the entry to the position, from 1 or else the last; return the positions before and after.
+
+    The places stay the same; those between the two positions get other students.
+    """
+    line = await find_by_section(db, entry.key, session)
+    before = next(index for index, one in enumerate(line) if one.user_id == entry.user_id)
+    after = min(position, len(line)) - 1
+    if before != after:
+        await db.waitlist.bulk_write(_moves(line, before, after), session=session)
+    return before + 1, after + 1
+
+
+def _moves(line: Sequence[WaitlistEntry], before: int, after: int) -> list[UpdateOne]:
+    """Return the writes that move one entry: it makes room first, because two rows can't have the same place."""
+    step = 1 if after > before else -1
+    places = [(line[before], line[-1].place + 1)]
+    places += [(line[index], line[index - step].place) for index in range(before + step, after + step, step)]
+    places.append((line[before], line[after].place))
+    return [
+        UpdateOne(_course_filter(one.user_id, one.key.term, one.key.courseID), {"$set": {"place": place}})
+        for one, place in places
+    ]
+
+
 async def record_skip(db: Database, entry: WaitlistEntry, reason: Sentence, session: Session | None) -> None:
     """Record why the student could not take a seat that was open."""
     await db.waitlist.update_one(
@@ -129,6 +155,11 @@ async def record_skip(db: Database, entry: WaitlistEntry, reason: Sentence, sess
         {"$set": {"skipped_because": message_codec.encode(reason)}},
         session=session,
     )
+
+
+def to_row(entry: WaitlistEntry) -> Document:
+    """Return the entry as a row."""
+    return section_keys.to_filter(entry.key) | {"place": entry.place} | _row(entry)
 
 
 def to_entry(row: Mapping[str, Any]) -> WaitlistEntry:
@@ -143,6 +174,7 @@ def to_entry(row: Mapping[str, Any]) -> WaitlistEntry:
         drop_if_enrolled=row.get("drop_if_enrolled"),
         skipped_because=message_codec.decode(row.get("skipped_because")),
         moved_at=moved_at if isinstance(moved_at, datetime) else None,
+        overrides=frozenset(map(Override, row.get("overrides", ()))),
     )
 
 
@@ -152,12 +184,13 @@ def has_course(row: Mapping[str, Any]) -> bool:
 
 
 def _row(entry: WaitlistEntry) -> Document:
+    overrides = {"overrides": sorted(entry.overrides)} if entry.overrides else {}
     return {
         "user_id": entry.user_id,
         "joined_at": entry.joined_at,
         "drop_if_enrolled": entry.drop_if_enrolled,
         "skipped_because": message_codec.encode(entry.skipped_because),
-    }
+    } | overrides
 
 
 def _course_filter(user_id: int, term: str, courseID: str) -> Document:

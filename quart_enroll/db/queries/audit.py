@@ -37,20 +37,25 @@ AUDITED_SCHEMAS: dict[str, Mapping[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class AuditedSeat:
-    """A row of `enrollment`; in old rows, the term and the section may be empty."""
+    """A row of `enrollment`; in old rows, the term and the section may be empty.
+
+    `overrides` are the rules that staff set aside for it.
+    """
 
     row_id: str
     user_id: Any
     key: SectionKey
     is_enrolled: bool
     enrolled_at: datetime | None
+    overrides: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class AuditedSection:
     """A section as stored, with the last place of its waitlist, and notes of imports (see `import_guards`).
 
-    `has_valid_counters` means that each counter is an integer from 0; otherwise they are recounted.
+    `overbooked` is how many students may be enrolled, if that is more than the capacity. `has_valid_counters` means
+    that each counter is an integer from 0; otherwise they are recounted.
     """
 
     section: Section
@@ -147,6 +152,7 @@ def _to_audited_seat(row: Mapping[str, Any]) -> AuditedSeat:
         key=section_keys.from_row(row),
         is_enrolled=row.get("status") != "withdrawn",
         enrolled_at=_datetime(row.get("enrolled_at")) or created_at,
+        overrides=frozenset(row.get("overrides", ())),
     )
 
 

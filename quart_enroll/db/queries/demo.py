@@ -6,7 +6,7 @@ from datetime import datetime
 
 from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document, Session
-from quart_enroll.db.collections import courses, events, terms, users
+from quart_enroll.db.collections import courses, events, terms, users, waitlist
 from quart_enroll.domain.models import Course, Credentials, Event, Section, SectionKey, Term, WaitlistEntry
 
 CHECKED_COLLECTIONS = ("course", "term", "section", "user", "enrollment")
@@ -59,15 +59,10 @@ def _rows(school: School) -> dict[str, list[Document]]:
             section_keys.to_filter(seat.key) | {"user_id": seat.user_id, "enrolled_at": seat.at, "status": seat.status}
             for seat in school.seats
         ],
-        "waitlist": [_waitlist_row(entry) for entry in school.line],
+        "waitlist": [waitlist.to_row(entry) for entry in school.line],
         "schedule": [
             {"user_id": user_id, "term": term, "credits": number, "version": 1}
             for (user_id, term), number in school.credits.items()
         ],
         "event": [events.to_row(event) for event in school.events],
     }
-
-
-def _waitlist_row(entry: WaitlistEntry) -> Document:
-    values = {name: value for name, value in asdict(entry).items() if name not in ("key", "moved_at")}
-    return values | section_keys.to_filter(entry.key)

@@ -31,7 +31,9 @@ class SignIn(NamedTuple):
 async def account() -> bytes:
     user = auth.signed_in()
     found = await sessions.active(database(), user.user_id, now())
-    return render("account.html", account=True, user=user, sign_ins=_sign_ins(found), must_confirm=must_confirm())
+    return render(
+        "account.html", account=True, user=user, sign_ins=sign_ins_in_words(found), must_confirm=must_confirm()
+    )
 
 
 async def end_sign_in() -> Response:
@@ -60,7 +62,7 @@ def _browser(stored: str) -> str:
     return browser or gettext("Unknown browser")
 
 
-def _sign_ins(found: Sequence[Login]) -> list[SignIn]:
+def sign_ins_in_words(found: Sequence[Login]) -> list[SignIn]:
     """Return the sign-ins in words, that of this browser first."""
     current = auth.this_login().key
     return [

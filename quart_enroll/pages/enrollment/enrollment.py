@@ -25,8 +25,8 @@ from quart_enroll.pages.form_views import (
     to_page,
 )
 from quart_enroll.services.enrollment import enroll as service
-from quart_enroll.services.enrollment.enroll import Dropped
 from quart_enroll.services.enrollment.enroll_together import enroll_with_corequisites
+from quart_enroll.services.enrollment.seat_actions import Dropped
 from quart_enroll.services.enrollment.seat_changes import Enrolled
 from quart_enroll.state import catalog, enrollment_context, now
 from quart_enroll.web import auth

@@ -1,12 +1,12 @@
 """The student's enrollment history, in sentences."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
 from quart import abort, request
 
 from quart_enroll.domain import rules
+from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import all_refusals
 from quart_enroll.domain.models import Event, Term
 from quart_enroll.i18n.language import Sentence, TermName, Value, format_moment, gettext
@@ -22,6 +22,7 @@ ACTION_SENTENCES = {
     "swap": Sentence("Swapped into %(title)s, section %(section)s, for %(term)s."),
     "join": Sentence("Joined the waitlist for %(title)s, section %(section)s, in %(term)s."),
     "leave": Sentence("Left the waitlist for %(title)s, section %(section)s, in %(term)s."),
+    "reorder": Sentence("Got another position on the waitlist for %(title)s, section %(section)s, in %(term)s."),
     "moved": Sentence("The time or room of %(title)s, section %(section)s, for %(term)s changed."),
     "cancelled": Sentence("The school canceled %(title)s, section %(section)s, for %(term)s."),
     "promote": Sentence("Enrolled from the waitlist: %(title)s, section %(section)s, for %(term)s."),
@@ -56,17 +57,17 @@ async def history() -> bytes:
     except ValueError:
         abort(404)
     offered = await catalog()
-    titles = {course.courseID: course.title for course in offered.courses}
-    known = {term.term: term for term in offered.terms}
-    entries = [_entry(event, titles, known) for event in happened]
+    entries = [in_words(event, offered) for event in happened]
     return render("history.html", enrollment=True, entries=entries, earlier=earlier)
 
 
-def _entry(event: Event, titles: Mapping[str, str], known: Mapping[str, Term]) -> HistoryEntry:
-    term = known.get(event.term)
+def in_words(event: Event, offered: Catalog) -> HistoryEntry:
+    """Return the event in sentences."""
+    term = next((one for one in offered.terms if one.term == event.term), None)
+    course = offered.find(event.courseID)
     when = _when(event.at, term)
     where: dict[str, Value] = {
-        "title": titles.get(event.courseID, event.courseID),
+        "title": course.title if course else event.courseID,
         "section": event.section,
         "term": TermName(event.term),
     }

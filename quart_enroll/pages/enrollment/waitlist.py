@@ -10,7 +10,7 @@ from quart_enroll.pages.catalog.section_actions import section_name
 from quart_enroll.pages.enrollment.confirm import before_leaving
 from quart_enroll.pages.form_views import section_form, to_alternatives, to_page
 from quart_enroll.services.enrollment import waitlist
-from quart_enroll.services.enrollment.waitlist import Joined
+from quart_enroll.services.enrollment.seat_actions import Joined
 from quart_enroll.state import catalog, enrollment_context, now
 from quart_enroll.web import auth
 

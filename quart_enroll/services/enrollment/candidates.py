@@ -3,12 +3,14 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import courses
 from quart_enroll.db.queries import section_facts
 from quart_enroll.db.queries.section_facts import SectionFacts, StudentRecord
 from quart_enroll.domain import rules
+from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.errors import (
     AccountGone,
     CorequisiteMissing,
@@ -19,6 +21,7 @@ from quart_enroll.domain.errors import (
     UnknownTerm,
 )
 from quart_enroll.domain.models import Course, Registration, Section, SectionKey, Term, WaitlistEntry
+from quart_enroll.domain.rules import Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +118,42 @@ def check_can_enroll(candidate: Candidate, now: datetime, together_with: Collect
     """Raise the first reason against a seat in the section now, whether it is open or full; AlreadyEnrolled first."""
     offering = candidate.offering
     rules.check_not_enrolled(offering.term, offering.course, candidate.registrations)
-    rules.check_open(offering.term, now)
-    check_rules(candidate, together_with=together_with)
+    rules.check_all(enrollment_checks(candidate, now, together_with=together_with))
 
 
-def check_rules(candidate: Candidate, dropped: Registration | None = None, together_with: Collection[str] = ()) -> None:
+def enrollment_checks(
+    candidate: Candidate, now: datetime, dropped: Registration | None = None, together_with: Collection[str] = ()
+) -> rules.Checks:
+    """Yield the rules for enrolling in the section now, except that a seat must be open.
+
+    The arguments are those of `check_rules`.
+    """
+    term, course = candidate.offering.term, candidate.offering.course
+    yield Rule.DATES, partial(rules.check_open, term, now)
+    if dropped is not None:
+        facts = dropped, term, candidate.registrations, candidate.taken_courses, course.courseID
+        yield Rule.DEPENDENTS, partial(rules.check_dependents, *facts)
+    yield from _eligibility_checks(candidate, dropped, together_with)
+
+
+def check_rules(
+    candidate: Candidate,
+    dropped: Registration | None = None,
+    together_with: Collection[str] = (),
+    overrides: Collection[Override] = NO_OVERRIDES,
+) -> frozenset[Override]:
     """Raise the first reason against a seat in the section, in exchange for the `dropped` one if it is given.
 
-    The courses `together_with` count as corequisites, besides the courses that the student has.
+    The courses `together_with` count as corequisites, besides the courses that the student has. Returns the overrides
+    that were needed.
     """
-    rules.check_eligible(
+    return rules.check_all(_eligibility_checks(candidate, dropped, together_with), overrides)
+
+
+def _eligibility_checks(
+    candidate: Candidate, dropped: Registration | None, together_with: Collection[str]
+) -> rules.Checks:
+    return rules.eligibility_checks(
         candidate.offering.term,
         candidate.offering.course,
         candidate.offering.section,

@@ -1,11 +1,8 @@
 """Enroll in a section, drop a course, swap one for another; each is one transaction, and safe to repeat."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from quart_enroll.db.collections import enrollments, sections
-from quart_enroll.domain import rules
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import (
     DropClosed,
@@ -14,28 +11,15 @@ from quart_enroll.domain.errors import (
     Refused,
     SectionFull,
 )
-from quart_enroll.domain.models import Course, Registration, SectionRequest, Term
+from quart_enroll.domain.models import SectionRequest
 from quart_enroll.observability import metrics
-from quart_enroll.services.enrollment import resolve, seat_changes
-from quart_enroll.services.enrollment.candidates import (
-    Offering,
-    check_rules,
-    load_candidate,
-)
+from quart_enroll.services.enrollment import resolve, seat_actions
+from quart_enroll.services.enrollment.candidates import Offering, load_candidate
 from quart_enroll.services.enrollment.context import EnrollmentContext
-from quart_enroll.services.enrollment.promotion import promote_waitlists
 from quart_enroll.services.enrollment.refusals import record_refusal, section_full
+from quart_enroll.services.enrollment.seat_actions import Dropped
 from quart_enroll.services.enrollment.seat_changes import Enrolled, SeatTransaction
 from quart_enroll.services.enrollment.swap_cycles import change_seats
-
-
-@dataclass(frozen=True, slots=True)
-class Dropped:
-    """The courses that a drop removed from the schedule; `action` is "drop", or "withdraw" after the drop deadline."""
-
-    courses: tuple[Course, ...]
-    term: str
-    action: str
 
 
 @metrics.count_change("enroll")
@@ -76,7 +60,7 @@ async def drop(
         raise EnrollmentOver(course.title) if enrolled_terms else NotEnrolled(course.title)
 
     async def body(transaction: SeatTransaction) -> Dropped:
-        return await _drop(transaction, user_id, course, term, with_corequisites=with_corequisites)
+        return await seat_actions.drop(transaction, user_id, course, term, with_corequisites=with_corequisites)
 
     keys = [key for key in enrolled if key.term == term.term]
     try:
@@ -117,42 +101,9 @@ async def swap(
     raise AssertionError("There is always an option.")
 
 
-async def _drop(
-    transaction: SeatTransaction, user_id: int, course: Course, term: Term, *, with_corequisites: bool
-) -> Dropped:
-    db, session = transaction.db, transaction.session
-    registrations = await enrollments.find_in_term(db, user_id, term.term, session)
-    registration = _find_enrolled(registrations, course, term)
-    dependents = rules.dependent_courses(course.courseID, term, registrations, ())
-    if dependents:  # unless what they need was taken in an earlier term
-        taken_courses = await resolve.taken_courses(db, user_id, session)
-        dependents = rules.dependent_courses(course.courseID, term, registrations, taken_courses)
-        if not with_corequisites:
-            rules.check_dependents(registration, term, registrations, taken_courses)
-    dropped = (registration, *dependents)
-    actions = [await seat_changes.drop(transaction, user_id, term, one) for one in dropped]
-    await promote_waitlists(transaction)
-    return Dropped(tuple(one.course for one in dropped), term.term, actions[0])
-
-
 async def _swap(context: EnrollmentContext, user_id: int, dropped: str, offering: Offering, now: datetime) -> Enrolled:
     async def body(transaction: SeatTransaction) -> Enrolled:
-        candidate = await load_candidate(context.db, user_id, offering.key, transaction.session)
-        current, registrations = candidate.offering, candidate.registrations
-        old = await resolve.find_dropped(context.db, registrations, dropped, current)
-        rules.check_open(current.term, now)
-        rules.check_dependents(old, current.term, registrations, candidate.taken_courses, current.course.courseID)
-        check_rules(candidate, old)
-        await seat_changes.take(transaction, user_id, "swap", candidate, old)
-        await promote_waitlists(transaction)
-        return transaction.enrolled(current)
+        return await seat_actions.swap(transaction, user_id, dropped, offering.key)
 
     old_keys = await enrollments.find_keys(context.db, user_id, offering.key.term, dropped)
     return await change_seats(context.locks, user_id, now, [offering.key, *old_keys], body)
-
-
-def _find_enrolled(registrations: Sequence[Registration], course: Course, term: Term) -> Registration:
-    for one in registrations:
-        if one.courseID == course.courseID and one.status == "enrolled":
-            return one
-    raise NotEnrolled(course.title, term.term)

@@ -6,6 +6,7 @@ students who set an alert: in the same transaction too, so that no process that 
 
 from quart_enroll.db.collections import alerts, enrollments, notices, sections, waitlist
 from quart_enroll.domain import rules
+from quart_enroll.domain.actors import Override
 from quart_enroll.domain.errors import AccountGone, Refused, SectionFull, UnknownCourse, UnknownSection, UnknownTerm
 from quart_enroll.domain.models import Notice, SectionKey, WaitlistEntry
 from quart_enroll.services.enrollment.candidates import (
@@ -79,17 +80,17 @@ async def _promote(transaction: SeatTransaction, entry: WaitlistEntry) -> bool:
     enrolled = (one for one in registrations if one.status == "enrolled")
     dropped = next((one for one in enrolled if one.courseID == entry.drop_if_enrolled), None)
     try:
-        if dropped is not None:
+        if dropped is not None and Override.REQUISITES not in entry.overrides:
             rules.check_dependents(
                 dropped, offering.term, registrations, candidate.taken_courses, offering.course.courseID
             )
-        check_rules(candidate, dropped)
+        overrides = check_rules(candidate, dropped, overrides=entry.overrides)
     except Refused as refusal:
         reason = await with_course_names(transaction.db, refusal, transaction.session)
         await _skip(transaction, entry, offering, reason)
         return True
     try:
-        event = await take(transaction, entry.user_id, "promote", candidate, dropped)
+        event = await take(transaction, entry.user_id, "promote", candidate, dropped, overrides)
     except SectionFull as error:  # it would be reported as a refusal to the student whose change led here
         raise RuntimeError(f"The seat of {entry.key} that was open in this transaction is gone.") from error
     transaction.promotions.append(event)

@@ -4,15 +4,16 @@ Whatever changes seats must end with `promotion.promote_waitlists`, in the same 
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import courses, enrollments, events, schedules, sections, waitlist
 from quart_enroll.domain import rules
+from quart_enroll.domain.actors import NO_OVERRIDES, Actor, Override
 from quart_enroll.domain.errors import SectionFull
-from quart_enroll.domain.models import Event, Registration, SectionKey, Term, WaitlistEntry
+from quart_enroll.domain.models import Event, Registration, SectionKey, WaitlistEntry
 from quart_enroll.services.enrollment.candidates import Candidate, Offering
 
 
@@ -58,6 +59,20 @@ class SeatTransaction:
     promotions: list[Event] = field(default_factory=list)
     """Promotions, in their order."""
 
+    staff: Actor | None = None
+    """The actor, if staff act for a student."""
+
+    acting_for: int | None = None
+    """That student. The reason is written into this history alone; others whom the change affects don't see it."""
+
+    student_events: list[Event] = field(default_factory=list)
+    """What happened to that student, in order."""
+
+    @property
+    def overrides(self) -> frozenset[Override]:
+        """Rules that the change may set aside."""
+        return self.staff.overrides if self.staff else NO_OVERRIDES
+
     def enrolled(self, offering: Offering) -> Enrolled:
         """Return the result for the student who took this seat."""
         left = (key.section for key in self.left_waitlists if key.courseID == offering.key.courseID)
@@ -75,10 +90,12 @@ async def take(
     action: str,
     candidate: Candidate,
     dropped: Registration | None = None,
+    overrides: Collection[Override] = NO_OVERRIDES,
 ) -> Event:
     """Take a seat for the student, in exchange for the `dropped` one if it is given; raise SectionFull if none is open.
 
-    A swap within a course is never a withdrawal: the student keeps the course.
+    A swap within a course is never a withdrawal: the student keeps the course. The `overrides` are those that were
+    needed; with FULL among them, the capacity is exceeded.
     The seat is written last, because every other student of this section is waiting for that document.
     """
     db, session, offering = transaction.db, transaction.session, candidate.offering
@@ -87,14 +104,16 @@ async def take(
     if dropped is not None and same_course:
         await _free_seat(transaction, user_id, dropped.section.key)
     elif dropped is not None:
-        await drop(transaction, user_id, offering.term, dropped)
+        is_withdrawal = rules.is_withdrawal(offering.term, transaction.now)
+        await drop(transaction, user_id, dropped, is_withdrawal=is_withdrawal)
     added_credits = 0 if same_course else offering.course.credits
     await schedules.bump_version(db, user_id, key.term, session, more=added_credits)
-    await enrollments.put(db, user_id, key, transaction.now, session)
+    await enrollments.put(db, user_id, key, transaction.now, session, overrides)
     await leave_waitlists(transaction, user_id, key, candidate.waitlist_entries)
     from_section = dropped.section.section if dropped is not None and same_course else ""
-    event = await record_event(transaction, user_id, action, key, from_section=from_section)
-    if not await sections.take_seat(db, key, session):
+    event = await record_event(transaction, user_id, action, key, from_section=from_section, overrides=overrides)
+    take_seat = sections.exceed_capacity if Override.FULL in overrides else sections.take_seat
+    if not await take_seat(db, key, session):
         raise SectionFull(offering.course.title, key.section)
     return event
 
@@ -129,16 +148,21 @@ def is_left_for(key: SectionKey, entry: WaitlistEntry) -> bool:
     return entry.key == key or (same_course and entry.drop_if_enrolled != key.courseID)
 
 
-async def drop(transaction: SeatTransaction, user_id: int, term: Term, registration: Registration) -> str:
-    """Drop the seat, or withdraw from it after the drop deadline; return the recorded action: "drop" or "withdraw"."""
+async def drop(
+    transaction: SeatTransaction,
+    user_id: int,
+    registration: Registration,
+    *,
+    is_withdrawal: bool,
+    overrides: Collection[Override] = NO_OVERRIDES,
+) -> None:
+    """Drop the seat or withdraw from it, whatever the deadlines; the event has the `overrides` that were needed."""
     db, session, key = transaction.db, transaction.session, registration.section.key
-    is_withdrawal = rules.is_withdrawal(term, registration.course, transaction.now)
     await (enrollments.withdraw if is_withdrawal else enrollments.remove)(db, user_id, key, session)
     await schedules.bump_version(db, user_id, key.term, session, more=-registration.course.credits)
     await _free_seat(transaction, user_id, key)
     action = "withdraw" if is_withdrawal else "drop"
-    await record_event(transaction, user_id, action, key)
-    return action
+    await record_event(transaction, user_id, action, key, overrides=overrides)
 
 
 async def open_provisional_seat(transaction: SeatTransaction, key: SectionKey) -> None:
@@ -171,8 +195,10 @@ async def record_event(
     *,
     result: str = "ok",
     from_section: str = "",
+    overrides: Collection[Override] = NO_OVERRIDES,
 ) -> Event:
     """Write an event about the section into the student's history."""
+    staff = transaction.staff if user_id == transaction.acting_for else None
     event = Event(
         transaction.now,
         transaction.actor,
@@ -183,6 +209,10 @@ async def record_event(
         key.section,
         result,
         from_section,
+        reason=staff.reason if staff else "",
+        overrides=tuple(sorted(overrides)),
     )
+    if staff:
+        transaction.student_events.append(event)
     await events.add(transaction.db, event, transaction.session)
     return event

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from quart_enroll.db.client import DATABASE_UNAVAILABLE, Session
 from quart_enroll.db.collections import sections, waitlist
+from quart_enroll.domain.actors import Actor
 from quart_enroll.domain.models import SectionKey
 from quart_enroll.services.enrollment import promotion, seat_changes, section_lock
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
@@ -34,17 +35,24 @@ async def change_seats(
     body: Callable[[SeatTransaction], Coroutine[Any, Any, Result]],
     *,
     recheck: Callable[[], Coroutine[Any, Any, None]] = section_lock.nothing,
+    staff: Actor | None = None,
 ) -> Result:
-    """Run a student's change as `SectionLocks.run` does, then complete the swap cycles that it made possible."""
+    """Run a student's change as `SectionLocks.run` does, then complete the swap cycles that it made possible.
+
+    `staff` is who makes it for the student.
+    """
+    actor = staff.user_id if staff else user_id
     changed_waitlists: set[SectionKey] = set()
 
     async def attempt(session: Session) -> Result:
-        transaction = SeatTransaction(locks.db, session, now, user_id, changed_waitlists=changed_waitlists)
+        transaction = SeatTransaction(
+            locks.db, session, now, actor, changed_waitlists=changed_waitlists, staff=staff, acting_for=user_id
+        )
         changed_waitlists.clear()
         return await body(transaction)
 
     async def follow_up() -> None:
-        await complete_cycles(locks, user_id, now, changed_waitlists)
+        await complete_cycles(locks, actor, now, changed_waitlists)
 
     return await locks.run(keys, attempt, recheck=recheck, follow_up=follow_up)
 

@@ -1,41 +1,25 @@
 """Join the waitlist of a section, or leave it. Promotion has its own module."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
-from quart_enroll.db.collections import sections, waitlist
-from quart_enroll.domain import rules
+from quart_enroll.db.collections import waitlist
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import (
     AlreadyWaiting,
     NotWaiting,
     Refused,
-    WaitlistFull,
     WaitlistOver,
 )
-from quart_enroll.domain.models import SectionKey, SectionRequest, WaitlistEntry
+from quart_enroll.domain.models import SectionKey, SectionRequest
 from quart_enroll.observability import metrics
-from quart_enroll.services.enrollment import resolve, seat_changes, swap_cycles
+from quart_enroll.services.enrollment import resolve, seat_actions, swap_cycles
 from quart_enroll.services.enrollment.batch_decisions import Waitlisted
-from quart_enroll.services.enrollment.candidates import Candidate, Offering, check_rules, load_candidate
 from quart_enroll.services.enrollment.context import EnrollmentContext
-from quart_enroll.services.enrollment.promotion import promote_waitlists
 from quart_enroll.services.enrollment.refusals import record_refusal
+from quart_enroll.services.enrollment.seat_actions import Joined
 from quart_enroll.services.enrollment.seat_changes import Enrolled, SeatTransaction
 from quart_enroll.services.enrollment.swap_cycles import change_seats
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """A waitlist position, one of `waitlist_size`; `position` is None for a student who got a seat at once.
-
-    One was open, or a swap cycle was completed: then a notice reports it.
-    """
-
-    offering: Offering
-    position: int | None
-    waitlist_size: int
-    by_swap_cycle: bool = False
 
 
 @metrics.count_change("join")
@@ -84,40 +68,10 @@ async def _join(context: EnrollmentContext, user_id: int, key: SectionKey, now: 
 async def _join_for_swap(
     context: EnrollmentContext, user_id: int, key: SectionKey, now: datetime, drop_if_enrolled: str
 ) -> Joined:
-    db = context.db
-
     async def body(transaction: SeatTransaction) -> Joined:
-        candidate = await load_candidate(db, user_id, key, transaction.session)
-        offering, registrations = candidate.offering, candidate.registrations
-        if candidate.waitlist_entry is not None:
-            raise AlreadyWaiting(offering.course.title, candidate.waitlist_entry.key.section)
-        dropped = await resolve.find_dropped(db, registrations, drop_if_enrolled, offering)
-        rules.check_not_enrolled(offering.term, offering.course, [one for one in registrations if one is not dropped])
-        rules.check_open(offering.term, now)
-        rules.check_dependents(dropped, offering.term, registrations, candidate.taken_courses, offering.course.courseID)
-        is_open = offering.section.open_seats > 0
-        check_rules(candidate, dropped, together_with=() if is_open else candidate.waitlisted_courses)
-        if is_open:  # an open seat means that no waitlisted student could take it
-            await seat_changes.take(transaction, user_id, "swap", candidate, dropped)
-            await promote_waitlists(transaction)
-            return Joined(offering, None, offering.section.waiting)
-        return await _add_entry(transaction, user_id, candidate, drop_if_enrolled)
+        return await seat_actions.join(transaction, user_id, key, drop_if_enrolled)
 
     return await change_seats(context.locks, user_id, now, [key], body)
-
-
-async def _add_entry(transaction: SeatTransaction, user_id: int, candidate: Candidate, drop_if_enrolled: str) -> Joined:
-    db, session, offering = transaction.db, transaction.session, candidate.offering
-    await seat_changes.bump_version(transaction, user_id, offering.key.term)
-    await seat_changes.record_event(transaction, user_id, "join", offering.key)
-    # The section is written late, like a seat: every other student of this section is waiting for that document.
-    place = await sections.join_waitlist(db, offering.key, session)
-    if place is None:
-        raise WaitlistFull(offering.course.title, offering.key.section)
-    await waitlist.add(db, WaitlistEntry(user_id, offering.key, place, transaction.now, drop_if_enrolled), session)
-    transaction.changed_waitlists.add(offering.key)
-    position = offering.section.waiting + 1
-    return Joined(offering, position, position)
 
 
 @metrics.count_change("leave")
@@ -131,14 +85,6 @@ async def leave(context: EnrollmentContext, user_id: int, request: SectionReques
         raise WaitlistOver(course.title) if waitlisted_terms else NotWaiting(course.title)
 
     async def body(transaction: SeatTransaction) -> SectionKey:
-        await seat_changes.bump_version(transaction, user_id, term.term)
-        entry = await waitlist.find(db, user_id, term.term, course.courseID, transaction.session)
-        if entry is None:
-            raise NotWaiting(course.title, term.term)
-        await waitlist.remove(db, entry, transaction.session)
-        await sections.leave_waitlist(db, entry.key, transaction.session)
-        transaction.changed_waitlists.add(entry.key)
-        await seat_changes.record_event(transaction, user_id, "leave", entry.key)
-        return entry.key
+        return await seat_actions.leave(transaction, user_id, course, term)
 
     return await change_seats(context.locks, user_id, now, [], body)

@@ -7,9 +7,10 @@ from datetime import datetime
 from itertools import combinations
 from math import isnan
 
-from quart_enroll.db.queries.audit import AuditedRows
+from quart_enroll.db.queries.audit import AuditedRows, AuditedSeat
 from quart_enroll.db.queries.schema_violations import SchemaViolation
 from quart_enroll.domain import rules
+from quart_enroll.domain.actors import Override
 from quart_enroll.services.catalog import gaps
 from quart_enroll.services.maintenance import spelling_variants
 from quart_enroll.services.maintenance.recount import Recount, describe_section
@@ -79,10 +80,10 @@ def _overfull_sections(recount: Recount) -> Iterator[Discrepancy]:
     for key, counted in recount.rows.sections.items():
         capacity, most = counted.section.capacity, counted.section.waitlist_capacity
         if taken[key] > capacity:
-            lowered = taken[key] <= counted.overbooked
-            since = "; it was lowered" if lowered else ""
+            allowed = taken[key] <= counted.overbooked
+            since = "; it was lowered, or staff exceeded it" if allowed else ""
             yield Discrepancy(
-                f"{describe_section(key)}: {taken[key]} enrolled, but the capacity is {capacity}{since}.", not lowered
+                f"{describe_section(key)}: {taken[key]} enrolled, but the capacity is {capacity}{since}.", not allowed
             )
         if len(recount.waitlists[key]) > most:
             yield Discrepancy(
@@ -117,8 +118,16 @@ def _time_conflicts(recount: Recount) -> Iterator[Discrepancy]:
                     else None
                 )
                 moved = any(move is not None and (taken is None or taken <= move) for move in moves)
-                since = "; a meeting was moved" if moved else ""
+                allowed = _is_conflict_allowed(seat, other_seat)
+                since = "; a meeting was moved" if moved else "; staff allowed it" if allowed else ""
                 yield Discrepancy(
                     f"Student {user_id}, {term}: {one.courseID} and {other.courseID} both meet on {when}{since}.",
-                    fault=not moved,
+                    fault=not moved and not allowed,
                 )
+
+
+def _is_conflict_allowed(*seats: AuditedSeat) -> bool:
+    """Return whether staff set the rule aside for the later seat; the earlier one was no conflict when it was taken."""
+    times = [seat.enrolled_at for seat in seats if seat.enrolled_at]
+    later = [seat for seat in seats if not times or seat.enrolled_at == max(times)]
+    return any(Override.TIME_CONFLICT in seat.overrides for seat in later)

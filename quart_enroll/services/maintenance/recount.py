@@ -8,6 +8,7 @@ from typing import Any
 
 from quart_enroll.db.queries.audit import AuditedRows, AuditedSeat, AuditedSection
 from quart_enroll.domain import rules
+from quart_enroll.domain.actors import Override
 from quart_enroll.domain.errors import Refused
 from quart_enroll.domain.models import Registration, SectionKey, SectionStatus, WaitlistEntry, deleted_section
 
@@ -118,9 +119,10 @@ class Recount:
         terms = self.rows.terms
         taken = [(courseID, terms[name]) for courseID, name in self.taken[waiting.user_id] if name in terms]
         try:
-            for one in dropped:
+            for one in dropped if Override.REQUISITES not in waiting.overrides else ():
                 rules.check_dependents(one, term, registrations, taken, course.courseID)
-            rules.check_eligible(term, course, counted.section, registrations, taken, dropped)
+            checks = rules.eligibility_checks(term, course, counted.section, registrations, taken, dropped)
+            rules.check_all(checks, waiting.overrides)
         except Refused:
             return False
         return True

@@ -34,6 +34,7 @@ SEAT_SUBJECTS = {
     "alert": Sentence("A seat opened in %(title)s"),
     "moved": Sentence("The time or room of %(title)s has changed"),
     "cancelled": Sentence("Your section of %(title)s was canceled"),
+    "staff": Sentence("Your registration for %(title)s has changed"),
 }
 """The subject for each action of a notice about a seat, with the title of the course."""
 

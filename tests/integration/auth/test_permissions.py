@@ -67,6 +67,10 @@ STATUSES_BY_ROUTE = {
     "/staff/term": (303, 403, 404),
     "/staff/term/new": (303, 403, 200),
     "/staff/roll": (303, 403, 200),
+    "/staff/students": (303, 403, 200),
+    "/staff/students/<int:user_id>": (303, 403, 200),
+    "/staff/students/<int:user_id>/why": (303, 403, 200),
+    "/staff/students/<int:user_id>/act": (303, 403, 404),
     "/staff/audit": (303, 403, 200),
     "/staff/access": (303, 403, 200),
     "/staff/people": (303, 403, 200),
@@ -97,6 +101,9 @@ STAFF_PAGES = {
     "/staff/section/new": {Role.SCHEDULER},
     "/staff/courses": {Role.SCHEDULER, Role.AUDITOR},
     "/staff/terms": {Role.SCHEDULER, Role.AUDITOR},
+    "/staff/students": {Role.ADVISOR, Role.AUDITOR},
+    "/staff/students/<int:user_id>": {Role.AUDITOR},  # aron advises nobody
+    "/staff/students/<int:user_id>/why": {Role.AUDITOR},
     "/staff/audit": {Role.AUDITOR},
     "/staff/access": {Role.AUDITOR},
 }
@@ -163,7 +170,7 @@ def test_every_route_is_listed_with_its_permissions(app: Quart) -> None:
     assert {rule.rule for rule in app.url_map.iter_rules()} == set(STATUSES_BY_ROUTE)
     changes = {(m, rule.rule) for rule in app.url_map.iter_rules() for m in (rule.methods or set()) - SAFE_METHODS}
     posts = [*PAGE_CHANGES, "/language", "/register", "/login", "/logout", "/password/forgot", "/password/reset"]
-    posts.append("/email/confirm")
+    posts += ["/email/confirm", "/staff/students/<int:user_id>/act"]
     assert changes == {*API_CHANGES, *(("POST", path) for path in posts)}
 
 

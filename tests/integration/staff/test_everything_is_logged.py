@@ -63,13 +63,20 @@ CHANGE_EXAMPLES: dict[str, Change] = {
     "staff_term": Change("/staff/term?term=Fall+2026", TERM_FORM),
     "staff_term_new": Change("/staff/term/new", TERM_FORM | {"term": "Fall 2026 – second half"}),
     "staff_roll": Change("/staff/roll", {"source": "Fall 2026", "target": "Spring 2027", "confirmed": "y"}),
+    "staff_act": Change(
+        f"/staff/students/{ADA.user_id}/act?action=enroll&term=Fall+2026&courseID=1111&section=01", {"reason": "Asked."}
+    ),
 }
 """A change by rita at each endpoint with a form for staff."""
 
 CHANGES_WITHOUT_ENTRY: dict[str, str] = {}
 """Endpoints whose forms change nothing that the audit log is about, with the reason."""
 
-RECORD_EXAMPLES: dict[str, str] = {}
+RECORD_EXAMPLES: dict[str, str] = {
+    "staff_student": f"/staff/students/{ADA.user_id}",
+    "staff_why": f"/staff/students/{ADA.user_id}/why",
+    "staff_act": f"/staff/students/{ADA.user_id}/act?action=enroll&term=Fall+2026&courseID=1111&section=01",
+}
 """The path of ada's record at each endpoint that opens one."""
 
 PEOPLE_WITHOUT_RECORD: dict[str, str] = {}

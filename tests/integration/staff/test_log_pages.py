@@ -62,8 +62,8 @@ async def test_the_audit_log_shows_what_happened_with_the_latest_first(rita: Bro
 @pytest.mark.usefixtures("logged")
 async def test_the_access_log_shows_who_opened_whose_record(rita: Browser) -> None:
     assert rows(await rita.read("/staff/access")) == [
-        ["2 Sept 2026, 09:00:00", "Rita Moreno", "Ada Winters", "staff_student"],
-        ["1 Sept 2026, 09:00:00", "Rita Moreno", "Ada Winters", "staff_student"],
+        ["2 Sept 2026, 09:00:00", "Rita Moreno", "Ada Winters", "Student’s record"],
+        ["1 Sept 2026, 09:00:00", "Rita Moreno", "Ada Winters", "Student’s record"],
     ]
 
 

@@ -1,0 +1,47 @@
+"""Who changes a student's seats: the student, or staff with a reason, who may set rules aside."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from quart_enroll.i18n.language import Sentence
+
+
+class Override(StrEnum):
+    """A rule that staff may set aside, or several that are set aside together; a refusal's class names its override.
+
+    The values never change, because events and seats are stored with them.
+    """
+
+    CLOSED_TERM = "closed_term"
+    FULL = "full"
+    REQUISITES = "requisites"
+    TIME_CONFLICT = "time_conflict"
+    CREDIT_LIMIT = "credit_limit"
+
+    @property
+    def label(self) -> Sentence:
+        """What staff choose when they choose it."""
+        return _LABELS[self]
+
+
+_LABELS = {
+    Override.CLOSED_TERM: Sentence("Disregard the dates of the term"),
+    Override.FULL: Sentence("Exceed the capacity"),
+    Override.REQUISITES: Sentence("Waive prerequisites and corequisites"),
+    Override.TIME_CONFLICT: Sentence("Allow the time conflict"),
+    Override.CREDIT_LIMIT: Sentence("Exceed the credit limit"),
+}
+
+NO_OVERRIDES: frozenset[Override] = frozenset()
+
+SEAT_OVERRIDES = frozenset({Override.REQUISITES, Override.TIME_CONFLICT, Override.CREDIT_LIMIT})
+"""Those that a waitlist entry keeps until the student gets a seat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A member of staff who acts for a student, with the reason and the rules that may be set aside."""
+
+    user_id: int
+    reason: str
+    overrides: frozenset[Override] = NO_OVERRIDES

@@ -1,0 +1,66 @@
+"""The forms of a student's record: the search for students, a section to look at, and the reason for acting."""
+
+from collections.abc import Iterable
+
+from wtforms import BooleanField, Form, IntegerField, SelectField, SelectMultipleField, StringField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
+from wtforms.validators import DataRequired, Length, NumberRange, Optional
+
+from quart_enroll.domain.actors import Override
+from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
+from quart_enroll.i18n.language import format_term
+
+MAX_REASON_LENGTH = 300
+
+
+class StudentListForm(Form):
+    """Which students are listed, and whether a file includes those who opted out of the directory."""
+
+    q = StringField(lazy("Name, email or ID"), [Length(max=200, message=lazy("Use at most 200 characters."))])
+    opted_out = BooleanField(lazy("Include students who opted out of the directory in files"))
+
+    @classmethod
+    def parameters(cls) -> tuple[str, ...]:
+        """Return the query parameters that the form reads."""
+        return tuple(field.name for field in cls())
+
+    @property
+    def words(self) -> list[str]:
+        """The words of the search, each once."""
+        return list(dict.fromkeys((self.q.data or "").replace("\0", " ").split()))
+
+
+class SectionForm(Form):
+    """A section, for the question why a student can't enroll in it, or for acting there."""
+
+    term = SelectField(lazy("Term"), validate_choice=False)
+    courseID = StringField(  # the stored name
+        lazy("Course number"), [DataRequired(lazy("Enter a course number, such as 1111."))], filters=[stripped]
+    )
+    section = StringField(lazy("Section"), [DataRequired(lazy("Enter a section, such as 01."))], filters=[stripped])
+
+    def offer_terms(self, terms: Iterable[str]) -> None:
+        """Offer these terms."""
+        self.term.choices = [SelectChoice(name, format_term(name)) for name in terms]
+
+
+class ActForm(SiteForm):
+    """Why staff act for a student, and which rules they set aside."""
+
+    reason = StringField(
+        lazy("Reason"),
+        [
+            DataRequired(lazy("Enter a reason. The student will read it.")),
+            one_line,
+            Length(max=MAX_REASON_LENGTH, message=lazy("Use at most 300 characters.")),
+        ],
+        filters=[stripped],
+        description=lazy("The student reads it in a notice and in the enrollment history."),
+    )
+    overrides = SelectMultipleField(lazy("Rules to set aside"), validate_choice=False)
+    position = IntegerField(lazy("New position"), [Optional(), NumberRange(1, 9999, lazy("Enter a position from 1."))])
+
+    @property
+    def chosen_overrides(self) -> frozenset[Override]:
+        """The chosen overrides; unknown ones are ignored."""
+        return frozenset(one for one in Override if one in (self.overrides.data or ()))

@@ -1,0 +1,91 @@
+"""Every rule for a change of a student's seats, in the order in which they count: pure functions of the facts.
+
+A change checks them in its transaction; "why can't this student enroll?" and the forms of staff list them.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+
+from quart_enroll.domain import rules
+from quart_enroll.domain.errors import AlreadyWaiting, Refused, WaitlistFull, WaitlistOver
+from quart_enroll.domain.models import Registration, Term
+from quart_enroll.domain.rules import Checks, Rule
+from quart_enroll.services.enrollment.candidates import Candidate, enrollment_checks
+
+
+def explain(candidate: Candidate, now: datetime) -> dict[Rule, Refused | None]:
+    """Return how each rule applies to enrolling in the section now: the first refusal is what the student reads.
+
+    A student on the waitlist of a full section reads AlreadyWaiting instead (`refusals.section_full`).
+    """
+    return rules.find_refusals(enroll_checks(candidate, now))
+
+
+def enroll_checks(candidate: Candidate, now: datetime) -> Checks:
+    """Yield the rules for enrolling."""
+    yield from _not_enrolled(candidate)
+    yield from enrollment_checks(candidate, now)
+    yield from _seat_open(candidate)
+
+
+def swap_checks(candidate: Candidate, dropped: Registration, now: datetime) -> Checks:
+    """Yield the rules for enrolling in exchange for the course `dropped`."""
+    yield from enrollment_checks(candidate, now, dropped)
+    offering = candidate.offering
+    if dropped.courseID != offering.course.courseID:
+        withdraw = rules.is_withdrawal(offering.term, now)
+        check = partial(rules.check_drop, offering.term, dropped.course, now, withdraw=withdraw)
+        yield Rule.DROP_DATES, check
+    yield from _seat_open(candidate)
+
+
+def join_checks(candidate: Candidate, dropped: Registration | None, now: datetime) -> Checks:
+    """Yield the rules for joining the waitlist, or for taking a seat if one is open; `dropped` is dropped with it."""
+    yield Rule.NOT_WAITING, partial(_check_not_waiting, candidate)
+    yield from _not_enrolled(candidate, dropped)
+    if candidate.offering.section.open_seats:
+        if dropped is not None:
+            yield from swap_checks(candidate, dropped, now)
+        else:
+            yield from enrollment_checks(candidate, now)
+        return
+    yield from enrollment_checks(candidate, now, dropped, candidate.waitlisted_courses)
+    yield Rule.WAITLIST, partial(_check_place, candidate, now)
+
+
+def drop_checks(
+    registration: Registration,
+    term: Term,
+    registrations: Sequence[Registration],
+    taken_courses: Sequence[tuple[str, Term]],
+    now: datetime,
+    *,
+    withdraw: bool,
+) -> Checks:
+    """Yield the rules for dropping a course alone, or withdrawing from it."""
+    yield Rule.DEPENDENTS, partial(rules.check_dependents, registration, term, registrations, taken_courses)
+    yield Rule.DROP_DATES, partial(rules.check_drop, term, registration.course, now, withdraw=withdraw)
+
+
+def _not_enrolled(candidate: Candidate, dropped: Registration | None = None) -> Checks:
+    offering, staying = candidate.offering, [one for one in candidate.registrations if one is not dropped]
+    yield Rule.NOT_ENROLLED, partial(rules.check_not_enrolled, offering.term, offering.course, staying)
+
+
+def _seat_open(candidate: Candidate) -> Checks:
+    yield Rule.SEAT, partial(rules.check_seat, candidate.offering.course, candidate.offering.section)
+
+
+def _check_not_waiting(candidate: Candidate) -> None:
+    if candidate.waitlist_entry is not None:
+        raise AlreadyWaiting(candidate.offering.course.title, candidate.waitlist_entry.key.section)
+
+
+def _check_place(candidate: Candidate, now: datetime) -> None:
+    """Raise WaitlistOver if nobody is promoted any more, whoever joins; or WaitlistFull."""
+    offering = candidate.offering
+    if not offering.term.promotes_waitlist(now):
+        raise WaitlistOver(offering.course.title)
+    if offering.section.waiting >= offering.section.waitlist_capacity:
+        raise WaitlistFull(offering.course.title, offering.section.section)

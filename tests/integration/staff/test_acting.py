@@ -1,0 +1,109 @@
+"""Students' records, and acting for a student on pages."""
+
+import re
+from html import unescape
+
+import pytest
+
+from quart_enroll.db.client import Database
+from quart_enroll.domain.models import SectionKey
+from tests.support.people import ADA, ARON, BOB, RITA, Browser, seats_taken, text
+
+LAB = SectionKey("Fall 2026", "3333", "01")
+RECORD = f"/staff/students/{ADA.user_id}"
+ENROLL = f"{RECORD}/act?action=enroll&term=Fall+2026&courseID=3333&section=01"
+REASON = "The dean agreed on the phone."
+
+
+async def advise(db: Database) -> None:
+    """Make aron ada's advisor."""
+    await db.user.update_one({"user_id": ADA.user_id}, {"$set": {"advisors": [ARON.user_id]}})
+
+
+async def fill_the_lab(bob: Browser) -> None:
+    response = await bob.post("/enrollment", form={"courseID": "3333", "term": "Fall 2026", "section": "01"})
+    assert response.status_code in (302, 303)
+
+
+async def test_staff_find_the_students_in_their_scope(db: Database, rita: Browser, aron: Browser) -> None:
+    await advise(db)
+    assert [name in await rita.read("/staff/students") for name in (ADA.email, BOB.email)] == [True, True]
+    assert [name in await aron.read("/staff/students") for name in (ADA.email, BOB.email)] == [True, False]
+    assert BOB.email not in await rita.read("/staff/students?q=winters")
+
+
+async def test_students_are_sorted_and_exported(db: Database, rita: Browser) -> None:
+    page = await rita.read("/staff/students?sort=-last_name")
+    assert page.index(ADA.email) < page.index(BOB.email)
+    await db.user.update_one({"user_id": BOB.user_id}, {"$set": {"directory_opt_out": True}})
+    file = await text(await rita.get("/staff/students?format=csv"))
+    assert ADA.email in file
+    assert BOB.email not in file
+    assert BOB.email in await text(await rita.get("/staff/students?format=csv&opted_out=y"))
+
+
+async def test_an_advisor_sees_only_advisees(db: Database, aron: Browser) -> None:
+    for path in (RECORD, f"{RECORD}/why", ENROLL):
+        assert (await aron.get(path)).status_code == 404
+    await advise(db)
+    for path in (RECORD, f"{RECORD}/why", ENROLL):
+        assert (await aron.get(path)).status_code == 200
+
+
+async def test_an_auditor_sees_a_record_and_changes_nothing(uma: Browser) -> None:
+    assert "Sign-ins" not in await uma.read(RECORD)
+    assert (await uma.get(ENROLL)).status_code == 403
+    assert (await uma.post(ENROLL, form={"reason": REASON})).status_code == 403
+
+
+async def test_why_lists_every_rule_and_what_sets_it_aside(rita: Browser, bob: Browser) -> None:
+    await fill_the_lab(bob)
+    page = unescape(await rita.read(f"{RECORD}/why?term=Fall+2026&courseID=3333&section=01"))
+    assert "Within the credit limit" in page
+    assert "Staff can choose “Exceed the capacity”." in page
+
+
+async def test_boxes_appear_only_for_rules_in_the_way(rita: Browser, bob: Browser) -> None:
+    assert 'name="overrides"' not in await rita.read(ENROLL)
+    await fill_the_lab(bob)
+    page = await rita.read(ENROLL)
+    assert page.count('name="overrides"') == 1
+    assert 'value="full"' in page
+
+
+async def test_staff_exceed_the_capacity_with_a_reason(db: Database, rita: Browser, ada: Browser, bob: Browser) -> None:
+    await fill_the_lab(bob)
+    assert (await rita.post(ENROLL, form={"reason": "", "overrides": "full"})).status_code == 422
+    assert (await rita.post(ENROLL, form={"reason": REASON})).status_code == 422
+    assert await seats_taken(db, "3333") == 1
+    assert (await rita.post(ENROLL, form={"reason": REASON, "overrides": "full"})).status_code == 303
+    assert await seats_taken(db, "3333") == 2
+    entry = await db.audit.find_one({"action": "student.add"})
+    assert entry is not None
+    assert (entry["actor"], entry["user_id"], entry["reason"], entry["overrides"]) == (
+        RITA.user_id,
+        ADA.user_id,
+        REASON,
+        ["full"],
+    )
+    assert f"Rita Moreno enrolled you in PHP 202, section 01, for Fall 2026. Reason: {REASON}" in unescape(
+        await ada.read("/")
+    )
+    assert REASON in await ada.read("/enrollment/history")
+
+
+async def test_the_record_offers_to_undo(db: Database, rita: Browser) -> None:
+    await rita.post(ENROLL, form={"reason": REASON})
+    [undo] = re.findall('<a href="([^"]*)">Undo', unescape(await rita.read(RECORD)))
+    assert (await rita.post(undo, form={"reason": "By mistake."})).status_code == 303
+    assert await seats_taken(db, "3333") == 0
+
+
+@pytest.mark.parametrize("query", ["", "?action=", "?action=expel&term=Fall+2026&courseID=3333&section=01"])
+async def test_an_unknown_action_is_not_there(rita: Browser, query: str) -> None:
+    assert (await rita.get(f"{RECORD}/act{query}")).status_code == 404
+
+
+async def test_an_action_that_makes_no_sense_leads_back_to_the_record(rita: Browser) -> None:
+    response = await rita.get(ENROLL.replace("enroll", "leave"))
+    assert (response.status_code, response.location) == (303, RECORD)
