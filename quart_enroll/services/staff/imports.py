@@ -136,7 +136,7 @@ async def run(db: Database, stored: StoredImport, apply: Apply, holder: str, now
             return False
         try:
             await imports.begin_run(db, stored.import_id)
-            await apply(ImportAuthor(stored.author, record))
+            await apply(ImportAuthor(stored.author, record, stored.reason))
         except NotRunning:
             return False
         await imports.end(db, stored.import_id, ImportState.DONE)
@@ -164,9 +164,9 @@ def outcomes(db: Database, stored: StoredImport) -> AsyncGenerator[list[Outcome]
     return import_parts.read_outcomes(db, stored.import_id, *lists)
 
 
-def command_author(db: Database, kind: str, filename: str, now: datetime) -> ImportAuthor:
+def command_author(db: Database, kind: str, filename: str, now: datetime, reason: str = "") -> ImportAuthor:
     """Return the author of an import by a command, which has one entry in the audit log."""
-    entry = AuditEntry(now, SYSTEM_ACTOR, "import", About(kind, name=filename))
+    entry = AuditEntry(now, SYSTEM_ACTOR, "import", About(kind, name=filename), reason=reason)
     logged_in: list[Session] = []
 
     async def record(session: Session, result: ImportResult) -> None:
@@ -175,7 +175,7 @@ def command_author(db: Database, kind: str, filename: str, now: datetime) -> Imp
             logged_in[:] = [session]
             await audit.record(db, session, entry)
 
-    return ImportAuthor(SYSTEM_ACTOR, record)
+    return ImportAuthor(SYSTEM_ACTOR, record, reason)
 
 
 def _lease(stored: StoredImport) -> str:
