@@ -31,7 +31,10 @@ PAGES = {
         *("/", "/courses/Fall", "/course/2222", "/enrollment", "/enrollment/history", f"{FORM}1111", "/plan?term=Fall"),
         *("/plan", "/account", "/account/password", "/account/delete", "/account/tokens"),
     ),
-    "registrar": ("/user", "/account", "/staff/audit", "/staff/access", "/staff/audit?actor=no"),
+    "registrar": (
+        *("/user", "/account", "/staff/audit", "/staff/access", "/staff/audit?actor=no"),
+        *("/staff/imports", "/staff/import/new"),
+    ),
 }
 
 

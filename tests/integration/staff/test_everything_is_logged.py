@@ -69,7 +69,11 @@ CHANGE_EXAMPLES: dict[str, Change] = {
 }
 """A change by rita at each endpoint with a form for staff."""
 
-CHANGES_WITHOUT_ENTRY: dict[str, str] = {}
+CHANGES_WITHOUT_ENTRY: dict[str, str] = {
+    "staff_import_new": "stores a file, which changes nothing else; test_import_pages shows the entry of an import",
+    "staff_import_columns": "has the file checked, which changes nothing else",
+    "staff_import": "lets the import run in the background, whose first transaction has the entry",
+}
 """Endpoints whose forms change nothing that the audit log is about, with the reason."""
 
 RECORD_EXAMPLES: dict[str, str] = {
