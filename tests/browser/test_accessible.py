@@ -41,6 +41,7 @@ PAGES = {
         "/staff/dashboard?report=opening&live=y",
         *("/staff", "/staff/people", "/staff/people?q=nobody+like+it", "/staff/people/1"),
         *("/staff/removals", "/staff/removals/1", "/staff/removals/1/decline"),
+        *("/staff/imports", "/staff/import/new"),
     ),
 }
 
