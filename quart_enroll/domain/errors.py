@@ -659,7 +659,7 @@ class ChangedMeanwhile(Refused):
 
     def __init__(self) -> None:
         super().__init__(
-            Sentence("Somebody else has changed this in the meantime. Nothing was saved; check it, then save again.")
+            Sentence("Someone else has changed this in the meantime. Nothing was saved; check it, then save again.")
         )
 
 

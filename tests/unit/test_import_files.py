@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from quart_enroll.domain.stored_import import FileColumn
 from quart_enroll.forms.imports import matching
 from quart_enroll.forms.imports.columns import ROW_FORMS
-from quart_enroll.forms.imports.matching import Column
 from quart_enroll.forms.imports.table_reader import UnreadableFile
 from quart_enroll.forms.imports.users import NO_HASH
 from quart_enroll.forms.imports.validation import FileRow, check_rows, read_rows
@@ -236,10 +236,10 @@ def test_columns_are_proposed_with_examples() -> None:
     data = b"E-mail,Surname,Year,mail\nzoe@school.example,Adler,2,z@school.example\nnoor@school.example,Haddad,2,\n"
     form = ROW_FORMS["user"]
     assert matching.propose(form, matching.read_file(form, "users.csv", data)) == [
-        Column("E-mail", "email", ["“zoe@school.example”", "“noor@school.example”"]),
-        Column("Surname", "last_name", ["“Adler”", "“Haddad”"]),
-        Column("Year", matching.IGNORED, ["“2”"]),
-        Column("mail", matching.IGNORED, ["“z@school.example”"]),
+        FileColumn("E-mail", "email", ["“zoe@school.example”", "“noor@school.example”"]),
+        FileColumn("Surname", "last_name", ["“Adler”", "“Haddad”"]),
+        FileColumn("Year", matching.IGNORED, ["“2”"]),
+        FileColumn("mail", matching.IGNORED, ["“z@school.example”"]),
     ]
 
 

@@ -36,8 +36,8 @@ class TermForm(RowForm):
     withdraw_deadline = StringField(
         lazy("Last day to withdraw"), [DataRequired(ENTER_A_DAY)], filters=[stripped], description=LAST_DAY
     )
-    starts_on = StringField(lazy("First day of classes"), filters=[stripped], description=lazy("Such as 2026-08-31."))
-    ends_on = StringField(lazy("Last day of classes"), filters=[stripped], description=lazy("Such as 2026-12-11."))
+    starts_on = StringField(lazy("Courses begin on"), filters=[stripped], description=lazy("Such as 2026-08-31."))
+    ends_on = StringField(lazy("Courses end on"), filters=[stripped], description=lazy("Such as 2026-12-11."))
     max_credits = StringField(lazy("Credit limit"), [InputRequired(lazy("Enter a number."))], filters=[stripped])
     timezone = StringField(
         lazy("Timezone"),

@@ -46,7 +46,7 @@ class SectionForm(RowForm):
     instructors = StringField(
         lazy("Accounts of the instructors"),
         filters=[stripped],
-        description=lazy("Email addresses, separated by spaces. These people see the roster."),
+        description=lazy("Emails, separated by spaces. These people see the roster."),
     )
     status = SelectField(
         lazy("Status"),

@@ -124,7 +124,7 @@ def _show_refusal(form: PersonForm, refusal: Refused) -> None:
     field = form.advisors if isinstance(refusal, NotAnAdvisor) else form.roles
     show_beside(field, refusal)
     if isinstance(refusal, LastRegistrar):  # its own sentence is about deleting one's account
-        field.errors = [gettext("This is the only registrar. First make somebody else a registrar.")]
+        field.errors = [gettext("This is the only registrar. First make someone else a registrar.")]
 
 
 async def _show_conflict(user_id: int, form: PersonForm, refusal: ChangedMeanwhile) -> RenderedPage:

@@ -38,7 +38,7 @@ def describe_effects(before: Profile, after: Profile, advisees: int, *, is_self:
         )
         sentences.append(str(sentence))
     if Role.REGISTRAR in lost and is_self:
-        sentences.append(gettext("This is your own account: you won’t be able to open this page any more."))
+        sentences.append(gettext("This is your own account: afterwards you won’t be able to open this page."))
     return sentences
 
 

@@ -50,7 +50,7 @@ async def removal(user_id: int) -> ResponseReturnValue:
     try:
         await service.grant(enrollment_context(), auth.signed_in().user_id, user_id, now())
     except LastRegistrar:
-        return await _to_list(gettext("This is the only registrar. First make somebody else a registrar."), "warning")
+        return await _to_list(gettext("This is the only registrar. First make someone else a registrar."), "warning")
     except RemovalDecided as refusal:
         return await _to_list(refusal.text, refusal.severity)
     user_cache().invalidate(user_id)

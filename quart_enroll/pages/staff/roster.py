@@ -18,13 +18,10 @@ from quart_enroll.services.staff import access
 from quart_enroll.services.staff import roster as service
 from quart_enroll.services.staff.roster import Roster, RosterRow, Standing
 from quart_enroll.services.staff.spreadsheets import FORMATS
-from quart_enroll.state import database, now, site
+from quart_enroll.state import database, now
 from quart_enroll.web import auth
 from quart_enroll.web.compression import RenderedPage
 from quart_enroll.web.request import current_request
-
-STUDENT_ENDPOINT = "staff_student"
-"""The page of a student's record."""
 
 STANDING_NAMES = {
     Standing.ENROLLED: Sentence("Enrolled"),
@@ -127,10 +124,9 @@ def _groups(found: Roster, staff: User) -> list[Group]:
 
 def _person_columns(staff: User) -> list[Column[RosterRow]]:
     def url(row: RosterRow) -> str:
-        exists = STUDENT_ENDPOINT in site().view_functions
-        if not (exists and row.student.email and permissions.can_read_student(staff, row.student)):
+        if not (row.student.email and permissions.can_read_student(staff, row.student)):
             return ""
-        return url_for(STUDENT_ENDPOINT, user_id=row.student.user_id)
+        return url_for("staff_student", user_id=row.student.user_id)
 
     return [
         Column("name", Sentence("Name"), name_text, url=url),

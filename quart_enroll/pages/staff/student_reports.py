@@ -16,10 +16,7 @@ from quart_enroll.pages.staff.opening_reports import events_of, reason_name
 from quart_enroll.pages.staff.report import Choice, Shown, bar_chart, cached
 from quart_enroll.services.staff import reports as service
 from quart_enroll.services.staff.reports import RefusedStudent, StudentCredits
-from quart_enroll.state import database, site
-
-RECORD_ENDPOINT = "staff_student"
-"""The page of a student's record."""
+from quart_enroll.state import database
 
 CREDITS_PER_BAR = 3
 
@@ -47,9 +44,8 @@ class StudentRow:
 
 
 def _record_url(row: StudentRow) -> str:
-    """Return the URL of the student's record, if the site has such a page."""
-    has_page = row.user is not None and RECORD_ENDPOINT in site().view_functions
-    return url_for(RECORD_ENDPOINT, user_id=row.user_id) if has_page else ""
+    """Return the URL of the student's record, if the account still exists."""
+    return url_for("staff_student", user_id=row.user_id) if row.user is not None else ""
 
 
 STUDENT_COLUMNS: Sequence[Column[StudentRow]] = [

@@ -82,7 +82,7 @@ async def _record(
         Event(now, staff.user_id, user_id, "drop", key.courseID, key.term, key.section, reason=NO_SHOW)
         for user_id in dropped
     ]
-    because = Sentence("%(name)s recorded that you didn’t come to class.", name=staff.full_name)
+    because = Sentence("%(name)s recorded that you didn’t attend.", name=staff.full_name)
     told = [
         Notice(now, user_id, "no_show", key.courseID, course.title, key.term, key.section, because)
         for user_id in dropped

@@ -163,8 +163,8 @@ PAGE_CHANGES = {
     "/staff/term": "/staff",
     "/staff/term/new": "/staff",
     "/staff/roll": "/staff",
-    "/staff/roster/email": "/enrollment",
-    "/staff/roster/no-show": "/enrollment",
+    "/staff/roster/email": "/staff",
+    "/staff/roster/no-show": "/staff",
     "/staff/removals/<int:user_id>": "/staff",
     "/staff/removals/<int:user_id>/decline": "/staff",
     "/staff/view-as": "/staff",
@@ -267,7 +267,7 @@ async def test_no_change_is_possible_without_signing_in(path: str, anyone: Brows
 @pytest.mark.parametrize("path", PAGE_CHANGES)
 async def test_a_form_on_another_site_changes_nothing(path: str, ada: Browser) -> None:
     response = await ada.post(path_of(path), form={"courseID": "1111"}, headers={"Sec-Fetch-Site": "cross-site"})
-    assert response.status_code == 400
+    assert response.status_code == (403 if path == "/staff/import/new" else 400)  # its body isn't read at all
 
 
 @pytest.mark.parametrize(("method", "path"), API_CHANGES)

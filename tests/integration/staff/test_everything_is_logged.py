@@ -75,6 +75,14 @@ async def _bob_asks_for_removal(db: Database) -> None:
 
 
 CHANGE_EXAMPLES: dict[str, Change] = {
+    "staff_roster_email": Change(
+        f"/staff/roster/email?{PHP_SECTION}",
+        {"to_enrolled": "y", "subject": "Hello", "text": "We meet in Lab 2.", "confirmed": "y"},
+        _enroll_ada,
+    ),
+    "staff_no_show": Change(
+        f"/staff/roster/no-show?{PHP_SECTION}", {"students": str(ADA.user_id), "confirmed": "y"}, _enroll_ada
+    ),
     "staff_person": Change("/staff/people/1", {"seen": Profile.of(ADA).fingerprint, "roles": "auditor", "sure": "y"}),
     "staff_removal": Change("/staff/removals/2", prepare=_bob_asks_for_removal),
     "staff_removal_decline": Change("/staff/removals/1/decline", {"reason": "You owe fees"}, _ada_asks_for_removal),
@@ -90,14 +98,6 @@ CHANGE_EXAMPLES: dict[str, Change] = {
     "staff_roll": Change("/staff/roll", {"source": "Fall 2026", "target": "Spring 2027", "confirmed": "y"}),
     "staff_act": Change(
         f"/staff/students/{ADA.user_id}/act?action=enroll&term=Fall+2026&courseID=1111&section=01", {"reason": "Asked."}
-    ),
-    "staff_roster_email": Change(
-        f"/staff/roster/email?{PHP_SECTION}",
-        {"to_enrolled": "y", "subject": "Hello", "text": "We meet in Lab 2.", "confirmed": "y"},
-        _enroll_ada,
-    ),
-    "staff_no_show": Change(
-        f"/staff/roster/no-show?{PHP_SECTION}", {"students": str(ADA.user_id), "confirmed": "y"}, _enroll_ada
     ),
 }
 """A change by rita at each endpoint with a form for staff."""
