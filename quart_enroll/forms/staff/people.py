@@ -67,7 +67,7 @@ class PersonForm(SiteForm):
         lazy("Advisors"),
         [one_line, Length(max=1000, message=lazy("Use at most 1,000 characters."))],
         filters=[stripped],
-        description=lazy("The emails or IDs of the student’s advisors, separated by blanks."),
+        description=lazy("The emails or IDs of the student’s advisors, separated by spaces."),
     )
     directory_opt_out = BooleanField(
         lazy("Keep out of the directory"),
