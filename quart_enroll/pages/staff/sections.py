@@ -12,7 +12,7 @@ from quart_enroll.domain.models import Course, Section, SectionKey, Term, User
 from quart_enroll.domain.roles import Role
 from quart_enroll.domain.section_edits import STATUS_NAMES
 from quart_enroll.forms.staff.sections import SectionListForm
-from quart_enroll.i18n.language import Sentence, gettext
+from quart_enroll.i18n.language import Sentence, TermName, gettext
 from quart_enroll.pages.paging import page_of, page_url, requested_page
 from quart_enroll.pages.staff.effects import section_name, value_text
 from quart_enroll.pages.staff.layout import render_staff
@@ -100,7 +100,7 @@ def _can_add(staff: User) -> bool:
 
 def _chosen_term(terms: Sequence[Term], form: SectionListForm, current: Term | None) -> Term | None:
     """Return the term of the URL, or else the current one; fill in the choices."""
-    form.term.choices = [SelectChoice(term.term, term.term) for term in reversed(terms)]
+    form.term.choices = [SelectChoice(term.term, str(TermName(term.term))) for term in reversed(terms)]
     term = next((one for one in terms if one.term == form.term.data), current)
     form.term.data = term.term if term else ""
     return term
