@@ -206,7 +206,7 @@ class Config:
         default=3.5,
     )
     database_pool: int = _setting(
-        "The maximum number of database connections in each process, and of threads that use them.",
+        "The maximum number of database connections and their threads in each process. Two more follow changes.",
         _number(int, 4, 500),
         default=64,
     )

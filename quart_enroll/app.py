@@ -22,6 +22,7 @@ from quart_enroll.fastpath.direct_protocol import DECLINED_KEY, DirectProtocol
 from quart_enroll.fastpath.hypercorn_writer import Answer, send_response
 from quart_enroll.fastpath.light_requests import Visitors
 from quart_enroll.fastpath.page_views import PageViews
+from quart_enroll.fastpath.request_line import RequestLine
 from quart_enroll.fastpath.response_cache import ResponseCache
 from quart_enroll.forms.accounts import LoginForm, RegisterForm
 from quart_enroll.i18n import language
@@ -80,6 +81,7 @@ class Enroll(SiteApp):
         self.config["FASTPATH"] = fastpath
         self.response_cache = ResponseCache(enabled=fastpath)
         self.page_views: PageViews | None = None
+        self._request_line = RequestLine()
         self._awaits_shutdown = False
         self.button_posts: ButtonPosts | None = None
         if fastpath:
@@ -114,7 +116,10 @@ class Enroll(SiteApp):
             answer = response_cache.select(cached, scope)
             access_log.count(self, cached.endpoint, scope["method"], answer.response.status, monotonic() - began)
             return answer
-        return await self.page_views.answer(scope) if state and self.page_views else None
+        if state is None or self.page_views is None:
+            return None
+        await self._request_line.wait(seats_change=state.enrollment.locks.pending_changes > 0)
+        return await self.page_views.answer(scope)
 
     def prepare(self, scope: Any) -> Any:
         """Return the scope with a valid path, without query parameters that its view does not read, and with what the

@@ -17,7 +17,7 @@ V = TypeVar("V")
 
 CACHE_BYTES = {
     "public responses": 5_000_000,
-    "page fragments": 9_000_000,
+    "page fragments": 18_000_000,
     "catalog rows": 7_000_000,
     "students": 17_000_000,
     "sign-ins": 6_000_000,

@@ -12,6 +12,7 @@ from quart_enroll.cli.command_context import current_site, run_with_database
 from quart_enroll.db.client import Database
 from quart_enroll.domain.errors import EmailTaken
 from quart_enroll.domain.models import Event
+from quart_enroll.domain.stored_import import ENROLLMENTS
 from quart_enroll.domain.written import written
 from quart_enroll.forms.imports.columns import ROW_FORMS
 from quart_enroll.forms.imports.table_reader import UnreadableFile
@@ -29,29 +30,35 @@ MAX_PRINTED_LINE_LENGTH = 1000
 """Characters that are printed of a line; the rest is cut off."""
 
 
-@click.command("import", short_help="Import terms, courses, sections or users from a file.")
-@click.argument("collection", type=click.Choice(["course", "section", "term", "user"]))
+@click.command("import", short_help="Import terms, courses, sections, users or enrollments from a file.")
+@click.argument("collection", type=click.Choice(sorted(ROW_FORMS)))
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--reason", default="", help="Why enrollments change; students are told. Required for enrollments.")
 @click.option("--dry-run", is_flag=True, help="Print what the import would do, without changing anything.")
 @click.option("--verbose", is_flag=True, help=f"Print all lines instead of the first {MAX_PRINTED_LINES} of each kind.")
-def import_file(collection: str, file: Path, dry_run: bool, verbose: bool) -> None:
+def import_file(collection: str, file: Path, reason: str, dry_run: bool, verbose: bool) -> None:
     """Import the rows of FILE, an Excel workbook or CSV with a header or a JSON array, into COLLECTION.
 
-    Either all rows are imported or, if any has an error, none. Every change is printed with the old and new values.
+    Either all rows are imported or, if any has an error, none; enrollments are imported row by row. Every change is
+    printed with the old and new values.
     Importing the same file again changes nothing.
     """
-    done = import_and_report(collection, file, dry_run=dry_run, verbose=verbose)
+    if collection == ENROLLMENTS and not reason.strip():
+        raise click.UsageError("Enrollments need a --reason, which students are told.")
+    done = import_and_report(collection, file, reason=reason, dry_run=dry_run, verbose=verbose)
     for note in done.notes:
         click.echo(f"Note: {note}")
 
 
-def import_and_report(collection: str, file: Path, *, dry_run: bool = False, verbose: bool = False) -> ImportResult:
+def import_and_report(
+    collection: str, file: Path, *, reason: str = "", dry_run: bool = False, verbose: bool = False
+) -> ImportResult:
     """Import the file, print the result and return it; raise ClickException if a row can't be imported."""
     rows = read(collection, file)
     for note in rows.notes:
         click.echo(_printable(f"Note: {note}"))
     try:
-        done = _import(collection, file, rows, dry_run=dry_run)
+        done = _import(collection, file, rows, reason, dry_run=dry_run)
     except EmailTaken as taken:
         raise click.ClickException(
             "Two rows have the same email in different spellings. Correct one of them and import the file again."
@@ -59,15 +66,17 @@ def import_and_report(collection: str, file: Path, *, dry_run: bool = False, ver
     except InvalidRows as refused:
         _print_some(rows.describe, refused.problems, "more", verbose, err=True)
         raise click.ClickException(_extent(refused)) from refused
+    _print_some(rows.describe, done.refused, "more refused rows", verbose, err=True)
     overbooked = [change for change in done.changes if change.capacity_below_enrolled is not None]
     _print_some(partial(_change_text, rows.unit), done.changes, "more changed rows", verbose)
     _print_some(partial(_warning, rows.unit), overbooked, "more warnings", verbose)
     _print_some(partial(_promotion_text, dry_run), done.promoted, "more students", verbose)
+    left_out = f", {len(done.refused)} refused" if done.refused else ""
     if dry_run:
-        counts = f"{done.added} would be added, {done.changed} changed, {done.unchanged} left unchanged"
+        counts = f"{done.added} would be added, {done.changed} changed, {done.unchanged} left unchanged{left_out}"
         click.echo(f"{collection}: {counts}. This was a dry run: nothing was changed.")
     else:
-        click.echo(f"{collection}: {done.added} added, {done.changed} changed, {done.unchanged} unchanged.")
+        click.echo(f"{collection}: {done.added} added, {done.changed} changed, {done.unchanged} unchanged{left_out}.")
     return done
 
 
@@ -121,12 +130,12 @@ def _promotion_text(dry_run: bool, event: Event) -> str:
     return f"Student {event.user_id} {gets} a seat in {event.courseID} section {event.section}, {event.term}."
 
 
-def _import(collection: str, file: Path, rows: FileRows, *, dry_run: bool) -> ImportResult:
+def _import(collection: str, file: Path, rows: FileRows, reason: str, *, dry_run: bool) -> ImportResult:
     config, now = current_site().config, datetime.now(UTC)
     settings = ImportSettings(config["TIMEZONE"], config["MAX_CREDITS"], config["PASSWORD_METHOD"])
 
     async def work(db: Database) -> ImportResult:
-        author = command_author(db, collection, file.name, now)
+        author = command_author(db, collection, file.name, now, reason)
         return await import_rows_of_file(db, collection, rows, settings, now, dry_run=dry_run, author=author)
 
     return run_with_database(work)

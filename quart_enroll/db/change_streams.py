@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from time import monotonic
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from quart_enroll.db.client import Database, Document
+from quart_enroll.db.client import CommandCursor, Database, Document, ThreadDatabase
 from quart_enroll.db.queries import student_facts
 from quart_enroll.db.queries.pipelines import Stage
 from quart_enroll.db.queries.student_facts import hashable_row_id
@@ -89,9 +90,9 @@ async def watch_catalog(db: Database) -> AsyncIterator[AsyncIterator[list[Any]]]
     raises one of client.DATABASE_UNAVAILABLE or client.DATABASE_REFUSED.
     """
     fields = {"operationType": 1, "ns": 1, "documentKey": 1}
-    stages = _stages(await _operation_time(db), CATALOG_COLLECTIONS, fields)
-    async with aclosing(_batches(db, stages, CATALOG_BATCH_PAUSE_SECONDS)) as batches:
-        yield ([_to_section_id(change) for change in changes] async for changes in batches)
+    async with _open_stream(db, CATALOG_COLLECTIONS, fields) as stream:
+        async with aclosing(_batches(stream, CATALOG_BATCH_PAUSE_SECONDS)) as batches:
+            yield ([_to_section_id(change) for change in changes] async for changes in batches)
 
 
 class UserChange(NamedTuple):
@@ -109,44 +110,62 @@ class UserChange(NamedTuple):
 async def watch_users(db: Database) -> AsyncIterator[AsyncIterator[list[UserChange]]]:
     """Open a stream of the changes of rows about users, as `watch_catalog` does."""
     fields = {"ns": 1, "documentKey": 1, "fullDocument.user_id": 1}
-    collections = (*SIGN_IN_COLLECTIONS, *student_facts.STUDENT_COLLECTIONS)
-    stages = _stages(await _operation_time(db), collections, fields)
-    async with aclosing(_batches(db, stages, USER_BATCH_PAUSE_SECONDS)) as batches:
-        yield ([_to_user_change(change) for change in changes] async for changes in batches)
+    async with _open_stream(db, (*SIGN_IN_COLLECTIONS, *student_facts.STUDENT_COLLECTIONS), fields) as stream:
+        async with aclosing(_batches(stream, USER_BATCH_PAUSE_SECONDS)) as batches:
+            yield ([_to_user_change(change) for change in changes] async for changes in batches)
 
 
-async def _operation_time(db: Database) -> Any:
-    """Return the database's own time."""
-    return (await db.command("ping")).get("operationTime")
+class _Stream(NamedTuple):
+    """The cursor of a change stream, and the threads in which its requests run.
+
+    While a crowd reads, requests wait for one of Motor's threads. A stream that waited with them would seem to be lost,
+    and without the caches every page would read even more. Besides, Motor needs a thread for each change of a batch.
+    """
+
+    cursor: CommandCursor
+    threads: ThreadPoolExecutor
+
+    async def next_batch(self) -> list[Document]:
+        """Return what MongoDB sends next; nothing if nothing has changed within MAX_AWAIT_MILLISECONDS."""
+        changes: list[Document] = []
+        await asyncio.get_running_loop().run_in_executor(self.threads, self.cursor._next_batch, changes)
+        return changes
 
 
-def _stages(since: Any, collections: Sequence[str], fields: Document) -> list[Stage]:
-    """Return the pipeline of a stream of these collections' changes since that time."""
-    return [
-        {"$changeStream": {"startAtOperationTime": since}},
+@asynccontextmanager
+async def _open_stream(db: Database, collections: Sequence[str], fields: Document) -> AsyncIterator[_Stream]:
+    """Open a stream of these collections' changes from now on."""
+    loop, threads = asyncio.get_running_loop(), ThreadPoolExecutor(2, "change-stream")
+    try:
+        cursor = await loop.run_in_executor(threads, _begin, db.delegate, collections, fields)
+        try:
+            yield _Stream(cursor, threads)
+        finally:  # in the second thread, because the first may still be waiting for changes
+            await loop.run_in_executor(threads, cursor.close)
+    finally:
+        threads.shutdown(wait=False)
+
+
+def _begin(db: ThreadDatabase, collections: Sequence[str], fields: Document) -> CommandCursor:
+    """Return the cursor of a stream that begins now, by the database's own time."""
+    stages: list[Stage] = [
+        {"$changeStream": {"startAtOperationTime": db.command("ping").get("operationTime")}},
         {"$match": {"ns.coll": {"$in": list(collections)}}},
         {"$project": fields},
     ]
+    return db.aggregate(stages, maxAwaitTimeMS=MAX_AWAIT_MILLISECONDS)
 
 
-async def _batches(db: Database, stages: Sequence[Stage], pause: float) -> AsyncGenerator[list[Document]]:
-    """Yield the stream's changes in batches as MongoDB sends them, with a pause between those that follow closely.
-
-    This uses a plain cursor because Motor's change stream takes a thread for each change of a batch.
-    """
+async def _batches(stream: _Stream, pause: float) -> AsyncGenerator[list[Document]]:
+    """Yield the stream's changes in batches as MongoDB sends them, with a pause between those that follow closely."""
     last_batch = float("-inf")
-    async with db.aggregate(stages, maxAwaitTimeMS=MAX_AWAIT_MILLISECONDS) as cursor:
-        while cursor.alive:
-            changes: list[Document] = []
-            async for change in cursor:
-                changes.append(change)
-                if not cursor._buffer_size():  # the next one would need another request
-                    break
-            yield changes
-            if changes:
-                if monotonic() - last_batch < pause:
-                    await asyncio.sleep(pause)
-                last_batch = monotonic()
+    while stream.cursor.alive:
+        changes = await stream.next_batch()
+        yield changes
+        if changes:
+            if monotonic() - last_batch < pause:
+                await asyncio.sleep(pause)
+            last_batch = monotonic()
 
 
 def _to_user_change(change: Document) -> UserChange:

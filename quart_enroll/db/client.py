@@ -1,6 +1,5 @@
 """The database client, and the meaning of its errors. Only db/ imports the MongoDB driver."""
 
-import asyncio
 import logging
 import os
 import random
@@ -19,6 +18,7 @@ from motor.motor_asyncio import (  # the line above must come first
     AsyncIOMotorClientSession,
     AsyncIOMotorDatabase,
 )
+from pymongo import command_cursor, database
 from pymongo.errors import (
     ConnectionFailure,
     DuplicateKeyError,
@@ -36,6 +36,8 @@ from quart_enroll.system.hosts import is_local_host
 Document: TypeAlias = dict[str, Any]
 Database: TypeAlias = AsyncIOMotorDatabase[Document]
 Session: TypeAlias = AsyncIOMotorClientSession
+ThreadDatabase: TypeAlias = database.Database[Document]
+CommandCursor: TypeAlias = command_cursor.CommandCursor[Document]
 Write = TypeVar("Write")
 
 DATABASE_NAME = "FLASK_Enrollment"
@@ -47,11 +49,11 @@ APP_NAME = "quart-enroll"
 DUPLICATE_KEY_CODE = 11000
 """MongoDB's code for a write that violates a unique index."""
 
-CURSOR_KILLED_CODE = 237
-"""MongoDB's code for a request whose cursor was closed."""
-
 DEFAULT_MAX_CONNECTIONS = 64
-"""Most connections of one process by default: as many as Motor has threads."""
+"""Most connections of one process by default, besides those of its change streams: as many as Motor has threads."""
+
+CHANGE_STREAMS = 2
+"""Change streams of one process, each with a connection of its own."""
 
 DEFAULT_SLOW_COMMAND_SECONDS = 0.5
 """Seconds after which a command is logged by default."""
@@ -143,8 +145,9 @@ async def open_database(
     """Open the database at `uri`, and close it after the block.
 
     Raises one of DATABASE_UNAVAILABLE for an operation that takes longer than `timeout` seconds, including the time to
-    find a server and to wait for one of `pool` connections. Every write is acknowledged by a majority, and no read
-    returns data that an election could undo. Commands that take longer than `slow` seconds are logged.
+    find a server and to wait for one of `pool` connections; change streams have connections of their own. Every write
+    is acknowledged by a majority, and no read returns data that an election could undo. Commands that take longer than
+    `slow` seconds are logged.
     """
     milliseconds = int(timeout * 1000)
     client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
@@ -152,7 +155,7 @@ async def open_database(
         appname=APP_NAME,
         tz_aware=True,
         tzinfo=UTC,  # comparing times in the driver's own timezone takes twenty times as long
-        maxPoolSize=pool,
+        maxPoolSize=pool + CHANGE_STREAMS,
         event_listeners=[SlowCommandLogger(slow)],
         timeoutMS=milliseconds,
         serverSelectionTimeoutMS=milliseconds,  # also limits how long closing may take
@@ -160,7 +163,6 @@ async def open_database(
         readConcernLevel="majority",
         retryWrites=True,
     )
-    _ignore_killed_cursors(asyncio.get_running_loop())
     try:
         yield _Database(client, client.get_default_database(DATABASE_NAME).name)
     finally:
@@ -213,25 +215,6 @@ def _missing_privilege(error: OperationFailure, setting: str) -> str:
     return (
         f"The user in {setting} may not run {command} on {database}. That requires the role {role}; see docs/deploy.md."
     )
-
-
-def _ignore_killed_cursors(loop: asyncio.AbstractEventLoop) -> None:
-    """Keep the loop from logging a stack trace if a process stops while a change stream waits for its first batch.
-
-    Closing the cursor ends the request, and Motor leaves that error in a future that is never awaited.
-    """
-    handle = loop.get_exception_handler()
-
-    def handle_others(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        error = context.get("exception")
-        if isinstance(error, OperationFailure) and error.code == CURSOR_KILLED_CODE:
-            return
-        if handle is None:
-            loop.default_exception_handler(context)
-        else:
-            handle(loop, context)
-
-    loop.set_exception_handler(handle_others)
 
 
 async def ping(db: Database) -> None:

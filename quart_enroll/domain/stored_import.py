@@ -6,6 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+ENROLLMENTS = "enrollment"
+"""The kind of file whose rows are changes for students, each in a transaction of its own."""
+
 
 class ImportState(StrEnum):
     """How far an import has come; one that was refused may still have its columns matched in another way.

@@ -39,7 +39,7 @@ async def find_preview(db: Database, stored: StoredImport, settings: ImportSetti
         refused = await asyncio.to_thread(_refusals, rows, invalid.problems)
         counts = PreviewCounts(refused=len({one.number for one in refused}))
         return Preview(counts, refused, rows.notes, is_refused=True)
-    outcomes = await asyncio.to_thread(_with_cells, rows, await find_outcomes(db, result))
+    outcomes = await asyncio.to_thread(_in_words, rows, result, await find_outcomes(db, result))
     return Preview(_counts(result), outcomes, [*rows.notes, *result.notes])
 
 
@@ -57,7 +57,9 @@ def _counts(result: ImportResult) -> PreviewCounts:
     return PreviewCounts(result.added, result.changed, result.unchanged, len(result.refused), len(result.promoted))
 
 
-def _with_cells(rows: FileRows, outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Give the rows that would be added their cells as text."""
+def _in_words(rows: FileRows, result: ImportResult, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Give the rows that would be added or refused what the file has in them."""
     texts = rows.texts()
-    return [one._replace(text=texts[one.number]) if one.what == "added" else one for one in outcomes]
+    refused = [_refusal(rows, bad) for bad in result.refused]
+    others = [one._replace(text=texts[one.number]) if one.what == "added" else one for one in outcomes]
+    return [*refused, *(one for one in others if one.what != "refused")]

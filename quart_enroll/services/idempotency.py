@@ -20,7 +20,7 @@ ANSWER_LIFETIME = timedelta(hours=24)
 """How long an answer is stored."""
 
 ABANDONED_AFTER = timedelta(seconds=30)
-"""When a request without an answer counts as dead: a change takes at most 15 seconds, and a response 25."""
+"""When a request without an answer counts as dead: a change takes at most 20 seconds, and a response 25."""
 
 IN_PROGRESS_RETRY_SECONDS = 2
 """When to repeat a request that is still being processed."""

@@ -10,10 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from pymongo import DeleteOne, UpdateOne
 
-from quart_enroll.db.client import Database, Document, open_database
+from quart_enroll.db.client import Database, Document, Session, open_database
+from quart_enroll.db.transactions import transaction
 from tests.bench import browser, crowd_pages
 from tests.bench.bench_run import BARE, BenchRun
 from tests.bench.crowd_school import (
@@ -30,6 +32,9 @@ from tests.bench.servers import Site
 from tests.bench.wrk import CONNECTIONS
 
 MIN_RATIO = 0.8
+
+STUDENTS_PER_TRANSACTION = 100
+"""As many as the site lets share one when they want the same section."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,25 +158,35 @@ async def _change_in(uri: str, students: Sequence[ChangingStudent], *, has: bool
 
 
 async def change_all(db: Database, students: Sequence[ChangingStudent], *, has: bool) -> None:
-    """Enroll each student in a course and add another to the plan, or undo both; write the same rows as the site."""
+    """Enroll each student in a course and add another to the plan, or undo both, in transactions as the site does."""
+    for first in range(0, len(students), STUDENTS_PER_TRANSACTION):
+        together = students[first : first + STUDENTS_PER_TRANSACTION]
+        await transaction(db, partial(_change, db, together, has))
+
+
+async def _change(db: Database, students: Sequence[ChangingStudent], has: bool, session: Session) -> None:
     now, direction = datetime.now(UTC), 1 if has else -1
     enrolled = [_row_key(one.user_id, one.enrolled_in_turn) for one in students]
     planned = [_row_key(one.user_id, one.planned_in_turn) for one in students]
-    if has:
-        ends = now + timedelta(days=200)
-        await db.enrollment.insert_many([row | {"enrolled_at": now, "status": "enrolled"} for row in enrolled])
-        await db.plan.insert_many([row | {"place": 9, "added_at": now, "expires_at": ends} for row in planned])
-    else:
-        await db.enrollment.bulk_write([DeleteOne(row) for row in enrolled], ordered=False)
-        await db.plan.bulk_write([DeleteOne(row) for row in planned], ordered=False)
     await db.schedule.update_many(
         {"user_id": {"$in": [one.user_id for one in students]}, "term": FALL},
         {"$inc": {"version": 1, "credits": 3 * direction}},
+        session=session,
     )
+    if has:
+        ends = now + timedelta(days=200)
+        enrolled_rows = [row | {"enrolled_at": now, "status": "enrolled"} for row in enrolled]
+        planned_rows = [row | {"place": 9, "added_at": now, "expires_at": ends} for row in planned]
+        await db.enrollment.insert_many(enrolled_rows, session=session)
+        await db.plan.insert_many(planned_rows, session=session)
+    else:
+        await db.enrollment.bulk_write([DeleteOne(row) for row in enrolled], ordered=False, session=session)
+        await db.plan.bulk_write([DeleteOne(row) for row in planned], ordered=False, session=session)
     seats = Counter(row["courseID"] for row in enrolled)
     await db.section.bulk_write(
         [UpdateOne({"courseID": name}, {"$inc": {"seats_taken": direction * n}}) for name, n in seats.items()],
         ordered=False,
+        session=session,
     )
 
 

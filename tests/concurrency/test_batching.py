@@ -8,7 +8,7 @@ import pytest
 
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import enrollments, schedules, sections
-from quart_enroll.domain.errors import Refused
+from quart_enroll.domain.errors import Crowded, Refused
 from quart_enroll.domain.models import SectionKey
 from quart_enroll.services.enrollment import batch_transaction, batching, server_turns
 from quart_enroll.services.enrollment.batch_decisions import Waitlisted
@@ -30,6 +30,7 @@ from tests.concurrency.school import (
     waitlisted_students,
 )
 from tests.concurrency.test_concurrent import MORNING, OVERLAPPING, request
+from tests.support.processes import TIMEOUT_SECONDS
 from tests.support.seat_model import OK
 
 ADA, BOB, CAY = 1, 2, 3
@@ -72,9 +73,16 @@ async def try_in_batch(context: EnrollmentContext, student: int, courseID: str, 
             await context.batches.enroll(student, [key], NOW)
             return OK
         result = await context.batches.enroll_or_wait(student, key, NOW)
-    except Refused as refusal:
+    except (Refused, Crowded) as refusal:
         return refusal.code
     return f"waitlist {result.position}" if isinstance(result, Waitlisted) else OK
+
+
+async def until_waiting(context: EnrollmentContext, number: int) -> None:
+    """Wait until so many requests wait for their batch."""
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        while len(context.batches._waiting) < number:  # noqa: ASYNC110  # the queue announces nothing
+            await asyncio.sleep(0)
 
 
 async def enroll_all(context: EnrollmentContext, *wanted: tuple[int, str]) -> list[str]:
@@ -198,7 +206,7 @@ async def test_a_waitlist_refusal_does_not_affect_the_rest_of_the_batch(
     closed = replace(course("C"), prerequisites=("A",))
     await store(db, term(), course("A"), closed, section("A", 0), section("C", 0))
     said = await enroll_or_waitlist_all(context, (ADA, "A"), (ADA, "A"), (BOB, "C"), (CAY, "D"), (4, "A"))
-    assert said == ["waitlist 1", "already_waiting", "prerequisite_missing", "unknown_course", "waitlist 2"]
+    assert said == ["waitlist 1", "waitlist 1", "prerequisite_missing", "unknown_course", "waitlist 2"]
     await assert_sound(db)
 
 
@@ -284,7 +292,7 @@ async def test_the_enrollments_of_past_terms_are_not_read(db: Database, context:
 
 async def test_two_clicks_take_one_seat(db: Database, context: EnrollmentContext, sizes: list[int]) -> None:
     await store(db, term(), course("A"), course("B"), section("A", 9, MORNING), section("B", 9, OVERLAPPING))
-    assert await enroll_all(context, (ADA, "A"), (ADA, "A"), (ADA, "B")) == [OK, "already_enrolled", "time_conflict"]
+    assert await enroll_all(context, (ADA, "A"), (ADA, "A"), (ADA, "B")) == [OK, OK, "time_conflict"]
     assert sizes == [1]
     await assert_sound(db)
 
@@ -312,7 +320,7 @@ async def test_after_a_failed_batch_each_student_enrolls_alone(
 async def test_students_do_not_wait_long_for_a_single_change(
     db: Database, context: EnrollmentContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_turns, "MAX_TURN_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(server_turns, "MAX_TURN_SECONDS", 0.01)
     await store(db, term(), course("A"), course("B"), section("A", 9), section("B", 9))
     holds, free = asyncio.Event(), asyncio.Event()
 
@@ -332,6 +340,7 @@ async def test_students_do_not_wait_for_a_stalled_batch(
     db: Database, context: EnrollmentContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batching, "STALLED_BATCH_SECONDS", 0.01)
+    monkeypatch.setattr(server_turns, "MAX_TURN_SECONDS", 0.01)
     await store(db, term(), course("A"), course("B"), section("A", 9), section("B", 9))
     begun, free, take_seats = asyncio.Event(), asyncio.Event(), sections.take_seats
 
@@ -352,20 +361,36 @@ async def test_students_do_not_wait_for_a_stalled_batch(
     await assert_sound(db)
 
 
-@pytest.mark.parametrize(("slow_seconds", "expected"), [(0.0, [16, 8, 4, 4, 4, 4, 1]), (60.0, [16, 20, 5])])
-async def test_a_slow_batch_makes_the_next_ones_smaller(
-    db: Database,
-    context: EnrollmentContext,
-    sizes: list[int],
-    monkeypatch: pytest.MonkeyPatch,
-    slow_seconds: float,
-    expected: list[int],
+async def test_whoever_waits_for_too_long_is_told_so_and_not_enrolled(
+    db: Database, context: EnrollmentContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batching, "SLOW_BATCH_SECONDS", slow_seconds)
-    await store(db, term(), course("A"), section("A", 99))
-    context.batches._batch_size = 16
-    assert await enroll_all(context, *((student, "A") for student in range(1, 42))) == [OK] * 41
-    assert sizes == expected
+    monkeypatch.setattr(server_turns, "MAX_TURN_SECONDS", 20)
+    monkeypatch.setattr(server_turns, "MAX_TURN_WAIT_SECONDS", 20)
+    await store(db, term(), course("A"), section("A", 9))
+    async with context.locks.turns.beside_others():
+        waiting = [asyncio.ensure_future(try_in_batch(context, ADA, "A"))]
+        await until_waiting(context, 1)
+        context.batches._waiting[0].queued_at -= batching.MAX_QUEUE_SECONDS
+        waiting.append(asyncio.ensure_future(try_in_batch(context, BOB, "A")))
+        await until_waiting(context, 2)
+    assert await asyncio.gather(*waiting) == ["busy", OK]
+    assert await enrolled_students(db, section("A", 0).key) == {BOB}
+    await assert_sound(db)
+
+
+async def test_everyone_who_arrives_before_its_turn_joins_the_batch(
+    db: Database, context: EnrollmentContext, sizes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_turns, "MAX_TURN_SECONDS", 20)
+    monkeypatch.setattr(server_turns, "MAX_TURN_WAIT_SECONDS", 20)
+    await store(db, term(), course("A"), section("A", 9))
+    async with context.locks.turns.beside_others():
+        waiting = []
+        for student in (ADA, BOB, CAY):
+            waiting.append(asyncio.ensure_future(try_in_batch(context, student, "A")))
+            await until_waiting(context, len(waiting))
+    assert await asyncio.gather(*waiting) == [OK] * 3
+    assert sizes == [3]
 
 
 async def test_a_conflict_with_another_process_runs_the_batch_again(
@@ -391,6 +416,7 @@ async def test_a_student_blocked_by_another_transaction_does_not_block_the_other
     db: Database, context: EnrollmentContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch_transaction, "BATCH_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(server_turns, "MAX_TURN_SECONDS", 0.05)
     courses = [course("A"), course("B"), course("C")]
     await store(db, term(), *courses, section("A", 9), section("B", 9), section("C", 9))
     await enroll(context, ADA, request("B"), NOW)

@@ -55,7 +55,8 @@ async def seat(context: EnrollmentContext, student: int, *courseIDs: str) -> Non
 async def test_enrolling_from_ten_tabs_takes_one_seat(db: Database, context: EnrollmentContext) -> None:
     await store(db, term(), course("A"), section("A", 30))
     said = await outcomes_of(enroll(context, ADA, request("A"), NOW) for _ in range(10))
-    assert sorted(said) == ["already_enrolled"] * 9 + [OK]
+    assert OK in said
+    assert set(said) <= {OK, "already_enrolled"}  # those that wait together share one result
     school = await assert_sound(db)
     assert school.taken(section("A", 0).key) == 1
 
@@ -63,7 +64,8 @@ async def test_enrolling_from_ten_tabs_takes_one_seat(db: Database, context: Enr
 async def test_joining_a_waitlist_from_ten_tabs_takes_one_place(db: Database, context: EnrollmentContext) -> None:
     await store(db, term(), course("A"), section("A", 0))
     said = await outcomes_of(join(context, ADA, request("A"), NOW) for _ in range(10))
-    assert sorted(said) == ["already_waiting"] * 9 + [OK]
+    assert OK in said
+    assert set(said) <= {OK, "already_waiting"}
     await assert_sound(db)
 
 
@@ -487,6 +489,7 @@ async def test_a_crowd_for_one_section_does_not_lock_out_the_others(
 ) -> None:
     context.locks.max_section_changes = 2
     await store(db, term(), *_courses(A=3, B=3), section("A", 9), section("B", 9))
+    monkeypatch.setattr(server_turns, "MAX_TURN_SECONDS", 20)
     monkeypatch.setattr(server_turns, "MAX_TURN_WAIT_SECONDS", 20)
     async with context.locks.turns.beside_others():
         wanted = [(ADA, "A"), (BOB, "A"), (CAY, "A"), (DAN, "B")]

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from quart_enroll.db.client import Database
-from quart_enroll.services.enrollment.section_lock import CHANGE_TIMEOUT_SECONDS
+from quart_enroll.services.enrollment.batching import MAX_QUEUE_SECONDS
 from tests.failure.router import find_nginx, router
 from tests.failure.school import discrepancies, open_school, read_all
 from tests.failure.servers import Process, start
@@ -72,7 +72,7 @@ async def test_nothing_is_lost_and_nobody_sees_an_error_when_dynos_are_replaced(
     # A 503 after the site's own timeout is allowed: the machine may be busy with something else.
     print(crowd.report())  # noqa: T201  # shown with -s
     failed = [response for response in crowd.responses if response.status not in (303, 409)]
-    assert [response for response in failed if response.response_seconds < CHANGE_TIMEOUT_SECONDS] == []
+    assert [response for response in failed if response.response_seconds < MAX_QUEUE_SECONDS] == []
     assert crowd.cut_connections == 0
     rows = await read_all(db)
     assert last_responses.contradictions(rows) == []

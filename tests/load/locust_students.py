@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from html import unescape
 from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 import gevent
@@ -31,8 +31,21 @@ ENROLLED = re.compile(r"(?:[Yy]ou’re now enrolled in|[Yy]ou’re enrolled in|w
 DROPPED = re.compile(r"You dropped ([A-Z][a-z]+ \d{4})")
 COURSE_ID_BY_TITLE = {title: courseID for courseID, title in SCHOOL["courses"].items()}
 
+MAX_REPEATS = 20
+"""How often a browser repeats a press that the site was too busy for, as in quart_enroll/web/retry.py."""
+
 # Locust gives up on a process after three seconds without a heartbeat, which is too soon on a busy machine.
 runners.HEARTBEAT_LIVENESS = 30
+
+
+class Response(NamedTuple):
+    """What matters of a response; `retry_after` is 0 if the site doesn't ask to try again."""
+
+    status: int
+    text: str
+    location: str
+    retry_after: int
+
 
 _student_indexes = cycle(range(STUDENTS))
 
@@ -45,7 +58,10 @@ class LocustStudent(FastHttpUser):
     connection_timeout = 30.0
     network_timeout = 35.0
     post_seconds = 0.0
-    """The response time of the last form, without the page after it."""
+    """The response time of the last form with all its repeats, without the page after it."""
+
+    has_repeated = False
+    """Whether the last form was sent again: then the first attempt may have done what the last one refuses."""
 
     signs_in_by_form = False
     page: gevent.Greenlet | None = None
@@ -72,16 +88,17 @@ class LocustStudent(FastHttpUser):
 
     def get(self, path: str, step: str, **headers: str) -> str:
         """Request a page, and return its text."""
-        return self._request("GET", path, step, headers, None)[1]
+        return self._request("GET", path, step, headers, None).text
 
     def submit(self, path: str, step: str, **form: str) -> str:
         """Submit a button's form, follow the redirect, record the messages there, and return that page."""
         started = time.perf_counter()
-        status, _, location = self._request("POST", path, step, {}, urlencode(form))
+        answer = self._press(path, step, form)
         self.post_seconds = time.perf_counter() - started
-        if status != 303 or ("/login" in location and "login" not in path):
+        if answer.status != 303 or ("/login" in answer.location and "login" not in path):
             return ""
-        page = self.get(urlsplit(location)._replace(scheme="", netloc="").geturl(), f"{step}: reads what came of it")
+        url = urlsplit(answer.location)._replace(scheme="", netloc="").geturl()
+        page = self.get(url, f"{step}: reads what came of it")
         self._record_messages(page)
         return page
 
@@ -126,14 +143,25 @@ class LocustStudent(FastHttpUser):
         for courseID in courses:
             self._record(courseID, "requested")
         page = self.submit(path, step, term=TERM, **form)
+        if self.has_repeated:  # which attempt did what, nobody knows
+            self.seats.difference_update({*courses} - _enrolled_in(page))
         for courseID in self.seats.intersection(courses if page else ()):
             self._record(courseID, "enrolled")
         return page
 
-    def _request(
-        self, method: str, path: str, step: str, headers: Mapping[str, str], body: str | None
-    ) -> tuple[int, str, str]:
-        """Return the status, the text and the Location of the response; report an unusable one as a failure."""
+    def _press(self, path: str, step: str, form: Mapping[str, str]) -> Response:
+        """Press the button, and again when a busy site asks for that, as its script does."""
+        answer = self._request("POST", path, step, {}, urlencode(form))
+        self.has_repeated = bool(answer.retry_after)
+        for _ in range(MAX_REPEATS):
+            if not answer.retry_after:
+                break
+            gevent.sleep(answer.retry_after * (1 + random.random()))
+            answer = self._request("POST", path, step, {}, urlencode(form))
+        return answer
+
+    def _request(self, method: str, path: str, step: str, headers: Mapping[str, str], body: str | None) -> Response:
+        """Return the response; report an unusable one as a failure."""
         sent = {
             "Accept": "text/html,*/*;q=0.8",
             "Accept-Encoding": "gzip",
@@ -156,8 +184,13 @@ class LocustStudent(FastHttpUser):
                 answer.failure("not signed in any more")
             else:
                 answer.success()
-            page_text = answer.text if answer.status_code == 200 else ""
-            return answer.status_code, page_text or "", (answer.headers or {}).get("Location", "")
+            headers_received = answer.headers or {}
+            return Response(
+                answer.status_code,
+                (answer.text if answer.status_code == 200 else "") or "",
+                headers_received.get("Location", ""),
+                int(headers_received.get("Retry-After", 0)),
+            )
 
     def _store_cookies(self, answer: Any) -> None:
         """Store cookies as a browser does: Locust's own jar sends no secure cookies over plain http."""
@@ -173,13 +206,11 @@ class LocustStudent(FastHttpUser):
             yield from answer.headers.get_all("Set-Cookie", [])
 
     def _record_messages(self, page: str) -> None:
-        messages = " ".join(re.findall(r'<div class="alert [^>]*>(.*?)</div>', page, re.DOTALL))
-        message_text = unescape(messages)
-        for title in DROPPED.findall(message_text):
+        for title in DROPPED.findall(_messages(page)):
             self._record_drop(COURSE_ID_BY_TITLE[title])
-        for title in ENROLLED.findall(message_text):
-            self.seats.add(COURSE_ID_BY_TITLE[title])
-            self._record(COURSE_ID_BY_TITLE[title], "enrolled")
+        for courseID in _enrolled_in(page):
+            self.seats.add(courseID)
+            self._record(courseID, "enrolled")
 
     def _record_drop(self, courseID: str) -> None:
         self.seats.discard(courseID)
@@ -219,6 +250,16 @@ class LocustStudent(FastHttpUser):
             exception=problem,
             context={},
         )
+
+
+def _messages(page: str) -> str:
+    """Return the text of the messages on the page."""
+    return unescape(" ".join(re.findall(r'<div class="alert [^>]*>(.*?)</div>', page, re.DOTALL)))
+
+
+def _enrolled_in(page: str) -> set[str]:
+    """Return the courses that the page says the student is now enrolled in."""
+    return {COURSE_ID_BY_TITLE[title] for title in ENROLLED.findall(_messages(page))}
 
 
 def _claim_student() -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from quart_enroll.db.transactions import FIRST_RETRY_PAUSE_SECONDS, MAX_RETRY_PAUSE_SECONDS
 from quart_enroll.services.enrollment.batch_transaction import MAX_BATCH_ATTEMPTS
-from quart_enroll.services.enrollment.batching import MAX_BATCH_SIZE, MIN_BATCH_SIZE, SLOW_BATCH_SECONDS
+from quart_enroll.services.enrollment.batching import MAX_BATCH_SIZE, MAX_QUEUE_SECONDS, MIN_BATCH_SIZE
 from quart_enroll.services.enrollment.section_lock import CHANGE_TIMEOUT_SECONDS, MAX_CHANGES, RETRY_AFTER_SECONDS
 from tests.simulation.costs import Costs
 from tests.simulation.kernel import Lock, Machine, Simulation, Steps, Thread, Wait
@@ -90,10 +90,14 @@ class Press:
     """A student's request, with the sections that the student wants."""
 
     sections: Sequence[Section]
-    deadline: float
+    queued_at: float
     is_settled: bool = False
     is_refused: bool = False
     resume: Callable[[], None] = lambda: None
+
+    @property
+    def deadline(self) -> float:
+        return self.queued_at + CHANGE_TIMEOUT_SECONDS
 
 
 @dataclass(slots=True)
@@ -116,10 +120,11 @@ class Outcome:
 
 
 class Process:
-    """A process of the site: an event loop, and the requests that wait for the running batch.
+    """A process of the site: an event loop, and the requests that wait for their batch.
 
-    The processes of a dyno take turns with their batches. A batch that conflicts with those of other dynos is halved,
-    and the next ones begin smaller; so do those after a slow batch, as in quart_enroll/services/enrollment/batching.py.
+    The processes of a dyno take turns with their batches, which consist of all who wait when the turn comes. A batch
+    that conflicts with those of other dynos is halved, and the next ones begin smaller. Who has waited for too long is
+    told to try again, as in quart_enroll/services/enrollment/batching.py.
     """
 
     def __init__(self, site: "Site", thread: Thread, turn: Lock) -> None:
@@ -132,7 +137,7 @@ class Process:
         self._is_running = False
 
     def settle(self, press: Press) -> Wait:
-        """Wait until the request is settled, or its deadline has passed."""
+        """Wait until the request is settled, or has waited for too long."""
 
         def request(resume: Callable[[], None]) -> None:
             press.resume = resume
@@ -145,20 +150,28 @@ class Process:
 
     def _run_batches(self) -> Steps:
         while self._waiting:
-            batch = self._waiting[: self._batch_size]
-            del self._waiting[: self._batch_size]
+            yield self.turn.acquire()
+            batch = self._next_batch()
             yield from self._run(batch)
         self._is_running = False
 
+    def _next_batch(self) -> list[Press]:
+        too_early = self.site.simulation.now - MAX_QUEUE_SECONDS
+        for press in self._waiting:
+            if press.queued_at < too_early:
+                press.resume()
+        waiting = [press for press in self._waiting if press.queued_at >= too_early]
+        self._waiting = waiting[self._batch_size :]
+        return waiting[: self._batch_size]
+
     def _run(self, batch: Sequence[Press]) -> Steps:
-        """Settle the batch, or else each half of it."""
-        began = self.site.simulation.now
-        yield self.turn.acquire()
-        yield from self._attempt(batch)
+        """Settle the batch in the turn that it has, or else each half of it in one of its own."""
+        if batch:
+            yield from self._attempt(batch)
         self.turn.release()
-        if batch[0].is_settled and self.site.simulation.now - began > SLOW_BATCH_SECONDS:
-            self._batch_size = max(MIN_BATCH_SIZE, min(self._batch_size, len(batch)) // 2)
-        elif batch[0].is_settled:
+        if not batch:
+            return
+        if batch[0].is_settled:
             self._batch_size = min(self.site.max_batch_size, self._batch_size + MIN_BATCH_SIZE)
         if batch[0].is_settled or self.site.simulation.now >= batch[0].deadline:
             for press in batch:
@@ -166,8 +179,9 @@ class Process:
             return
         middle = len(batch) // 2
         self._batch_size = max(MIN_BATCH_SIZE, middle)
-        yield from self._run(batch[:middle])
-        yield from self._run(batch[middle:])
+        for half in (batch[:middle], batch[middle:]):
+            yield self.turn.acquire()
+            yield from self._run(half)
 
     def _attempt(self, batch: Sequence[Press]) -> Steps:
         """Try a transaction until it is committed, or until there were too many attempts."""
@@ -290,7 +304,7 @@ class Site:
             yield from _work(process, self.costs.press if len(chosen) > 1 else self.costs.refusal)
             yield self.shard().work(self.costs.database_press)
             if process.pending < MAX_CHANGES:
-                press = Press(chosen, self.simulation.now + CHANGE_TIMEOUT_SECONDS)
+                press = Press(chosen, self.simulation.now)
                 process.pending += 1
                 yield process.settle(press)
                 process.pending -= 1

@@ -37,6 +37,7 @@ async def test_single_changes_run_beside_each_other(pair: tuple[ServerTurns, Ser
 async def test_nothing_runs_beside_a_batch(
     pair: tuple[ServerTurns, ServerTurns], alone: tuple[bool, bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(server_turns, "MAX_TURN_SECONDS", TIMEOUT_SECONDS)
     monkeypatch.setattr(server_turns, "MAX_TURN_WAIT_SECONDS", TIMEOUT_SECONDS)
     order: list[str] = []
 
@@ -58,6 +59,7 @@ async def test_nothing_runs_beside_a_batch(
 async def test_a_process_that_waits_comes_before_the_one_that_just_had_its_turn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(server_turns, "MAX_TURN_SECONDS", TIMEOUT_SECONDS)
     monkeypatch.setattr(server_turns, "MAX_TURN_WAIT_SECONDS", TIMEOUT_SECONDS)
     one, other, order = ServerTurns(str(tmp_path)), ServerTurns(str(tmp_path)), []
 
@@ -86,6 +88,16 @@ async def test_a_stopped_process_delays_the_others_only_once(
         monkeypatch.setattr(server_turns, "MAX_TURN_WAIT_SECONDS", TIMEOUT_SECONDS)
         async with asyncio.timeout(TIMEOUT_SECONDS / 2), turns.alone():
             pass
+
+
+@pytest.mark.parametrize("alone", [(True, True), (True, False), (False, True)], ids=str)
+async def test_nobody_waits_for_a_change_that_is_too_slow(
+    pair: tuple[ServerTurns, ServerTurns], alone: tuple[bool, bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_turns, "MAX_TURN_SECONDS", 0.01)
+    monkeypatch.setattr(server_turns, "MAX_TURN_WAIT_SECONDS", 2 * TIMEOUT_SECONDS)
+    async with asyncio.timeout(TIMEOUT_SECONDS), take(pair[0], alone=alone[0]), take(pair[1], alone=alone[1]):
+        pass
 
 
 async def test_without_its_folder_nothing_waits(tmp_path: Path) -> None:

@@ -151,14 +151,9 @@ async def take_seats(db: Database, numbers: Mapping[SectionKey, int], session: S
 
 
 async def release_seat(db: Database, key: SectionKey, session: Session | None) -> None:
-    """Decrement the number of seats taken; a count that is already 0 stays, and `check-seats` reports it.
-
-    Where students are enrolled beyond the capacity, one less may be from then on.
-    """
+    """Decrement the number of seats taken; a count that is already 0 stays, and `check-seats` reports it."""
     taken = section_keys.to_filter(key) | {"seats_taken": {"$gt": 0}}
-    less = {"$subtract": ["$seats_taken", 1]}
-    overbooked = {"$cond": [{"$isNumber": "$overbooked"}, {"$min": ["$overbooked", less]}, "$$REMOVE"]}
-    change = [{"$set": {"seats_taken": less, "overbooked": overbooked}}]
+    change = [{"$set": _seats_less(1)}]
     await db.section.update_one(taken, change, session=session)
 
 
@@ -225,7 +220,7 @@ async def edit(db: Database, section: Section, session: Session) -> bool:
 
 async def remove_students(db: Database, key: SectionKey, *, enrolled: int, waiting: int, session: Session) -> None:
     """Subtract so many students from the counters."""
-    change = {"$inc": {"seats_taken": -enrolled, "waiting": -waiting}}
+    change = [{"$set": _seats_less(enrolled) | {"waiting": {"$subtract": ["$waiting", waiting]}}}]
     await db.section.update_one(section_keys.to_filter(key), change, session=session)
 
 
@@ -315,6 +310,16 @@ def _values(section: Section) -> Document:
         "status": section.status,
         "revision": section.revision,
     }
+
+
+def _seats_less(number: int) -> Document:
+    """Return the new values of the counters when so many students leave.
+
+    Where students are enrolled beyond the capacity, that many less may be from then on.
+    """
+    less = {"$subtract": ["$seats_taken", number]}
+    overbooked = {"$cond": [{"$isNumber": "$overbooked"}, {"$min": ["$overbooked", less]}, "$$REMOVE"]}
+    return {"seats_taken": less, "overbooked": overbooked}
 
 
 def _take(key: SectionKey, number: int) -> tuple[Document, Document]:

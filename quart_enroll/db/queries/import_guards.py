@@ -31,7 +31,9 @@ class AffectedStudent(NamedTuple):
 INCREMENT_VERSION = {"$inc": {"version": 1}}
 
 
-async def find_sections(db: Database, terms: Collection[str], session: Session) -> dict[SectionKey, Section]:
+async def find_sections(
+    db: Database, terms: Collection[str], session: Session | None = None
+) -> dict[SectionKey, Section]:
     """Return the sections of those terms, by key."""
     wanted = section_keys.HAS_KEY | {"term": {"$in": list(terms)}}
     found = [to_section(row) async for row in db.section.find(wanted, session=session)]

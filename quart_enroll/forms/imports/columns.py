@@ -5,14 +5,17 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import cache
 
+from quart_enroll.domain.stored_import import ENROLLMENTS
 from quart_enroll.forms.imports.base import ImportRow
 from quart_enroll.forms.imports.courses import CourseRow
+from quart_enroll.forms.imports.enrollments import EnrollmentRow
 from quart_enroll.forms.imports.sections import SectionRow
 from quart_enroll.forms.imports.terms import TermRow
 from quart_enroll.forms.imports.users import UserRow
 
 ROW_FORMS: Mapping[str, type[ImportRow]] = {
     "course": CourseRow,
+    ENROLLMENTS: EnrollmentRow,
     "section": SectionRow,
     "term": TermRow,
     "user": UserRow,
@@ -23,6 +26,7 @@ IGNORED_COLUMNS = {"_id"}
 """Columns that are ignored: this is MongoDB's id of a row."""
 
 _COURSE_ID = ("course", "course code", "course number", "course no")
+_SECTION = ("section number", "section no", "section id", "sec")
 _TERM = ("semester", "terms", "semesters", "term name")
 
 COLUMN_SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
@@ -39,7 +43,7 @@ COLUMN_SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
     SectionRow: {
         "term": _TERM,
         "courseID": _COURSE_ID,
-        "section": ("section number", "section no", "section id", "sec"),
+        "section": _SECTION,
         "capacity": ("max enrollment", "enrollment limit", "enrollment capacity", "seat limit", "cap"),
         "waitlist_capacity": ("waitlist limit", "waitlist cap", "wait list capacity", "max waitlist"),
         "meetings": ("meeting", "meeting times", "meeting pattern", "days and times", "days times"),
@@ -47,6 +51,12 @@ COLUMN_SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
         "room": ("location", "classroom"),
         "instructors": ("instructor email", "instructor emails", "instructor ids"),
         "status": ("section status",),
+    },
+    EnrollmentRow: {
+        "student": ("email", "email address", "user_id", "student email"),
+        "term": _TERM,
+        "courseID": _COURSE_ID,
+        "section": _SECTION,
     },
     TermRow: {
         "term": ("semester", "term name"),

@@ -6,13 +6,16 @@ from typing import Any, NamedTuple
 
 from quart_enroll.domain import terms
 from quart_enroll.domain.models import Term, User
+from quart_enroll.domain.stored_import import ENROLLMENTS
 from quart_enroll.forms.imports import cells
 from quart_enroll.forms.imports.courses import CourseRow
+from quart_enroll.forms.imports.enrollments import EnrollmentRow
 from quart_enroll.forms.imports.sections import SectionRow
 from quart_enroll.forms.imports.terms import TermRow
 from quart_enroll.forms.imports.users import UserRow
 from quart_enroll.forms.imports.validation import FileRow, FileRows, check_rows
 from quart_enroll.services.catalog.import_courses import ImportedCourse
+from quart_enroll.services.catalog.import_enrollments import ImportedEnrollment
 from quart_enroll.services.catalog.import_sections import ImportedSection
 from quart_enroll.services.catalog.import_terms import ImportedTerm
 from quart_enroll.services.catalog.import_users import ImportedUser
@@ -82,8 +85,13 @@ def _read_user(number: int, row: UserRow) -> ImportedUser:
     return ImportedUser(number, row.user_id.data, user, row.password.data or None, row.given, advisors)
 
 
+def _read_enrollment(number: int, row: EnrollmentRow) -> ImportedEnrollment:
+    return ImportedEnrollment(number, **{field.name: str(field.data) for field in row})
+
+
 READERS: Mapping[str, Callable[[FileRows], Sequence[Any]]] = {
     "course": _read_courses,
+    ENROLLMENTS: lambda rows: check_rows(EnrollmentRow, rows, _read_enrollment),
     "section": _read_sections,
     "user": _read_users,
 }

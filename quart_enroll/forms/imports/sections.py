@@ -16,7 +16,7 @@ from quart_enroll.services.catalog.import_sections import DEFAULT_WAITLIST_CAPAC
 MAX_SEATS = 100_000
 
 
-def _names_a_term(_: Form, field: Any) -> None:
+def names_a_term(_: Form, field: Any) -> None:
     """Accept one term's name, or "Fall" for the next fall; which terms exist is not known here."""
     if len(terms.seasons(field.data)) > 1:
         raise ValidationError("Name one term, like Fall 2026.")
@@ -30,7 +30,7 @@ class SectionRow(ImportRow):
         "instructors": (cells.names_text, "This must be a list of email addresses or user_ids."),
     }
 
-    term = StringField(validators=[DataRequired(), one_line, _names_a_term], filters=[stripped])
+    term = StringField(validators=[DataRequired(), one_line, names_a_term], filters=[stripped])
     courseID = StringField(validators=COURSE_ID, filters=[stripped])
     section = StringField(validators=[DataRequired(), one_line, Length(max=10)], filters=[stripped])
     capacity = WholeNumberField(validators=[InputRequired(), NumberRange(0, MAX_SEATS)])

@@ -11,7 +11,7 @@ from wtforms.fields.core import UnboundField
 from wtforms.form import BaseForm
 from wtforms.validators import Length
 
-from quart_enroll.domain.stored_import import FileColumn, StoredImport
+from quart_enroll.domain.stored_import import ENROLLMENTS, FileColumn, StoredImport
 from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
 from quart_enroll.forms.imports import columns
 from quart_enroll.forms.imports.columns import ROW_FORMS
@@ -23,7 +23,7 @@ KIND_NAMES: Mapping[str, Sentence] = {
     "course": Sentence("Courses"),
     "section": Sentence("Sections"),
     "user": Sentence("People"),
-    "enrollment": Sentence("Enrollments"),
+    ENROLLMENTS: Sentence("Enrollments"),
 }
 """What a file can contain, in the order in which a new school imports it."""
 
@@ -47,7 +47,7 @@ class UploadForm(SiteForm):
 
     def __init__(self, *args: Any, **values: Any) -> None:
         super().__init__(*args, **values)
-        self.kind.choices = [SelectChoice(kind, str(KIND_NAMES[kind])) for kind in KIND_NAMES if kind in ROW_FORMS]
+        self.kind.choices = [SelectChoice(kind, str(KIND_NAMES[kind])) for kind in KIND_NAMES]
 
     @classmethod
     async def from_request(cls, **values: Any) -> Self:
@@ -63,7 +63,7 @@ class UploadForm(SiteForm):
 
     def validate_reason(self, field: StringField) -> None:
         """Require a reason for enrollments."""
-        if self.kind.data == "enrollment" and not field.data:
+        if self.kind.data == ENROLLMENTS and not field.data:
             raise ValidationError(gettext("Enter a reason."))
 
 

@@ -9,7 +9,7 @@ from quart_enroll.charts import Bar, BarChart
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.pages.staff.effects import section_name, value_text
 from quart_enroll.pages.staff.listing import Column, Listing, Sort
-from quart_enroll.pages.staff.report import Choice, Shown, bar_chart, cached
+from quart_enroll.pages.staff.report import MAX_BARS, Choice, Shown, bar_chart, cached
 from quart_enroll.pages.staff.sections import section_url, sort_rows
 from quart_enroll.services.staff import reports as service
 from quart_enroll.services.staff.report_cache import CachedReport
@@ -112,7 +112,7 @@ async def sections(choice: Choice) -> Shown[SectionDemand]:
             row.section.waiting,
             row.planned,
         )
-        for row in wanted
+        for row in wanted[:MAX_BARS]
     ]
     charts = _demand_chart(choice, Sentence("The sections with the most demand"), bars)
     return Shown(SECTIONS, sort_rows(SECTIONS, rows), charts, (), as_of, str(found.computed_at))
@@ -136,7 +136,7 @@ async def conflicts(choice: Choice) -> Shown[PlanConflict]:
     found, as_of = await cached(("conflicts", choice.term.term), compute)
     subjects = {course.courseID: course.subject for course in choice.offered.courses}
     rows = [row for row in found.rows if any(choice.includes(subjects.get(key.courseID, "")) for key in row[:2])]
-    bars = [Bar(f"{section_name(row.one)} + {section_name(row.other)}", (row.students,)) for row in rows]
+    bars = [Bar(f"{section_name(row.one)} + {section_name(row.other)}", (row.students,)) for row in rows[:MAX_BARS]]
     charts = bar_chart(Sentence("Planned together, and at the same time"), [Sentence("students")], bars)
     return Shown(CONFLICTS, rows, charts, (), as_of, str(found.computed_at))
 

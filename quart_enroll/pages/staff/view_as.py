@@ -18,6 +18,8 @@ async def begin() -> Response:
 
 
 async def end() -> Response:
-    """End the view; staff who had none are simply sent to their pages."""
+    """End the view, and return to the student's record; staff who had no view are sent to their own pages."""
+    viewed = viewing.current()
     await viewing.end()
-    return redirect(url_for("staff"), 303)
+    url = url_for("staff") if viewed is None else url_for("staff_student", user_id=viewed.student.user_id)
+    return redirect(url, 303)

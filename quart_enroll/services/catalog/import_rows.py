@@ -5,18 +5,21 @@ from datetime import datetime
 from typing import Any
 
 from quart_enroll.db.client import Database
+from quart_enroll.domain.stored_import import ENROLLMENTS
 from quart_enroll.services.catalog.import_courses import import_courses
+from quart_enroll.services.catalog.import_enrollments import import_enrollments
 from quart_enroll.services.catalog.import_sections import import_sections
 from quart_enroll.services.catalog.import_terms import import_terms
 from quart_enroll.services.catalog.import_users import import_users
 from quart_enroll.services.catalog.imports import SYSTEM, ImportAuthor, ImportResult
+from quart_enroll.services.enrollment.context import EnrollmentContext
 
 CATALOG_IMPORTS: Mapping[str, Callable[..., Coroutine[Any, Any, ImportResult]]] = {
     "course": import_courses,
     "section": import_sections,
     "term": import_terms,
 }
-"""What imports the rows of each kind of file but users."""
+"""What imports the rows of each kind of file that is part of the catalog."""
 
 
 async def import_rows(
@@ -29,7 +32,9 @@ async def import_rows(
     dry_run: bool = False,
     author: ImportAuthor = SYSTEM,
 ) -> ImportResult:
-    """Import the rows of a course, section, term or user file; raise InvalidRows, or EmailTaken for a user."""
+    """Import the rows of a file of this kind; raise InvalidRows, or EmailTaken for a user."""
+    if kind == ENROLLMENTS:
+        return await import_enrollments(EnrollmentContext(db), rows, now, dry_run=dry_run, author=author)
     if kind == "user":
         return await import_users(db, rows, unusable_password=unusable_password, dry_run=dry_run, record=author.record)
     return await CATALOG_IMPORTS[kind](db, rows, now, dry_run=dry_run, author=author)

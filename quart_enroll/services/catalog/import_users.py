@@ -1,5 +1,9 @@
-"""Imports users: all rows of a file or none, but a long file in batches, each all or none."""
+"""Imports users: all rows of a file or none, but a long file in batches, each all or none.
 
+What takes long for all rows of a long file runs in a thread, so that no request waits.
+"""
+
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -102,13 +106,12 @@ async def import_users(
     belongs to a user with another user_id, if a user whose address is not confirmed would get a staff role, if somebody
     named as an advisor isn't one, and if no registrar would be left.
     """
-    refuse_duplicates([(row.number, row.user.email) for row in rows], "email", email_addresses.canonical)
-    refuse_duplicates([(row.number, str(row.user_id)) for row in rows if row.user_id is not None], "user_id")
+    await asyncio.to_thread(_refuse_duplicates, rows)
     batches = _batches(sorted(rows, key=_order))
     matches = await _match_all(db, batches)
     if dry_run:
         unused = count(await users.last_user_id(db) + 1)  # a dry run must not use up user_ids
-        return _result(rows, _prepare(matches, unused, unusable_password))
+        return _result(rows, await asyncio.to_thread(_prepare, matches, unused, unusable_password))
     await users.raise_user_id_counter(db, max((row.user_id or 0 for row in rows), default=0))
     results: list[ImportResult] = []
     for batch in batches:
@@ -117,6 +120,11 @@ async def import_users(
         except InvalidRows as refused:
             raise InvalidRows(refused.problems, sum(result.rows for result in results)) from refused
     return total(results)
+
+
+def _refuse_duplicates(rows: Sequence[ImportedUser]) -> None:
+    refuse_duplicates([(row.number, row.user.email) for row in rows], "email", email_addresses.canonical)
+    refuse_duplicates([(row.number, str(row.user_id)) for row in rows if row.user_id is not None], "user_id")
 
 
 def _order(row: ImportedUser) -> tuple[bool, bool, bool]:
@@ -184,7 +192,7 @@ async def _match(db: Database, rows: Sequence[ImportedUser], session: Session | 
 async def _check(db: Database, matches: MatchedRows, session: Session | None = None) -> bool:
     """Return whether somebody stops being a registrar; raise InvalidRows."""
     refuse(sorted(matches.problems, key=lambda one: one.number))
-    refuse(sorted(_wrong_advisors(matches), key=lambda one: one.number))
+    refuse(sorted(await asyncio.to_thread(_wrong_advisors, matches), key=lambda one: one.number))
     before = await users.find_registrars(db, session)
     ended = [
         one for one in matches.rows if one.found and one.found.user_id in before and Role.REGISTRAR not in one.roles

@@ -117,10 +117,14 @@ async def run_import(
 
 @dataclass(frozen=True, slots=True)
 class ImportAuthor:
-    """Who imports: a member of staff whose page does it, or the system; `record` runs in the import's transaction."""
+    """Who imports: a member of staff whose page does it, or the system; `record` runs in the import's transaction.
+
+    The `reason` is told to students whose enrollments change.
+    """
 
     user_id: int = SYSTEM_ACTOR
     record: Record = record_nothing
+    reason: str = ""
 
 
 SYSTEM = ImportAuthor()

@@ -43,6 +43,9 @@ NOTICE_SENTENCES = {
 }
 """What the student is told, by the action of the event."""
 
+REGISTRARS_OFFICE = Sentence("The registrar’s office")
+"""Who acted, if it was a command, or somebody whose account is gone."""
+
 AUDIT_ACTIONS = {
     "enroll": "student.add",
     "drop": "student.drop",
@@ -196,14 +199,14 @@ async def _notify(transaction: SeatTransaction, staff: Actor, done: Sequence[Eve
     """Tell the student who did it and why: once for each course, but not what follows from that."""
     db, session = transaction.db, transaction.session
     author = await users.find(db, staff.user_id, session)
-    name = author.full_name if author else ""
+    name = author.full_name if author else REGISTRARS_OFFICE
     for event in done:
         if event.action == done[-1].action:
             course = await courses.find(db, event.courseID)
             await notices.add(db, _notice(event, name, course.title if course else event.courseID), session)
 
 
-def _notice(event: Event, name: str, title: str) -> Notice:
+def _notice(event: Event, name: str | Sentence, title: str) -> Notice:
     what = Sentence(
         NOTICE_SENTENCES[event.action].message,
         name=name,

@@ -60,6 +60,15 @@ class PendingRequest:
     def user_id(self) -> int:
         return self.request.user_id
 
+    def repeats(self, other: "PendingRequest") -> bool:
+        """Return whether the same student wants the same as in the other request."""
+        return self.user_id == other.user_id and self._wanted == other._wanted
+
+    @property
+    def _wanted(self) -> tuple[object, ...]:
+        request = self.request
+        return self.plan_term, request.choice, tuple(request.keys), request.join_waitlist
+
     def resolve(self, result: Settled) -> None:
         """Set the result, unless the wait for it was cancelled."""
         if not self.result.done():

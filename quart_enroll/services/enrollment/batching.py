@@ -1,7 +1,7 @@
 """Batching: students who arrive together share a transaction, which costs little more for a hundred than for one.
 
-A student who arrives while a batch is running waits for its end, and then joins the next batch with all others who
-arrived meanwhile; otherwise a batch of one starts at once.
+A batch begins as soon as no other change runs on this server, with everyone who has arrived until then. So the busier
+the server is, the larger are its batches.
 """
 
 import asyncio
@@ -10,25 +10,23 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from quart_enroll.db.client import DATABASE_UNAVAILABLE, OutcomeUnknown
-from quart_enroll.domain.errors import Refused
+from quart_enroll.domain.errors import Crowded, Refused
 from quart_enroll.domain.models import SectionKey
 from quart_enroll.services.enrollment.batch_decisions import Choice, Decision, SeatRequest, Waitlisted
 from quart_enroll.services.enrollment.batch_transaction import PendingRequest, run_batch
 from quart_enroll.services.enrollment.seat_changes import Enrolled
-from quart_enroll.services.enrollment.section_lock import SectionLocks
+from quart_enroll.services.enrollment.section_lock import RETRY_AFTER_SECONDS, SectionLocks
 from quart_enroll.services.enrollment.swap_cycles import complete_cycles
 
-MAX_BATCH_SIZE, MIN_BATCH_SIZE = 100, 4
-"""Students in one transaction. A batch that conflicts with changes of other servers makes the next ones smaller, and so
-does one that is slow."""
+MAX_BATCH_SIZE, MIN_BATCH_SIZE = 300, 4
+"""Students in one transaction. A batch that conflicts with changes of other servers makes the next ones smaller."""
 
-SLOW_BATCH_SECONDS = 1.5
-"""From this on, with the wait for its turn, a batch counts as slow. If the processes of a busy server had larger ones,
-they would lose patience with each other (see `server_turns`), begin side by side, and conflict. With 1 s, a crowd on
-two cores would wait a tenth longer (`make simulate`)."""
+STALLED_BATCH_SECONDS = 4.0
+"""How long other students wait for a batch after its turn has come; then the next one begins beside it."""
 
-STALLED_BATCH_SECONDS = 2.0
-"""How long other students wait for a batch; then the next one begins beside it."""
+MAX_QUEUE_SECONDS = 15.0
+"""How long a request waits for its batch; then Crowded answers it. What is begun so late would not end in time, and
+those who had to wait for that in vain would press again: a server that falls behind would never catch up."""
 
 
 class BatchQueue:
@@ -68,17 +66,19 @@ class BatchQueue:
         """
         return await self._settle(PendingRequest(SeatRequest(user_id, Choice.EACH, (), now), plan_term=term))
 
-    async def _settle(self, pending: PendingRequest) -> Sequence[Decision]:
-        """Settle the request with the next batch."""
+    async def _settle(self, wanted: PendingRequest) -> Sequence[Decision]:
+        """Settle the request with the next batch; a repeat of one that is still waiting shares its result."""
 
         async def change() -> Sequence[Decision]:
-            self._add([pending])
+            pending = next((one for one in self._waiting if wanted.repeats(one)), wanted)
+            if pending is wanted:
+                self._add([pending])
             settled = await pending.result
             # Only waitlists that were left can complete a swap cycle: a new entry comes after all the others.
             await complete_cycles(self.locks, pending.user_id, pending.request.now, settled.changed_waitlists)
             return settled.decisions
 
-        return await self.locks.admit(frozenset(pending.request.keys), change)
+        return await self.locks.admit(frozenset(wanted.request.keys), change)
 
     def _add(self, requests: Sequence[PendingRequest]) -> None:
         """Add requests to the next batch, and start it unless one is running."""
@@ -88,10 +88,12 @@ class BatchQueue:
 
     async def _run_batches(self) -> None:
         task = asyncio.current_task()
-        while self._running is task and (batch := self._next_batch()):
-            timer = asyncio.get_running_loop().call_later(STALLED_BATCH_SECONDS, self._stop_waiting_for, task)
+        while self._running is task and self._waiting:
+            async with self.locks.turns.alone():
+                timer = asyncio.get_running_loop().call_later(STALLED_BATCH_SECONDS, self._stop_waiting_for, task)
+                halves = await self._run(self._next_batch())
             try:
-                await self._run(batch)
+                await asyncio.gather(*map(self._run_half, halves))
             finally:
                 timer.cancel()
         self._stop_waiting_for(task)
@@ -101,44 +103,55 @@ class BatchQueue:
             self._running = None
             self._add([])
 
-    async def _run(self, batch: Sequence[PendingRequest]) -> None:
-        """Settle the batch; if it fails, each half of it alone, so that only the students who caused it get errors."""
-        began = time.monotonic()
+    async def _run_half(self, half: Sequence[PendingRequest]) -> None:
+        """Settle the half of a failed batch in a turn of its own."""
+        async with self.locks.turns.alone():
+            halves = await self._run(_in_time(half, OutcomeUnknown()))
+        await asyncio.gather(*map(self._run_half, halves))
+
+    async def _run(self, batch: Sequence[PendingRequest]) -> Sequence[Sequence[PendingRequest]]:
+        """Settle the batch; if it fails, return its halves, so that only the students who caused it get errors."""
+        if not batch:
+            return ()
         try:
             settled = await run_batch(self.locks, batch)
         except DATABASE_UNAVAILABLE as error:
             for pending in batch:
                 pending.fail(_unknown_because_of(error))
         except Exception as error:  # noqa: BLE001  # whatever it is, the request that caused it gets it
-            if len(batch) == 1:
-                batch[0].fail(error)
-                return
-            middle = len(batch) // 2
-            self._batch_size = max(MIN_BATCH_SIZE, middle)
-            await asyncio.gather(self._run(batch[:middle]), self._run(batch[middle:]))
+            if len(batch) > 1:
+                middle = len(batch) // 2
+                self._batch_size = max(MIN_BATCH_SIZE, middle)
+                return batch[:middle], batch[middle:]
+            batch[0].fail(error)
         else:
             for pending, result in zip(batch, settled, strict=False):
                 pending.resolve(result)
-            self._adapt_size(len(batch), time.monotonic() - began)
+            self._batch_size = min(MAX_BATCH_SIZE, self._batch_size + MIN_BATCH_SIZE)
             self._waiting[:0] = batch[len(settled) :]
             self._add([])
-
-    def _adapt_size(self, size: int, seconds: float) -> None:
-        """Make the next batches smaller after a slow one, and else a little larger."""
-        if seconds > SLOW_BATCH_SECONDS:
-            self._batch_size = max(MIN_BATCH_SIZE, min(self._batch_size, size) // 2)
-        else:
-            self._batch_size = min(MAX_BATCH_SIZE, self._batch_size + MIN_BATCH_SIZE)
+        return ()
 
     def _next_batch(self) -> list[PendingRequest]:
         """Remove the students of the next batch from the queue: those who arrived first, each student once."""
         batch: dict[int, PendingRequest] = {}
-        for pending in self._waiting:
-            if len(batch) < self._batch_size:
-                batch.setdefault(pending.user_id, pending)
-        removed = set(batch.values())
-        self._waiting = [pending for pending in self._waiting if pending not in removed]
+        left: list[PendingRequest] = []
+        for pending in _in_time(self._waiting, Crowded(RETRY_AFTER_SECONDS)):
+            if pending.user_id in batch or len(batch) == self._batch_size:
+                left.append(pending)
+            else:
+                batch[pending.user_id] = pending
+        self._waiting = left
         return list(batch.values())
+
+
+def _in_time(requests: Sequence[PendingRequest], error: Exception) -> list[PendingRequest]:
+    """Return the requests that have not waited for too long; the others get the error."""
+    too_early = time.monotonic() - MAX_QUEUE_SECONDS
+    for pending in requests:
+        if pending.queued_at < too_early:
+            pending.fail(error)
+    return [pending for pending in requests if pending.queued_at >= too_early]
 
 
 def _unknown_because_of(error: Exception) -> OutcomeUnknown:

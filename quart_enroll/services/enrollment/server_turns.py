@@ -6,14 +6,18 @@ two. Single changes write a few sections, and run beside each other. Changes on 
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from quart_enroll.system.file_lock import locked
 
-MAX_TURN_WAIT_SECONDS = 1.0
-"""How long a change waits for one that is slow. Turns only prevent conflicts, so it may then run beside it."""
+MAX_TURN_SECONDS = 4.0
+"""How long a turn lasts. It only prevents conflicts, so others may then run beside a change that is slow. With all
+cores in use, a batch of a hundred plans takes more than a second."""
+
+MAX_TURN_WAIT_SECONDS = 5.0
+"""How long a change waits for the one before it: longer than a turn lasts, unless that one's process is stopped."""
 
 POLL_SECONDS = 0.002
 """Pause between attempts to lock a file."""
@@ -35,36 +39,39 @@ class ServerTurns:
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
         """Run the block while no other change runs."""
-        async with self._in_line():
+        with ExitStack() as turn:
+            await self._stand_in_line(turn)
             with suppress(TimeoutError):
                 async with asyncio.timeout(MAX_TURN_WAIT_SECONDS):
                     await self._idle.wait()
-            with await self._lock(shared=False):
+            turn.enter_context(await self._lock(shared=False))
+            with _limit(turn):
                 yield
 
     @asynccontextmanager
     async def beside_others(self) -> AsyncIterator[None]:
         """Run the block while no change runs `alone`."""
-        async with self._in_line():
-            lock = await self._lock(shared=True)
-            self._running += 1
-            self._idle.clear()
-        try:
-            with lock:
+        with ExitStack() as turn:
+            with ExitStack() as place:
+                await self._stand_in_line(place)
+                turn.enter_context(await self._lock(shared=True))
+                self._running += 1
+                self._idle.clear()
+                turn.callback(self._end)
+            with _limit(turn):
                 yield
-        finally:
-            self._running -= 1
-            if not self._running:
-                self._idle.set()
 
-    @asynccontextmanager
-    async def _in_line(self) -> AsyncIterator[None]:
-        """Hold the first place in this process's line during the block."""
-        async with AsyncExitStack() as place:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(MAX_TURN_WAIT_SECONDS):
-                    await place.enter_async_context(self._line)
-            yield
+    def _end(self) -> None:
+        self._running -= 1
+        if not self._running:
+            self._idle.set()
+
+    async def _stand_in_line(self, place: ExitStack) -> None:
+        """Wait for the first place in this process's line, which `place` gives up."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(MAX_TURN_WAIT_SECONDS):
+                await self._line.acquire()
+                place.callback(self._line.release)
 
     async def _lock(self, *, shared: bool) -> ExitStack:
         """Lock this server's turn, and return what releases it; if the folder has been deleted, nothing.
@@ -78,15 +85,30 @@ class ServerTurns:
             return turn.pop_all()
 
 
+@contextmanager
+def _limit(turn: ExitStack) -> Iterator[None]:
+    """End the turn with the block, or after MAX_TURN_SECONDS."""
+    timer = asyncio.get_running_loop().call_later(MAX_TURN_SECONDS, turn.close)
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 async def _wait_for(path: Path, *, shared: bool) -> ExitStack:
     """Lock the file as soon as possible; return what unlocks it.
 
     A process that is stopped keeps its lock; after a while, the others go on with a new file.
     """
-    end = time.monotonic() + MAX_TURN_WAIT_SECONDS
     while True:
         with suppress(BlockingIOError):
             return locked(path, shared=shared)
-        if time.monotonic() > end:
-            path.unlink(missing_ok=True)  # noqa: ASYNC240  # as quick as the other operations on this folder
+        _replace_if_stopped(path)
         await asyncio.sleep(POLL_SECONDS)
+
+
+def _replace_if_stopped(path: Path) -> None:
+    """Remove the file if it was locked for so long that the process must be stopped; `locked` sets the file's time."""
+    with suppress(FileNotFoundError):
+        if time.time() - path.stat().st_mtime > MAX_TURN_WAIT_SECONDS:
+            path.unlink()

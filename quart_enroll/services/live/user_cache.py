@@ -39,10 +39,10 @@ MAX_STUDENTS_PER_REFRESH = 100
 MAX_STUDENTS_TO_REFRESH = 2000
 """Most students who wait to be read again; when more change at once, the next page of the others reads them."""
 
-MAX_UNUSED_REFRESHES = 3
+MAX_UNUSED_REFRESHES = 6
 """How often a student is read again without opening a page in this process. With two processes, every other page is
-answered by the other one: after a single refresh, half of the pages would read the student alone, after three an
-eighth."""
+answered by the other one, and a student who hasn't been here for six changes is one in 64. Reading that student alone
+takes as much as ten times with others."""
 
 logger = logging.getLogger(__name__)
 

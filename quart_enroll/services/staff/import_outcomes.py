@@ -1,5 +1,6 @@
 """What an import does to each row, in words: for its preview, and for its outcome."""
 
+import asyncio
 from collections.abc import Mapping
 
 from quart_enroll.db.client import Database
@@ -13,6 +14,10 @@ from quart_enroll.services.catalog.imports import ImportResult, RowChange
 async def find_outcomes(db: Database, result: ImportResult) -> list[Outcome]:
     """Return what becomes of the rows that are not left unchanged, by their numbers, and then who gains a seat."""
     names = await users.find_names(db, {event.user_id for event in result.promoted}) if result.promoted else {}
+    return await asyncio.to_thread(_outcomes, result, names)
+
+
+def _outcomes(result: ImportResult, names: Mapping[int, str]) -> list[Outcome]:
     found = [Outcome(number, "added", "") for number in result.new_rows]
     found += [Outcome(change.number, "changed", _describe(change)) for change in result.changes]
     found += [Outcome(bad.number, "refused", bad.sentence, bad.field) for bad in result.refused]

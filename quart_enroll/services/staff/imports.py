@@ -4,15 +4,13 @@ What reads the file and its rows is in forms, so whoever calls `check` and `run`
 the same rows again changes nothing, so a run begins at the first row, whatever an earlier one has done.
 """
 
-import asyncio
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from quart_enroll.db.client import Database, Session
-from quart_enroll.db.collections import import_parts, imports, leases, users
+from quart_enroll.db.collections import import_parts, imports, users
 from quart_enroll.db.collections.imports import LIFETIME, NotRunning
 from quart_enroll.domain.audit import About, AuditEntry
 from quart_enroll.domain.models import SYSTEM_ACTOR
@@ -27,12 +25,8 @@ from quart_enroll.domain.stored_import import (
     StoredImport,
 )
 from quart_enroll.services.catalog.imports import ImportAuthor, ImportResult
-from quart_enroll.services.staff import audit
+from quart_enroll.services.staff import audit, import_lease
 from quart_enroll.services.staff.import_outcomes import find_outcomes
-from quart_enroll.system.background import run_in_background
-
-LEASE_DURATION = timedelta(seconds=30)
-"""How long an import stays with a process that no longer renews it, because it has died."""
 
 MAX_LISTED_IMPORTS = 200
 
@@ -111,7 +105,7 @@ async def find_pending(db: Database) -> list[StoredImport]:
 
 async def check(db: Database, stored: StoredImport, find_preview: Check, holder: str, now: datetime) -> bool:
     """Find out what the import would do, and store it; return False if another process is doing that."""
-    async with _held(db, stored, holder) as is_held:
+    async with import_lease.held(db, stored, holder) as is_held:
         if is_held:
             found = await find_preview(stored)
             await import_parts.replace_preview(db, stored.import_id, found.outcomes, now + LIFETIME)
@@ -127,16 +121,16 @@ async def run(db: Database, stored: StoredImport, apply: Apply, holder: str, now
     """
 
     async def record(session: Session, result: ImportResult) -> None:
-        if not await leases.acquire(db, _lease(stored), holder, LEASE_DURATION):
+        if not await import_lease.acquire(db, stored, holder):
             raise NotRunning(stored.import_id)  # this process was stopped for so long that another has taken over
         await _record(db, stored.import_id, result, now, session)
 
-    async with _held(db, stored, holder) as is_held:
+    async with import_lease.held(db, stored, holder) as is_held:
         if not is_held:
             return False
         try:
             await imports.begin_run(db, stored.import_id)
-            await apply(ImportAuthor(stored.author, record))
+            await apply(ImportAuthor(stored.author, record, stored.reason))
         except NotRunning:
             return False
         await imports.end(db, stored.import_id, ImportState.DONE)
@@ -164,9 +158,9 @@ def outcomes(db: Database, stored: StoredImport) -> AsyncGenerator[list[Outcome]
     return import_parts.read_outcomes(db, stored.import_id, *lists)
 
 
-def command_author(db: Database, kind: str, filename: str, now: datetime) -> ImportAuthor:
+def command_author(db: Database, kind: str, filename: str, now: datetime, reason: str = "") -> ImportAuthor:
     """Return the author of an import by a command, which has one entry in the audit log."""
-    entry = AuditEntry(now, SYSTEM_ACTOR, "import", About(kind, name=filename))
+    entry = AuditEntry(now, SYSTEM_ACTOR, "import", About(kind, name=filename), reason=reason)
     logged_in: list[Session] = []
 
     async def record(session: Session, result: ImportResult) -> None:
@@ -175,30 +169,7 @@ def command_author(db: Database, kind: str, filename: str, now: datetime) -> Imp
             logged_in[:] = [session]
             await audit.record(db, session, entry)
 
-    return ImportAuthor(SYSTEM_ACTOR, record)
-
-
-def _lease(stored: StoredImport) -> str:
-    return f"import {stored.import_id}"
-
-
-@asynccontextmanager
-async def _held(db: Database, stored: StoredImport, holder: str) -> AsyncIterator[bool]:
-    """Hold the import's lease during the block, and yield whether that is possible."""
-    if not await leases.acquire(db, _lease(stored), holder, LEASE_DURATION):
-        yield False
-        return
-    async with run_in_background(_renew(db, stored, holder)):
-        try:
-            yield True
-        finally:
-            await leases.release(db, _lease(stored), holder)
-
-
-async def _renew(db: Database, stored: StoredImport, holder: str) -> None:
-    while True:
-        await asyncio.sleep(LEASE_DURATION.total_seconds() / 3)
-        await leases.acquire(db, _lease(stored), holder, LEASE_DURATION)
+    return ImportAuthor(SYSTEM_ACTOR, record, reason)
 
 
 async def _record(db: Database, import_id: str, result: ImportResult, now: datetime, session: Session) -> None:

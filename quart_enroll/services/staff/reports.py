@@ -9,7 +9,7 @@ from itertools import combinations, islice
 from typing import NamedTuple
 
 from quart_enroll.db.client import Database
-from quart_enroll.db.collections import courses, sections, users
+from quart_enroll.db.collections import sections, users
 from quart_enroll.db.queries import reports as queries
 from quart_enroll.db.queries.reports import GETTING_A_SEAT, EventFilter, Happened, ReasonCount, RefusedStudent
 from quart_enroll.domain import rules
@@ -99,7 +99,7 @@ class StudentCredits(NamedTuple):
 async def section_demand(db: Database, offered: Catalog, term: Term) -> list[SectionDemand]:
     """Return all sections of the term, in the order of their keys, except those that are not or no longer offered."""
     found = [one for one in offered.sections if one.term == term.term] or await sections.find_all(db, [term.term])
-    known = {course.courseID: course for course in offered.courses or await courses.find_all(db)}
+    known = {course.courseID: course for course in offered.courses}
     alerts, planned = await queries.count_alerts(db, term.term), await queries.count_plans(db, term.term)
     return [
         SectionDemand(known[one.courseID], one, alerts.get(one.key, 0), planned.get(one.key, 0))

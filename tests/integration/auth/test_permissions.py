@@ -68,6 +68,10 @@ STATUSES_BY_ROUTE = {
     "/staff/term": (303, 403, 404),
     "/staff/term/new": (303, 403, 200),
     "/staff/roll": (303, 403, 200),
+    "/staff/imports": (303, 403, 200),
+    "/staff/import": (303, 403, 404),
+    "/staff/import/new": (303, 403, 200),
+    "/staff/import/columns": (303, 403, 404),
     "/staff/students": (303, 403, 200),
     "/staff/students/<int:user_id>": (303, 403, 200),
     "/staff/students/<int:user_id>/why": (303, 403, 200),
@@ -165,6 +169,9 @@ PAGE_CHANGES = {
     "/staff/removals/<int:user_id>/decline": "/staff",
     "/staff/view-as": "/staff",
     "/staff/view-as/end": "/staff",
+    "/staff/import": "/staff",
+    "/staff/import/new": "/staff",
+    "/staff/import/columns": "/staff",
 }
 
 # Changes through the API: clients get an error instead of a redirect to the sign-in page.

@@ -13,14 +13,14 @@ from quart import Quart
 
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import sections, terms
-from quart_enroll.domain.models import Section, SectionRequest
+from quart_enroll.domain.models import SYSTEM_ACTOR, Section, SectionRequest
 from quart_enroll.forms.imports.users import NO_HASH
 from quart_enroll.services.accounts import calendar_tokens
 from quart_enroll.services.enrollment import enroll
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from tests.concurrency.school import read_rows
 from tests.support.api_clients import program
-from tests.support.people import ADA, BOB, FALL_MORNING, PASSWORD, RITA, Browser
+from tests.support.people import ADA, BOB, FALL_MORNING, PASSWORD, RITA, Browser, seats_taken
 
 Run = Callable[..., Awaitable[Result]]
 COURSE = {"courseID": "7777", "title": "BIO 101", "description": "Cells", "credits": 3.5, "term": "Fall"}
@@ -60,6 +60,33 @@ async def test_importing_courses_twice_changes_nothing_the_second_time(run: Run,
     assert (await run("import", "course", file)).output == "course: 0 added, 0 changed, 2 unchanged.\n"
     stored = await db.course.find_one({"courseID": "7777"}, {"_id": 0})
     assert stored == COURSE | {"subject": "", "prerequisites": [], "corequisites": []}
+
+
+async def test_an_import_by_a_command_is_in_the_audit_log_once(run: Run, db: Database, tmp_path: Path) -> None:
+    file = _write_rows(tmp_path, [COURSE])
+    for _ in range(2):  # the second time, nothing changes
+        assert (await run("import", "course", file)).exit_code == 0
+    entries = await db.audit.find({"action": "import"}).to_list(None)
+    assert [(entry["actor"], entry["about"]) for entry in entries] == [
+        (SYSTEM_ACTOR, {"kind": "course", "name": "rows.json"})
+    ]
+
+
+async def test_enrollments_are_imported_row_by_row(run: Run, db: Database, tmp_path: Path) -> None:
+    far = dict.fromkeys(("add_deadline", "drop_deadline", "withdraw_deadline"), datetime(2190, 1, 1, tzinfo=UTC))
+    await db.term.update_one({"term": "Fall 2026"}, {"$set": far})
+    added = {"student": ADA.email, "term": "Fall 2026", "courseID": "1111", "section": "1", "action": "add"}
+    file = _write_rows(tmp_path, [added, added | {"student": "nobody@school.example"}])
+    assert (await run("import", "enrollment", file)).exit_code == 2  # without a reason
+    first = await run("import", "enrollment", file, "--reason", "Advised")
+    assert "enrollment: 1 added, 0 changed, 0 unchanged, 1 refused." in first.output
+    assert "row 2: student: There is no student nobody@school.example." in first.output
+    assert await seats_taken(db, "1111") == 1
+    notice = await db.notice.find_one({"user_id": ADA.user_id})
+    assert notice is not None
+    assert "The registrar’s office" in str(notice["because"])
+    again = await run("import", "enrollment", file, "--reason", "Advised")
+    assert "enrollment: 0 added, 0 changed, 1 unchanged, 1 refused." in again.output
 
 
 async def test_an_import_names_the_courses_in_which_no_student_can_enroll(

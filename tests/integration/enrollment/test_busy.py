@@ -122,6 +122,7 @@ async def test_a_slow_change_is_answered_before_the_router_times_out(
     ada: Browser, db: Database, locks: SectionLocks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(application, "MAX_CHANGE_SECONDS", 0.2)
+    monkeypatch.setattr(server_turns, "MAX_TURN_SECONDS", 20)
     monkeypatch.setattr(server_turns, "MAX_TURN_WAIT_SECONDS", 20)
     async with locks.turns.beside_others():
         response = await ada.post("/enrollment", form=SECTION_FORM)

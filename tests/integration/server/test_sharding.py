@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,15 @@ import pytest
 from click.testing import Result
 from pymongo import MongoClient
 from quart import Quart
+from quart.datastructures import FileStorage
 from quart.wrappers import Response
 
 from quart_enroll.db.client import Database
 from quart_enroll.db.queries import multi_find
 from quart_enroll.routes import ROUTES
 from quart_enroll.services.maintenance.schema_check import COLLECTION_MODULES
+from quart_enroll.state import EXTENSION
+from quart_enroll.system.wakeup import Wakeup
 from tests.support import api_clients, command_checks
 from tests.support.api_clients import Program
 from tests.support.command_recorder import Operation
@@ -229,6 +233,24 @@ async def change_the_catalog(full: FullRun, rita: Browser) -> None:
     await full.request(rita, "POST", "/staff/roll", source="Fall 2026", target="Spring 2027", confirmed="y")
 
 
+async def import_in_the_browser(full: FullRun, rita: Browser) -> None:
+    """Import enrollments in the background, one of which is refused."""
+    wakeup: Wakeup = full.app.extensions[EXTENSION].import_wakeup
+    await full.request(rita, "POST", "/staff/import/new", kind="enrollment")
+    rows = b"student,term,courseID,section,action\n1,Fall 2026,1111,1,drop\n2,Fall 2026,1111,7,add\n"
+    files = {"file": FileStorage(BytesIO(rows), "file.csv")}
+    response = await rita.post("/staff/import/new", form={"kind": "enrollment", "reason": "Advised"}, files=files)
+    columns = {"column_0": "student", "column_1": "term", "column_2": "courseID", "column_3": "section"}
+    response = await full.request(rita, "POST", str(response.location), **columns, column_4="action")
+    await wakeup.settle()
+    url = str(response.location)
+    await full.request(rita, "GET", url)
+    await full.request(rita, "POST", url)
+    await wakeup.settle()
+    await full.request(rita, "GET", f"{url}&format=csv")
+    await full.request(rita, "GET", "/staff/imports")
+
+
 async def use_accounts(full: FullRun, anyone: Browser, ada: Browser, bob: Browser, rita: Browser) -> None:
     await full.db.counter.delete_many({})
     newcomer = Browser(full.app.test_client())
@@ -278,6 +300,7 @@ async def test_a_full_run_asks_all_shards_only_as_the_document_says(
     await run_commands(full_run)
     await use_the_api(full_run, program)
     await change_the_catalog(full_run, rita)
+    await import_in_the_browser(full_run, rita)
     await use_accounts(full_run, anyone, ada, bob, rita)
     assert {route.endpoint for route in ROUTES} == full_run.endpoints
     assert full_run.transactions == TABLE.transactions

@@ -12,8 +12,9 @@ from quart.datastructures import FileStorage
 from quart.wrappers import Response
 
 from quart_enroll.db.client import Database
+from quart_enroll.forms.imports.enrollments import EnrollmentRow
 from quart_enroll.state import EXTENSION, AppState
-from tests.support.people import PASSWORD, RITA, Browser, Clock, seats_taken, text
+from tests.support.people import ADA, BOB, PASSWORD, RITA, Browser, Clock, seats_taken, text
 
 NEW = "/staff/import/new"
 PEOPLE = "Contact,First name,Family name\nnina@school.example,Nina,Berg\nada@school.example,Ada,Summers\n"
@@ -178,6 +179,47 @@ async def test_an_import_that_a_dead_process_has_left_behind_goes_on(app: Quart,
     app.extensions[EXTENSION].import_wakeup.call()
     await settle(app)
     assert "Imported" in await page(rita, url)
+
+
+ENROLLMENT_COLUMNS = {f"column_{place}": name for place, name in enumerate(EnrollmentRow()._fields)}
+
+
+async def test_enrollments_have_a_result_each(app: Quart, rita: Browser, ada: Browser, db: Database) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    rows = [
+        "student,term,courseID,section,action",
+        f"{BOB.email},Fall 2026,1111,2,add",
+        f"{ADA.user_id},Fall 2026,1111,01,drop",
+        f"{ADA.email},Fall 2026,3333,1,drop",
+        "nobody@school.example,Fall 2026,1111,01,add",
+        f"{ADA.email},Fall 2026,2222,01,add",
+    ]
+    uploaded = await upload(rita, "enrollment", "\n".join(rows), reason="Advised")
+    url = await match(app, rita, uploaded, **ENROLLMENT_COLUMNS)
+    shown = await page(rita, url)
+    assert "There is no student nobody@school.example." in shown
+    assert "There is no section 01 of 2222 in Fall 2026." in shown
+    assert await seats_taken(db, "1111") == 1
+    await rita.post(url)
+    await settle(app)
+    enrolled = [(row["user_id"], row["section"]) for row in await db.enrollment.find().to_list(None)]
+    assert enrolled == [(BOB.user_id, "02")]
+    outcome = await text(await rita.get(f"{url}&format=csv"))
+    assert [line.split(",")[:2] for line in outcome.splitlines()[1:]] == [
+        ["2", "Added"],
+        ["3", "Changed"],
+        ["5", "Refused"],
+        ["6", "Refused"],
+    ]
+    entry = await db.audit.find_one({"action": "student.add"})
+    assert entry is not None
+    assert (entry["actor"], entry["user_id"], entry["reason"]) == (RITA.user_id, BOB.user_id, "Advised")
+
+
+async def test_enrollments_need_a_reason(rita: Browser) -> None:
+    response = await upload(rita, "enrollment", "student\n")
+    assert response.status_code == 422
+    assert "Enter a reason." in await text(response)
 
 
 async def test_an_unknown_import_is_not_found(rita: Browser) -> None:

@@ -175,7 +175,7 @@ async def test_begin_and_end_are_in_the_audit_log(rita: Browser, db: Database, c
     begun = clock.now
     clock.now += timedelta(minutes=5)
     response = await rita.post(END)
-    assert (response.status_code, response.location) == (303, "/staff")
+    assert (response.status_code, response.location) == (303, f"/staff/students/{ADA.user_id}")
     assert (await rita.post(END)).status_code == 303
     assert await entries(db) == [
         ("view.begin", RITA.user_id, ADA.user_id, begun),
@@ -263,7 +263,7 @@ async def test_a_page_from_before_the_view_is_reloaded_and_not_filled_with_the_s
 async def test_the_buttons_that_end_it_work_on_every_page(rita: Browser, path: str) -> None:
     await view(rita)
     [token] = {*re.findall(r'name="csrf_token" value="([^"]*)"', await rita.read(path))}
-    assert (await rita.post(END, form={"csrf_token": token})).location == "/staff"
+    assert (await rita.post(END, form={"csrf_token": token})).location == f"/staff/students/{ADA.user_id}"
 
 
 async def test_a_form_of_the_student_is_no_longer_accepted_after_the_view(rita: Browser, db: Database) -> None:
@@ -279,7 +279,7 @@ async def test_it_ends_without_a_password_even_long_after_signing_in(rita: Brows
     clock.now += timedelta(minutes=29)
     await view(rita)
     clock.now += timedelta(minutes=10)
-    assert (await rita.post(END)).location == "/staff"
+    assert (await rita.post(END)).location == f"/staff/students/{ADA.user_id}"
 
 
 async def test_another_site_cannot_end_it(rita: Browser) -> None:
