@@ -20,8 +20,8 @@ MAX_LISTED_SECTIONS = 200
 
 
 async def roll() -> ResponseReturnValue:
-    form = await RollForm.from_request()
     known = [term.term for term in reversed(await catalog_edits.find_terms(database()))]
+    form = await RollForm.from_request(source=known[1] if len(known) > 1 else "")
     for field in (form.source, form.target):
         field.choices = [SelectChoice(name, str(TermName(name))) for name in known]
     if request.method != "POST":

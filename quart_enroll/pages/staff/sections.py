@@ -38,6 +38,11 @@ def section_url(key: SectionKey, endpoint: str = "staff_section") -> str:
     return url_for(endpoint, term=key.term, courseID=key.courseID, section=key.section)
 
 
+def _times_on_lines(row: SectionRow) -> str:
+    """Return each meeting on a line of its own."""
+    return "\n".join(map(str, row.section.meetings)) or gettext("No fixed times")
+
+
 LISTING: Listing[SectionRow] = Listing(
     "sections",
     [
@@ -51,7 +56,8 @@ LISTING: Listing[SectionRow] = Listing(
         Column("title", Sentence("Title"), lambda row: row.course.title, is_sortable=True),
         Column("subject", Sentence("Subject"), lambda row: row.course.subject, only_in_files=True),
         Column("term", Sentence("Term"), lambda row: row.section.term, only_in_files=True),
-        Column("times", Sentence("Times"), lambda row: value_text(row.section.meetings)),
+        Column("times", Sentence("Times"), lambda row: value_text(row.section.meetings), only_in_files=True),
+        Column("lines", Sentence("Times"), _times_on_lines, only_on_pages=True),
         Column("room", Sentence("Room"), lambda row: row.section.room, only_in_files=True),
         Column("instructor", Sentence("Instructor"), lambda row: row.section.instructor, is_sortable=True),
         Column("capacity", Sentence("Capacity"), lambda row: row.section.capacity, is_sortable=True),
