@@ -9,6 +9,7 @@ from quart_enroll.demo.curriculum import level
 from quart_enroll.demo.school_data import SchoolData, Subject
 from quart_enroll.domain import terms
 from quart_enroll.domain.models import Course, Meeting, Section, Term
+from quart_enroll.domain.roles import Role
 
 Times = tuple[Meeting, ...]
 
@@ -66,7 +67,14 @@ def timetable(term: Term, data: SchoolData) -> Iterator[Section]:
             taken: list[Meeting] = []  # the sections of a course meet at different times
             for number in range(1, _section_count(course, rng) + 1):
                 place = _find_placement(course, data.subjects[course.subject], busy, taken, rng)
-                yield _section(term, course, f"{number:02}", place, rng)
+                section = _section(term, course, f"{number:02}", place, rng)
+                yield replace(section, instructors=_accounts(section.instructor, data))
+
+
+def _accounts(instructor: str, data: SchoolData) -> tuple[int, ...]:
+    """Return the user_id of the instructor; nothing for one who is only a name."""
+    staff = (one.user for one in data.people if Role.INSTRUCTOR in one.user.roles)
+    return tuple(one.user_id for one in staff if one.full_name == instructor)
 
 
 def _section(term: Term, course: Course, number: str, place: tuple[str, str, Times], rng: Random) -> Section:

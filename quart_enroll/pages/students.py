@@ -34,4 +34,4 @@ async def user() -> bytes:
     if (number, size) != (1, STUDENTS_PER_PAGE):
         found = await students.find(database(), form.words, skip=(number - 1) * size, max_students=size)
     page = Page(found, number, last_page(total, size), total)
-    return render_staff("user.html", "user", user=True, users=found, form=form, page=page, page_url=page_url)
+    return render_staff("user.html", "staff_students", user=True, users=found, form=form, page=page, page_url=page_url)

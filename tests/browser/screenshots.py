@@ -49,6 +49,26 @@ def _expand(summary: str) -> Step:
     return lambda page: page.get_by_text(summary).click()
 
 
+def _follow(link: str) -> Step:
+    return lambda page: page.get_by_role("main").get_by_role("link", name=link).first.click()
+
+
+async def _open_first_section(page: Page) -> None:
+    await page.get_by_role("rowheader").get_by_role("link").first.click()
+
+
+async def _raise_capacity(page: Page) -> None:
+    field = page.get_by_label("Capacity")
+    await field.fill(str(int(await field.input_value()) + 2))
+    await page.get_by_role("button", name="Save").click()
+
+
+SECTION = "term={next}&courseID=4444&section=01"
+"""A section of a term that isn't open yet."""
+
+WAITED_FOR = "/staff/sections?seats=waiting"
+"""The sections for which students wait."""
+
 SHOTS = [
     Shot("home", "Home", "", "/"),
     Shot("register", "Creating an account", "", "/register"),
@@ -68,8 +88,22 @@ SHOTS = [
     Shot("delete", "Confirming an action that can’t be undone", "ada", "/account/delete"),
     Shot("help", "Help", "ada", "/help"),
     Shot("error", "A page that doesn’t exist", "ada", "/courses/Never"),
-    Shot("students", "The registrar’s list of students", "rita", "/user"),
-    Shot("dashboard", "The registrar’s dashboard", "rita", "/staff/dashboard"),
+    Shot("staff", "The first page for staff", "rita", "/staff"),
+    Shot("students", "The list of students", "rita", "/staff/students"),
+    Shot("record", "A student’s record", "rita", "/staff/students/1"),
+    Shot("why", "Why a student can’t enroll", "rita", f"/staff/students/2/why?{SECTION}"),
+    Shot("act", "Acting for a student against a rule", "rita", f"/staff/students/2/act?action=enroll&{SECTION}"),
+    Shot("sections", "The list of sections", "rita", "/staff/sections"),
+    Shot("section", "A section", "rita", WAITED_FOR, (_open_first_section,)),
+    Shot("section-effects", "What a change does to people", "rita", WAITED_FOR, (_open_first_section, _raise_capacity)),
+    Shot("cancel", "Canceling a section", "rita", WAITED_FOR, (_open_first_section, _follow("Cancel section"))),
+    Shot("roster", "The roster of a section", "rita", WAITED_FOR, (_follow("Roster"),)),
+    Shot("terms", "The list of terms", "rita", "/staff/terms"),
+    Shot("dashboard", "The dashboard", "rita", "/staff/dashboard"),
+    Shot("import", "Importing a file", "rita", "/staff/import/new"),
+    Shot("person", "Giving a person roles", "rita", "/staff/people/8"),
+    Shot("access", "The access log", "rita", "/staff/access"),
+    Shot("instructor", "The sections of an instructor", "sofia", "/staff/sections"),
     Shot("api", "The documentation of the API", "", "/api/v1/docs"),
 ]
 

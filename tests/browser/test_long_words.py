@@ -2,23 +2,20 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from urllib.parse import quote_plus
 
 import pytest_asyncio
 from playwright.async_api import Page
 
 from quart_enroll.db.client import Database
-from quart_enroll.db.collections import access as access_rows
 from quart_enroll.db.collections import audit as audit_rows
-from quart_enroll.db.collections import removals, sections
-from quart_enroll.domain.audit import About, AccessEntry
-from quart_enroll.domain.models import Section, SectionRequest, User
-from quart_enroll.pages.staff.dashboard import REPORTS
+from quart_enroll.db.collections import sections
+from quart_enroll.domain.audit import About
+from quart_enroll.domain.models import Section, SectionKey, SectionRequest, User
 from quart_enroll.services.enrollment import enroll, plan, waitlist
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from tests.browser.student import sign_in, wait_until_catalog_is_current
 from tests.support.people import ADA, FALL, MORNINGS, RITA
-from tests.support.staff import OVERRIDE
+from tests.support.staff import OVERRIDE, fill_staff_pages, staff_pages
 
 PHONE = {"width": 390, "height": 844}
 LONG_WORD = "Donaudampfschifffahrtsgesellschaftskunde"
@@ -99,15 +96,16 @@ async def test_no_long_word_pushes_anything_off_the_registrars_phone(
 ) -> None:
     await page.set_viewport_size(PHONE)
     await sign_in(page, long_words_url, RITA)
+    files = await fill_staff_pages(db, datetime.now(UTC), LONG_WORD)
     about = About("section", FALL.term, LONG_COURSE_ID, "01")
     await audit_rows.add(db, replace(OVERRIDE, about=about, reason=LONG_WORD))
-    await access_rows.add(db, AccessEntry(OVERRIDE.at, RITA.user_id, ADA.user_id, LONG_WORD))
-    logs = ("/staff/audit", f"/staff/audit?actor={LONG_EMAIL}", "/staff/access")
-    section = f"term={quote_plus(FALL.term)}&courseID={LONG_COURSE_ID}&section=01"
-    rosters = [f"/staff/roster{page}?{section}" for page in ("", "/email", "/no-show")]
-    reports = [f"/staff/dashboard?report={one.key}" for one in REPORTS]
-    await removals.add(db, ADA.user_id, OVERRIDE.at, None)
-    people = ("/staff", "/staff/people", f"/staff/people/{ADA.user_id}", "/staff/removals", "/staff/removals/1")
-    catalog = ("/courses/", f"/course/{LONG_COURSE_ID}")
-    paths = (*logs, *rosters, *reports, *people, *catalog, "/user", f"/user?q={LONG_WORD}", "/plan")
+    paths = (
+        *staff_pages(SectionKey(FALL.term, LONG_COURSE_ID, "01"), ADA.user_id),
+        *files,
+        f"/staff/audit?actor={LONG_EMAIL}",
+        f"/user?q={LONG_WORD}",
+        "/plan",
+        "/courses/",
+        f"/course/{LONG_COURSE_ID}",
+    )
     assert await find_overflow(page, *(f"{long_words_url}{path}" for path in paths)) == {}

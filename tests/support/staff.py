@@ -1,13 +1,20 @@
-"""What rita has done as a member of the staff, and what she sees on the dashboard."""
+"""What rita has done as a member of the staff, what she sees on the dashboard, and the paths of her pages."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from urllib.parse import urlencode
 
 from quart_enroll.db.client import Database
-from quart_enroll.db.collections import alerts, events, users
-from quart_enroll.domain.audit import About, AuditEntry, Change
+from quart_enroll.db.collections import access as access_rows
+from quart_enroll.db.collections import alerts, events, removals, users
+from quart_enroll.db.collections import audit as audit_rows
+from quart_enroll.domain.audit import About, AccessEntry, AuditEntry, Change
 from quart_enroll.domain.models import Event, SectionKey
+from quart_enroll.domain.stored_import import FileColumn, Outcome, PreviewCounts, StoredImport
+from quart_enroll.pages.staff.dashboard import REPORTS
+from quart_enroll.services.staff import imports
+from quart_enroll.services.staff.imports import Preview
 from tests.support.people import ADA, BOB, CAL, FALL, FALL_MORNING, PASSWORD_HASH, RITA
 
 EDIT = AuditEntry(
@@ -68,3 +75,44 @@ async def add_opening(db: Database) -> None:
     for one in REFUSALS:
         await events.add_refusal(db, one)
     await alerts.add(db, CAL.user_id, PHP, FALL_MORNING, FALL.withdraw_deadline, None)
+
+
+def staff_pages(section: SectionKey, user_id: int) -> list[str]:
+    """Return the paths of all staff pages that are about no file: about this section, this student, and nothing."""
+    where = urlencode({"term": section.term, "courseID": section.courseID, "section": section.section})
+    record, removal = f"/staff/students/{user_id}", f"/staff/removals/{user_id}"
+    return [
+        *("/staff", "/staff/students", record, f"{record}/why", f"{record}/why?{where}", "/user"),
+        f"{record}/act?action=enroll&{where}",
+        *("/staff/sections", f"/staff/section?{where}", f"/staff/section/cancel?{where}", "/staff/section/new"),
+        *(f"/staff/roster?{where}", f"/staff/roster/email?{where}", f"/staff/roster/no-show?{where}"),
+        *("/staff/courses", f"/staff/course?{where}", "/staff/course/new"),
+        *("/staff/terms", f"/staff/term?{where}", "/staff/term/new", "/staff/roll"),
+        *(f"/staff/dashboard?{where}&report={one.key}" for one in REPORTS),
+        *("/staff/imports", "/staff/import/new"),
+        *("/staff/people", f"/staff/people/{user_id}", "/staff/removals", removal, f"{removal}/decline"),
+        *("/staff/audit", "/staff/access"),
+    ]
+
+
+async def fill_staff_pages(db: Database, at: datetime, word: str = "people") -> list[str]:
+    """Add an entry to each log, a request for removal by ada, and two files; return the paths of the files' pages.
+
+    The columns of one are to be matched; the other, whose name, column and values are `word`, is refused.
+    """
+    await audit_rows.add(db, OVERRIDE)
+    await access_rows.add(db, AccessEntry(OVERRIDE.at, RITA.user_id, ADA.user_id, "staff_student"))
+    await removals.add(db, ADA.user_id, at, None)
+    data, columns = f"{word}\n{word}\n".encode(), [FileColumn(word, "email", [word])]
+    new, refused = [
+        await imports.upload(db, RITA.user_id, "user", f"{word}.csv", data, at, found=columns) for _ in range(2)
+    ]
+    await imports.choose_columns(db, refused, {word: "email"})
+
+    async def preview(_: StoredImport) -> Preview:
+        return Preview(PreviewCounts(refused=1), [Outcome(2, "refused", word, word)], is_refused=True)
+
+    stored = await imports.find(db, refused)
+    assert stored is not None
+    await imports.check(db, stored, preview, "test", at)
+    return [f"/staff/import/columns?import_id={new}", f"/staff/import?import_id={refused}"]

@@ -14,6 +14,7 @@ from quart_enroll.demo.calendar import calendar
 from quart_enroll.demo.curriculum import level
 from quart_enroll.demo.school_data import SchoolData, load
 from quart_enroll.domain.models import Meeting, Section, SectionKey, Term
+from quart_enroll.domain.roles import Role
 from quart_enroll.forms.imports.sections import SectionRow
 from quart_enroll.forms.imports.terms import TermRow
 from quart_enroll.forms.imports.users import UserRow
@@ -178,3 +179,11 @@ def as_row(term: Term) -> dict[str, object]:
     moments = {name: str(value) for name, value in asdict(term).items() if isinstance(value, datetime)}
     days = {name: str(getattr(term, name)) for name in ("starts_on", "ends_on")}
     return moments | days | {"term": term.term, "max_credits": term.max_credits, "timezone": term.timezone}
+
+
+def test_instructors_have_rosters_and_advisors_have_advisees(school: School) -> None:
+    for user in (one.user for one in school.people):
+        if Role.INSTRUCTOR in user.roles:
+            assert sum(user.user_id in one.instructors for one in open_sections(school)) > 1
+        if Role.ADVISOR in user.roles:
+            assert any(user.user_id in one.user.advisors for one in school.people)

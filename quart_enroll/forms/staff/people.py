@@ -37,21 +37,20 @@ class PeopleForm(Form):
         choices=choices({"": lazy("Any"), "staff": lazy("All staff")} | ROLE_LABELS),
         validate_choice=False,
     )
-    all = BooleanField(lazy("Download those who keep out of the directory too"))
 
     @classmethod
     def from_query(cls, query: MultiDict[str, str]) -> "PeopleForm":
         """Fill in the form; text that is too long is cut."""
         return cls(MultiDict({name: value[:MAX_SEARCH_CHARACTERS] for name, value in query.items()}))
 
-    def wanted(self, order: str, *, descending: bool, for_file: bool) -> PeopleFilter:
-        """Return the people to list, sorted by the column `order`; files have fewer unless all are wanted."""
+    def wanted(self, order: str, *, descending: bool, with_opted_out: bool) -> PeopleFilter:
+        """Return the people to list, sorted by the column `order`."""
         return PeopleFilter(
             words=tuple(dict.fromkeys((self.q.data or "").replace("\0", " ").split())),
             roles=STAFF_ROLES if self.role.data == "staff" else read_roles([self.role.data]),
             order="user_id" if order == "user_id" else "name",
             descending=descending,
-            with_opted_out=not for_file or bool(self.all.data),
+            with_opted_out=with_opted_out,
         )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from wtforms import BooleanField, Form, IntegerField, SelectField, SelectMultipleField, StringField
+from wtforms import Form, IntegerField, SelectField, SelectMultipleField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import DataRequired, Length, NumberRange, Optional
 
@@ -14,15 +14,9 @@ MAX_REASON_LENGTH = 300
 
 
 class StudentListForm(Form):
-    """Which students are listed, and whether a file includes those who opted out of the directory."""
+    """Which students are listed."""
 
-    q = StringField(lazy("Name, email or ID"), [Length(max=200, message=lazy("Use at most 200 characters."))])
-    opted_out = BooleanField(lazy("Include students who opted out of the directory in files"))
-
-    @classmethod
-    def parameters(cls) -> tuple[str, ...]:
-        """Return the query parameters that the form reads."""
-        return tuple(field.name for field in cls())
+    q = StringField(lazy("Search"), description=lazy("Name, email or ID"))
 
     @property
     def words(self) -> list[str]:

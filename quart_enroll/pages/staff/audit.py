@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from quart import request
 
+from quart_enroll.domain.actors import Override
 from quart_enroll.domain.audit import ACTIONS, AuditEntry
 from quart_enroll.forms.staff.logs import AuditLogForm
 from quart_enroll.i18n.language import Sentence, gettext
@@ -48,7 +49,7 @@ async def audit() -> LogResponse:
 
 def _details(row: Row) -> str:
     """Return the reason, the overrides and the changes, each on a line of its own."""
-    overrides = row.entry.overrides
+    overrides = [str(Override(one).label) if one in set(Override) else one for one in row.entry.overrides]
     lines = [row.entry.reason, gettext("Overrides: %(overrides)s", overrides=overrides) if overrides else ""]
     return "\n".join(filter(None, [*lines, *_changes(row)]))
 

@@ -10,7 +10,7 @@ from quart_enroll.domain.folding import fold
 from quart_enroll.domain.models import Course
 from quart_enroll.domain.roles import Role
 from quart_enroll.forms.staff.catalog import CourseForm, CourseListForm, NewCourseForm
-from quart_enroll.i18n.language import Sentence, gettext
+from quart_enroll.i18n.language import Sentence, TermName, gettext
 from quart_enroll.pages.paging import page_of, page_url, requested_page
 from quart_enroll.pages.staff.catalog_forms import save
 from quart_enroll.pages.staff.layout import render_staff
@@ -37,7 +37,8 @@ LISTING: Listing[Course] = Listing(
         Column("title", Sentence("Title"), lambda course: course.title, is_sortable=True),
         Column("subject", Sentence("Subject"), lambda course: course.subject, is_sortable=True),
         Column("credits", Sentence("Credits"), lambda course: course.credits, is_sortable=True),
-        Column("term", Sentence("Offered in"), lambda course: course.term),
+        Column("seasons", Sentence("Offered in"), lambda course: str(TermName(course.term)), only_on_pages=True),
+        Column("term", Sentence("Offered in"), lambda course: course.term, only_in_files=True),
         Column("prerequisites", Sentence("Prerequisites"), lambda course: " ".join(course.prerequisites)),
         Column("corequisites", Sentence("Corequisites"), lambda course: " ".join(course.corequisites)),
         Column("description", Sentence("Description"), lambda course: course.description, only_in_files=True),

@@ -116,7 +116,8 @@ async def dashboard() -> RenderedPage | Response:
         abort(404)
     form = DashboardForm.from_query(request.args, offered.terms, offered.current_term(now()), _subjects(staff, offered))
     term = next((one for one in offered.terms if one.term == form.term.data), None)
-    facts = {"reports": readable, "report": report, "form": form, "page_url": page_url}
+    fields = [form[name] for name in report.filters]
+    facts = {"reports": readable, "report": report, "form": form, "fields": fields, "page_url": page_url}
     if term is None:
         return render_staff("staff/dashboard.html", "staff_dashboard", shown=None, **facts)
     shown = await report.show(Choice(staff, offered, term, form))

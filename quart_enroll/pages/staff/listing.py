@@ -98,9 +98,9 @@ class Listing(Generic[R]):
         """Return the URL of the list sorted by the column, in reverse if it already is."""
         return page_url(sort=f"-{column.key}" if self.sort == Sort(column.key) else column.key, format=None)
 
-    def file_urls(self) -> Sequence[tuple[str, str]]:
-        """Return the name of each file format, and the URL of the list with the same filters in it."""
-        return [(name.upper(), page_url(format=name, before=None)) for name in FORMATS]
+    def file_urls(self, **parameters: str) -> Sequence[tuple[str, str]]:
+        """Return the name of each file format, and the URL of the list in it with the same filters, or with more."""
+        return [(name.upper(), page_url(format=name, before=None, **parameters)) for name in FORMATS]
 
 
 def requested_format() -> str:

@@ -56,7 +56,8 @@ LISTING: Listing[User] = Listing(
 async def people() -> RenderedPage | Response:
     form = PeopleForm.from_query(request.args)
     sort, for_file = LISTING.sort, bool(requested_format())
-    wanted = form.wanted(sort.key, descending=sort.descending, for_file=for_file)
+    with_opted_out = not for_file or "opted_out" in request.args
+    wanted = form.wanted(sort.key, descending=sort.descending, with_opted_out=with_opted_out)
     if for_file:
         return await export(LISTING, accounts.batches(database(), wanted))
     total = await accounts.count(database(), wanted)

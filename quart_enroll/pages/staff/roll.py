@@ -6,7 +6,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 
 from quart_enroll.domain.errors import UnknownTerm
 from quart_enroll.forms.staff.catalog import RollForm
-from quart_enroll.i18n.language import gettext, plural
+from quart_enroll.i18n.language import TermName, gettext, plural
 from quart_enroll.pages.staff.effects import section_name
 from quart_enroll.pages.staff.layout import render_staff
 from quart_enroll.services.staff import catalog_edits, term_roll
@@ -20,10 +20,10 @@ MAX_LISTED_SECTIONS = 200
 
 
 async def roll() -> ResponseReturnValue:
-    form = await RollForm.from_request()
     known = [term.term for term in reversed(await catalog_edits.find_terms(database()))]
+    form = await RollForm.from_request(source=known[1] if len(known) > 1 else "")
     for field in (form.source, form.target):
-        field.choices = [SelectChoice(name, name) for name in known]
+        field.choices = [SelectChoice(name, str(TermName(name))) for name in known]
     if request.method != "POST":
         return _page(form)
     if not form.validate():
@@ -48,7 +48,7 @@ def _page(form: RollForm, planned: Roll | None = None) -> RenderedPage:
     listed = [section_name(one.key) for one in planned.new[:MAX_LISTED_SECTIONS]] if planned else []
     return render_staff(
         "staff/roll.html",
-        "staff_roll",
+        "staff_terms",
         form=form,
         planned=planned,
         listed=listed,

@@ -8,7 +8,6 @@ from quart import Response, abort, request, url_for
 from quart_enroll.domain import permissions
 from quart_enroll.domain.models import Section, SectionKey, User
 from quart_enroll.i18n.language import Sentence
-from quart_enroll.pages.paging import page_url
 from quart_enroll.pages.staff.effects import section_name, value_text
 from quart_enroll.pages.staff.layout import render_staff
 from quart_enroll.pages.staff.listing import Column, Listing, export, requested_format
@@ -17,7 +16,6 @@ from quart_enroll.pages.staff.sections import in_batches, section_url
 from quart_enroll.services.staff import access
 from quart_enroll.services.staff import roster as service
 from quart_enroll.services.staff.roster import Roster, RosterRow, Standing
-from quart_enroll.services.staff.spreadsheets import FORMATS
 from quart_enroll.state import database, now
 from quart_enroll.web import auth
 from quart_enroll.web.compression import RenderedPage
@@ -76,9 +74,8 @@ async def roster() -> RenderedPage | Response:
         section=opened.section,
         meetings=value_text(opened.section.meetings),
         groups=_groups(found, staff),
-        opted_out=sum(row.student.directory_opt_out for row in found),
-        files=[(name.upper(), page_url(format=name)) for name in FORMATS],
-        full_files=[(name.upper(), page_url(format=name, opted_out="y")) for name in FORMATS],
+        listing=_file_listing(opened.section),
+        leaves_out=any(row.student.directory_opt_out for row in found),
         can_manage=permissions.can_manage_roster(staff, opened.section.instructors),
         can_drop=now() < opened.term.census_at,
         is_live=now() < opened.term.withdraw_deadline,

@@ -17,7 +17,7 @@ from quart_enroll.domain.errors import (
 )
 from quart_enroll.domain.models import Course, Section, SectionKey, SectionStatus, Term
 from quart_enroll.forms.staff.sections import NewSectionForm, SectionForm
-from quart_enroll.i18n.language import gettext
+from quart_enroll.i18n.language import TermName, gettext
 from quart_enroll.pages.staff import effects
 from quart_enroll.pages.staff.layout import render_staff
 from quart_enroll.pages.staff.sections import section_url
@@ -88,7 +88,7 @@ async def section() -> ResponseReturnValue:
 async def new_section() -> ResponseReturnValue:
     form = await NewSectionForm.from_request(**await _copied_values())
     offered = await catalog()
-    form.term.choices = [SelectChoice(term.term, term.term) for term in reversed(offered.terms)]
+    form.term.choices = [SelectChoice(term.term, str(TermName(term.term))) for term in reversed(offered.terms)]
     if request.method != "POST":
         return _new_page(form)
     if not form.validate():

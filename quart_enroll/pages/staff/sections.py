@@ -12,7 +12,7 @@ from quart_enroll.domain.models import Course, Section, SectionKey, Term, User
 from quart_enroll.domain.roles import Role
 from quart_enroll.domain.section_edits import STATUS_NAMES
 from quart_enroll.forms.staff.sections import SectionListForm
-from quart_enroll.i18n.language import Sentence, gettext
+from quart_enroll.i18n.language import Sentence, TermName, gettext
 from quart_enroll.pages.paging import page_of, page_url, requested_page
 from quart_enroll.pages.staff.effects import section_name, value_text
 from quart_enroll.pages.staff.layout import render_staff
@@ -38,6 +38,11 @@ def section_url(key: SectionKey, endpoint: str = "staff_section") -> str:
     return url_for(endpoint, term=key.term, courseID=key.courseID, section=key.section)
 
 
+def _times_on_lines(row: SectionRow) -> str:
+    """Return each meeting on a line of its own."""
+    return "\n".join(map(str, row.section.meetings)) or gettext("No fixed times")
+
+
 LISTING: Listing[SectionRow] = Listing(
     "sections",
     [
@@ -51,7 +56,8 @@ LISTING: Listing[SectionRow] = Listing(
         Column("title", Sentence("Title"), lambda row: row.course.title, is_sortable=True),
         Column("subject", Sentence("Subject"), lambda row: row.course.subject, only_in_files=True),
         Column("term", Sentence("Term"), lambda row: row.section.term, only_in_files=True),
-        Column("times", Sentence("Times"), lambda row: value_text(row.section.meetings)),
+        Column("times", Sentence("Times"), lambda row: value_text(row.section.meetings), only_in_files=True),
+        Column("lines", Sentence("Times"), _times_on_lines, only_on_pages=True),
         Column("room", Sentence("Room"), lambda row: row.section.room, only_in_files=True),
         Column("instructor", Sentence("Instructor"), lambda row: row.section.instructor, is_sortable=True),
         Column("capacity", Sentence("Capacity"), lambda row: row.section.capacity, is_sortable=True),
@@ -100,7 +106,7 @@ def _can_add(staff: User) -> bool:
 
 def _chosen_term(terms: Sequence[Term], form: SectionListForm, current: Term | None) -> Term | None:
     """Return the term of the URL, or else the current one; fill in the choices."""
-    form.term.choices = [SelectChoice(term.term, term.term) for term in reversed(terms)]
+    form.term.choices = [SelectChoice(term.term, str(TermName(term.term))) for term in reversed(terms)]
     term = next((one for one in terms if one.term == form.term.data), current)
     form.term.data = term.term if term else ""
     return term

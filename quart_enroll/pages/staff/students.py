@@ -36,7 +36,7 @@ LISTING: Listing[User] = Listing(
 async def students() -> RenderedPage | Response:
     form, staff = StudentListForm(request.args), auth.signed_in()
     if requested_format():
-        include = bool(form.opted_out.data)
+        include = "opted_out" in request.args
         return await export(LISTING, service.batches(database(), staff, form.words, include_opted_out=include))
     total = await service.count(database(), staff, form.words)
     number = requested_page(total, ROWS_PER_PAGE)

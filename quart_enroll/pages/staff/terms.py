@@ -31,8 +31,13 @@ LISTING: Listing[Term] = Listing(
     "terms",
     [
         Column(
-            "term", Sentence("Term"), lambda term: term.term, url=lambda term: url_for("staff_term", term=term.term)
+            "name",
+            Sentence("Term"),
+            lambda term: str(TermName(term.term)),
+            url=lambda term: url_for("staff_term", term=term.term),
+            only_on_pages=True,
         ),
+        Column("term", Sentence("Term"), lambda term: term.term, only_in_files=True),
         Column("opens_at", Sentence("Enrollment opens"), lambda term: rules.moment_text(term, term.opens_at)),
         Column("add_deadline", Sentence("Last day to enroll"), partial(_deadline, "add_deadline")),
         Column("drop_deadline", Sentence("Last day to drop"), partial(_deadline, "drop_deadline")),

@@ -50,7 +50,7 @@ async def test_the_audit_log_shows_what_happened_with_the_latest_first(rita: Bro
     assert rows(await rita.read("/staff/audit")) == [
         [
             *("2 Sept 2026, 09:00:00", "Bob Okafor", "Student enrolled", "PHP 202, section 01, Fall 2026"),
-            *("Ada Winters", "=Graduates in spring\nOverrides: full"),
+            *("Ada Winters", "=Graduates in spring\nOverrides: Exceed the capacity"),
         ],
         [
             *("1 Sept 2026, 09:00:00", "Rita Moreno", "Section edited", "PYT 101, section 01, Fall 2026"),

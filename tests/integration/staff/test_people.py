@@ -184,7 +184,7 @@ async def test_files_leave_out_those_who_opted_out_unless_all_are_wanted(rita: B
         "\ufeffName,ID,Email,Roles,Subjects,Advisors,Directory",
         "Ada Winters,1,ada@school.example,Student,,,",
     ]
-    assert "Bob Okafor" in await rita.read("/staff/people?role=student&all=y&format=csv")
+    assert "Bob Okafor" in await rita.read("/staff/people?role=student&opted_out=y&format=csv")
 
 
 async def test_whoever_has_no_roles_yet_is_listed_as_a_student(rita: Browser, db: Database) -> None:
