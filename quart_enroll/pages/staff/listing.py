@@ -126,7 +126,7 @@ async def export(listing: Listing[R], batches: AsyncGenerator[Sequence[R], None]
     await audit.record_export(database(), staff.user_id, current_request().full_path, now())
     response = streaming.stream_response(make_pieces(header, rows), content_type)
     day = now().astimezone(_school()).date()
-    response.headers["Content-Disposition"] = f"attachment; filename={listing.name}-{day}.{format}"
+    response.headers.set("Content-Disposition", "attachment", filename=f"{listing.name}-{day}.{format}")
     return response
 
 

