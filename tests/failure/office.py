@@ -51,19 +51,15 @@ class Office:
         path = _url(f"students/{user_id}/act", key, action=action)
         await self._send(registrar, path, {"reason": reason} | form, REFUSED)
 
-    async def find_student(self, collection: str, key: SectionKey) -> int:
-        """Return the student who was the last to get a row about the section, as soon as there is one."""
-        while (row := await self.db[collection].find_one(section_keys.to_filter(key), sort=[("_id", -1)])) is None:
-            await self.crowd.wait_for_responses(len(self.crowd.responses) + 1)
-        return int(row["user_id"])
+    async def drop(self, registrar: Student, number: int, reason: str) -> None:
+        """Drop the student who was the first but `number` to get a seat."""
+        user_id, key = await self._find_row("enrollment", number)
+        await self.act(registrar, user_id, "drop", key, reason)
 
-    async def drop(self, registrar: Student, key: SectionKey, reason: str) -> None:
-        """Drop a student who has a seat in the section."""
-        await self.act(registrar, await self.find_student("enrollment", key), "drop", key, reason)
-
-    async def move_up(self, registrar: Student, key: SectionKey, reason: str) -> None:
-        """Let a student who waits for the section be the first."""
-        await self.act(registrar, await self.find_student("waitlist", key), "reorder", key, reason, position="1")
+    async def move_up(self, registrar: Student, number: int, reason: str) -> None:
+        """Let the student who was the first but `number` to join a waitlist be the first of that waitlist."""
+        user_id, key = await self._find_row("waitlist", number)
+        await self.act(registrar, user_id, "reorder", key, reason, position="1")
 
     async def drop_no_shows(self, registrar: Student, key: SectionKey, user_ids: Sequence[int]) -> None:
         """Drop these students, as far as they have a seat in the section."""
@@ -79,6 +75,12 @@ class Office:
             if (await self._send(registrar, f"/staff/people/{user_id}", form, REFUSED)) == MADE:
                 return
             self.conflicts += 1
+
+    async def _find_row(self, collection: str, number: int) -> tuple[int, SectionKey]:
+        """Return the student and the section of a row, as soon as there are that many."""
+        while not (rows := await self.db[collection].find().sort("_id").skip(number).to_list(1)):
+            await self.crowd.wait_for_responses(len(self.crowd.responses) + 1)
+        return int(rows[0]["user_id"]), section_keys.from_row(rows[0])
 
     async def _find(self, key: SectionKey) -> Section:
         found = await sections.find(self.db, key)

@@ -99,9 +99,8 @@ def staff_changes(office: Office, staff: list[Student], rng: random.Random) -> I
         reason, rules = f"Graduates in spring ({number})", ["full", "time_conflict", "credit_limit", "section_closed"]
         yield office.act(rng.choice(staff), someone, "enroll", key, reason, overrides=rules)
     for number in range(6):
-        key = rng.choice(KEYS[:10])  # the others are cancelled
-        yield office.drop(rng.choice(staff), key, f"Asked for it ({number})")
-        yield office.move_up(rng.choice(staff), key, f"Came first ({number})")
+        yield office.drop(rng.choice(staff), 10 * number, f"Asked for it ({number})")
+        yield office.move_up(rng.choice(staff), 10 * number, f"Came first ({number})")
     for key in KEYS[:4]:
         yield office.drop_no_shows(staff[4], key, rng.sample(STUDENTS, 60))
     for number, colleague in enumerate((*COLLEAGUES, *COLLEAGUES)):  # two people set each one's roles

@@ -263,7 +263,7 @@ async def test_no_shows_lower_what_a_section_may_exceed(
     await ada.post("/enrollment", form=PHP)
     act = f"/staff/students/{BOB.user_id}/act?" + urlencode({"action": "enroll", **PHP})
     assert (await rita.post(act, form={"reason": "Graduates", "overrides": "full"})).status_code == 303
-    await rita.post(url("roster/no-show"), form={"students": [str(ADA.user_id)], "confirmed": "y"})
+    await rita.post(url("roster/no-show"), form={"students": str(ADA.user_id), "confirmed": "y"})
     row = {"user_id": 8, "courseID": "3333", "term": "Fall 2026", "section": "01"}
     await db.enrollment.insert_one(row | {"enrolled_at": clock.now, "status": "enrolled"})
     await db.section.update_one(PHP, {"$inc": {"seats_taken": 1}})
@@ -290,7 +290,7 @@ async def malicious_school(rita: Browser, ada: Browser, bob: Browser, db: Databa
     assert (await rita.post(act, form={"reason": MARKUP})).status_code == 303
     act = f"/staff/students/{BOB.user_id}/act?" + urlencode({"action": "enroll", **PYT})
     assert (await rita.post(act, form={"reason": MARKUP})).status_code == 303
-    await rita.post(url("roster/no-show", PYT), form={"students": [str(BOB.user_id)], "confirmed": "y"})
+    await rita.post(url("roster/no-show", PYT), form={"students": str(BOB.user_id), "confirmed": "y"})
     cancel = url("section/cancel", PYT | {"section": "02"})
     assert (await rita.post(cancel, form={"revision": "0", "reason": MARKUP})).status_code == 303
     for user_id in (ADA.user_id, BOB.user_id):
