@@ -27,6 +27,7 @@ ACTIONS: Mapping[str, Sentence] = {
     "student.join": Sentence("Student put on a waitlist"),
     "student.leave": Sentence("Student taken off a waitlist"),
     "student.move": Sentence("Student moved on a waitlist"),
+    "token.add": Sentence("Access token for staff created"),
 }
 """Everything that staff can do, by the action of its entries."""
 
