@@ -8,6 +8,12 @@ from werkzeug.routing import IntegerConverter, PathConverter
 
 from quart_enroll.api import courses as flask_api
 from quart_enroll.api.v1 import catalog, document, me
+from quart_enroll.api.v1.staff import catalog as api_catalog
+from quart_enroll.api.v1.staff import confirmation as api_confirmation
+from quart_enroll.api.v1.staff import logs as api_logs
+from quart_enroll.api.v1.staff import people as api_people
+from quart_enroll.api.v1.staff import sections as api_sections
+from quart_enroll.api.v1.staff import students as api_students
 from quart_enroll.db.collections.users import MAX_USER_ID_DIGITS
 from quart_enroll.domain.roles import STAFF_ROLES, Role
 from quart_enroll.forms.imports.courses import RESERVED_PREFIX
@@ -45,7 +51,7 @@ from quart_enroll.pages.staff import students as staff_students
 from quart_enroll.services.accounts import email_links
 from quart_enroll.web import auth, static_files
 from quart_enroll.web.application import SiteApp
-from quart_enroll.web.route import DELETE, GET, POST, Audience, Route, add_route
+from quart_enroll.web.route import DELETE, GET, PATCH, POST, Audience, Route, add_route
 
 EVERYBODY, SIGNED_IN, STAFF = Audience.EVERYBODY, Audience.SIGNED_IN, Audience.STAFF
 
@@ -67,6 +73,30 @@ DASHBOARD_READERS = report.READERS
 LOG_PARAMETERS = ("before", "format")
 
 SEARCH_PARAMETERS = (*SearchForm.parameters(), "page")
+
+
+def _staff_api(
+    path: str,
+    endpoint: str,
+    view: Callable[..., Any],
+    methods: tuple[str, ...] = GET,
+    *,
+    roles: frozenset[Role],
+    opens_record: Sentence | None = None,
+) -> Route:
+    """Return a route of the API for staff; its path and its endpoint are those below the API's."""
+    return Route(
+        f"/api/v1/staff/{path}",
+        f"v1_{endpoint}",
+        view,
+        methods,
+        audience=STAFF,
+        roles=roles,
+        opens_record=opens_record,
+        is_localized=False,
+        api_tag="Staff" if methods == GET else "Staff changes",
+    )
+
 
 ROUTES = [
     Route(
@@ -636,6 +666,54 @@ ROUTES = [
         "/api/v1/me/waitlist", "v1_leave", me.leave, DELETE, audience=SIGNED_IN, is_localized=False, api_tag="Changes"
     ),
     Route("/api/v1/me/events", "v1_events", me.events, audience=SIGNED_IN, is_localized=False, api_tag="Me"),
+    _staff_api("terms", "staff_terms", api_catalog.staff_terms, roles=CATALOG_READERS),
+    _staff_api("terms", "add_term", api_catalog.add_term, POST, roles=REGISTRARS),
+    _staff_api("term", "staff_term", api_catalog.staff_term, roles=CATALOG_READERS),
+    _staff_api("term", "edit_term", api_catalog.edit_term, PATCH, roles=REGISTRARS),
+    _staff_api("courses", "staff_courses", api_catalog.staff_courses, roles=CATALOG_READERS),
+    _staff_api("courses", "add_course", api_catalog.add_course, POST, roles=REGISTRARS),
+    _staff_api("course", "staff_course", api_catalog.staff_course, roles=CATALOG_READERS),
+    _staff_api("course", "edit_course", api_catalog.edit_course, PATCH, roles=REGISTRARS),
+    _staff_api("sections", "staff_sections", api_sections.staff_sections, roles=SECTION_READERS),
+    _staff_api("sections", "add_section", api_sections.add_section, POST, roles=SECTION_EDITORS),
+    _staff_api("section", "staff_section", api_sections.staff_section, roles=SECTION_READERS),
+    _staff_api("section", "edit_section", api_sections.edit_section, PATCH, roles=SECTION_EDITORS),
+    _staff_api("section/cancel", "cancel_section", api_sections.cancel_section, POST, roles=SECTION_EDITORS),
+    _staff_api("students", "staff_students", api_students.staff_students, roles=READERS_OF_STUDENTS),
+    _staff_api(
+        "students/<int:user_id>",
+        "staff_student",
+        api_students.staff_student,
+        roles=READERS_OF_STUDENTS,
+        opens_record=Sentence("Student’s record, by a program"),
+    ),
+    _staff_api(
+        "students/<int:user_id>/events",
+        "staff_student_events",
+        api_students.staff_student_events,
+        roles=READERS_OF_STUDENTS,
+        opens_record=Sentence("Student’s history, by a program"),
+    ),
+    _staff_api(
+        "students/<int:user_id>/why",
+        "why",
+        api_students.why,
+        roles=READERS_OF_STUDENTS,
+        opens_record=Sentence("Why a student can’t enroll, by a program"),
+    ),
+    _staff_api(
+        "students/<int:user_id>/act",
+        "act",
+        api_students.act,
+        POST,
+        roles=ACTING_FOR_STUDENTS,
+        opens_record=Sentence("Acting for a student, by a program"),
+    ),
+    _staff_api("people", "people", api_people.people, roles=REGISTRARS),
+    _staff_api("people/<int:user_id>", "person", api_people.person, roles=REGISTRARS),
+    _staff_api("people/<int:user_id>", "edit_person", api_people.edit_person, PATCH, roles=REGISTRARS),
+    _staff_api("audit", "audit_log", api_logs.audit_log, roles=READERS_OF_LOGS),
+    _staff_api("access", "access_log", api_logs.access_log, roles=READERS_OF_LOGS),
     Route("/api/v1/openapi.json", "v1_document", document.openapi, audience=EVERYBODY, is_localized=False),
     Route("/api/v1/docs", "v1_docs", document.docs),
     Route("/static/<path:filename>", "static", static_files.static, audience=EVERYBODY, is_localized=False),
@@ -706,5 +784,5 @@ def _guarded(route: Route) -> Callable[..., Any] | None:
     """Return the route's view, open to its audience only; for changes, staff confirm their password."""
     view = route.view
     if view is not None and route.audience is STAFF:
-        view = confirmation.confirmed(view)
+        view = api_confirmation.confirmed(view) if route.api_tag else confirmation.confirmed(view)
     return view and auth.restrict(view, route.audience)

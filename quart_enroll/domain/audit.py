@@ -33,6 +33,7 @@ ACTIONS: Mapping[str, Sentence] = {
     "student.move": Sentence("Student moved on a waitlist"),
     "view.begin": Sentence("Viewing as a student begun"),
     "view.end": Sentence("Viewing as a student ended"),
+    "token.add": Sentence("Access token for staff created"),
 }
 """Everything that staff can do, by the action of its entries."""
 

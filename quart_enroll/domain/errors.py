@@ -374,16 +374,31 @@ class SectionExists(Refused):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A field that two editors left with different values, as text."""
+
+    field: str
+    yours: str
+    current: str
+
+
 class EditConflict(Refused):
-    """Somebody else has changed the section since the editor read it; `current` is how it is stored now."""
+    """Somebody else has changed the section since the editor read it; `current` is how it is stored now.
+
+    For programs, `differences` are those between what they sent and what is stored.
+    """
 
     code = "edit_conflict"
-    meaning = "Someone else has changed this since you read it."
+    meaning = (
+        "Someone else has changed this since you read it; `differences` compares your values with the stored ones."
+    )
     severity = "warning"
 
-    def __init__(self, current: Section) -> None:
+    def __init__(self, current: Section, differences: Sequence[Difference] = ()) -> None:
         super().__init__(Sentence("Someone else has changed this section meanwhile. Nothing was saved."))
         self.current = current
+        self.differences = differences
 
 
 class TermOver(Refused):
@@ -837,6 +852,28 @@ class ReadOnlyToken(Refused):
 
     def __init__(self) -> None:
         super().__init__(Sentence("This token is read-only. No changes were made."))
+
+
+class WrongScope(Refused):
+    """The token is valid, but not for this part of the API."""
+
+    status = 403
+    code = "wrong_scope"
+    meaning = "The scope of the token does not include this; create a token with another one."
+
+    def __init__(self) -> None:
+        super().__init__(Sentence("This token isn’t meant for this. No changes were made."))
+
+
+class PasswordNeeded(Refused):
+    """Staff who are signed in have not entered their password for a while."""
+
+    status = 403
+    code = "password_needed"
+    meaning = "The sign-in of the browser was confirmed too long ago for a change as staff; send a token instead."
+
+    def __init__(self) -> None:
+        super().__init__(Sentence("Enter your password again on a page for staff. No changes were made."))
 
 
 class PasswordOverHttp(Refused):

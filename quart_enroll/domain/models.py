@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.roles import ROLE_NAMES, STAFF_ROLES, STUDENT_ONLY, Role, in_order, single_role
+from quart_enroll.domain.scopes import Scope
 from quart_enroll.i18n.language import Days, Sentence, TermName, Value, gettext
 
 SEASONS = ("Winter", "Spring", "Summer", "Fall")
@@ -530,7 +531,7 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token lets a program act for a user until `expires_at`; `scope` is "read", or "enroll" for everything.
+    """A token lets a program act for a user until `expires_at`, within its `scope`.
 
     `token_id` identifies it and is no secret. `last_used_at` is accurate to the hour, and None if it was never used.
     """
@@ -538,7 +539,7 @@ class Token:
     token_id: str
     user_id: int
     name: str
-    scope: str
+    scope: Scope
     created_at: datetime
     expires_at: datetime
     last_used_at: datetime | None = None

@@ -1,21 +1,26 @@
 """The forms that create and revoke personal access tokens."""
 
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from quart import current_app
 from wtforms import DateField, HiddenField, SelectField, StringField, SubmitField, ValidationError
-from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
-from wtforms.validators import AnyOf, DataRequired, InputRequired, Length
+from wtforms.validators import DataRequired, InputRequired, Length
 
+from quart_enroll.domain.models import User
+from quart_enroll.domain.scopes import SCOPE_PERMISSIONS, STAFF_SCOPES, Scope
 from quart_enroll.forms.accounts import own_password
 from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
+from quart_enroll.forms.search import choices
 from quart_enroll.i18n.language import format_day, gettext
-from quart_enroll.services.accounts.tokens import MAX_TOKEN_LIFETIME
+from quart_enroll.services.accounts.tokens import MAX_STAFF_TOKEN_LIFETIME, MAX_TOKEN_LIFETIME
 from quart_enroll.state import now
 
 DEFAULT_LIFETIME = timedelta(days=90)
+
+DEFAULT_STAFF_LIFETIME = timedelta(days=7)
+"""What the form suggests to staff."""
 
 
 class DayField(DateField):
@@ -43,28 +48,34 @@ class TokenForm(SiteForm):
     )
     scope = SelectField(
         lazy("Permissions"),
-        [AnyOf(["read", "enroll"], lazy("Choose its permissions."))],
-        choices=[
-            SelectChoice("read", lazy("Read your schedule")),
-            SelectChoice("enroll", lazy("Read your schedule, enroll and drop")),
-        ],
+        choices=[],
         validate_choice=False,
-        default="read",
+        default=Scope.READ,
     )
     expires_at = DayField(lazy("Expires on"), [InputRequired(lazy("Enter a date like 2026-12-31."))])
     password = own_password()
     submit = SubmitField(lazy("Create token"))
 
     @classmethod
-    async def with_defaults(cls) -> "TokenForm":
-        """Return the form as it was sent, or with default values."""
-        return await cls.from_request(expires_at=today() + DEFAULT_LIFETIME)
+    async def for_owner(cls, owner: User) -> "TokenForm":
+        """Return the form as it was sent, or with default values; it offers the scopes for staff only to them."""
+        lifetime = DEFAULT_STAFF_LIFETIME if owner.is_staff else DEFAULT_LIFETIME
+        form = await cls.from_request(expires_at=today() + lifetime)
+        offered = [scope for scope in Scope if owner.is_staff or scope not in STAFF_SCOPES]
+        form.scope.choices = choices({scope: cast(str, SCOPE_PERMISSIONS[scope]) for scope in offered})
+        return form
+
+    def validate_scope(self, field: Any) -> None:
+        """Refuse a scope that is not offered."""
+        if field.data not in [choice.value for choice in field.choices]:
+            raise ValidationError(gettext("Choose its permissions."))
 
     def validate_expires_at(self, field: DateField) -> None:
         """Refuse a day in the past or too far in the future."""
-        if field.data and not today() <= field.data <= today() + MAX_TOKEN_LIFETIME:
+        longest = MAX_STAFF_TOKEN_LIFETIME if self.scope.data in STAFF_SCOPES else MAX_TOKEN_LIFETIME
+        if field.data and not today() <= field.data <= today() + longest:
             raise ValidationError(
-                gettext("Choose a date between today and %(last)s.", last=format_day(today() + MAX_TOKEN_LIFETIME))
+                gettext("Choose a date between today and %(last)s.", last=format_day(today() + longest))
             )
 
     def expiry(self) -> datetime:

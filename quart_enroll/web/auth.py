@@ -15,7 +15,7 @@ from quart.typing import ResponseTypes
 from quart_auth import AuthUser, Unauthorized, login_user, logout_user
 
 from quart_enroll.db.client import DATABASE_UNAVAILABLE
-from quart_enroll.domain.errors import Busy, PasswordOverHttp, ReadOnlyToken, WrongToken
+from quart_enroll.domain.errors import Busy, PasswordOverHttp, WrongToken
 from quart_enroll.domain.models import Credentials, Login, User
 from quart_enroll.services.accounts import accounts, attempt_limits, sessions, tokens, user_agent
 from quart_enroll.services.accounts.hashing import BUSY_RETRY_SECONDS
@@ -23,6 +23,7 @@ from quart_enroll.services.accounts.token_digest import token_digest
 from quart_enroll.state import api_password_slots, clock, database, hasher, lifetimes, now, password_locks, user_cache
 from quart_enroll.web import known_devices, locale, problem_details, viewing
 from quart_enroll.web.cookies import SignInCookies, current_identity
+from quart_enroll.web.csrf import SAFE_METHODS
 from quart_enroll.web.request import SiteRequest, current_globals, current_request
 from quart_enroll.web.route import UNMATCHED, Audience, Route
 
@@ -44,6 +45,7 @@ async def identify(request: SiteRequest) -> None:
     if "authorization" in request.header_map and problem_details.is_api_request():
         if request.route is not UNMATCHED and request.route.audience is not Audience.EVERYBODY:
             context.user = await _authenticate_api_request()
+            _check_scope(request)
         return
     identity = current_identity()
     if identity is None or request.route.audience is Audience.EVERYBODY:
@@ -83,7 +85,7 @@ def sign_in_checker() -> Callable[[], Awaitable[bool]]:
 
 async def invalidate_caches(response: ResponseTypes) -> ResponseTypes:
     """After a change, forget what is cached about the user; other processes learn of it from the change stream."""
-    if request.method not in ("GET", "HEAD", "OPTIONS"):
+    if request.method not in SAFE_METHODS:
         only_seats = current_request().route.changes_only_seats
         invalidate = user_cache().students.invalidate if only_seats else user_cache().invalidate
         for changed in (g.get("requested_by"), user()):
@@ -106,7 +108,7 @@ async def _authenticate_api_request() -> User:
     if found is None:
         raise WrongToken
     token, owner = found
-    g.read_only, g.is_exempt_from_csrf = token.scope != "enroll", True
+    g.token_scope, g.is_exempt_from_csrf = token.scope, True
     return owner
 
 
@@ -123,10 +125,11 @@ async def _authenticate_password(email: str, password: str) -> User:
         return (await accounts.authenticate(database(), hasher(), email=email, password=password)).user
 
 
-def check_token_scope() -> None:
-    """Raise ReadOnlyToken if the request's token is read-only."""
-    if g.get("read_only"):
-        raise ReadOnlyToken
+def _check_scope(request: SiteRequest) -> None:
+    """Raise ReadOnlyToken or WrongScope if the request's token, if it has one, is not meant for it."""
+    if scope := g.get("token_scope"):
+        for_staff = request.route.audience is Audience.STAFF
+        tokens.check_scope(scope, for_staff=for_staff, is_change=request.method not in SAFE_METHODS)
 
 
 def is_exempt_from_csrf() -> bool:
@@ -154,6 +157,11 @@ def signed_in() -> User:
     if found is None:
         raise RuntimeError("The audience of this route includes visitors.")
     return found
+
+
+def browser_login() -> Login | None:
+    """Return the sign-in that the request's cookie names; None if it has a token or a password instead."""
+    return cast("Login | None", current_globals().get("login"))
 
 
 def this_login() -> Login:

@@ -19,6 +19,14 @@ class WrongField(Struct, frozen=True):
     detail: str
 
 
+class DifferentField(Struct, frozen=True):
+    """A field that somebody else has changed since you read it: what you sent, and what is stored."""
+
+    field: str
+    yours: str
+    current: str
+
+
 class Problem(Struct, frozen=True, omit_defaults=True):
     """The reason for an error, in words and as a stable code."""
 
@@ -32,6 +40,9 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     terms: Annotated[list[str], Meta(description="The existing terms, if yours is not one of them.")] = []
     courses: Annotated[
         list[str], Meta(description="The courses that would be dropped too, or that the number could mean.")
+    ] = []
+    differences: Annotated[
+        list[DifferentField], Meta(description="What differs if somebody else has changed it since you read it.")
     ] = []
 
 

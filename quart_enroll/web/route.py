@@ -16,6 +16,7 @@ from quart_enroll.i18n.language import Sentence
 
 GET = ("GET",)
 POST = ("POST",)
+PATCH = ("PATCH",)
 DELETE = ("DELETE",)
 
 

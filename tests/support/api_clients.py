@@ -1,4 +1,4 @@
-"""Programs that use the API for a student."""
+"""Programs that use the API for a student or a member of the staff."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from quart.wrappers import Response
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import users
 from quart_enroll.domain.models import User
+from quart_enroll.domain.scopes import Scope
 from quart_enroll.services.accounts import sessions, tokens
 from quart_enroll.services.accounts.token_digest import token_digest
 from tests.support.people import FALL_MORNING, SPRING
@@ -17,7 +18,7 @@ PYT = {"courseID": "1111"}
 
 
 class Program:
-    """A student's program: it sends a token, but no cookies and none of a browser's own headers."""
+    """A program: it sends a token, but no cookies and none of a browser's own headers."""
 
     def __init__(self, app: Quart, authorization: str) -> None:
         self.client = app.test_client(use_cookies=False)
@@ -37,12 +38,16 @@ class Program:
         response = await self.send("POST", path, body, **headers)
         return response.status_code, await response.get_json()
 
+    async def patch(self, path: str, body: Any, **headers: str) -> tuple[int, Any]:
+        response = await self.send("PATCH", path, body, **headers)
+        return response.status_code, await response.get_json()
+
     async def delete(self, path: str) -> tuple[int, Any]:
         response = await self.send("DELETE", path)
         return response.status_code, await response.get_json()
 
 
-async def token(db: Database, user: User, scope: str = "enroll", **facts: Any) -> str:
+async def token(db: Database, user: User, scope: Scope = Scope.ENROLL, **facts: Any) -> str:
     """Create a token that is valid until spring."""
     given = {"name": "program", "expires_at": SPRING.withdraw_deadline, "now": FALL_MORNING} | facts
     found = await users.find_credentials_by_id(db, user.user_id)
@@ -53,6 +58,6 @@ async def token(db: Database, user: User, scope: str = "enroll", **facts: Any) -
     return text
 
 
-async def program(app: Quart, db: Database, user: User, scope: str = "enroll") -> Program:
+async def program(app: Quart, db: Database, user: User, scope: Scope = Scope.ENROLL) -> Program:
     """Return a program with a token of that user."""
     return Program(app, f"Bearer {await token(db, user, scope)}")

@@ -10,7 +10,7 @@ from werkzeug.datastructures import HeaderSet
 
 from quart_enroll.web import problem_details
 
-ALLOWED_METHODS = HeaderSet(["GET", "HEAD", "POST", "DELETE"])
+ALLOWED_METHODS = HeaderSet(["GET", "HEAD", "POST", "PATCH", "DELETE"])
 ALLOWED_HEADERS = HeaderSet(["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match"])
 EXPOSED_HEADERS = HeaderSet(["ETag", "Location", "Retry-After", "Idempotency-Replayed", "X-Request-ID"])
 PREFLIGHT_CACHE_SECONDS = 24 * 60 * 60

@@ -12,6 +12,9 @@ from quart_enroll.domain.errors import WrongFields
 T = TypeVar("T")
 Key = list[str]
 
+MAX_USER_ID = 10**18
+"""A number that the database can store, and larger than any user_id."""
+
 
 def paginate(items: Sequence[T], key: Callable[[T], Key], cursor: str, limit: int) -> tuple[list[T], str | None]:
     """Return the page of `items`, which are sorted by `key`, that follows the cursor, and the next cursor."""
@@ -23,6 +26,16 @@ def paginate(items: Sequence[T], key: Callable[[T], Key], cursor: str, limit: in
 def encode(position: Any) -> str:
     """Return the cursor for a position."""
     return base64_encode(msgspec.json.encode(position)).decode()
+
+
+def decode_user_id(cursor: str) -> int | None:
+    """Return the user_id after which a page of people begins, or None for the first page; raise WrongFields."""
+    if not cursor:
+        return None
+    user_id = decode(cursor, int)
+    if not 0 <= user_id <= MAX_USER_ID:
+        refuse()
+    return user_id
 
 
 def decode(cursor: str, kind: type[T]) -> T:

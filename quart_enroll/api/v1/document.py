@@ -18,7 +18,8 @@ from werkzeug.routing import BaseConverter, Rule
 
 from quart_enroll.api.v1.codes import CODES
 from quart_enroll.api.v1.json_views import JSON, PROBLEM_STATUSES, respond_with_etag
-from quart_enroll.api.v1.schemas import CourseID
+from quart_enroll.api.v1.schemas import CourseID, UserID
+from quart_enroll.domain.roles import in_order
 from quart_enroll.web import problem_details
 from quart_enroll.web.problem_details import Problem
 from quart_enroll.web.route import Audience, SiteRule
@@ -27,15 +28,17 @@ from quart_enroll.web.templating import render
 EXTENSION = "quart_enroll.document"
 SCHEMA_REFERENCE = "#/components/schemas/{name}"
 
-DESCRIPTION = """Browse the school's courses, and enroll, from your own programs.
+DESCRIPTION = """Browse the school's courses, enroll, and work as staff, from your own programs.
 
-Anybody can read the catalog. Your own data requires a personal access token, which you create on the site and send as
-`Authorization: Bearer qe_…`; or your email and password as HTTP Basic, over https only. Checking a password is slow, so
-use a token for frequent requests.
+Anybody can read the catalog. Your own data, and what you see as staff, require a personal access token, which you
+create on the site and send as `Authorization: Bearer qe_…`; or your email and password as HTTP Basic, over https only.
+Checking a password is slow, so use a token for frequent requests. A token never allows more than your roles do.
 
-Every change is safe to repeat: repeats return the current state. With an `Idempotency-Key`, they return the first
-response. An account can make 300 changes in a burst, then one per second; beyond that, wait `Retry-After` seconds.
-Errors are RFC 9457 problem details. Their `code` never changes; their sentences may."""
+Every change is safe to repeat. Repeats of your own changes return the current state; those of changes as staff change
+nothing, or are refused. With an `Idempotency-Key`, all repeats return the first response.
+
+An account can make 300 changes in a burst, then one per second; beyond that, wait `Retry-After` seconds. Errors are RFC
+9457 problem details. Their `code` never changes; their sentences may."""
 
 SCHEMES = {
     "token": HttpSecurityScheme(scheme="bearer"),
@@ -46,8 +49,14 @@ TAGS = [
     Tag("Catalog", "The same for everybody, with an ETag."),
     Tag("Me", "Your own data. A read-only token is enough."),
     Tag("Changes", "These require a token that may enroll."),
+    Tag(
+        "Staff",
+        "For staff with one of the roles, with a token whose scope is `staff:read` or `staff:write`. "
+        "What is outside your scope is not there: 404.",
+    ),
+    Tag("Staff changes", "For staff with one of the roles, with a token whose scope is `staff:write`."),
 ]
-PATH_PARAMETERS = {"courseID": CourseID}
+PATH_PARAMETERS = {"courseID": CourseID, "user_id": UserID}
 """The types of the variable parts of paths."""
 
 COMMON_STATUSES = (503,)
@@ -78,6 +87,9 @@ class Document(OpenAPIProvider):
         for methods in paths.values():
             for operation in methods.values():
                 operation["tags"] = [route.api_tag]
+                if route.roles:
+                    roles = f"Roles: {', '.join(in_order(route.roles))}."
+                    operation["description"] = "\n\n".join(filter(None, [operation.get("description"), roles]))
                 if not is_public:
                     operation["security"] = SECURITY
                 operation["responses"] |= {

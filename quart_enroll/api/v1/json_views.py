@@ -64,13 +64,14 @@ def takes_query(schema: type[S]) -> Callable[[Callable[Concatenate[S, P], Awaita
     return decorate
 
 
-def takes_body(schema: type[S]) -> Callable[[Callable[[S], Awaitable[Response]]], JsonView[[]]]:
+def takes_body(schema: type[S]) -> Callable[[Callable[Concatenate[S, P], Awaitable[Response]]], JsonView[P]]:
     """Call a view with the JSON body parsed as `schema`; repeats with an Idempotency-Key get the first response."""
 
-    def decorate(view: Callable[[S], Awaitable[Response]]) -> JsonView[[]]:
+    def decorate(view: Callable[Concatenate[S, P], Awaitable[Response]]) -> JsonView[P]:
         @wraps(view)
-        async def parse_and_call() -> Response:
-            return await _call_once(parse(schema, await _json_object()), view)
+        async def parse_and_call(*args: P.args, **kwargs: P.kwargs) -> Response:
+            body = parse(schema, await _json_object())
+            return await _call_once(body, lambda: view(body, *args, **kwargs))
 
         marked = document_headers(cast(Any, IdempotencyHeaders))(document_request(cast(Any, schema))(parse_and_call))
         return _add_problems(marked, 400, 413, 415, 422)
@@ -151,11 +152,11 @@ async def _json_object() -> Mapping[str, Any]:
     return content
 
 
-async def _call_once(body: S, view: Callable[[S], Awaitable[Response]]) -> Response:
+async def _call_once(body: Struct, view: Callable[[], Awaitable[Response]]) -> Response:
     """Call the view; with an Idempotency-Key only for the first request, whose response all repeats get."""
     keys = request.headers.getlist(KEY_HEADER)
     if not keys:
-        return await view(body)
+        return await view()
     if len(keys) > 1:
         raise WrongFields({KEY_HEADER: REPEATED})
     try:
@@ -164,7 +165,7 @@ async def _call_once(body: S, view: Callable[[S], Awaitable[Response]]) -> Respo
         raise WrongFields({KEY_HEADER: _sentence(IdempotencyKey)}) from None
 
     async def call_view() -> StoredResponse:
-        response = await view(body)
+        response = await view()
         return StoredResponse(response.status_code, response.location or "", await response.get_data(as_text=True))
 
     digest = hashlib.sha256(request.path.encode() + b"\n" + msgspec.json.encode(body)).hexdigest()

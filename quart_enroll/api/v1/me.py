@@ -119,8 +119,7 @@ async def waitlist() -> Response:
     """List your places on waitlists."""
     positions = await student.waitlist_positions(database(), _user_id())
     entries = await student.waitlist_entries(database(), _user_id())
-    places = [_place(entry, positions) for entry in entries]
-    return respond(WaitlistPlaces([place for place in places if place is not None]))
+    return respond(WaitlistPlaces.of(entries, positions))
 
 
 @responds_with(WaitlistPlaceSchema, 200, 201, problems=(404, 409))

@@ -1,5 +1,6 @@
 """The request and response schemas, whose fields have their stored names; the OpenAPI document is made from them."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -37,6 +38,10 @@ SectionNumber = Annotated[
         examples=["01"],
         extra={"sentence": "Send a section as text, such as 01, of at most 10 characters."},
     ),
+]
+UserID = Annotated[
+    int,
+    Meta(ge=0, le=10**18, description="The number of an account.", extra={"sentence": "Send a user_id."}),
 ]
 Text = Annotated[str, Meta(max_length=100, extra={"sentence": "Send text of at most 100 characters."})]
 Credits = Annotated[float, Meta(ge=0, le=30, extra={"sentence": "Send a number from 0 to 30."})]
@@ -355,6 +360,11 @@ class WaitlistPlaces(Struct, frozen=True):
 
     waitlist: list[WaitlistPlaceSchema]
 
+    @classmethod
+    def of(cls, entries: Sequence[models.WaitlistEntry], positions: Mapping[SectionKey, tuple[int, int]]) -> Self:
+        """Describe the entries; one without a position has just left its waitlist."""
+        return cls([WaitlistPlaceSchema.waiting(one, positions[one.key]) for one in entries if one.key in positions])
+
 
 class LeaveResult(Struct, frozen=True):
     """The waitlist that was left; `nothing` if the student was on none."""
@@ -369,18 +379,22 @@ class EventSchema(Struct, frozen=True):
     at: Annotated[datetime, Meta(tz=True)]
     actor: Annotated[int, Meta(description="The user_id of the person who did it.")]
     user_id: int
-    action: Literal["enroll", "drop", "withdraw", "swap", "join", "leave", "promote", "skip", "moved"]
+    action: Literal[
+        "enroll", "drop", "withdraw", "swap", "join", "leave", "promote", "skip", "moved", "reorder", "cancelled"
+    ]
     courseID: str
     term: str
     section: str
     result: Annotated[str, Meta(description="ok, or the code of the refusal.")]
     count: Annotated[int, Meta(description="How many times the same refusal occurred that day; 1 for anything else.")]
     last_at: Annotated[datetime, Meta(tz=True, description="The last time of a repeated refusal; else equal to `at`.")]
+    reason: Annotated[str, Meta(description="Why staff did it; empty if the student did.")]
+    overrides: Annotated[list[str], Meta(description="The rules that staff set aside.")]
 
     @classmethod
     def of(cls, event: models.Event) -> Self:
         facts = {name: getattr(event, name) for name in cls.__struct_fields__}
-        return cls(**facts | {"last_at": event.last_at or event.at})
+        return cls(**facts | {"last_at": event.last_at or event.at, "overrides": list(event.overrides)})
 
 
 class EventPage(Struct, frozen=True):

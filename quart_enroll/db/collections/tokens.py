@@ -13,6 +13,7 @@ from quart_enroll.db.collections.users import to_user
 from quart_enroll.db.queries import pipelines
 from quart_enroll.domain.errors import TokenNameTaken
 from quart_enroll.domain.models import Token, User
+from quart_enroll.domain.scopes import Scope
 
 INDEXES = [
     IndexModel([("user_id", 1), ("name", 1)], unique=True),
@@ -27,7 +28,7 @@ SCHEMA = {
         "token_id": {"bsonType": "string", "minLength": 16},
         "user_id": {"bsonType": ["int", "long"]},
         "name": {"bsonType": "string", "minLength": 1, "maxLength": 50},
-        "scope": {"enum": ["read", "enroll"]},
+        "scope": {"enum": [*Scope]},
         "created_at": {"bsonType": "date"},
         "expires_at": {"bsonType": "date"},
         "last_used_at": {"bsonType": ["date", "null"]},
@@ -81,4 +82,4 @@ async def remove_expired(db: Database, user_id: int, now: datetime) -> None:
 
 def to_token(row: Mapping[str, Any]) -> Token:
     """Read a stored token."""
-    return Token(**{name: row[name] for name in Token.__dataclass_fields__})
+    return Token(**{name: row[name] for name in Token.__dataclass_fields__} | {"scope": Scope(row["scope"])})

@@ -196,14 +196,28 @@ async def find_students(
     return [to_user(row) async for row in found]
 
 
+async def find_students_after(
+    db: Database, words: Sequence[str], after: int | None, *, advisor: int | None, limit: int, include_opted_out: bool
+) -> list[User]:
+    """Return at most `limit` of these students in the order of user_id, from the one that follows `after` on."""
+    wanted = student_filter(words, advisor) | _listed(include_opted_out=include_opted_out)
+    later: Document = {} if after is None else {"user_id": {"$gt": after}}
+    found = db.user.find(wanted | later, USER_FIELDS).sort("user_id").limit(limit)
+    return [to_user(row) async for row in found]
+
+
 async def student_batches(
     db: Database, words: Sequence[str], advisor: int | None, *, include_opted_out: bool
 ) -> AsyncGenerator[list[User], None]:
     """Yield all these students in batches, in the order of user_id; by default without those who opted out."""
-    listed: Document = {} if include_opted_out else {"directory_opt_out": {"$ne": True}}
-    found = db.user.find(student_filter(words, advisor) | listed, USER_FIELDS).sort("user_id")
+    wanted = student_filter(words, advisor) | _listed(include_opted_out=include_opted_out)
+    found = db.user.find(wanted, USER_FIELDS).sort("user_id")
     while rows := await found.to_list(STUDENTS_PER_BATCH):
         yield [to_user(row) for row in rows]
+
+
+def _listed(*, include_opted_out: bool) -> Document:
+    return {} if include_opted_out else {"directory_opt_out": {"$ne": True}}
 
 
 async def find_by_id_or_email(db: Database, text: str) -> User | None:

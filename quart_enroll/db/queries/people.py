@@ -45,6 +45,15 @@ async def batches(db: Database, wanted: PeopleFilter) -> AsyncGenerator[list[Use
         await cursor.close()
 
 
+async def find_after(
+    db: Database, words: Sequence[str], roles: Collection[Role], after: int | None, *, limit: int
+) -> list[User]:
+    """Return these people in the order of user_id: at most `limit`, from the one that follows `after` on."""
+    later: Document = {} if after is None else {"user_id": {"$gt": after}}
+    found = db.user.find(_filter(words, roles) | later, USER_FIELDS, collation=CASE_INSENSITIVE)
+    return [to_user(row) async for row in found.sort("user_id").limit(limit)]
+
+
 async def find_by_ids(db: Database, user_ids: Collection[int], session: Session | None = None) -> list[User]:
     """Return the people with these user_ids, in their order."""
     found = db.user.find({"user_id": {"$in": [*user_ids]}}, USER_FIELDS, session=session).sort("user_id")

@@ -16,7 +16,7 @@ from wtforms import (
 )
 from wtforms.validators import Length
 
-from quart_enroll.domain.models import PeopleFilter
+from quart_enroll.domain.models import PeopleFilter, Profile
 from quart_enroll.domain.roles import ROLE_NAMES, STAFF_ROLES, Role, read_roles
 from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
 from quart_enroll.forms.imports import cells
@@ -24,6 +24,9 @@ from quart_enroll.forms.search import MAX_SEARCH_CHARACTERS, choices
 from quart_enroll.i18n.language import gettext
 
 MAX_ADVISORS = 10
+
+NO_CSRF = {"csrf": False}
+"""For programs, which prove with a token that they are no other site."""
 
 ROLE_LABELS: dict[str, str | None] = {role.value: cast(str, ROLE_NAMES[role]) for role in Role}
 
@@ -78,6 +81,17 @@ class PersonForm(SiteForm):
         """Fill in the form, which offers these subjects."""
         form = await cls.from_request(**values)
         form.subjects.choices = choices(dict.fromkeys(offered))
+        return form
+
+    @classmethod
+    def of_profile(cls, profile: Profile, offered: Iterable[str]) -> "PersonForm":
+        """Return the form for a program that sends a whole profile; it offers these subjects."""
+        sent = [("roles", role.value) for role in profile.roles] + [("subjects", one) for one in profile.subjects]
+        sent.append(("advisors", " ".join(map(str, profile.advisors))))
+        form = cls(
+            MultiDict([*sent, *([("directory_opt_out", "y")] if profile.directory_opt_out else [])]), meta=NO_CSRF
+        )
+        form.subjects.choices = choices(dict.fromkeys(sorted(offered)))
         return form
 
     @property

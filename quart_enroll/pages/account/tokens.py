@@ -4,6 +4,7 @@ from quart import flash, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
 from quart_enroll.domain.errors import TokenNameTaken, TooManyTokens
+from quart_enroll.domain.scopes import SCOPE_NAMES, Scope
 from quart_enroll.forms.tokens import EndTokenForm, TokenForm
 from quart_enroll.i18n.language import gettext
 from quart_enroll.pages.form_errors import PageResponse, check_password, show_beside
@@ -15,7 +16,7 @@ from quart_enroll.web.templating import render
 
 
 async def tokens() -> bytes | PageResponse:
-    form = await TokenForm.with_defaults()
+    form = await TokenForm.for_owner(auth.signed_in())
     if request.method != "POST":
         return await _page(form)
     if not form.validate():
@@ -27,7 +28,7 @@ async def tokens() -> bytes | PageResponse:
             database(),
             auth.signed_in().user_id,
             name=form.name.data or "",
-            scope=form.scope.data,
+            scope=Scope(form.scope.data),
             expires_at=form.expiry(),
             now=now(),
             login=auth.this_login().key,
@@ -50,4 +51,4 @@ async def revoke(form: EndTokenForm) -> ResponseReturnValue:
 
 async def _page(form: TokenForm) -> bytes:
     found = await service.active(database(), auth.signed_in().user_id, now())
-    return render("tokens.html", title=gettext("Access tokens"), form=form, tokens=found)
+    return render("tokens.html", title=gettext("Access tokens"), form=form, tokens=found, scope_names=SCOPE_NAMES)

@@ -16,13 +16,13 @@ from quart_enroll.domain.rules import Rule
 from quart_enroll.forms.staff.students import ActForm, SectionForm
 from quart_enroll.i18n.language import Sentence, TermName, Value, gettext
 from quart_enroll.pages.staff.layout import render_staff
-from quart_enroll.pages.staff.records import open_record
 from quart_enroll.services.enrollment import staff_changes
 from quart_enroll.services.enrollment import student as student_facts
 from quart_enroll.services.enrollment.staff_changes import StaffAction, StaffChange
 from quart_enroll.state import catalog, database, enrollment_context, now, user_cache
 from quart_enroll.web import auth
 from quart_enroll.web.compression import RenderedPage
+from quart_enroll.web.records import open_record
 
 MENU_ENTRY = "staff_students"
 

@@ -14,7 +14,6 @@ from quart_enroll.i18n.language import format_moment
 from quart_enroll.pages.account.account import sign_ins_in_words
 from quart_enroll.pages.enrollment.history import HistoryEntry, in_words
 from quart_enroll.pages.staff.layout import render_staff
-from quart_enroll.pages.staff.records import open_record
 from quart_enroll.services.accounts import sessions
 from quart_enroll.services.enrollment import history as recorded
 from quart_enroll.services.enrollment import student as student_facts
@@ -23,6 +22,7 @@ from quart_enroll.services.staff import students
 from quart_enroll.state import catalog, database, now, user_cache
 from quart_enroll.web import auth
 from quart_enroll.web.compression import RenderedPage
+from quart_enroll.web.records import open_record
 
 EVENTS_PER_PAGE = 30
 

@@ -5,16 +5,23 @@ from datetime import datetime, timedelta
 
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import tokens
-from quart_enroll.domain.errors import TooManyTokens
+from quart_enroll.domain import scopes
+from quart_enroll.domain.audit import About, AuditEntry
+from quart_enroll.domain.errors import ReadOnlyToken, TooManyTokens, WrongScope
 from quart_enroll.domain.models import Token, User
+from quart_enroll.domain.scopes import CHANGING_SCOPES, STAFF_SCOPES, Scope
 from quart_enroll.services.accounts import sessions
 from quart_enroll.services.accounts.token_digest import token_digest
+from quart_enroll.services.staff import audit
 
 TOKEN_PREFIX = "qe_"  # noqa: S105  # no secret
 """The prefix of every token, by which people and secret scanners recognize it."""
 
 MAX_TOKEN_LIFETIME = timedelta(days=366)
 """The longest lifetime that a user may choose."""
+
+MAX_STAFF_TOKEN_LIFETIME = timedelta(days=90)
+"""The same for a token with which staff work: it opens other people's data."""
 
 MAX_TOKENS_PER_USER = 20
 
@@ -23,7 +30,7 @@ USE_RECORDED_EVERY = timedelta(hours=1)
 
 
 async def create(
-    db: Database, user_id: int, *, name: str, scope: str, expires_at: datetime, now: datetime, login: str
+    db: Database, user_id: int, *, name: str, scope: Scope, expires_at: datetime, now: datetime, login: str
 ) -> tuple[str, Token]:
     """Create a token in the sign-in `login` and return its text, which can't be read again later.
 
@@ -37,6 +44,8 @@ async def create(
 
     async def add(session: Session) -> None:
         await tokens.add(db, token, token_digest(text), session)
+        if scope in STAFF_SCOPES:
+            await audit.record(db, session, AuditEntry(now, user_id, "token.add", About("token", name=name)))
 
     await sessions.grant(db, login, add)
     return text, token
@@ -52,6 +61,12 @@ async def find(db: Database, text: str, now: datetime) -> tuple[Token, User] | N
         if token.last_used_at is None or now - token.last_used_at >= USE_RECORDED_EVERY:
             await tokens.record_use(db, token, now)
     return found
+
+
+def check_scope(scope: Scope, *, for_staff: bool, is_change: bool) -> None:
+    """Raise ReadOnlyToken or WrongScope if a token with the scope may not be used for this."""
+    if not scopes.allows(scope, for_staff=for_staff, is_change=is_change):
+        raise ReadOnlyToken if is_change and scope not in CHANGING_SCOPES else WrongScope
 
 
 async def active(db: Database, user_id: int, now: datetime) -> list[Token]:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import courses, enrollments, terms, users, waitlist
 from quart_enroll.domain import permissions, rules
-from quart_enroll.domain.actors import Actor
+from quart_enroll.domain.actors import Actor, Override
 from quart_enroll.domain.errors import NotEnrolled, NotWaiting, Refused, UnknownCourse, UnknownTerm
 from quart_enroll.domain.models import SectionKey, User
 from quart_enroll.domain.rules import Rule
@@ -69,6 +69,13 @@ async def find_rules(db: Database, user_id: int, change: StaffChange, now: datet
     return {rule: await with_course_names(db, refusal) if refusal else None for rule, refusal in found.items()}
 
 
+async def check(db: Database, user_id: int, change: StaffChange, overrides: frozenset[Override], now: datetime) -> None:
+    """Raise the first refusal that none of the overrides allows, and whatever `find_rules` raises."""
+    for refusal in (await find_rules(db, user_id, change, now)).values():
+        if refusal and refusal.override not in overrides:
+            raise refusal
+
+
 async def make(context: EnrollmentContext, staff: Actor, user_id: int, change: StaffChange, now: datetime) -> None:
     """Make the change; raise the first refusal that none of the actor's overrides allows."""
     key = change.key
@@ -100,9 +107,7 @@ async def preview_for_many(
         refusal = None
         if student is not None:
             try:
-                found = (await find_rules(db, student.user_id, change, now)).values()
-                standing = (one for one in found if one and one.override not in actor.overrides)
-                refusal = next(standing, None)
+                await check(db, student.user_id, change, actor.overrides, now)
             except Refused as error:
                 refusal = error
         yield StudentResult(text, student, refusal)

@@ -50,6 +50,13 @@ async def has_students(db: Database) -> bool:
     return bool(await people.find(db, PeopleFilter(roles=STUDENT_ONLY), skip=0, limit=1))
 
 
+async def find_after(
+    db: Database, words: Sequence[str], roles: Collection[Role], after: int | None, *, limit: int
+) -> list[User]:
+    """Return these people in the order of user_id: at most `limit`, from the one that follows `after` on."""
+    return await people.find_after(db, words, roles, after, limit=limit)
+
+
 async def find(db: Database, user_id: int) -> User | None:
     """Return the person, or None."""
     return await users.find(db, user_id)

@@ -26,6 +26,18 @@ async def find(
     )
 
 
+async def find_after(
+    db: Database, staff: User, words: Sequence[str], after: int | None, *, max_students: int, include_opted_out: bool
+) -> list[User]:
+    """Return these students in the order of user_id, from the one that follows `after` on.
+
+    Those who opted out of the directory are left out unless they are to be included.
+    """
+    return await users.find_students_after(
+        db, words, after, advisor=_advisor(staff), limit=max_students, include_opted_out=include_opted_out
+    )
+
+
 def batches(
     db: Database, staff: User, words: Sequence[str], *, include_opted_out: bool
 ) -> AsyncGenerator[list[User], None]:

@@ -3,7 +3,7 @@ operation, and checks that the document describes each response."""
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -23,9 +23,10 @@ from schemathesis.specs.openapi.checks import (
 from quart_enroll.api.v1.document import EXTENSION
 from quart_enroll.app import create_app
 from quart_enroll.db import client
+from quart_enroll.domain.scopes import Scope
 from tests.support import school
 from tests.support.api_clients import token
-from tests.support.people import ADA, PASSWORD_METHOD, TERMS, config
+from tests.support.people import ADA, PASSWORD_METHOD, RITA, TERMS, config
 from tests.support.processes import fresh_database, server
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -34,21 +35,28 @@ APP = create_app(config(mongo_uri="mongodb://mock.example"))
 DOCUMENT = json.loads(APP.extensions[EXTENSION].json)
 OPERATIONS = [found.ok() for found in schemathesis.openapi.from_dict(DOCUMENT).get_all_operations()]
 
-REQUESTS_PER_OPERATION = {"visitor": 3, "ada": 16}
+REQUESTS_PER_OPERATION = {"visitor": 3, "ada": 16, "rita": 16}
 """The number of requests generated for each operation."""
+
+STAFF_OPERATIONS = "/api/v1/staff/"
+"""What their paths begin with: rita requests these, and ada the others."""
+
+
+Site = tuple[str, Mapping[str, str]]
+"""The base URL of a site, and a token of each user."""
 
 
 @pytest.fixture(scope="module")
-def site(mongod: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """Serve a school whose terms are open now; yield its base URL and an API token of ada's."""
+def site(mongod: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Serve a school whose terms are open now; yield its base URL and the users' API tokens."""
     with fresh_database(mongod) as uri:
-        token = asyncio.run(_fill_database(uri))
+        tokens = asyncio.run(_fill_database(uri))
         log = tmp_path_factory.mktemp("openapi") / "log"
         with server(log, MONGO_URI=uri, PASSWORD_METHOD=PASSWORD_METHOD) as running:
-            yield f"http://127.0.0.1:{running.port}", token
+            yield f"http://127.0.0.1:{running.port}", tokens
 
 
-async def _fill_database(uri: str) -> str:
+async def _fill_database(uri: str) -> Mapping[str, str]:
     now = datetime.now(UTC)
     terms_open_now = [
         replace(
@@ -61,19 +69,33 @@ async def _fill_database(uri: str) -> str:
     async with client.open_database(uri, 20) as db:
         await school.build(db)
         await school.fill(db, terms_open_now)
-        return await token(db, ADA, expires_at=now + timedelta(days=1), now=now)
+        facts = {"expires_at": now + timedelta(days=1), "now": now}
+        return {
+            "ada": await token(db, ADA, **facts),
+            "rita": await token(db, RITA, Scope.STAFF_WRITE, **facts),
+        }
 
 
-def test_the_openapi_document_lists_every_url(site: tuple[str, str]) -> None:
-    assert len(OPERATIONS) == 13
+def test_the_openapi_document_lists_every_url(site: Site) -> None:
+    assert len(OPERATIONS) == 36
     assert requests.get(f"{site[0]}/api/v1/openapi.json", timeout=20).json() == DOCUMENT
 
 
-@pytest.mark.parametrize("user", REQUESTS_PER_OPERATION)
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
-def test_every_response_is_documented(operation: APIOperation, user: str, site: tuple[str, str]) -> None:
-    base_url, token = site
-    headers = {"Authorization": f"Bearer {token}"} if user == "ada" else {}
+def _users(operation: APIOperation) -> list[str]:
+    return ["visitor", "rita" if operation.path.startswith(STAFF_OPERATIONS) else "ada"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "user"),
+    [
+        pytest.param(operation, user, id=f"{operation.label} {user}")
+        for operation in OPERATIONS
+        for user in _users(operation)
+    ],
+)
+def test_every_response_is_documented(operation: APIOperation, user: str, site: Site) -> None:
+    base_url, tokens = site
+    headers = {"Authorization": f"Bearer {tokens[user]}"} if user in tokens else {}
 
     with requests.Session() as session:
 

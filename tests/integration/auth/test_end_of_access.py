@@ -14,6 +14,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import calendar_tokens, logins, notices, tokens, users
 from quart_enroll.domain.errors import SignInEnded, WrongCredentials
 from quart_enroll.domain.models import Credentials
+from quart_enroll.domain.scopes import Scope
 from quart_enroll.services.accounts import accounts, sessions
 from quart_enroll.services.accounts import calendar_tokens as calendar_links
 from quart_enroll.services.accounts import tokens as api_tokens
@@ -28,7 +29,7 @@ Create = Callable[[Database, Credentials, str], Awaitable[object]]
 
 async def create_token(db: Database, _: Credentials, login: str) -> None:
     later = NOW + timedelta(days=1)
-    await api_tokens.create(db, ADA.user_id, name="phone", scope="read", expires_at=later, now=NOW, login=login)
+    await api_tokens.create(db, ADA.user_id, name="phone", scope=Scope.READ, expires_at=later, now=NOW, login=login)
 
 
 async def create_calendar_link(db: Database, _: Credentials, login: str) -> None:

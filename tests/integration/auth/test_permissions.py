@@ -101,6 +101,22 @@ STATUSES_BY_ROUTE = {
     "/api/v1/me/swaps": (405, 405, 405),
     "/api/v1/me/waitlist": (401, 200, 200),
     "/api/v1/me/events": (401, 200, 200),
+    "/api/v1/staff/terms": (401, 403, 200),
+    "/api/v1/staff/term": (401, 403, 422),
+    "/api/v1/staff/courses": (401, 403, 200),
+    "/api/v1/staff/course": (401, 403, 422),
+    "/api/v1/staff/sections": (401, 403, 200),
+    "/api/v1/staff/section": (401, 403, 422),
+    "/api/v1/staff/section/cancel": (405, 405, 405),
+    "/api/v1/staff/students": (401, 403, 200),
+    "/api/v1/staff/students/<int:user_id>": (401, 403, 200),
+    "/api/v1/staff/students/<int:user_id>/events": (401, 403, 200),
+    "/api/v1/staff/students/<int:user_id>/why": (401, 403, 422),
+    "/api/v1/staff/students/<int:user_id>/act": (405, 405, 405),
+    "/api/v1/staff/people": (401, 403, 200),
+    "/api/v1/staff/people/<int:user_id>": (401, 403, 200),
+    "/api/v1/staff/audit": (401, 403, 200),
+    "/api/v1/staff/access": (401, 403, 200),
     "/api/v1/openapi.json": (200, 200, 200),
     "/api/v1/docs": (200, 200, 200),
     "/static/<path:filename>": (200, 200, 200),
@@ -121,6 +137,14 @@ STAFF_PAGES = {
     "/staff/audit": {Role.AUDITOR},
     "/staff/dashboard": {Role.SCHEDULER, Role.AUDITOR},
     "/staff/access": {Role.AUDITOR},
+    "/api/v1/staff/terms": {Role.SCHEDULER, Role.AUDITOR},
+    "/api/v1/staff/courses": {Role.SCHEDULER, Role.AUDITOR},
+    "/api/v1/staff/sections": {Role.INSTRUCTOR, Role.SCHEDULER, Role.AUDITOR},
+    "/api/v1/staff/students": {Role.ADVISOR, Role.AUDITOR},
+    "/api/v1/staff/students/<int:user_id>": {Role.AUDITOR},
+    "/api/v1/staff/students/<int:user_id>/events": {Role.AUDITOR},
+    "/api/v1/staff/audit": {Role.AUDITOR},
+    "/api/v1/staff/access": {Role.AUDITOR},
 }
 PATH_ARGUMENTS = {
     "<path:courseID>": "1111",
@@ -181,6 +205,15 @@ API_CHANGES = [
     ("POST", "/api/v1/me/swaps"),
     ("POST", "/api/v1/me/waitlist"),
     ("DELETE", "/api/v1/me/waitlist"),
+    ("POST", "/api/v1/staff/terms"),
+    ("PATCH", "/api/v1/staff/term"),
+    ("POST", "/api/v1/staff/courses"),
+    ("PATCH", "/api/v1/staff/course"),
+    ("POST", "/api/v1/staff/sections"),
+    ("PATCH", "/api/v1/staff/section"),
+    ("POST", "/api/v1/staff/section/cancel"),
+    ("POST", "/api/v1/staff/students/<int:user_id>/act"),
+    ("PATCH", "/api/v1/staff/people/<int:user_id>"),
 ]
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
@@ -275,6 +308,7 @@ async def test_the_api_changes_nothing_for_visitors_and_other_sites(
     method: str, path: str, anyone: Browser, ada: Browser
 ) -> None:
     body = {"courseID": "1111", "drop": "1111", "add": "3333"}
+    path = path_of(path)
     response = await anyone.client.open(path, method=method, json=body)
     assert (response.status_code, (await response.get_json())["code"]) == (401, "sign_in_first")
     for headers in ({}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):

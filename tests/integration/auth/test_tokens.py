@@ -13,6 +13,7 @@ from quart import Quart
 from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
 from quart_enroll.domain.errors import SignInEnded
+from quart_enroll.domain.scopes import Scope
 from quart_enroll.services.accounts import accounts, tokens
 from quart_enroll.state import API_PASSWORD_CHECKS, EXTENSION
 from tests.support.api_clients import ENROLLMENTS, PYT, Program, program, token
@@ -21,7 +22,7 @@ from tests.support.people import ADA, BOB, FALL_MORNING, PASSWORD, SPRING, Brows
 TOKEN_FORM = {"name": "calendar", "scope": "read", "expires_at": "2026-12-31", "password": PASSWORD}
 TOKEN_FIELDS: dict[str, Any] = {
     "name": "calendar",
-    "scope": "read",
+    "scope": Scope.READ,
     "expires_at": SPRING.withdraw_deadline,
     "now": FALL_MORNING,
 }
@@ -156,7 +157,7 @@ async def test_a_tokens_last_use_is_stored_once_an_hour(app: Quart, db: Database
 
 
 async def test_a_read_only_token_changes_nothing(app: Quart, db: Database) -> None:
-    read_only_client = await program(app, db, ADA, scope="read")
+    read_only_client = await program(app, db, ADA, scope=Scope.READ)
     assert await _status_and_code(read_only_client) == (200, "")
     for method, path in (
         ("POST", ENROLLMENTS),

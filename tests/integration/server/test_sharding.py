@@ -23,6 +23,7 @@ from quart.wrappers import Response
 
 from quart_enroll.db.client import Database
 from quart_enroll.db.queries import multi_find
+from quart_enroll.domain.scopes import Scope
 from quart_enroll.routes import ROUTES
 from quart_enroll.services.maintenance.schema_check import COLLECTION_MODULES
 from quart_enroll.state import EXTENSION
@@ -30,7 +31,7 @@ from quart_enroll.system.wakeup import Wakeup
 from tests.support import api_clients, command_checks
 from tests.support.api_clients import Program
 from tests.support.command_recorder import Operation
-from tests.support.people import ADA, FALL, PASSWORD, Browser, offer_course, registration
+from tests.support.people import ADA, FALL, PASSWORD, RITA, Browser, offer_course, registration
 from tests.support.sharding import ALL, field_names, read_table
 
 TABLE = read_table()
@@ -122,7 +123,7 @@ class FullRun:
         self.endpoints: set[str] = set()
         self.transactions: dict[str, tuple[str, str]] = {}
 
-    async def request(self, who: Browser | Program, method: str, path: str, **form: str) -> Response:
+    async def request(self, who: Browser | Program, method: str, path: str, **form: Any) -> Response:
         """Send a request with the form, or as JSON with a program."""
         adapter = self.app.url_map.bind("localhost")
         self.endpoints.add(adapter.match(path.partition("?")[0], method=method)[0])
@@ -194,6 +195,29 @@ async def use_the_api(full: FullRun, program: Program) -> None:
     await full.request(program, "DELETE", "/api/v1/me/enrollments?courseID=1111")
     await full.request(program, "POST", "/api/v1/me/waitlist", courseID="3333")
     await full.request(program, "DELETE", "/api/v1/me/waitlist?courseID=3333")
+
+
+async def use_the_api_as_staff(full: FullRun, rita: Program) -> None:
+    """Make each change, and read what needs a query or is paged."""
+    staff, section = "/api/v1/staff", {"term": "Fall 2026", "courseID": "3333", "section": "01"}
+    for path in ("sections?limit=1", "students?q=ada&limit=1", "people?q=ada&role=student&limit=1"):
+        await full.request(rita, "GET", f"{staff}/{path}")
+    where = "term=Fall+2026&courseID=3333&section=01"
+    for path in (f"section?{where}", f"students/1/why?{where}", "term?term=Fall+2026", "course?courseID=3333"):
+        await full.request(rita, "GET", f"{staff}/{path}")
+    for action in ("join", "leave"):
+        await full.request(rita, "POST", f"{staff}/students/2/act", action=action, reason="Asked.", **section)
+    await full.request(rita, "PATCH", f"{staff}/section", revision=0, capacity=5, **section)
+    await full.request(rita, "POST", f"{staff}/sections", capacity=5, **section | {"section": "9"})
+    cancelled = section | {"section": "09"}
+    await full.request(rita, "POST", f"{staff}/section/cancel", revision=0, reason="Too few", **cancelled)
+    await full.request(rita, "PATCH", f"{staff}/course", courseID="3333", subject="Web")
+    await full.request(rita, "POST", f"{staff}/courses", courseID="6666", title="A", credits=1, term="Fall")
+    await full.request(rita, "PATCH", f"{staff}/term", term="Fall 2026", max_credits=21)
+    days = {"opens_at": "2027-05-01", "add_deadline": "2027-06-14", "drop_deadline": "2027-06-14"}
+    term = days | {"withdraw_deadline": "2027-07-31", "timezone": "UTC", "term": "Summer 2028"}
+    await full.request(rita, "POST", f"{staff}/terms", max_credits=9, **term)
+    await full.request(rita, "PATCH", f"{staff}/people/2", version="", directory_opt_out=True)
 
 
 async def open_every_page(full: FullRun, *visitors: Browser | Program) -> None:
@@ -299,6 +323,8 @@ async def test_a_full_run_asks_all_shards_only_as_the_document_says(
     await open_every_page(full_run, anyone, ada, rita, program)
     await run_commands(full_run)
     await use_the_api(full_run, program)
+    staff_program = await api_clients.program(full_run.app, full_run.db, RITA, Scope.STAFF_WRITE)
+    await use_the_api_as_staff(full_run, staff_program)
     await change_the_catalog(full_run, rita)
     await import_in_the_browser(full_run, rita)
     await use_accounts(full_run, anyone, ada, bob, rita)

@@ -1,0 +1,180 @@
+"""The schemas of terms and courses as staff see and change them."""
+
+from datetime import date
+from typing import Annotated, Self
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from quart_enroll.api.v1.schemas import CourseID, CourseSchema, Credits, Cursor, Limit, TermSchema, Text
+from quart_enroll.api.v1.staff.section_schemas import ChangeSchema, DryRun, GainedSeatSchema, StoredTerm
+from quart_enroll.domain.models import Course, Term
+from quart_enroll.services.catalog.imports import ImportResult
+
+Moment = Annotated[
+    str,
+    Meta(
+        max_length=40,
+        description="A day, or a moment; without an offset, it is in the `timezone`. A deadline includes its day.",
+        examples=["2026-09-14", "2026-08-01T09:00", "2026-08-01T13:00:00Z"],
+        extra={"sentence": "Send a day such as 2026-08-01, or a moment such as 2026-08-01T09:00."},
+    ),
+]
+Day = Annotated[
+    str,
+    Meta(
+        max_length=10,
+        description="A day, or empty text for none; a term has both days or neither.",
+        examples=["2026-08-31"],
+        extra={"sentence": "Send a day such as 2026-08-31, or empty text."},
+    ),
+]
+MaxCredits = Annotated[float, Meta(ge=0, le=100, extra={"sentence": "Send a number from 0 to 100."})]
+Timezone = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=50,
+        examples=["America/New_York"],
+        extra={"sentence": "Send a timezone such as America/New_York."},
+    ),
+]
+Title = Annotated[str, Meta(min_length=1, max_length=100, extra={"sentence": "Send a title of 1 to 100 characters."})]
+Description = Annotated[str, Meta(max_length=2000, extra={"sentence": "Send text of at most 2,000 characters."})]
+OfferedIn = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=100,
+        description="Seasons or terms, separated by commas.",
+        examples=["Fall, Spring"],
+        extra={"sentence": "Send seasons or terms such as Fall, Spring."},
+    ),
+]
+Subject = Annotated[str, Meta(max_length=50, extra={"sentence": "Send text of at most 50 characters."})]
+CourseIDs = Annotated[list[CourseID], Meta(max_length=50, extra={"sentence": "Send a list of course numbers."})]
+
+
+class StaffTermSchema(TermSchema, frozen=True):
+    """A term with its deadlines, in UTC, and the days on which courses meet."""
+
+    starts_on: date | None
+    ends_on: date | None
+
+
+class StaffTermList(Struct, frozen=True):
+    """All terms, past ones included, in chronological order."""
+
+    terms: list[StaffTermSchema]
+
+
+class TermQuery(Struct, frozen=True):
+    """The term."""
+
+    term: StoredTerm
+
+
+class NewTermBody(Struct, frozen=True):
+    """A new term."""
+
+    term: StoredTerm
+    opens_at: Moment
+    add_deadline: Moment
+    drop_deadline: Moment
+    withdraw_deadline: Moment
+    max_credits: MaxCredits
+    timezone: Timezone
+    starts_on: Day = ""
+    ends_on: Day = ""
+
+
+class EditTermBody(Struct, frozen=True):
+    """The term, and what to change of it; what you don't send stays as it is."""
+
+    term: StoredTerm
+    opens_at: Moment | UnsetType = UNSET
+    add_deadline: Moment | UnsetType = UNSET
+    drop_deadline: Moment | UnsetType = UNSET
+    withdraw_deadline: Moment | UnsetType = UNSET
+    max_credits: MaxCredits | UnsetType = UNSET
+    timezone: Timezone | UnsetType = UNSET
+    starts_on: Day | UnsetType = UNSET
+    ends_on: Day | UnsetType = UNSET
+    dry_run: DryRun = False
+
+
+class StaffCourseQuery(Struct, frozen=True):
+    """Filters for courses."""
+
+    q: Annotated[Text, Meta(description="All of these words in number, title or description.")] = ""
+    subject: Text = ""
+    limit: Limit = 50
+    cursor: Cursor = ""
+
+
+class CourseKeyQuery(Struct, frozen=True):
+    """The course."""
+
+    courseID: CourseID
+
+
+class NewCourseBody(Struct, frozen=True):
+    """A new course."""
+
+    courseID: CourseID
+    title: Title
+    credits: Credits
+    term: OfferedIn
+    description: Description = ""
+    subject: Subject = ""
+    prerequisites: CourseIDs = []
+    corequisites: CourseIDs = []
+
+
+class EditCourseBody(Struct, frozen=True):
+    """The course, and what to change of it; what you don't send stays as it is."""
+
+    courseID: CourseID
+    title: Title | UnsetType = UNSET
+    credits: Credits | UnsetType = UNSET
+    term: OfferedIn | UnsetType = UNSET
+    description: Description | UnsetType = UNSET
+    subject: Subject | UnsetType = UNSET
+    prerequisites: CourseIDs | UnsetType = UNSET
+    corequisites: CourseIDs | UnsetType = UNSET
+    dry_run: DryRun = False
+
+
+class TermEdit(Struct, frozen=True):
+    """What an edit of a term changed, and who got a seat; with `dry_run`, what it would do."""
+
+    term: StaffTermSchema
+    changes: list[ChangeSchema]
+    gained: list[GainedSeatSchema]
+    dry_run: bool
+
+    @classmethod
+    def of(cls, term: Term, result: ImportResult, *, dry_run: bool) -> Self:
+        return cls(StaffTermSchema.of(term), changes_of(result), gained_by(result), dry_run)
+
+
+class CourseEdit(Struct, frozen=True):
+    """What an edit of a course changed, and who got a seat; with `dry_run`, what it would do."""
+
+    course: CourseSchema
+    changes: list[ChangeSchema]
+    gained: list[GainedSeatSchema]
+    dry_run: bool
+
+    @classmethod
+    def of(cls, course: Course, result: ImportResult, *, dry_run: bool) -> Self:
+        return cls(CourseSchema.of(course), changes_of(result), gained_by(result), dry_run)
+
+
+def changes_of(result: ImportResult) -> list[ChangeSchema]:
+    """Return what changed of the only row."""
+    return ChangeSchema.all([change for row in result.changes for change in row.fields])
+
+
+def gained_by(result: ImportResult) -> list[GainedSeatSchema]:
+    """Return who got a seat."""
+    return [GainedSeatSchema(one.user_id, one.term, one.courseID, one.section) for one in result.promoted]

@@ -1,0 +1,96 @@
+"""The schemas of accounts and their roles."""
+
+from typing import Annotated, Literal, Self
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from quart_enroll.api.v1.schemas import Cursor, Flag, Limit, Next, Text
+from quart_enroll.api.v1.staff.section_schemas import DryRun, UserIDs
+from quart_enroll.domain.models import Profile, User
+from quart_enroll.domain.roles import Role, in_order, read_roles
+
+RoleName = Literal["student", "instructor", "advisor", "scheduler", "registrar", "auditor"]
+Roles = Annotated[
+    list[RoleName],
+    Meta(min_length=1, max_length=6, extra={"sentence": f"Send a list with any of {', '.join(Role)}."}),
+]
+Subjects = Annotated[
+    list[Annotated[str, Meta(min_length=1, max_length=50)]],
+    Meta(max_length=100, extra={"sentence": "Send a list of subjects."}),
+]
+
+
+class PersonSchema(Struct, frozen=True):
+    """A person's account, with what registrars set of it."""
+
+    user_id: int
+    email: str
+    first_name: str
+    last_name: str
+    roles: list[RoleName]
+    subjects: Annotated[list[str], Meta(description="Those whose sections a scheduler changes.")]
+    advisors: Annotated[list[int], Meta(description="The user_ids of a student's advisors.")]
+    directory_opt_out: bool
+    version: Annotated[str, Meta(description="It differs for each set of these values; send it with your edit.")]
+
+    @classmethod
+    def of(cls, user: User, profile: Profile | None = None) -> Self:
+        """Describe the person; with a `profile`, as if it were set."""
+        shown = profile or Profile.of(user)
+        return cls(
+            user.user_id,
+            user.email,
+            user.first_name,
+            user.last_name,
+            [role.value for role in in_order(shown.roles)],
+            list(shown.subjects),
+            list(shown.advisors),
+            shown.directory_opt_out,
+            shown.fingerprint,
+        )
+
+
+class PersonPage(Struct, frozen=True):
+    """A page of people, sorted by user_id."""
+
+    people: list[PersonSchema]
+    next: Next = None
+
+
+class PersonQuery(Struct, frozen=True):
+    """Filters for people."""
+
+    q: Annotated[Text, Meta(description="All of these words in name or email, or as user_id.")] = ""
+    role: Annotated[
+        Literal["", "staff", "student", "instructor", "advisor", "scheduler", "registrar", "auditor"],
+        Meta(description="Only people with this role; `staff` for any but student."),
+    ] = ""
+    limit: Limit = 50
+    cursor: Cursor = ""
+
+
+class EditPersonBody(Struct, frozen=True):
+    """What to change of a person; what you don't send stays as it is."""
+
+    version: Annotated[
+        str,
+        Meta(
+            max_length=64,
+            description="The `version` that you have read: if somebody has changed it since, nothing is stored.",
+            extra={"sentence": "Send the version of the person that you have read."},
+        ),
+    ]
+    roles: Roles | UnsetType = UNSET
+    subjects: Subjects | UnsetType = UNSET
+    advisors: UserIDs | UnsetType = UNSET
+    directory_opt_out: Flag | UnsetType = UNSET
+    dry_run: DryRun = False
+
+    def applied_to(self, before: Profile) -> Profile:
+        """Return the profile with these changes."""
+        return Profile(
+            before.roles if self.roles is UNSET else read_roles(self.roles),
+            before.subjects if self.subjects is UNSET else tuple(sorted(set(self.subjects))),
+            before.advisors if self.advisors is UNSET else tuple(sorted(set(self.advisors))),
+            before.directory_opt_out if self.directory_opt_out is UNSET else self.directory_opt_out,
+        )

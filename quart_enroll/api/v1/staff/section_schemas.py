@@ -1,0 +1,240 @@
+"""The schemas of sections as staff see and change them."""
+
+from typing import Annotated, Any, Literal, Self
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from quart_enroll.api.v1.schemas import CourseID, Cursor, Flag, Limit, MeetingSchema, Next, SectionNumber, Text, UserID
+from quart_enroll.domain import models
+from quart_enroll.domain.models import Course, SectionKey
+from quart_enroll.services.catalog.imports import FieldChange
+from quart_enroll.services.staff.cancellation import CancelledStudent
+from quart_enroll.services.staff.catalog_edits import written
+from quart_enroll.services.staff.section_effects import Effects
+
+StoredTerm = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=50,
+        description="The full name of a term.",
+        examples=["Fall 2026"],
+        extra={"sentence": "Send the full name of a term, such as Fall 2026."},
+    ),
+]
+StoredSection = Annotated[SectionNumber, Meta(min_length=1)]
+Seats = Annotated[int, Meta(ge=0, le=100_000, extra={"sentence": "Send a whole number from 0 to 100000."})]
+Revision = Annotated[
+    int,
+    Meta(
+        ge=0,
+        description="The `revision` that you have read: if the section has changed since then, nothing is stored.",
+        extra={"sentence": "Send the revision of the section that you have read."},
+    ),
+]
+DryRun = Annotated[Flag, Meta(description="Change nothing, and return what would happen.")]
+EditedStatus = Annotated[
+    Literal["active", "tentative", "closed"],
+    Meta(
+        description="Only staff see a tentative section; a closed one lets nobody in.",
+        extra={"sentence": "Send active, tentative or closed."},
+    ),
+]
+ShortText = Annotated[str, Meta(max_length=100, extra={"sentence": "Send text of at most 100 characters."})]
+UserIDs = Annotated[
+    list[UserID],
+    Meta(max_length=50, description="The user_ids of people.", extra={"sentence": "Send a list of user_ids."}),
+]
+Meetings = Annotated[
+    list[MeetingSchema], Meta(max_length=50, extra={"sentence": "Send a list of objects with days, start and end."})
+]
+
+
+class StaffSectionSchema(Struct, frozen=True):
+    """A section with all that staff know of it."""
+
+    term: str
+    courseID: str
+    section: str
+    title: str
+    subject: str
+    capacity: int
+    seats_taken: int
+    open_seats: int
+    waitlist_capacity: int
+    waiting: int
+    meetings: list[MeetingSchema]
+    instructor: Annotated[str, Meta(description="The name that students read.")]
+    instructors: Annotated[list[int], Meta(description="The user_ids of those who see the roster.")]
+    room: str
+    status: Literal["active", "tentative", "closed", "cancelled"]
+    revision: Annotated[int, Meta(description="It grows with each edit; send it with yours.")]
+
+    @classmethod
+    def of(cls, course: Course, section: models.Section) -> Self:
+        own = [name for name in cls.__struct_fields__ if name not in ("title", "subject")]
+        facts: dict[str, Any] = {name: getattr(section, name) for name in own}
+        return cls(
+            **facts
+            | {
+                "title": course.title,
+                "subject": course.subject,
+                "meetings": MeetingSchema.all(section.meetings),
+                "instructors": list(section.instructors),
+                "status": str(section.status),
+            }
+        )
+
+
+class StaffSectionPage(Struct, frozen=True):
+    """A page of sections, sorted by courseID and section number."""
+
+    sections: list[StaffSectionSchema]
+    next: Next = None
+
+
+class StaffSectionQuery(Struct, frozen=True):
+    """Filters for the sections of a term."""
+
+    term: Annotated[Text, Meta(description="A term, or a season for the next one; by default the current term.")] = ""
+    q: Annotated[Text, Meta(description="All of these words in number, title, instructor or room.")] = ""
+    courseID: CourseID | UnsetType = UNSET
+    subject: Text = ""
+    status: Literal["", "active", "tentative", "closed", "cancelled"] = ""
+    seats: Annotated[
+        Literal["", "open", "full", "waiting"],
+        Meta(description="Only sections with open seats, full ones, or those with students waiting."),
+    ] = ""
+    limit: Limit = 50
+    cursor: Cursor = ""
+
+
+class SectionKeyQuery(Struct, frozen=True):
+    """The section, by its unique name."""
+
+    term: StoredTerm
+    courseID: CourseID
+    section: StoredSection
+
+    @property
+    def key(self) -> SectionKey:
+        return SectionKey(self.term, self.courseID, self.section)
+
+
+class NewSectionBody(Struct, frozen=True):
+    """A new section; its number must never have been used in the term."""
+
+    term: StoredTerm
+    courseID: CourseID
+    section: StoredSection
+    capacity: Seats
+    waitlist_capacity: Seats | UnsetType = UNSET
+    meetings: Meetings = []
+    instructor: ShortText = ""
+    instructors: UserIDs = []
+    room: ShortText = ""
+    status: EditedStatus = "active"
+
+
+class EditSectionBody(SectionKeyQuery, frozen=True, kw_only=True):
+    """The section, and what to change of it; what you don't send stays as it is."""
+
+    revision: Revision
+    capacity: Seats | UnsetType = UNSET
+    waitlist_capacity: Seats | UnsetType = UNSET
+    meetings: Meetings | UnsetType = UNSET
+    instructor: ShortText | UnsetType = UNSET
+    instructors: UserIDs | UnsetType = UNSET
+    room: ShortText | UnsetType = UNSET
+    status: EditedStatus | UnsetType = UNSET
+    dry_run: DryRun = False
+
+
+class CancelSectionBody(SectionKeyQuery, frozen=True, kw_only=True):
+    """The section to cancel, and why."""
+
+    revision: Revision
+    reason: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=200,
+            description="For the audit log; students don't see it.",
+            extra={"sentence": "Send the reason as text of 1 to 200 characters."},
+        ),
+    ]
+    dry_run: DryRun = False
+
+
+class ChangeSchema(Struct, frozen=True):
+    """A field with its value before and after, as text."""
+
+    field: str
+    old: str
+    new: str
+
+    @classmethod
+    def all(cls, changes: "list[FieldChange] | tuple[FieldChange, ...]") -> list[Self]:
+        return [cls(one.field, one.old, one.new) for one in map(written, changes)]
+
+
+class GainedSeatSchema(Struct, frozen=True):
+    """A student who gets a seat from a waitlist."""
+
+    user_id: int
+    term: str
+    courseID: str
+    section: str
+
+
+class ConflictSchema(Struct, frozen=True):
+    """A student who then has two courses at the same time."""
+
+    user_id: int
+    is_waiting: bool
+    detail: str
+
+
+class SectionEdit(Struct, frozen=True):
+    """What an edit of a section changed, and what this did to people; with `dry_run`, what it would do."""
+
+    section: StaffSectionSchema
+    changes: list[ChangeSchema]
+    gained: list[GainedSeatSchema]
+    conflicts: list[ConflictSchema]
+    notified: Annotated[int, Meta(description="The number of students who are told about new times or another room.")]
+    overbooked: Annotated[
+        int, Meta(description="The number of students beyond the new capacity, who keep their seats.")
+    ]
+    dry_run: bool
+
+    @classmethod
+    def of(cls, course: Course, effects: Effects, *, dry_run: bool) -> Self:
+        return cls(
+            StaffSectionSchema.of(course, effects.section),
+            ChangeSchema.all(list(effects.changes)),
+            [GainedSeatSchema(one.user_id, one.key.term, one.key.courseID, one.key.section) for one in effects.gained],
+            [ConflictSchema(one.user_id, one.is_waiting, str(one.sentence)) for one in effects.conflicts],
+            effects.notified,
+            effects.overbooked,
+            dry_run,
+        )
+
+
+class LostPlaceSchema(Struct, frozen=True):
+    """A student who loses a seat or a place on the waitlist, and the numbers of the other sections that fit."""
+
+    user_id: int
+    is_waiting: bool
+    alternatives: list[str]
+
+
+class SectionCancellation(Struct, frozen=True):
+    """The students who lost their places; with `dry_run`, those who would."""
+
+    students: list[LostPlaceSchema]
+    dry_run: bool
+
+    @classmethod
+    def of(cls, lost: list[CancelledStudent], *, dry_run: bool) -> Self:
+        return cls([LostPlaceSchema(one.user_id, one.is_waiting, list(one.alternatives)) for one in lost], dry_run)

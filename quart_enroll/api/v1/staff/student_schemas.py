@@ -1,0 +1,196 @@
+"""The schemas of students as staff see them, and of what staff do for them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+
+from quart_enroll.api.v1.schemas import (
+    CourseID,
+    Cursor,
+    EnrollmentSchema,
+    Flag,
+    Limit,
+    Next,
+    Text,
+    WaitlistPlaces,
+    WaitlistPlaceSchema,
+)
+from quart_enroll.api.v1.staff.section_schemas import DryRun, SectionKeyQuery
+from quart_enroll.domain.errors import Refused
+from quart_enroll.domain.models import PlannedSection, Registration, SectionKey, User, WaitlistEntry
+from quart_enroll.domain.rules import Rule
+from quart_enroll.services.enrollment.staff_changes import StaffAction, StaffChange
+
+Override = Literal["closed_term", "full", "requisites", "time_conflict", "credit_limit", "section_closed"]
+
+
+class StudentSchema(Struct, frozen=True):
+    """A student's account."""
+
+    user_id: int
+    email: str
+    first_name: str
+    last_name: str
+    advisors: Annotated[list[int], Meta(description="The user_ids of the student's advisors.")]
+    directory_opt_out: Annotated[bool, Meta(description="The name and the email are not to be passed on.")]
+
+    @classmethod
+    def of(cls, student: User) -> Self:
+        return cls(
+            student.user_id,
+            student.email,
+            student.first_name,
+            student.last_name,
+            list(student.advisors),
+            student.directory_opt_out,
+        )
+
+
+class StudentPage(Struct, frozen=True):
+    """A page of students, sorted by user_id."""
+
+    students: list[StudentSchema]
+    next: Next = None
+
+
+class StudentQuery(Struct, frozen=True):
+    """Filters for students."""
+
+    q: Annotated[Text, Meta(description="All of these words in name or email, or as user_id.")] = ""
+    opted_out: Annotated[Flag, Meta(description="Include students who opted out of the directory.")] = False
+    limit: Limit = 50
+    cursor: Cursor = ""
+
+
+class PlannedSectionSchema(Struct, frozen=True):
+    """A section in a student's plan."""
+
+    term: str
+    courseID: str
+    section: str
+    place: Annotated[int, Meta(description="Sections are tried in this order, from 1.")]
+    added_at: Annotated[datetime, Meta(tz=True)]
+
+    @classmethod
+    def of(cls, planned: PlannedSection) -> Self:
+        key = planned.key
+        return cls(key.term, key.courseID, key.section, planned.place, planned.added_at)
+
+
+class StudentRecord(Struct, frozen=True):
+    """A student with the schedule of every term, the places on waitlists and the plan."""
+
+    student: StudentSchema
+    enrollments: list[EnrollmentSchema]
+    waitlist: list[WaitlistPlaceSchema]
+    plan: list[PlannedSectionSchema]
+
+    @classmethod
+    def of(
+        cls, student: User, seats: Sequence[Registration], places: WaitlistPlaces, plan: Sequence[PlannedSection]
+    ) -> Self:
+        return cls(
+            StudentSchema.of(student),
+            [EnrollmentSchema.of(one) for one in seats],
+            places.waitlist,
+            [PlannedSectionSchema.of(one) for one in plan],
+        )
+
+
+class RuleSchema(Struct, frozen=True):
+    """How a rule applies: `code` and `detail` say what the student reads if it is not met."""
+
+    rule: Annotated[str, Meta(description=f"One of {', '.join(one.name.lower() for one in Rule)}.")]
+    is_met: bool
+    code: str | None = None
+    detail: str | None = None
+    override: Annotated[str | None, Meta(description="What lets staff set it aside; null if nobody can.")] = None
+
+    @classmethod
+    def of(cls, rule: Rule, refusal: Refused | None) -> Self:
+        if refusal is None:
+            return cls(rule.name.lower(), is_met=True)
+        override = None if refusal.override is None else str(refusal.override)
+        return cls(rule.name.lower(), False, refusal.code, refusal.text, override)
+
+
+class RuleList(Struct, frozen=True):
+    """Every rule for enrolling in the section now, in the order in which they count."""
+
+    rules: list[RuleSchema]
+
+    @classmethod
+    def of(cls, found: Mapping[Rule, Refused | None]) -> Self:
+        return cls([RuleSchema.of(*one) for one in found.items()])
+
+
+class ActBody(SectionKeyQuery, frozen=True, kw_only=True):
+    """What to do for the student in the section, and why."""
+
+    action: Annotated[
+        Literal["enroll", "drop", "withdraw", "swap", "join", "leave", "reorder"],
+        Meta(extra={"sentence": "Send enroll, drop, withdraw, swap, join, leave or reorder."}),
+    ]
+    reason: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=300,
+            pattern=r"\S",
+            description="The student reads it in a notice and in the history.",
+            examples=["The dean agreed."],
+            extra={"sentence": "Send the reason as text of 1 to 300 characters."},
+        ),
+    ]
+    overrides: Annotated[
+        list[Override],
+        Meta(max_length=20, description="The rules to set aside.", extra={"sentence": "Send a list of overrides."}),
+    ] = field(default_factory=list)
+    dropped: Annotated[CourseID, Meta(description="The course that a swap gives up.")] | UnsetType = UNSET
+    position: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=9999,
+            description="The new position on the waitlist, from 1, to which `reorder` leads.",
+            extra={"sentence": "Send a position from 1."},
+        ),
+    ] = 1
+    dry_run: DryRun = False
+
+    @property
+    def change(self) -> StaffChange:
+        dropped = "" if self.dropped is UNSET else self.dropped
+        return StaffChange(StaffAction(self.action), self.key, dropped, self.position)
+
+
+class ActResult(Struct, frozen=True):
+    """What the student has in the course now; after a dry run that found nothing in the way, the same as before."""
+
+    user_id: int
+    action: str
+    term: str
+    courseID: str
+    section: Annotated[str, Meta(description="The section in which the student is; empty for none.")]
+    standing: Literal["enrolled", "withdrawn", "waiting", "none"]
+    position: Annotated[int | None, Meta(description="The position on the waitlist, from 1; null off it.")]
+    dry_run: bool
+
+    @classmethod
+    def of(
+        cls,
+        user_id: int,
+        body: ActBody,
+        seats: Sequence[Registration],
+        entry: WaitlistEntry | None,
+        positions: Mapping[SectionKey, tuple[int, int]],
+    ) -> Self:
+        section, standing, position = "", "none", None
+        if entry is not None and entry.key in positions:
+            section, standing, position = entry.key.section, "waiting", positions[entry.key][0]
+        for seat in seats:
+            if seat.courseID == body.courseID and standing != "enrolled":
+                section, standing, position = seat.section.section, seat.status, None
+        return cls(user_id, body.action, body.term, body.courseID, section, standing, position, body.dry_run)  # type: ignore[arg-type]  # one of the four
