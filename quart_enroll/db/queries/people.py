@@ -50,7 +50,8 @@ async def find_after(
 ) -> list[User]:
     """Return these people in the order of user_id: at most `limit`, from the one that follows `after` on."""
     later: Document = {} if after is None else {"user_id": {"$gt": after}}
-    found = db.user.find(_filter(words, roles) | later, USER_FIELDS, collation=CASE_INSENSITIVE)
+    wanted = _filter(PeopleFilter(tuple(words), frozenset(roles)))
+    found = db.user.find(wanted | later, USER_FIELDS, collation=CASE_INSENSITIVE)
     return [to_user(row) async for row in found.sort("user_id").limit(limit)]
 
 

@@ -11,7 +11,7 @@ from quart_enroll.domain.roles import STAFF_ROLES, read_roles
 from quart_enroll.domain.search import all_subjects
 from quart_enroll.forms.staff.people import PersonForm
 from quart_enroll.services.staff import people as service
-from quart_enroll.state import catalog, database, user_cache
+from quart_enroll.state import catalog, database, now, user_cache
 from quart_enroll.web import auth
 
 
@@ -44,7 +44,7 @@ async def edit_person(body: EditPersonBody, user_id: int) -> Response:
         raise WrongFields({field.name: str(field.errors[0]) for field in form if field.errors})
     try:
         await service.change_profile(
-            database(), auth.signed_in(), user_id, wanted, seen=body.version, dry_run=body.dry_run
+            database(), auth.signed_in(), user_id, wanted, now(), seen=body.version, dry_run=body.dry_run
         )
     except service.NotPermitted:
         abort(403)
