@@ -7,12 +7,14 @@ import pytest
 
 import quart_enroll
 from quart_enroll.db.client import Database
-from quart_enroll.db.collections import users
+from quart_enroll.db.collections import removals, users
 from quart_enroll.state import EXTENSION
 from tests.support.people import ADA, PASSWORD, Browser, Clock, text
 
 TEMPLATES = Path(quart_enroll.__file__).parent / "templates"
 WRONG_PASSWORD = "not my password"
+
+PHP_SECTION = "term=Fall+2026&courseID=3333&section=01"
 
 INVALID_FORMS = [
     ("login.html", "/login", {}, ["email", "password"]),
@@ -25,6 +27,18 @@ INVALID_FORMS = [
     ("tokens.html", "/account/tokens", {"scope": "all"}, ["name", "scope", "expires_at", "password"]),
     ("calendar_link.html", "/enrollment/calendar", {"password": WRONG_PASSWORD}, ["password"]),
     ("enrollment_form.html", "/enrollment", {"courseID": ""}, ["courseID"]),
+    ("section.html", f"/staff/section?{PHP_SECTION}", {"capacity": "many"}, ["capacity", "waitlist_capacity"]),
+    ("section_new.html", "/staff/section/new", {"courseID": "3333"}, ["term", "section", "capacity"]),
+    ("section_cancel.html", f"/staff/section/cancel?{PHP_SECTION}", {"revision": "0"}, ["reason"]),
+    ("course.html", "/staff/course?courseID=3333", {"credits": "99"}, ["title", "credits", "term"]),
+    ("term.html", "/staff/term?term=Fall+2026", {"opens_at": "soon"}, ["opens_at"]),
+    ("roll.html", "/staff/roll", {"source": "Fall 2026", "target": "Fall 2026"}, ["target"]),
+    ("person.html", "/staff/people/1", {"subjects": "Web"}, ["roles", "subjects"]),
+    ("roster_email.html", f"/staff/roster/email?{PHP_SECTION}", {}, ["to_enrolled", "subject", "text"]),
+    ("no_show.html", f"/staff/roster/no-show?{PHP_SECTION}", {}, ["students"]),
+    ("act.html", f"/staff/students/1/act?action=enroll&{PHP_SECTION}", {}, ["reason"]),
+    ("removal_decline.html", "/staff/removals/1/decline", {}, ["reason"]),
+    ("import_new.html", "/staff/import/new", {"kind": "course"}, ["file"]),
 ]
 """Each form with invalid values, and the fields that must show an error."""
 
@@ -37,9 +51,18 @@ SIGNED_OUT_PATHS = ("/login", "/register", "/password/forgot", "/password/reset"
     ids=[invalid[1] for invalid in INVALID_FORMS],
 )
 async def test_errors_are_listed_on_top_and_link_to_their_fields(
-    anyone: Browser, ada: Browser, db: Database, clock: Clock, path: str, form: dict[str, str], fields: list[str]
+    anyone: Browser,
+    ada: Browser,
+    rita: Browser,
+    db: Database,
+    clock: Clock,
+    path: str,
+    form: dict[str, str],
+    fields: list[str],
 ) -> None:
-    browser = anyone if path in SIGNED_OUT_PATHS else ada
+    browser = anyone if path in SIGNED_OUT_PATHS else rita if path.startswith("/staff/") else ada
+    if path == "/staff/removals/1/decline":
+        await removals.add(db, ADA.user_id, clock.now, None)
     if path == "/password/reset":
         await browser.get(await _reset_link(browser, db, clock))
     response = await browser.post(path, form=form)
