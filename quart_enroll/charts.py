@@ -17,6 +17,9 @@ ROW_HEIGHT, BAR_HEIGHT = 26, 16
 LABEL_LENGTH = 17
 """Characters of a bar's label that fit beside it on a phone."""
 
+TIME_UNITS = ((2 * 86400, 86400, "d"), (2 * 3600, 3600, "h"), (5 * 60, 60, "min"), (0, 1, "s"))
+"""The seconds from which a time axis has a unit, the seconds of the unit, and its symbol."""
+
 MAX_TICKS = 6
 STEPS = (1, 2, 5, 10)
 
@@ -89,12 +92,11 @@ class LineChart:
 
     @property
     def x_ticks(self) -> list[Tick]:
-        step = max(1.0, _step(self.end - self.start))
-        first = ceil(self.start / step)
-        return [
-            Tick(self._x(number * step), f"{_number(number * step)} s")
-            for number in range(first, floor(self.end / step) + 1)
-        ]
+        span = self.end - self.start
+        unit, symbol = next((unit, symbol) for least, unit, symbol in TIME_UNITS if span >= least)
+        step = max(1.0, _step(span / unit))
+        numbers = range(ceil(self.start / unit / step), floor(self.end / unit / step) + 1)
+        return [Tick(self._x(number * step * unit), f"{_number(number * step)} {symbol}") for number in numbers]
 
     @property
     def y_ticks(self) -> list[Tick]:

@@ -1,5 +1,7 @@
 """Charts: where their parts are, and the sentences that say the same."""
 
+import pytest
+
 from quart_enroll.charts import Bar, BarChart, Line, LineChart
 from quart_enroll.i18n.language import use_language
 
@@ -17,6 +19,19 @@ def test_a_line_chart_has_round_ticks_and_its_points_inside() -> None:
     points = [tuple(map(float, pair.split(","))) for pair in SEATS.paths[0].split()]
     assert all(52 <= x <= 468 and 12 <= y <= 190 for x, y in points)
     assert SEATS.sentence == "Seats. taken: at most 1,234 seats, at 62 s. It opens at 0 s."
+
+
+@pytest.mark.parametrize(
+    ("seconds", "labels"),
+    [
+        (600, ["0 min", "2 min", "4 min", "6 min", "8 min", "10 min"]),
+        (86400, ["0 h", "5 h", "10 h", "15 h", "20 h"]),
+        (10 * 86400, ["0 d", "2 d", "4 d", "6 d", "8 d", "10 d"]),
+    ],
+)
+def test_a_long_time_has_larger_units(seconds: int, labels: list[str]) -> None:
+    chart = LineChart("Seats", "seats", [Line("taken", [(0, 1), (seconds, 2)])], "")
+    assert [tick.label for tick in chart.x_ticks] == labels
 
 
 def test_a_line_chart_of_nothing_but_zeros_has_an_axis() -> None:

@@ -106,17 +106,28 @@ async def _moments(term: Term, wanted: EventFilter, part_seconds: int) -> tuple[
 
 
 def _curve(rows: Sequence[Moment], part_seconds: int) -> LineChart:
-    """Draw the numbers per second, however long the parts are."""
+    """Draw the numbers of each part."""
 
     def line(name: Sentence, read: Callable[[Moment], int]) -> Line:
-        return Line(str(name), [(row.second, read(row) / part_seconds) for row in rows])
+        return Line(str(name), [(row.second, read(row)) for row in rows])
 
     lines = [
         line(Sentence("seats taken"), lambda row: row.seats),
         line(Sentence("waitlist places taken"), lambda row: row.joins),
         line(Sentence("refusals"), lambda row: row.refused),
     ]
-    return LineChart(gettext("From the opening on"), gettext("per second"), lines, gettext("the opening is at 0 s"))
+    return LineChart(gettext("From the opening on"), _part_name(part_seconds), lines, gettext("the opening is at 0 s"))
+
+
+def _part_name(seconds: int) -> str:
+    """Return what the numbers of a part are, as a unit."""
+    if seconds == 1:
+        return gettext("per second")
+    if seconds < 60:
+        return gettext("per %(seconds)s seconds", seconds=seconds)
+    if seconds < WHOLE_TERM_PART_SECONDS:
+        return gettext("per %(minutes)s minutes", minutes=seconds // 60)
+    return gettext("per day")
 
 
 def _moments_listing(term: Term) -> Listing[Moment]:
