@@ -1,11 +1,10 @@
 """A registrar's day in the browser, with and without scripts: from three spreadsheets to the next term."""
 
-import io
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from openpyxl import Workbook, load_workbook
+from openpyxl import load_workbook
 from playwright.async_api import Page, expect
 
 from quart_enroll.db.client import Database
@@ -13,6 +12,7 @@ from quart_enroll.db.collections import users
 from quart_enroll.domain.models import SectionRequest
 from quart_enroll.services.enrollment import enroll, waitlist
 from quart_enroll.services.enrollment.context import EnrollmentContext
+from tests.browser.imports import WORK_MILLISECONDS, expect_refusal, import_workbook
 from tests.browser.keyboard import press, tab_to, type_text
 from tests.browser.student import sign_in, wait_until_catalog_is_current
 from tests.support.people import ADA, BOB, CAL, PASSWORD_HASH, RITA, SCHOOL
@@ -22,11 +22,6 @@ DATES = ("opens_at", "add_deadline", "drop_deadline", "withdraw_deadline")
 TERM_COLUMNS = ("term", "timezone", "max_credits", *DATES)
 COURSE_COLUMNS = ("courseID", "title", "credits", "term", "subject")
 SECTION_COLUMNS = ("term", "courseID", "section", "Seats", "waitlist_capacity", "meetings", "room")
-
-WORK_MILLISECONDS = 20_000
-"""How long the site may work in the background before the page shows the result."""
-
-Rows = Sequence[Sequence[object]]
 
 
 def _term_row(*, add_deadline_in_days: int) -> Sequence[object]:
@@ -41,14 +36,6 @@ def _course_row(credits: object) -> Sequence[object]:
 
 def _section_row(number: str, seats: object) -> Sequence[object]:
     return (TERM, "7001", number, seats, 5, f"MW {number}:00-{number}:50", "Hall 1")
-
-
-def _workbook(columns: Sequence[str], rows: Rows) -> bytes:
-    book, file = Workbook(), io.BytesIO()
-    for row in (columns, *rows):
-        book.active.append(row)
-    book.save(file)
-    return file.getvalue()
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
@@ -72,49 +59,19 @@ async def _set_up_a_term(page: Page) -> None:
     wrong, right = _term_row(add_deadline_in_days=5), _term_row(add_deadline_in_days=40)
     await _choose_in_menu(page, "Imports")
     await page.get_by_role("link", name="Import a file").click()
-    await _expect_refusal(page, "Terms", TERM_COLUMNS, [wrong], row="2", reason="This must come after opens_at.")
-    await _import(page, "Terms", TERM_COLUMNS, [right])
+    await expect_refusal(page, "Terms", TERM_COLUMNS, [wrong], row="2", reason="This must come after opens_at.")
+    await import_workbook(page, "Terms", TERM_COLUMNS, [right])
     await _choose_in_menu(page, "Imports")
     await page.get_by_role("link", name="Import a file").click()
     reason = "This must be a number from 0 to 30."
-    await _expect_refusal(page, "Courses", COURSE_COLUMNS, [_course_row("three")], row="2", reason=reason)
-    await _import(page, "Courses", COURSE_COLUMNS, [_course_row(3)])
+    await expect_refusal(page, "Courses", COURSE_COLUMNS, [_course_row("three")], row="2", reason=reason)
+    await import_workbook(page, "Courses", COURSE_COLUMNS, [_course_row(3)])
     await _choose_in_menu(page, "Imports")
     await page.get_by_role("link", name="Import a file").click()
     sections = [_section_row("09", 1), _section_row("11", "many")]
     reason = "This must be a whole number"
-    await _expect_refusal(page, "Sections", SECTION_COLUMNS, sections, row="3", reason=reason)
-    await _import(page, "Sections", SECTION_COLUMNS, [*sections[:1], _section_row("11", 8)])
-
-
-async def _expect_refusal(page: Page, kind: str, columns: Sequence[str], rows: Rows, *, row: str, reason: str) -> None:
-    """Read a file with a mistake, and go on to the form for another file."""
-    await _check(page, kind, columns, rows)
-    refused = page.get_by_role("table", name="Refused").get_by_role("row", name=row)
-    await expect(refused).to_contain_text(reason, timeout=WORK_MILLISECONDS)
-    await page.get_by_role("link", name="Import another file").click()
-
-
-async def _import(page: Page, kind: str, columns: Sequence[str], rows: Rows) -> None:
-    await _check(page, kind, columns, rows)
-    await expect(page.get_by_role("table", name="Added").get_by_role("row")).to_have_count(
-        len(rows) + 1, timeout=WORK_MILLISECONDS
-    )
-    await page.get_by_role("button", name="Import").click()
-    await expect(page.get_by_role("status")).to_contain_text("Imported", timeout=WORK_MILLISECONDS)
-
-
-async def _check(page: Page, kind: str, columns: Sequence[str], rows: Rows) -> None:
-    """Upload the workbook and match its columns; only seats must be matched by hand."""
-    await page.get_by_label("What is in the file?").select_option(kind)
-    file = {"name": f"{kind}.xlsx", "mimeType": "application/octet-stream", "buffer": _workbook(columns, rows)}
-    await page.get_by_label("File", exact=True).set_input_files(file)  # type: ignore[arg-type]  # a FilePayload
-    await page.get_by_role("button", name="Read the file").click()
-    if "Seats" in columns:
-        await page.get_by_role("button", name="Check the file").click()
-        await expect(page.get_by_role("alert")).to_contain_text("No column is read as: capacity.")
-        await page.get_by_label("Seats").select_option("capacity")
-    await page.get_by_role("button", name="Check the file").click()
+    await expect_refusal(page, "Sections", SECTION_COLUMNS, sections, row="3", reason=reason)
+    await import_workbook(page, "Sections", SECTION_COLUMNS, [*sections[:1], _section_row("11", 8)])
 
 
 async def _open_the_term(page: Page) -> None:
