@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from werkzeug.routing import PathConverter
+from werkzeug.routing import IntegerConverter, PathConverter
 
 from quart_enroll.api import courses as flask_api
 from quart_enroll.api.v1 import catalog, document, me
+from quart_enroll.db.collections.users import MAX_USER_ID_DIGITS
 from quart_enroll.domain.roles import STAFF_ROLES, Role
 from quart_enroll.forms.imports.courses import RESERVED_PREFIX
 from quart_enroll.forms.search import SearchForm
@@ -683,8 +684,15 @@ class FlaskApiConverter(PathConverter):
     regex = f"(?!{RESERVED_PREFIX})[^/].*?"
 
 
+class StorableIntConverter(IntegerConverter):
+    """Matches numbers that the database can store; a longer one names nobody."""
+
+    regex = rf"\d{{1,{MAX_USER_ID_DIGITS}}}"
+
+
 def register(app: SiteApp) -> None:
     """Add all routes to `app`, each open to its audience only."""
+    app.url_map.converters["int"] = StorableIntConverter
     app.url_map.converters["flask_api"] = FlaskApiConverter
     for route in ROUTES:
         is_new = route.endpoint not in app.view_functions

@@ -6,13 +6,15 @@ from itertools import combinations
 
 from quart_enroll.db.client import Database, Document
 from quart_enroll.db.collections import waitlist
-from quart_enroll.domain.models import SectionKey
+from quart_enroll.domain.models import SectionKey, SectionStatus
 from tests.concurrency.school import NOW, Rows, read_rows, to_model
 from tests.support.seat_model import ModelSchool
 
 TAKES, GIVES = ("enroll", "swap", "promote"), ("drop", "withdraw")
 WHERE = ("term", "courseID", "section")
+SEAT = ("user_id", *WHERE)
 WHAT = ("user_id", "action", "at", *WHERE)
+TOLD = ("promote", "skip", "moved", "cancelled")
 
 
 async def assert_sound(db: Database, now: datetime = NOW, *, lowered: bool = False) -> ModelSchool:
@@ -44,6 +46,8 @@ def _counters(rows: Rows, school: ModelSchool, *, lowered: bool) -> list[str]:
             wrong.append(f"{key}: seats_taken is {row['seats_taken']}, not {taken}")
         if row["waiting"] != waiting:
             wrong.append(f"{key}: waiting is {row['waiting']}, not {waiting}")
+        if school.sections[key].status is SectionStatus.CANCELLED and (taken or waiting):
+            wrong.append(f"{key}: it was cancelled with {taken} students, {waiting} waiting")
         if taken > row["capacity"] and not lowered:
             wrong.append(f"{key}: {taken} students have {row['capacity']} seats")
         if waiting > row["waitlist_capacity"] and not lowered:
@@ -125,18 +129,19 @@ async def _positions(db: Database, school: ModelSchool) -> list[str]:
 
 
 def _history(rows: Rows, school: ModelSchool) -> list[str]:
-    """The events must add up to the enrollments, and each promotion or skip must have one notice."""
+    """The events must add up to the enrollments, and each promotion, skip or cancellation must have one notice."""
     has: Counter[tuple[object, ...]] = Counter()
     noticed: Counter[tuple[object, ...]] = Counter()
-    for row in rows["event"]:
-        if row["result"] == "ok":
-            has[row["user_id"], row["term"], row["courseID"]] += (
-                row["action"] in TAKES and not row["from_section"]
-            ) - (row["action"] in GIVES)
-        if row["action"] in ("promote", "skip", "moved"):
-            noticed[_about(row, WHAT)] += 1
-    noticed.subtract(_about(row, WHAT) for row in rows["notice"] if row["action"] not in ("alert", "staff"))
-    enrolled = {key for key, seat in school.seats.items() if not seat.withdrawn}
+    done = [row for row in rows["event"] if row["result"] == "ok"]
+    for row in done:
+        seat = _about(row, SEAT)
+        has[seat] += (row["action"] in TAKES) - (row["action"] in GIVES)
+        has[*seat[:-1], row["from_section"]] -= bool(row["from_section"])
+    for seat in {_about(row, SEAT) for row in done if row["action"] == "cancelled"}:
+        has[seat] -= has[seat] == 1  # otherwise the student was only waiting for it
+    noticed.update(_about(row, WHAT) for row in rows["event"] if row["action"] in TOLD)
+    noticed.subtract(_about(row, WHAT) for row in rows["notice"] if row["action"] in TOLD)
+    enrolled = {(*key, seat.section) for key, seat in school.seats.items() if not seat.withdrawn}
     wrong = [f"{key}: the events say {has[key]}" for key in enrolled | set(has) if has[key] != (key in enrolled)]
     return wrong + [f"{about}: {number} notices are missing" for about, number in noticed.items() if number]
 

@@ -19,9 +19,8 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.queries import audit
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.actors import Actor, Override
-from quart_enroll.domain.errors import AlreadyEnrolled, Refused, SectionFull
-from quart_enroll.domain.models import SectionKey, SectionRequest
-from quart_enroll.domain.rules import Rule
+from quart_enroll.domain.errors import AlreadyEnrolled, Refused, SectionFull, UnknownSection
+from quart_enroll.domain.models import SectionKey, SectionRequest, SectionStatus
 from quart_enroll.services.enrollment import act_for, enroll, waitlist
 from quart_enroll.services.enrollment.batch_decisions import Decision
 from quart_enroll.services.enrollment.candidates import load_candidate
@@ -30,6 +29,8 @@ from quart_enroll.services.enrollment.eligibility import explain
 from quart_enroll.services.enrollment.enroll_together import enroll_together
 from quart_enroll.services.enrollment.refusals import section_full
 from quart_enroll.services.maintenance.discrepancies import find_discrepancies
+from quart_enroll.services.staff import cancellation, no_show
+from quart_enroll.services.staff import sections as staff_sections
 from tests.concurrency.invariants import assert_sound
 from tests.concurrency.school import (
     CHANGING,
@@ -44,6 +45,7 @@ from tests.concurrency.school import (
     store,
     term,
 )
+from tests.support.people import RITA
 from tests.support.school import empty
 from tests.support.seat_model import OK, ModelRefusal, ModelSchool
 
@@ -221,8 +223,8 @@ class SchoolMachine(RuleBasedStateMachine):
 
     @rule(student=students, key=sections, staff=actors)
     def staff_enroll(self, student: int, key: SectionKey, staff: Actor) -> None:
-        refusals = self._explain(student, key).values()
-        standing = (one.code for one in refusals if one and one.override not in staff.overrides)
+        refusals = self._explain(student, key)
+        standing = (one.code for one in refusals if one.override not in staff.overrides)
         code = self._agree(
             lambda: self.model.staff_enroll(student, key, staff.overrides, self.now),
             act_for.enroll(self.context, staff, student, key, self.now),
@@ -270,6 +272,42 @@ class SchoolMachine(RuleBasedStateMachine):
         changed = replace(self.model.sections[key], capacity=capacity, waitlist_capacity=waitlist_capacity)
         self._agree(lambda: self.model.import_section(changed, self.now), import_section(self.db, changed, self.now))
 
+    @precondition(lambda self: self.steps % 4 == 1)
+    @rule(
+        key=sections,
+        status=st.sampled_from([SectionStatus.ACTIVE, SectionStatus.CLOSED]),
+        capacity=st.none() | st.integers(0, 3),
+    )
+    def edit_section(self, key: SectionKey, status: SectionStatus, capacity: int | None) -> None:
+        """Close or reopen a section, perhaps with another capacity; a cancelled one stays as it is."""
+        section = self.model.sections[key]
+        if section.is_listed:
+            number = section.capacity if capacity is None else capacity
+            wanted = replace(section, status=status, capacity=number)
+            self._agree(
+                lambda: self.model.edit_section(wanted, self.now),
+                staff_sections.edit(self.context, REGISTRAR, wanted, self.now),
+            )
+
+    @precondition(lambda self: self.steps % 16 == 11)
+    @rule(key=sections)
+    def cancel_section(self, key: SectionKey) -> None:
+        revision = self.model.sections[key].revision
+        self._agree(
+            lambda: self.model.cancel(key, self.now),
+            cancellation.cancel(self.context, REGISTRAR, key, revision, "Too few students", self.now),
+        )
+
+    @precondition(lambda self: self.enrolled_students())
+    @rule(data=st.data(), others=st.sets(students, max_size=2))
+    def drop_no_shows(self, data: st.DataObject, others: set[int]) -> None:
+        student, key = data.draw(st.sampled_from(self.enrolled_students()))
+        dropped = {student, *others}
+        self._agree(
+            lambda: self.model.drop_no_shows(key, dropped, self.now),
+            no_show.drop(self.context, RITA, key, dropped, self.now),
+        )
+
     @precondition(lambda self: self.steps >= STEPS_BEFORE_TIME_PASSES and self.now < BOUNDARIES[-1])
     @rule(early=st.booleans())
     def let_time_pass(self, early: bool) -> None:
@@ -295,18 +333,24 @@ class SchoolMachine(RuleBasedStateMachine):
     def enroll(self, student: int, request: SectionRequest) -> None:
         """Enroll; the explanation beforehand gives the same reason as the refusal."""
         key = SectionKey(request.term, request.courseID, request.section)
-        reason = self._first_reason(student, key) if key in self.model.sections else None
+        named = self.model.sections.get(key)
+        reason = self._first_reason(student, key) if named and named.is_listed else None
         code = self._agree(
             lambda: self.model.enroll(student, request, self.now),
             enroll.enroll(self.context, student, request, self.now),
         )
         assert reason in (None, code)
 
-    def _explain(self, student: int, key: SectionKey) -> dict[Rule, Refused | None]:
-        return explain(self.run(load_candidate(self.db, student, key)), self.now)
+    def _explain(self, student: int, key: SectionKey) -> list[Refused]:
+        """Return everything that stands in the student's way, in the order in which it counts."""
+        try:
+            candidate = self.run(load_candidate(self.db, student, key))
+        except UnknownSection as unknown:
+            return [unknown]
+        return [one for one in explain(candidate, self.now).values() if one]
 
     def _first_reason(self, student: int, key: SectionKey) -> str:
-        reason = next((one for one in self._explain(student, key).values() if one), None)
+        reason = next(iter(self._explain(student, key)), None)
         if isinstance(reason, SectionFull):
             reason = section_full(self.run(load_candidate(self.db, student, key)), [])
         return reason.code if reason else OK

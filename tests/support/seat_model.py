@@ -1,8 +1,8 @@
 """A model of enrolling, dropping and waiting: the rules again, in plain Python without a database.
 
 Where the rules leave room, the model agrees with the docstrings of the services:
-- Of several reasons to refuse, the first counts: already enrolled, window, time conflict, credits, prerequisites,
-  corequisites, seat.
+- Of several reasons to refuse, the first counts: already enrolled, window, closed section, time conflict, credits,
+  prerequisites, corequisites, seat. A cancelled section is unknown, whatever else is wrong.
 - Without a section, the request means the first one that fits and has an open seat; if none has, the first that fits is
   reported as full.
 - A student who joins the waitlist of a section with an open seat gets the seat.
@@ -14,6 +14,7 @@ Where the rules leave room, the model agrees with the docstrings of the services
   waitlist entry is enough. Another section of a course that the student has requires none.
 - Staff set rules aside one by one; a waitlist entry keeps those that concern the seat. Only enrollments and swaps by
   staff exceed the capacity, and a seat that is freed above the capacity is offered to nobody.
+- A closed section keeps its students and its waitlist, but offers no seat. A cancelled one has neither.
 - Of several seats freed by one change, the one dropped first is filled first; then come the other waitlists of the
   students who dropped something.
 """
@@ -21,10 +22,10 @@ Where the rules leave room, the model agrees with the docstrings of the services
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from quart_enroll.domain.models import Course, Meeting, Section, SectionKey, SectionRequest, Term
+from quart_enroll.domain.models import Course, Meeting, Section, SectionKey, SectionRequest, SectionStatus, Term
 
 OK = "ok"
 
@@ -41,6 +42,7 @@ OVERRIDES = {
     "prerequisite_missing": "requisites",
     "corequisite_missing": "requisites",
     "corequisites_would_go": "requisites",
+    "section_closed": "section_closed",
 }
 """What lets staff set a refusal aside, by its code."""
 
@@ -105,6 +107,8 @@ class ModelSchool:
 
     def enroll_together(self, student: int, keys: Sequence[SectionKey], now: datetime) -> None:
         """Take all of these seats or none; courses that the student has stay as they are."""
+        for key in keys:
+            self._check_listed(key)
         wanted = [key for key in keys if key.courseID not in self.enrolled(student, key.term)]
         if not wanted:
             raise ModelRefusal("already_enrolled")
@@ -154,6 +158,8 @@ class ModelSchool:
 
     def _planned_needs(self, student: int, key: SectionKey, planned: Iterable[SectionKey]) -> list[SectionKey]:
         """Return the planned sections of missing corequisites."""
+        if not self.sections[key].is_listed:
+            return []
         earlier = [name for name, term in self.terms.items() if term.comes_before(self.terms[key.term])]
         had = {one for name in (key.term, *earlier) for one in self.enrolled(student, name)}
         missing = set(self.courses[key.courseID].corequisites) - had
@@ -261,9 +267,10 @@ class ModelSchool:
     # Actions of staff
 
     def staff_enroll(self, student: int, key: SectionKey, overrides: Collection[str], now: datetime) -> None:
+        self._check_listed(key)
         self._check_not_enrolled(student, key)
         self._check_allowed(
-            [self._closed(key, now), *self.reasons(student, key), None if self.open_seats(key) else "section_full"],
+            [self._closed(key, now), *self.reasons(student, key), None if self.free_seats(key) else "section_full"],
             overrides,
         )
         freed = FreedSeats()
@@ -289,6 +296,7 @@ class ModelSchool:
     def staff_swap(
         self, student: int, dropped: str, key: SectionKey, overrides: Collection[str], now: datetime
     ) -> None:
+        self._check_listed(key)
         self._check_dropped(student, dropped, key)
         is_late = dropped != key.courseID and now >= self.terms[key.term].withdraw_deadline
         reasons = [
@@ -296,7 +304,7 @@ class ModelSchool:
             "corequisites_would_go" if self._has_dependents(student, key, dropped) else None,
             *self.reasons(student, key, without=dropped),
             "drop_closed" if is_late else None,
-            None if self.open_seats(key) else "section_full",
+            None if self.free_seats(key) else "section_full",
         ]
         self._check_allowed(reasons, overrides)
         freed = FreedSeats()
@@ -306,6 +314,7 @@ class ModelSchool:
         self._complete_cycles(now)
 
     def staff_join(self, student: int, key: SectionKey, overrides: Collection[str], now: datetime) -> None:
+        self._check_listed(key)
         if self.waitlist_entry(student, key.term, key.courseID):
             raise ModelRefusal("already_waiting")
         self._check_not_enrolled(student, key)
@@ -350,6 +359,49 @@ class ModelSchool:
 
     # Actions of the registrar
 
+    def edit_section(self, section: Section, now: datetime) -> None:
+        """Store the section as an editor who saw it as it is wants it."""
+        if section == self.sections[section.key]:
+            return
+        self.sections[section.key] = replace(section, revision=section.revision + 1)
+        self.promote(FreedSeats(deque([section.key])), now)
+        self._complete_cycles(now)
+
+    def cancel(self, key: SectionKey, now: datetime) -> None:
+        """Take all students out of the section, whatever the deadlines, and offer it to nobody again."""
+        section = self.sections[key]
+        if not self.terms[key.term].is_ongoing(now):
+            raise ModelRefusal("term_over")
+        if section.status is SectionStatus.CANCELLED:
+            return
+        self.sections[key] = replace(section, status=SectionStatus.CANCELLED, revision=section.revision + 1)
+        self.waitlists[key].clear()
+        self.promote(self._remove(key, self._students(key)), now)
+        self._complete_cycles(now)
+
+    def drop_no_shows(self, key: SectionKey, students: Collection[int], now: datetime) -> None:
+        """Take these students out of the section, if they have a seat."""
+        if now >= self.terms[key.term].census_at:
+            raise ModelRefusal("census_over")
+        freed = self._remove(key, [student for student in self._students(key) if student in students])
+        freed.sections.append(key)
+        self.promote(freed, now)
+        self._complete_cycles(now)
+
+    def _students(self, key: SectionKey) -> list[int]:
+        return [
+            student
+            for (student, term, courseID), seat in self.seats.items()
+            if SectionKey(term, courseID, seat.section) == key and not seat.withdrawn
+        ]
+
+    def _remove(self, key: SectionKey, students: Iterable[int]) -> FreedSeats:
+        freed = FreedSeats()
+        for student in students:
+            del self.seats[student, key.term, key.courseID]
+            freed.unblocked.append((student, key.term))
+        return freed
+
     def import_section(self, section: Section, now: datetime) -> None:
         """Replace the section; its students keep their seats and places."""
         self.sections[section.key] = section
@@ -376,6 +428,9 @@ class ModelSchool:
         )
 
     def open_seats(self, key: SectionKey) -> int:
+        return self.free_seats(key) if self.sections[key].status is SectionStatus.ACTIVE else 0
+
+    def free_seats(self, key: SectionKey) -> int:
         return max(0, self.sections[key].capacity - self.taken(key) + (self.provisional_seat == key))
 
     def credits(self, student: int, term: str) -> float:
@@ -413,6 +468,8 @@ class ModelSchool:
         has = {courseID: where for courseID, where in self.enrolled(student, key.term).items() if courseID != without}
         if key.courseID in has:
             found.append("already_enrolled")
+        if self.sections[key].status is not SectionStatus.ACTIVE:
+            found.append("section_closed")
         if any(self.clash(key, where) for where in has.values()):
             found.append("time_conflict")
         wanted = self.courses[key.courseID]
@@ -513,6 +570,10 @@ class ModelSchool:
         """Return whether other courses depend on the dropped one; a swap within a course keeps it."""
         return dropped != key.courseID and bool(self._dependent(student, key.term, dropped))
 
+    def _check_listed(self, key: SectionKey) -> None:
+        if not self.sections[key].is_listed:
+            raise ModelRefusal("unknown_section")
+
     def _check_open(self, term: Term, now: datetime) -> None:
         if now < term.opens_at:
             raise ModelRefusal("not_open_yet")
@@ -540,14 +601,15 @@ class ModelSchool:
     ) -> tuple[Term, Sequence[SectionKey]]:
         """Return the term that the request means and the possible sections, best first."""
         self._course(request.courseID)
-        offered = {key.term for key in self.sections if key.courseID == request.courseID}
+        listed = [key for key in self.sections if key.courseID == request.courseID and self.sections[key].is_listed]
+        offered = {key.term for key in listed}
         active = [term for term in self.terms.values() if now < term.withdraw_deadline]
         first = [term for term in active if term.opens_at <= now < term.add_deadline]
         choice = [self.terms[request.term]] if request.term else first + [term for term in active if term not in first]
         found = [term for term in choice if term.term in offered]
         if not found:
             raise ModelRefusal("not_taught")
-        keys = [key for key in self.sections if (key.term, key.courseID) == (found[0].term, request.courseID)]
+        keys = [key for key in listed if key.term == found[0].term]
         if request.section:
             keys = [key for key in keys if key.section == request.section]
             if not keys:

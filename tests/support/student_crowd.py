@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha512
@@ -115,7 +115,16 @@ class Crowd:
                 await self.response_received.wait()
 
     async def post(self, student: Student, path: str, **form: str) -> FormResponse:
-        """Send the form, and repeat it after a lost connection or a 503, until there is a definite response."""
+        """Send a student's form, as `send_form` does: it is accepted or refused."""
+        response = await self.send_form(student, path, form)
+        assert response.status in (303, 409), response
+        return response
+
+    async def send_form(self, student: Student, path: str, form: Mapping[str, str | Sequence[str]]) -> FormResponse:
+        """Send the form, and repeat it after a lost connection or a 503, until there is a definite response.
+
+        A field may have several values.
+        """
         started = time.monotonic()
         while time.monotonic() < started + RETRY_TIMEOUT_SECONDS:
             try:
@@ -126,14 +135,15 @@ class Crowd:
             else:
                 self.responses.append(response)
                 self.response_received.set()
-                assert response.status in (303, 409, 503), response
                 if response.status != 503:
                     self.total_seconds.append(response.finished_at - started)
                     return response
             await asyncio.sleep(random.uniform(0.5, 1.5) * RETRY_PAUSE_SECONDS)  # noqa: S311  # the same
         raise AssertionError(f"Student {student.user_id} has no clear answer to {path}.")
 
-    async def _send(self, port: int, student: Student, path: str, form: dict[str, str]) -> FormResponse:
+    async def _send(
+        self, port: int, student: Student, path: str, form: Mapping[str, str | Sequence[str]]
+    ) -> FormResponse:
         started = time.monotonic()
         try:
             async with asyncio.timeout(RESPONSE_TIMEOUT_SECONDS):
@@ -145,9 +155,8 @@ class Crowd:
         if status == 503:
             assert int(headers["retry-after"]) > 0
         finished_at = time.monotonic()
-        return FormResponse(
-            status, json.loads(body)["error"] if status >= 400 else "", finished_at, finished_at - started
-        )
+        is_error = status >= 400 and "json" in headers["content-type"]  # forms for staff come back as pages
+        return FormResponse(status, json.loads(body)["error"] if is_error else "", finished_at, finished_at - started)
 
     def report(self) -> str:
         """Return how long the responses took, and the longest time without one."""
@@ -169,8 +178,8 @@ def spread(seconds: list[float]) -> str:
     return f"median {median:.3f}, p99 {p99:.3f}, longest {ordered[-1]:.3f} s"
 
 
-def _request(student: Student, path: str, form: dict[str, str]) -> bytes:
-    body = urlencode(form)
+def _request(student: Student, path: str, form: Mapping[str, str | Sequence[str]]) -> bytes:
+    body = urlencode(form, doseq=True)
     head = {
         "Host": "localhost",
         "Connection": "close",

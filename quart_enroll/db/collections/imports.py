@@ -45,7 +45,7 @@ SCHEMA = {
         "found": {"bsonType": "array"},
         "columns": {"bsonType": ["array", "null"]},
         "preview": {"bsonType": "array", "items": _COUNT},
-        **dict.fromkeys(("rows", "passed", "added", "changed"), _COUNT),
+        **dict.fromkeys(("rows", "passed", "added", "changed", "checks"), _COUNT),
         "notes": _SENTENCES,
         "failures": _SENTENCES,
         "is_logged": {"bsonType": "bool"},
@@ -99,13 +99,14 @@ async def end_check(
     """Record what the import would do, and the state to which that leads."""
     wanted = {"import_id": import_id, "state": ImportState.CHECKING}
     found = {"preview": list(preview), "rows": preview.rows, "notes": list(notes), "failures": list(failures)}
-    await db["import"].update_one(wanted, {"$set": found | {"state": state}})
+    await db["import"].update_one(wanted, {"$set": found | {"state": state}, "$inc": {"checks": 1}})
 
 
-async def begin(db: Database, import_id: str) -> bool:
-    """Let a checked import run; return False if it has already begun, or may not."""
-    wanted = {"import_id": import_id, "state": ImportState.CHECKED}
-    return bool((await db["import"].update_one(wanted, {"$set": {"state": ImportState.RUNNING}})).matched_count)
+async def begin(db: Database, import_id: str, author: int, checks: int) -> bool:
+    """Let an import run, for this author, that was checked so many times; return False if it has begun, or may not."""
+    wanted = {"import_id": import_id, "state": ImportState.CHECKED, "checks": checks}
+    change = {"$set": {"state": ImportState.RUNNING, "author": author}}
+    return bool((await db["import"].update_one(wanted, change)).matched_count)
 
 
 async def begin_run(db: Database, import_id: str) -> None:

@@ -156,10 +156,7 @@ async def release_seat(db: Database, key: SectionKey, session: Session | None) -
     Where students are enrolled beyond the capacity, one less may be from then on.
     """
     taken = section_keys.to_filter(key) | {"seats_taken": {"$gt": 0}}
-    less = {"$subtract": ["$seats_taken", 1]}
-    overbooked = {"$cond": [{"$isNumber": "$overbooked"}, {"$min": ["$overbooked", less]}, "$$REMOVE"]}
-    change = [{"$set": {"seats_taken": less, "overbooked": overbooked}}]
-    await db.section.update_one(taken, change, session=session)
+    await db.section.update_one(taken, [{"$set": _less_seats(1)}], session=session)
 
 
 async def join_waitlist(
@@ -224,8 +221,8 @@ async def edit(db: Database, section: Section, session: Session) -> bool:
 
 
 async def remove_students(db: Database, key: SectionKey, *, enrolled: int, waiting: int, session: Session) -> None:
-    """Subtract so many students from the counters."""
-    change = {"$inc": {"seats_taken": -enrolled, "waiting": -waiting}}
+    """Subtract so many students from the counters; where more were enrolled than seats, so many less may be."""
+    change = [{"$set": _less_seats(enrolled) | {"waiting": {"$subtract": ["$waiting", waiting]}}}]
     await db.section.update_one(section_keys.to_filter(key), change, session=session)
 
 
@@ -315,6 +312,13 @@ def _values(section: Section) -> Document:
         "status": section.status,
         "revision": section.revision,
     }
+
+
+def _less_seats(number: int) -> Document:
+    """Return the fields of a section in which so many seats less are taken."""
+    less = {"$subtract": ["$seats_taken", number]}
+    overbooked = {"$cond": [{"$isNumber": "$overbooked"}, {"$min": ["$overbooked", less]}, "$$REMOVE"]}
+    return {"seats_taken": less, "overbooked": overbooked}
 
 
 def _take(key: SectionKey, number: int) -> tuple[Document, Document]:

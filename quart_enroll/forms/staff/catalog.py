@@ -16,7 +16,13 @@ ENTER_A_DAY = lazy("Enter a day like 2026-08-01.")
 LAST_DAY = lazy("The last day, such as 2026-09-15; or a moment, such as 2026-09-15T12:00.")
 
 
-class TermForm(RowForm):
+class CatalogForm(RowForm):
+    """A form for a term or a course; `seen` stands for what was stored when the form was shown."""
+
+    seen = HiddenField()
+
+
+class TermForm(CatalogForm):
     """Edit a term."""
 
     ROW: ClassVar = TermRow
@@ -72,7 +78,7 @@ class NewTermForm(TermForm):
     )
 
 
-class CourseForm(RowForm):
+class CourseForm(CatalogForm):
     """Edit a course."""
 
     ROW: ClassVar = CourseRow

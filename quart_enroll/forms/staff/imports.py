@@ -5,11 +5,11 @@ from typing import Any, Self
 
 from quart import request
 from werkzeug.datastructures import CombinedMultiDict
-from wtforms import FileField, SelectField, StringField, ValidationError
+from wtforms import FileField, IntegerField, SelectField, StringField, ValidationError
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.fields.core import UnboundField
 from wtforms.form import BaseForm
-from wtforms.validators import Length
+from wtforms.validators import Length, NumberRange
 
 from quart_enroll.domain.stored_import import FileColumn, StoredImport
 from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
@@ -65,6 +65,12 @@ class UploadForm(SiteForm):
         """Require a reason for enrollments."""
         if self.kind.data == "enrollment" and not field.data:
             raise ValidationError(gettext("Enter a reason."))
+
+
+class BeginForm(SiteForm):
+    """Import a file; `checks` names the preview that the page showed."""
+
+    checks = IntegerField(validators=[NumberRange(0, 10**6)])
 
 
 class ColumnsForm(SiteForm):

@@ -1,11 +1,20 @@
 """The base of forms with the fields of an imported row: one place says what is wrong with a value."""
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
 
 from wtforms import HiddenField
 
 from quart_enroll.forms.base import SiteForm
 from quart_enroll.forms.imports.base import ImportRow
+
+
+class Difference(NamedTuple):
+    """A field that two editors left with different values."""
+
+    label: str
+    mine: str
+    now: str
 
 
 class RowForm(SiteForm):
@@ -37,6 +46,14 @@ class RowForm(SiteForm):
             if name in self and not self[name].errors:
                 self[name].errors = [self._with_labels(sentence)]
         return not self.errors
+
+    def differences(self, values: Mapping[str, str]) -> list[Difference]:
+        """Return the fields in which these values differ from what was entered."""
+        return [
+            Difference(field.label.text, field.data or "", values[field.name])
+            for field in self
+            if field.name in values and (field.data or "") != values[field.name]
+        ]
 
     def show(self, faults: dict[str, str]) -> None:
         """Show these sentences beside their fields, or above the form if it doesn't have the field."""

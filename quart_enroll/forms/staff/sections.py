@@ -15,15 +15,28 @@ from quart_enroll.forms.staff.rows import RowForm
 EDITED_STATUSES = (SectionStatus.ACTIVE, SectionStatus.TENTATIVE, SectionStatus.CLOSED)
 """A section is canceled on a page of its own."""
 
+MAX_REVISION_DIGITS = 15
+
 SEAT_FILTERS = {"open": lazy("Open seats"), "full": lazy("Full"), "waiting": lazy("Students waiting")}
 
 
-class SectionForm(RowForm):
+class SeenRevision:
+    """Part of a form for a section that knows which revision of it the editor saw."""
+
+    revision = HiddenField(default="0")
+
+    @property
+    def seen_revision(self) -> int:
+        """The revision; -1, which no section has, for what can't be one."""
+        text = self.revision.data or ""
+        return int(text) if text.isdecimal() and len(text) <= MAX_REVISION_DIGITS else -1
+
+
+class SectionForm(SeenRevision, RowForm):
     """Edit a section."""
 
     ROW: ClassVar = SectionRow
 
-    revision = HiddenField(validators=[one_line], default="0")
     capacity = StringField(
         lazy("Capacity"),
         [InputRequired(lazy("Enter the number of seats."))],
@@ -82,10 +95,9 @@ class NewSectionForm(SectionForm):
     section = StringField(lazy("Section number"), [DataRequired(lazy("Enter a number."))], filters=[stripped])
 
 
-class CancelForm(SiteForm):
+class CancelForm(SeenRevision, SiteForm):
     """Cancel a section."""
 
-    revision = HiddenField(validators=[one_line], default="0")
     reason = StringField(
         lazy("Reason"),
         [

@@ -1,25 +1,45 @@
-"""What the pages of terms and courses share: saving a row, if need be after a page that says what this does."""
+"""What the pages of terms and courses share: saving a row, if need be after a page that says what this does.
 
-from collections.abc import Awaitable, Callable
+Someone who saves what another has changed meanwhile sees the other's values first.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
 
 from quart import flash, redirect
 from quart.typing import ResponseReturnValue
 
-from quart_enroll.domain.errors import WrongFields
-from quart_enroll.forms.staff.rows import RowForm
+from quart_enroll.domain.errors import ChangedMeanwhile, WrongFields
+from quart_enroll.forms.staff.catalog import CatalogForm
 from quart_enroll.i18n.language import gettext
 from quart_enroll.pages.staff import effects
 from quart_enroll.pages.staff.layout import render_staff
 from quart_enroll.services.catalog.imports import ImportResult
 from quart_enroll.state import database
+from quart_enroll.web import access_log
 from quart_enroll.web.compression import RenderedPage
 
 Save = Callable[[bool], Awaitable[ImportResult]]
 """Saves what was entered; with True, it only finds out what would happen."""
 
 
+Reread = Callable[[], Awaitable[Mapping[str, str]]]
+"""Reads the values of the form's fields as they are stored now, `seen` among them."""
+
+
+async def nothing_stored() -> Mapping[str, str]:
+    """Return the values of a row that doesn't exist yet."""
+    return {}
+
+
 async def save(
-    form: RowForm, save_row: Save, url: str, *, here: str, heading: str, page: Callable[[], RenderedPage]
+    form: CatalogForm,
+    save_row: Save,
+    url: str,
+    *,
+    here: str,
+    heading: str,
+    page: Callable[..., RenderedPage],
+    reread: Reread = nothing_stored,
 ) -> ResponseReturnValue:
     """Save a valid form and lead to `url`; show what is wrong on its `page`.
 
@@ -34,6 +54,13 @@ async def save(
     except WrongFields as refusal:
         form.show(dict(refusal.fields))
         return page(), 422
+    except ChangedMeanwhile as refusal:
+        access_log.note(code=refusal.code)
+        stored = await reread()
+        form.seen.data, form.confirmed.data = stored["seen"], ""
+        form.form_errors = [refusal.text]
+        differences = form.differences({name: value for name, value in stored.items() if name != "seen"})
+        return page(differences=differences), refusal.status
     if done.unchanged:
         await flash(gettext("Nothing was changed."), "info")
     else:

@@ -1,5 +1,6 @@
 """The courses: the list, and the forms that add and edit one."""
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from quart import Response, abort, request, url_for
@@ -10,6 +11,7 @@ from quart_enroll.domain.folding import fold
 from quart_enroll.domain.models import Course
 from quart_enroll.domain.roles import Role
 from quart_enroll.forms.staff.catalog import CourseForm, CourseListForm, NewCourseForm
+from quart_enroll.forms.staff.rows import Difference
 from quart_enroll.i18n.language import Sentence, gettext
 from quart_enroll.pages.paging import page_of, page_url, requested_page
 from quart_enroll.pages.staff.catalog_forms import save
@@ -69,7 +71,7 @@ async def course() -> ResponseReturnValue:
     opened = await catalog_edits.find_course(database(), request.args.get("courseID", ""))
     if opened is None:
         abort(404)
-    form = await CourseForm.from_request(fixed_cells={"courseID": opened.courseID}, **CourseForm.values_of(opened))
+    form = await CourseForm.from_request(fixed_cells={"courseID": opened.courseID}, **_values(opened))
     page = partial(_page, form, opened.name, can_change=_can_change())
     if request.method != "POST":
         return page()
@@ -78,11 +80,14 @@ async def course() -> ResponseReturnValue:
 
     async def save_row(preview: bool) -> ImportResult:
         return await catalog_edits.edit_course(
-            database(), auth.signed_in().user_id, form.row.course(), now(), preview=preview
+            database(), auth.signed_in().user_id, form.row.course(), now(), seen=form.seen.data or "", preview=preview
         )
 
+    async def reread() -> Mapping[str, str]:
+        return _values(await catalog_edits.find_course(database(), opened.courseID) or opened)
+
     url = url_for("staff_course", courseID=opened.courseID)
-    return await save(form, save_row, url, here=HERE, heading=opened.name, page=page)
+    return await save(form, save_row, url, here=HERE, heading=opened.name, page=page, reread=reread)
 
 
 async def new_course() -> ResponseReturnValue:
@@ -112,5 +117,11 @@ def _can_change() -> bool:
     return Role.REGISTRAR in auth.signed_in().roles
 
 
-def _page(form: CourseForm, heading: str, *, can_change: bool) -> RenderedPage:
-    return render_staff("staff/course.html", HERE, form=form, heading=heading, can_change=can_change)
+def _values(course: Course) -> dict[str, str]:
+    return CourseForm.values_of(course) | {"seen": catalog_edits.fingerprint(course)}
+
+
+def _page(form: CourseForm, heading: str, *, can_change: bool, differences: Sequence[Difference] = ()) -> RenderedPage:
+    return render_staff(
+        "staff/course.html", HERE, form=form, heading=heading, can_change=can_change, differences=differences
+    )

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from quart import Response, abort, redirect, request, url_for
+from quart import Response, abort, flash, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
 from quart_enroll.domain.stored_import import (
@@ -18,7 +18,7 @@ from quart_enroll.domain.stored_import import (
 from quart_enroll.forms.imports import matching
 from quart_enroll.forms.imports.columns import ROW_FORMS
 from quart_enroll.forms.imports.table_reader import UnreadableFile
-from quart_enroll.forms.staff.imports import KIND_NAMES, ColumnsForm, UploadForm
+from quart_enroll.forms.staff.imports import KIND_NAMES, BeginForm, ColumnsForm, UploadForm
 from quart_enroll.i18n.language import Sentence, gettext
 from quart_enroll.pages.staff.layout import render_staff
 from quart_enroll.pages.staff.listing import Column, Listing, export, requested_format
@@ -113,8 +113,13 @@ async def columns() -> ResponseReturnValue:
 async def one_import() -> ResponseReturnValue:
     stored = await _requested()
     if request.method == "POST":
-        await service.begin(database(), stored.import_id)
-        import_wakeup().call()
+        form = await BeginForm.from_request()
+        if form.validate() and await service.begin(
+            database(), stored.import_id, auth.signed_in().user_id, form.checks.data or 0
+        ):
+            import_wakeup().call()
+        elif (await _requested()).state is ImportState.CHECKED:
+            await flash(gettext("The file was checked again meanwhile. Look at what it does now."), "warning")
         return redirect(_url(stored.import_id), 303)
     if requested_format():
         return await _file(stored)

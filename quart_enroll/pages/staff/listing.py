@@ -5,6 +5,7 @@ from contextlib import aclosing
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
 from typing import Generic, NamedTuple, TypeAlias, TypeVar
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from quart import Response, current_app, request
@@ -126,8 +127,15 @@ async def export(listing: Listing[R], batches: AsyncGenerator[Sequence[R], None]
     await audit.record_export(database(), staff.user_id, current_request().full_path, now())
     response = streaming.stream_response(make_pieces(header, rows), content_type)
     day = now().astimezone(_school()).date()
-    response.headers["Content-Disposition"] = f"attachment; filename={listing.name}-{day}.{format}"
+    response.headers.set("Content-Disposition", "attachment", **_file_names(f"{listing.name}-{day}.{format}"))
     return response
+
+
+def _file_names(name: str) -> dict[str, str]:
+    """Return the parameters of a header with the name of a file: headers are in ASCII, names of courses may not be."""
+    if name.isascii():
+        return {"filename": name}
+    return {"filename": name.encode("ascii", "replace").decode(), "filename*": f"UTF-8''{quote(name, safe='')}"}
 
 
 async def _cells(

@@ -1,5 +1,6 @@
 """A section: what it is, and the forms that edit, copy, add and cancel it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from quart import abort, flash, redirect, request
@@ -16,6 +17,7 @@ from quart_enroll.domain.errors import (
     WrongFields,
 )
 from quart_enroll.domain.models import Course, Section, SectionKey, SectionStatus, Term
+from quart_enroll.forms.staff.rows import Difference
 from quart_enroll.forms.staff.sections import NewSectionForm, SectionForm
 from quart_enroll.i18n.language import gettext
 from quart_enroll.pages.staff import effects
@@ -37,15 +39,6 @@ class OpenedSection:
     course: Course
     section: Section
     can_change: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A field that two editors left with different values."""
-
-    label: str
-    mine: str
-    now: str
 
 
 async def open_section() -> OpenedSection:
@@ -82,7 +75,8 @@ async def section() -> ResponseReturnValue:
         return _page(opened, form), 422
     except EditConflict as refusal:
         access_log.note(code=refusal.code)
-        return _page(opened, form, _differences(form, await _read(form), refusal.current)), refusal.status
+        mine = await _read(form, opened.section.instructors)
+        return _page(opened, form, _differences(form, mine, refusal.current)), refusal.status
 
 
 async def new_section() -> ResponseReturnValue:
@@ -127,7 +121,8 @@ async def _copied_values() -> dict[str, str]:
 
 async def _save(opened: OpenedSection, form: SectionForm) -> ResponseReturnValue:
     """Save the section, if need be after a page that says what this does to people."""
-    context, staff_id, wanted = enrollment_context(), auth.signed_in().user_id, await _read(form)
+    context, staff_id = enrollment_context(), auth.signed_in().user_id
+    wanted = await _read(form, opened.section.instructors)
     if not form.confirmed.data:
         previewed = await service.edit(context, staff_id, wanted, now(), preview=True)
         if previewed.affects_people:
@@ -142,12 +137,14 @@ async def _save(opened: OpenedSection, form: SectionForm) -> ResponseReturnValue
     return redirect(section_url(wanted.key), 303)
 
 
-async def _read(form: SectionForm) -> Section:
-    """Return the section that a valid form describes; raise WrongFields for instructors without an account."""
+async def _read(form: SectionForm, present: Collection[int] = ()) -> Section:
+    """Return the section that a valid form describes; raise WrongFields for instructors who don't work here.
+
+    Those that are `present` may stay.
+    """
     section: Section = form.row.read()
-    instructors = await service.find_instructors(database(), form.row.read_instructors())
-    revision = form.revision.data or "0"
-    return replace(section, instructors=instructors, revision=int(revision) if revision.isdecimal() else 0)
+    instructors = await service.find_instructors(database(), form.row.read_instructors(), present)
+    return replace(section, instructors=instructors, revision=form.seen_revision)
 
 
 def _differences(form: SectionForm, mine: Section, current: Section) -> list[Difference]:

@@ -37,12 +37,11 @@ async def cancel() -> ResponseReturnValue:
             return await _page(opened, form)
         if not form.validate():
             return await _page(opened, form), 422
-        revision = form.revision.data or "0"
         lost = await cancellation.cancel(
             enrollment_context(),
             auth.signed_in().user_id,
             key,
-            int(revision) if revision.isdecimal() else 0,
+            form.seen_revision,
             form.reason.data or "",
             now(),
         )

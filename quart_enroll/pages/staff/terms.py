@@ -1,5 +1,6 @@
 """The terms: the list, and the forms that add and edit one."""
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from quart import Response, abort, current_app, request, url_for
@@ -9,6 +10,7 @@ from quart_enroll.domain import rules
 from quart_enroll.domain.models import Term
 from quart_enroll.domain.roles import Role
 from quart_enroll.forms.staff.catalog import NewTermForm, TermForm
+from quart_enroll.forms.staff.rows import Difference
 from quart_enroll.i18n.language import Sentence, TermName, gettext
 from quart_enroll.pages.staff.catalog_forms import save
 from quart_enroll.pages.staff.layout import render_staff
@@ -53,7 +55,7 @@ async def term() -> ResponseReturnValue:
     opened = await catalog_edits.find_term(database(), request.args.get("term", ""))
     if opened is None:
         abort(404)
-    form = await TermForm.from_request(fixed_cells={"term": opened.term}, **TermForm.values_of(opened))
+    form = await TermForm.from_request(fixed_cells={"term": opened.term}, **_values(opened))
     page = partial(_page, form, str(TermName(opened.term)), can_change=_can_change())
     if request.method != "POST":
         return page()
@@ -62,11 +64,14 @@ async def term() -> ResponseReturnValue:
 
     async def save_row(preview: bool) -> ImportResult:
         return await catalog_edits.edit_term(
-            database(), auth.signed_in().user_id, form.row.read(), now(), preview=preview
+            database(), auth.signed_in().user_id, form.row.read(), now(), seen=form.seen.data or "", preview=preview
         )
 
+    async def reread() -> Mapping[str, str]:
+        return _values(await catalog_edits.find_term(database(), opened.term) or opened)
+
     url = url_for("staff_term", term=opened.term)
-    return await save(form, save_row, url, here=HERE, heading=str(TermName(opened.term)), page=page)
+    return await save(form, save_row, url, here=HERE, heading=str(TermName(opened.term)), page=page, reread=reread)
 
 
 async def new_term() -> ResponseReturnValue:
@@ -91,5 +96,11 @@ def _can_change() -> bool:
     return Role.REGISTRAR in auth.signed_in().roles
 
 
-def _page(form: TermForm, heading: str, *, can_change: bool) -> RenderedPage:
-    return render_staff("staff/term.html", HERE, form=form, heading=heading, can_change=can_change)
+def _values(term: Term) -> dict[str, str]:
+    return TermForm.values_of(term) | {"seen": catalog_edits.fingerprint(term)}
+
+
+def _page(form: TermForm, heading: str, *, can_change: bool, differences: Sequence[Difference] = ()) -> RenderedPage:
+    return render_staff(
+        "staff/term.html", HERE, form=form, heading=heading, can_change=can_change, differences=differences
+    )

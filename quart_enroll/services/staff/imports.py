@@ -99,9 +99,13 @@ async def choose_columns(db: Database, import_id: str, columns: Mapping[str, str
     return await imports.choose_columns(db, import_id, columns)
 
 
-async def begin(db: Database, import_id: str) -> bool:
-    """Let the import run; return False if it has already begun, so that a second click does nothing."""
-    return await imports.begin(db, import_id)
+async def begin(db: Database, import_id: str, author: int, checks: int) -> bool:
+    """Let the import run, for the author who saw its preview after so many checks.
+
+    Returns False if it has already begun, so that a second click does nothing; or if it was checked again, so that
+    nobody imports what they haven't seen.
+    """
+    return await imports.begin(db, import_id, author, checks)
 
 
 async def find_pending(db: Database) -> list[StoredImport]:

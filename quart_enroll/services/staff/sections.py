@@ -64,13 +64,19 @@ async def find_emails(db: Database, user_ids: Collection[int]) -> list[str]:
     return [found[one].email if one in found else str(one) for one in user_ids]
 
 
-async def find_instructors(db: Database, texts: Sequence[str]) -> tuple[int, ...]:
-    """Return the user_ids of the accounts with these email addresses or user_ids; raise WrongFields."""
-    people = await accounts_of(db, texts)
+async def find_instructors(db: Database, texts: Sequence[str], present: Collection[int] = ()) -> tuple[int, ...]:
+    """Return the user_ids of the staff with these email addresses or user_ids; raise WrongFields for anybody else.
+
+    A student counts as nobody, because schedulers must not learn from a user_id whose it is. Those that are `present`
+    may stay.
+    """
+    named = await accounts_of(db, texts)
+    people = await users.find_many(db, named.values())
     for text in texts:
-        if text not in people:
-            raise WrongFields({"instructors": gettext("There is no account %(text)s.", text=text)})
-    return tuple({people[text]: None for text in texts})
+        user_id = named.get(text)
+        if user_id is None or not (user_id in present or people[user_id].is_staff):
+            raise WrongFields({"instructors": gettext("There is no staff account %(text)s.", text=text)})
+    return tuple({named[text]: None for text in texts})
 
 
 async def find_names(db: Database, user_ids: Collection[int]) -> dict[int, str]:

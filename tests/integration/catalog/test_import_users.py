@@ -51,6 +51,13 @@ async def test_each_batch_is_recorded_in_its_transaction(db: Database) -> None:
     assert (await import_users(db, FIVE, unusable_password="x")).unchanged == 5
 
 
+@pytest.mark.parametrize("advisor", ["9" * 19, "9" * 5000])
+async def test_a_number_that_is_too_long_is_nobodys(db: Database, advisor: str) -> None:
+    with pytest.raises(InvalidRows) as refused:
+        await import_users(db, [person(1, advisors=(advisor,))], unusable_password="x")
+    assert [one.field for one in refused.value.problems] == ["advisors"]
+
+
 async def test_nothing_is_stored_if_the_last_row_is_refused(db: Database) -> None:
     taken = person(6, email=ADA.email, user_id=999)
     for dry_run in (True, False):

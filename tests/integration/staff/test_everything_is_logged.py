@@ -145,6 +145,23 @@ async def test_every_change_by_staff_leaves_an_entry(app: Quart, db: Database, r
         assert await find_unlogged(endpoint, change, app, db, rita) == ""
 
 
+@pytest.mark.parametrize("endpoint", CHANGE_EXAMPLES)
+async def test_a_change_whose_entry_fails_is_not_made(
+    db: Database, rita: Browser, endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = CHANGE_EXAMPLES[endpoint]
+    await change.prepare(db)
+    before = await rows(db)
+
+    async def fail(*_: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(audit_rows, "add", fail)
+    monkeypatch.setattr(audit_rows, "add_all", fail)
+    assert (await rita.post(change.path, form=dict(change.form))).status_code == 500
+    assert await rows(db) == before
+
+
 async def test_every_look_at_a_record_leaves_an_entry(app: Quart, db: Database, rita: Browser) -> None:
     for endpoint, path in RECORD_EXAMPLES.items():
         assert endpoint_of(app, path, "GET") == endpoint

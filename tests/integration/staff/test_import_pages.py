@@ -13,7 +13,7 @@ from quart.wrappers import Response
 
 from quart_enroll.db.client import Database
 from quart_enroll.state import EXTENSION, AppState
-from tests.support.people import PASSWORD, RITA, Browser, Clock, seats_taken, text
+from tests.support.people import ADA, PASSWORD, RITA, Browser, Clock, seats_taken, text
 
 NEW = "/staff/import/new"
 PEOPLE = "Contact,First name,Family name\nnina@school.example,Nina,Berg\nada@school.example,Ada,Summers\n"
@@ -43,6 +43,11 @@ async def settle(app: Quart) -> None:
         await state.import_wakeup.settle()
 
 
+async def begin(browser: Browser, url: str, checks: int = 1) -> Response:
+    """Press the button of the preview, which was found by that many checks of the file."""
+    return await browser.post(url, form={"checks": str(checks)})
+
+
 async def page(browser: Browser, url: str) -> str:
     return unescape(await browser.read(url))
 
@@ -57,7 +62,7 @@ async def test_a_file_is_matched_checked_and_imported(app: Quart, rita: Browser,
     assert "last_name: “Winters” → “Summers”" in preview
     assert "nina@school.example, Nina, Berg" in preview
     assert await db.user.count_documents({"email": "nina@school.example"}) == 0
-    assert (await rita.post(url)).status_code == 303
+    assert (await begin(rita, url)).status_code == 303
     await settle(app)
     assert "Imported" in await page(rita, url)
     assert await db.user.count_documents({"email": "nina@school.example"}) == 1
@@ -73,9 +78,29 @@ async def test_a_second_click_on_the_button_does_nothing(app: Quart, rita: Brows
     uploaded = await upload(rita, "user", PEOPLE)
     url = await match(app, rita, uploaded, **PEOPLE_COLUMNS)
     for _ in range(2):
-        assert (await rita.post(url)).status_code == 303
+        assert (await begin(rita, url)).status_code == 303
     await settle(app)
     assert await db.audit.count_documents({"action": "import"}) == 1
+
+
+async def test_nobody_imports_what_they_have_not_seen(app: Quart, rita: Browser, db: Database) -> None:
+    uploaded = await upload(rita, "user", PEOPLE)
+    url = await match(app, rita, uploaded, **PEOPLE_COLUMNS)
+    assert 'name="checks" value="1"' in await page(rita, url)
+    await match(app, rita, uploaded, **PEOPLE_COLUMNS | {"column_2": ""})  # in another tab, or by somebody else
+    await begin(rita, url)
+    await settle(app)
+    assert await db.user.count_documents({"email": "nina@school.example"}) == 0
+    assert "The file was checked again meanwhile." in await page(rita, url)
+    assert 'name="checks" value="2"' in await page(rita, url)
+
+
+async def test_the_author_is_who_pressed_the_button(app: Quart, rita: Browser, ada: Browser, db: Database) -> None:
+    await db.user.update_one({"user_id": ADA.user_id}, {"$set": {"roles": ["registrar"]}})
+    url = await match(app, ada, await upload(ada, "user", PEOPLE), **PEOPLE_COLUMNS)
+    await begin(rita, url)
+    await settle(app)
+    assert await db.audit.count_documents({"action": "import", "actor": RITA.user_id}) == 1
 
 
 async def test_columns_must_make_sense(app: Quart, rita: Browser) -> None:
@@ -96,7 +121,7 @@ async def test_refused_rows_name_row_column_and_reason_and_nothing_is_imported(
     assert "This must be a whole number" in shown
     assert "“many”" in shown
     assert "Import 1 row" not in shown
-    await rita.post(url)
+    await begin(rita, url)
     await settle(app)
     assert await db.section.count_documents({"section": "03"}) == 0
     assert "Match the columns again" in shown
@@ -111,7 +136,7 @@ async def test_the_preview_says_who_gains_a_seat(
     url = await match(app, rita, uploaded, **SECTION_COLUMNS)
     assert "Bob Okafor: 3333 01, Fall 2026" in await page(rita, url)
     assert await seats_taken(db, "3333") == 1
-    await rita.post(url)
+    await begin(rita, url)
     await settle(app)
     assert await seats_taken(db, "3333") == 2
 

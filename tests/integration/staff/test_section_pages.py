@@ -140,7 +140,7 @@ async def test_an_edit_without_effects_is_saved_at_once(rita: Browser, db: Datab
         ("capacity", "many", "This must be a whole number, like 30."),
         ("capacity", "", "Enter the number of seats."),
         ("meetings", "MWF 9-8", "Write the times of"),
-        ("instructors", "nobody@school.example", "There is no account nobody@school.example."),
+        ("instructors", "nobody@school.example", "There is no staff account nobody@school.example."),
         ("instructors", "P. Silva", "is neither an email address nor a user_id."),
     ],
 )
