@@ -121,6 +121,8 @@ async def find_credentials(db: Database, email: str) -> Credentials | None:
 
 async def find(db: Database, user_id: int, session: Session | None = None) -> User | None:
     """Return the user, or None."""
+    if user_id >= 10**MAX_USER_ID_DIGITS:  # a URL may have any number, but no row has
+        return None
     row = await db.user.find_one({"user_id": user_id}, USER_FIELDS, session=session)
     return None if row is None else to_user(row)
 

@@ -65,6 +65,11 @@ async def test_a_record_has_the_schedule_waitlists_and_history(
     assert [(one["action"], one["result"]) for one in events] == [("join", "ok"), ("enroll", "ok")]
 
 
+async def test_a_number_of_any_length_names_nobody(rita: Program) -> None:
+    for user_id in (999, 2**63, 10**40):
+        assert (await rita.send("GET", f"{STUDENTS}/{user_id}")).status_code == 404
+
+
 async def test_why_lists_every_rule_and_what_sets_it_aside(rita: Program, bob: Program) -> None:
     rules = {one.pop("rule"): one for one in (await rita.get(WHY))["rules"]}
     assert rules["credits"] == {"is_met": True, "code": None, "detail": None, "override": None}

@@ -120,6 +120,7 @@ async def test_sections_have_their_number_of_open_seats(anyone: Browser, ada: Br
                 "meetings": [{"days": "TR", "start": "12:00", "end": "13:15"}],
                 "instructor": "P. Silva",
                 "room": "Lab 1",
+                "status": "active",
             }
         ],
         "next": None,
