@@ -56,7 +56,7 @@ WEEKDAY_LETTERS = "XYZVWQK"
 """The weekdays in the invented language."""
 
 SCHOOL_TEXTS = [
-    *("Quart Enroll", "quart-enroll", "Esperanto", "America/New_York", "UTC", "JSON", "API"),
+    *("Quart Enroll", "quart-enroll", "Esperanto", "America/New_York", "UTC", "JSON", "CSV", "XLSX", "API"),
     *("PYT 101", "JAV 201", "PHP 202", "ART 100", "LAB 100", "Introduction to Python", "Advanced PHP Programming"),
     *("Intermediate Java Programming", "Ada", "Winters", "Bob", "Okafor", "Zoe", "Adler", "Rita", "Moreno"),
     *("my phone", "Chromium", "Hall", "Lab", "no such course", "Winter 1999"),
