@@ -774,7 +774,7 @@ def register(app: SiteApp) -> None:
         if route.menu_label is not None:
             app.staff_menu.append(route)
         if route.survives_disconnect:
-            app.surviving_paths.update(route.paths)
+            app.surviving_paths.update(path for path in route.paths if "<" not in path)
         if route.has_file:
             app.upload_paths.update(route.paths)
         add_route(app, route, _guarded(route) if is_new and route.view else None)

@@ -161,7 +161,8 @@ def signed_in() -> User:
 
 def browser_login() -> Login | None:
     """Return the sign-in that the request's cookie names; None if it has a token or a password instead."""
-    return cast("Login | None", current_globals().get("login"))
+    found: Login | None = current_globals().get("login")
+    return found
 
 
 def this_login() -> Login:

@@ -38,7 +38,7 @@ async def test_another_process_finishes_the_import_of_a_killed_one_exactly_once(
         import_id = await imports.upload(db, 1, "user", "people.csv", data, datetime.now(UTC))
         assert await imports.choose_columns(db, import_id, COLUMNS)
         await wait_for(db, state=ImportState.CHECKED)
-        assert await imports.begin(db, import_id)
+        assert await imports.begin(db, import_id, 1, 1)
         await wait_for(db, passed={"$gt": 0})
         first.kill()
         left = await imports.find(db, import_id)

@@ -91,7 +91,7 @@ async def test_a_section_is_added_once(rita: Program) -> None:
         "section": "7",
         "capacity": 20,
         "meetings": [{"days": "MW", "start": "10:00", "end": "10:50"}],
-        "instructors": [BOB.user_id],
+        "instructors": [RITA.user_id],
         "status": "tentative",
     }
     response = await rita.send("POST", SECTIONS, body, Idempotency_Key="a-key")

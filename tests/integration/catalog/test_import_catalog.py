@@ -307,7 +307,7 @@ async def test_a_student_skipped_during_an_import_gets_the_seat_after_all(db: Da
         step = SeatTransaction(db, session, NOW, ADA.user_id)
         await seat_changes.bump_version(step, ADA.user_id, FALL.term)
         [held] = await enrollments.find_in_term(db, ADA.user_id, FALL.term, step.session)
-        await seat_changes.drop(step, ADA.user_id, FALL, held)
+        await seat_changes.drop(step, ADA.user_id, held, is_withdrawal=False)
         await promote_waitlists(step)  # skips bob, who still has a conflict
         importing.append(asyncio.create_task(import_section(db, moved_section)))
         finished, _ = await asyncio.wait(importing, timeout=0.5)

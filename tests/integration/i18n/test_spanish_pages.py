@@ -352,7 +352,7 @@ async def test_spanish_pages_for_the_registrar_contain_no_english(site: Quart, d
     for path in (*paths, "/account"):
         assert (await rita.get(path)).status_code in (200, 303)
     seen = {site.url_map.bind("").match(path.partition("?")[0])[0] for path in paths}
-    pages = (route for route in ROUTES if route.audience is Audience.STAFF and "GET" in route.methods)
+    pages = (route for route in ROUTES if route.audience is Audience.STAFF and "GET" in route.methods and route.is_localized)
     assert seen == {route.endpoint for route in pages}
     await rita.submit("/account/delete", password=PASSWORD)
     await db.term.delete_many({})

@@ -225,7 +225,7 @@ async def test_enrollments_have_a_result_each(app: Quart, rita: Browser, ada: Br
     assert "There is no student nobody@school.example." in shown
     assert "There is no section 01 of 2222 in Fall 2026." in shown
     assert await seats_taken(db, "1111") == 1
-    await rita.post(url)
+    await begin(rita, url)
     await settle(app)
     enrolled = [(row["user_id"], row["section"]) for row in await db.enrollment.find().to_list(None)]
     assert enrolled == [(BOB.user_id, "02")]

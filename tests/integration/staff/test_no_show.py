@@ -47,7 +47,7 @@ async def test_the_student_is_told_and_has_no_withdrawal(ivan: Browser, ada: Bro
     await ivan.post(URL, form=DROP_ADA)
     assert await db.enrollment.count_documents({"user_id": ADA.user_id}) == 0
     page = await ada.read("/")
-    assert "Ivan Petrov recorded that you didn’t come to class. You no longer have a seat in PHP 202" in page
+    assert "Ivan Petrov recorded that you didn’t attend. You no longer have a seat in PHP 202" in page
     history = await ada.read("/enrollment/history")
     assert "Dropped PHP 202, section 01, for Fall 2026." in history
     assert "no-show" in history

@@ -122,7 +122,7 @@ async def test_the_second_of_two_registrars_sees_what_the_first_has_saved(rita: 
     response = await rita.send(f"/staff/people/{BOB.user_id}", form | {"sure": "y"})
     page = await text(response)
     assert response.status_code == 422
-    assert "Somebody else has changed this" in page
+    assert "Someone else has changed this" in page
     assert '<td role="cell" data-label="Saved by someone else">Auditor</td>' in page
     assert '<td role="cell" data-label="Your entry">Instructor</td>' in page
     assert re.findall(r'name="roles" value="(\w+)" checked', page) == ["instructor"]
