@@ -1,5 +1,6 @@
 """A registrar's day in the browser, with and without scripts: from three spreadsheets to the next term."""
 
+import io
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -86,7 +87,7 @@ async def _open_the_term(page: Page) -> None:
 async def _watch_students_enroll(page: Page, db: Database, *, scripts: bool) -> None:
     """See ada take the only seat and bob wait; with scripts, the page shows it by itself."""
     await _choose_in_menu(page, "Dashboard")
-    await page.get_by_role("navigation", name="Reports").get_by_role("link", name="Sections").click()
+    await page.get_by_role("navigation", name="Reports").get_by_role("link", name="Sections", exact=True).click()
     await page.get_by_label("Term").select_option(TERM)
     await page.get_by_role("button", name="Show").click()
     shown = page.get_by_role("row", name="7001-09")
@@ -152,7 +153,8 @@ async def _export_the_roster(page: Page) -> None:
     await page.get_by_role("link", name="Roster").click()
     async with page.expect_download() as download:
         await page.get_by_role("link", name="XLSX").click()
-    sheet = load_workbook(await (await download.value).path()).active
+    file = await (await download.value).path()
+    sheet = load_workbook(io.BytesIO(file.read_bytes())).active  # the path has no suffix
     texts = {str(value) for row in sheet.iter_rows(values_only=True) for value in row}
     assert texts >= {ADA.email, BOB.email, CAL.email}
 
