@@ -79,7 +79,11 @@ def test_courses_meet_from_a_monday_until_after_the_last_day_to_withdraw(year: i
 def test_its_sections_could_be_imported(school: School) -> None:
     for section in open_sections(school):
         row, problems = SectionRow.check(
-            {name: value for name, value in asdict(section).items() if name not in ("seats_taken", "waiting", "revision")}
+            {
+                name: value
+                for name, value in asdict(section).items()
+                if name not in ("seats_taken", "waiting", "revision")
+            }
             | {"meetings": [asdict(meeting) for meeting in section.meetings]}
             | {"instructors": " ".join(map(str, section.instructors))}
         )

@@ -73,6 +73,9 @@ NOT_TRANSLATED = re.compile(
             r"(lundo|mardo|merkredo|ĵaŭdo|vendredo|sabato|dimanĉo), la \d+-a de \w+ \d+",
             r"\d{4}-\w+-\d+",  # short dates
             r"\b(lu|ma|me|ĵa|ve|sa|di)\b",  # short weekdays
+            r"-?\d+ m?s\b|\bms\b",  # units of charts
+            r"\b(user_id|email|first_name|last_name|password|roles|subjects|advisors|directory_opt_out)\b",  # columns
+            r"\bpeople(\.csv)?\b|=Graduates in spring",  # names of a list and a file, and a reason
             rf"\b[{WEEKDAY_LETTERS}]+ \d\d:\d\d",
             *(re.escape(one) for one in sorted(SCHOOL_TEXTS, key=len, reverse=True)),
         ]
@@ -352,7 +355,9 @@ async def test_spanish_pages_for_the_registrar_contain_no_english(site: Quart, d
     for path in (*paths, "/account"):
         assert (await rita.get(path)).status_code in (200, 303)
     seen = {site.url_map.bind("").match(path.partition("?")[0])[0] for path in paths}
-    pages = (route for route in ROUTES if route.audience is Audience.STAFF and "GET" in route.methods and route.is_localized)
+    pages = (
+        route for route in ROUTES if route.audience is Audience.STAFF and "GET" in route.methods and route.is_localized
+    )
     assert seen == {route.endpoint for route in pages}
     await rita.submit("/account/delete", password=PASSWORD)
     await db.term.delete_many({})

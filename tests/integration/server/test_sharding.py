@@ -24,6 +24,7 @@ from quart.wrappers import Response
 from quart_enroll.db.client import Database
 from quart_enroll.db.queries import multi_find
 from quart_enroll.domain.scopes import Scope
+from quart_enroll.pages.staff.dashboard import REPORTS
 from quart_enroll.routes import ROUTES
 from quart_enroll.services.maintenance.schema_check import COLLECTION_MODULES
 from quart_enroll.state import EXTENSION
@@ -236,6 +237,15 @@ async def open_every_page(full: FullRun, *visitors: Browser | Program) -> None:
                     await full.request(visitor, "GET", re.sub(r"<(?:\w+:)?(\w+)>", lambda name: filled[name[1]], path))
 
 
+async def read_reports(full: FullRun, rita: Browser) -> None:
+    """Open every report of the dashboard, and a roster."""
+    for report in REPORTS:
+        for subject in ("", "Web"):
+            path = f"/staff/dashboard?term=Fall+2026&report={report.key}&subject={subject}"
+            await full.request(rita, "GET", path)
+    await full.request(rita, "GET", "/staff/roster?term=Fall+2026&courseID=3333&section=01")
+
+
 async def change_the_catalog(full: FullRun, rita: Browser) -> None:
     """Edit a section with students, cancel it, edit a course and a term, and copy sections."""
     where = "?term=Fall+2026&courseID=3333&section=01"
@@ -325,6 +335,7 @@ async def test_a_full_run_asks_all_shards_only_as_the_document_says(
     await use_the_api(full_run, program)
     staff_program = await api_clients.program(full_run.app, full_run.db, RITA, Scope.STAFF_WRITE)
     await use_the_api_as_staff(full_run, staff_program)
+    await read_reports(full_run, rita)
     await change_the_catalog(full_run, rita)
     await import_in_the_browser(full_run, rita)
     await use_accounts(full_run, anyone, ada, bob, rita)

@@ -137,8 +137,9 @@ async def test_an_advisee_of_others_is_as_if_there_were_no_account(aron: Browser
         where = f"/staff/students/{user_id}{path}"
         response, posted = await aron.get(where), await aron.post(where, form={"reason": "x"})
         page = await text(response)
-        answers.append((response.status_code, posted.status_code, BOB.last_name in page or BOB.email in page))
-    assert [{*answers}, answers[0][0], answers[0][2]] == [{answers[0]}, 404, False]
+        assert posted.status_code in (404, 405)
+        answers.append((response.status_code, BOB.last_name in page or BOB.email in page))
+    assert {*answers} == {(404, False)}
     assert (await aron.get(f"/staff/students/{ADA.user_id}{path}")).status_code == 200
 
 
