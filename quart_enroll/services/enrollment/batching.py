@@ -18,7 +18,7 @@ from quart_enroll.services.enrollment.seat_changes import Enrolled
 from quart_enroll.services.enrollment.section_lock import RETRY_AFTER_SECONDS, SectionLocks
 from quart_enroll.services.enrollment.swap_cycles import complete_cycles
 
-MAX_BATCH_SIZE, MIN_BATCH_SIZE = 300, 4
+MAX_BATCH_SIZE, MIN_BATCH_SIZE = 150, 4
 """Students in one transaction. A batch that conflicts with changes of other servers makes the next ones smaller."""
 
 STALLED_BATCH_SECONDS = 4.0
