@@ -127,7 +127,8 @@ async def _save(opened: OpenedSection, form: SectionForm) -> ResponseReturnValue
         previewed = await service.edit(context, staff_id, wanted, now(), preview=True)
         if previewed.affects_people:
             lines = await effects.of_section(database(), previewed, is_preview=True)
-            return render_staff("staff/section_effects.html", HERE, opened=opened, form=form, lines=lines)
+            back = section_url(wanted.key)
+            return render_staff("staff/section_effects.html", HERE, opened=opened, form=form, lines=lines, back=back)
     done = await service.edit(context, staff_id, wanted, now())
     if not done.changes:
         await flash(gettext("Nothing was changed."), "info")
