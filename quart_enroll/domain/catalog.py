@@ -1,7 +1,7 @@
 """The catalog: the courses, and the sections in which they are offered."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -123,6 +123,11 @@ class Catalog:
         new = replace(self, sections=tuple(sections))
         vars(new).update(course_index=self.course_index, section_index=self.section_index.with_sections(changed))
         return new
+
+    @cached_property
+    def titles(self) -> Mapping[str, str]:
+        """The titles of the courses by courseID."""
+        return {course.courseID: course.title for course in self.courses}
 
     def find(self, courseID: str) -> Course | None:
         """Return the course with that number, ignoring case and invisible characters, or None."""

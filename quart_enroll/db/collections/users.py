@@ -143,8 +143,7 @@ async def find_by_emails(db: Database, emails: Collection[str], session: Session
 
 async def find_names(db: Database, user_ids: Collection[int]) -> dict[int, str]:
     """Return the full names of these users by user_id, without those who have no account any more."""
-    found = db.user.find({"user_id": {"$in": list(user_ids)}}, USER_FIELDS)
-    return {int(row["user_id"]): to_user(row).full_name async for row in found}
+    return {user_id: user.full_name for user_id, user in (await find_many(db, user_ids)).items()}
 
 
 async def has_another_registrar(db: Database, user_id: int, session: Session) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 
 from motor.motor_asyncio import AsyncIOMotorCursor
 
-from quart_enroll.db.client import Database, Document, Session
+from quart_enroll.db.client import Database, Document
 from quart_enroll.db.collections.users import (
     CASE_INSENSITIVE,
     HAS_USER_ID,
@@ -53,12 +53,6 @@ async def find_after(
     wanted = _filter(PeopleFilter(tuple(words), frozenset(roles)))
     found = db.user.find(wanted | later, USER_FIELDS, collation=CASE_INSENSITIVE)
     return [to_user(row) async for row in found.sort("user_id").limit(limit)]
-
-
-async def find_by_ids(db: Database, user_ids: Collection[int], session: Session | None = None) -> list[User]:
-    """Return the people with these user_ids, in their order."""
-    found = db.user.find({"user_id": {"$in": [*user_ids]}}, USER_FIELDS, session=session).sort("user_id")
-    return [to_user(row) async for row in found]
 
 
 async def count_advisees(db: Database, user_id: int) -> int:

@@ -1,5 +1,7 @@
 """Pages that ask for confirmation: before a withdrawal, and before a seat or position goes to another student."""
 
+from collections.abc import Mapping
+
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import SectionRequest
 from quart_enroll.i18n.language import gettext
@@ -12,7 +14,7 @@ from quart_enroll.web.templating import render
 async def before_drop(requested: SectionRequest) -> bytes:
     """Return the page that asks before a drop or a withdrawal."""
     offered = await catalog()
-    title = _title(requested, {course.courseID: course.title for course in offered.courses})
+    title = _title(requested, offered.titles)
     if is_withdrawal(requested, offered):
         heading = gettext("Withdraw from %(title)s?", title=title)
         sentence = gettext("It stays on your schedule with a W and no credits. This can’t be undone.")
@@ -29,7 +31,7 @@ async def before_swap(requested: SectionRequest, dropped: str) -> bytes | None:
     old = next((one for one in state.enrolled if one.courseID == dropped and one.section.waiting), None)
     if old is None:
         return None
-    new = _title(requested, {course.courseID: course.title for course in offered.courses})
+    new = _title(requested, offered.titles)
     title = old.course.title
     heading = gettext("Swap %(old)s for %(new)s?", old=title, new=new)
     fields = {"drop": dropped, "add": requested.courseID, "term": requested.term, "section": requested.section}
@@ -38,7 +40,7 @@ async def before_swap(requested: SectionRequest, dropped: str) -> bytes | None:
 
 async def before_leaving(requested: SectionRequest) -> bytes:
     """Return the page that asks before leaving a waitlist."""
-    title = _title(requested, {course.courseID: course.title for course in (await catalog()).courses})
+    title = _title(requested, (await catalog()).titles)
     heading = gettext("Leave the waitlist for %(title)s?", title=title)
     sentence = gettext("You’ll lose your place. If you join again, you’ll go to the end of the line.")
     return _page("waitlist_leave", requested, heading, sentence, gettext("Leave waitlist"), gettext("Keep my place"))
@@ -49,7 +51,7 @@ def is_withdrawal(requested: SectionRequest, offered: Catalog) -> bool:
     return any(term.term == requested.term and now() >= term.drop_deadline for term in offered.terms)
 
 
-def _title(requested: SectionRequest, titles: dict[str, str]) -> str:
+def _title(requested: SectionRequest, titles: Mapping[str, str]) -> str:
     return titles.get(requested.courseID, requested.courseID)
 
 

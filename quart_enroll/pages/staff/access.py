@@ -29,7 +29,7 @@ async def access() -> LogResponse:
     routes = [cast(SiteRule, rule).route for rule in site().url_map.iter_rules()]
     names = {route.endpoint: route.opens_record for route in routes if route.opens_record}
     page: Column[Row] = Column("page", Sentence("Page"), lambda row: names.get(row.entry.page, row.entry.page))
-    titles = {course.courseID: course.title for course in (await catalog()).courses}
+    titles = (await catalog()).titles
     about: Column[Row] = Column("about", Sentence("Section"), lambda row: about_text(row.entry.about, titles))
     listing: Listing[Row] = Listing("access", [time_column(), *actor_columns(), *person_columns(), page, about])
     form = AccessLogForm(request.args)

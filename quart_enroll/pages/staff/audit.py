@@ -26,7 +26,7 @@ Row: TypeAlias = NamedEntry[AuditEntry]
 
 
 async def audit() -> LogResponse:
-    titles = {course.courseID: course.title for course in (await catalog()).courses}
+    titles = (await catalog()).titles
     listing: Listing[Row] = Listing(
         "audit",
         [

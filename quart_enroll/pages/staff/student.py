@@ -66,7 +66,7 @@ async def student(user_id: int) -> RenderedPage:
         "staff/student.html",
         "staff_students",
         student=found,
-        titles={course.courseID: course.title for course in offered.courses},
+        titles=offered.titles,
         terms=_terms(snapshot, offered),
         waiting=await _waiting(user_id, snapshot.waiting),
         plan=snapshot.plan,

@@ -63,8 +63,9 @@ async def find(db: Database, user_id: int) -> User | None:
 
 
 async def find_many(db: Database, user_ids: Collection[int]) -> list[User]:
-    """Return the people with these user_ids."""
-    return await people.find_by_ids(db, user_ids) if user_ids else []
+    """Return the people with these user_ids, in their order."""
+    found = await users.find_many(db, user_ids) if user_ids else {}
+    return [found[user_id] for user_id in sorted(found)]
 
 
 async def count_advisees(db: Database, user_id: int) -> int:
@@ -138,7 +139,7 @@ async def _check(db: Database, found: User, wanted: Profile, session: Session) -
     if Role.REGISTRAR in lost and not await users.has_another_registrar(db, found.user_id, session):
         raise LastRegistrar
     new = [number for number in wanted.advisors if number not in found.advisors]
-    advisors = {user.user_id for user in await people.find_by_ids(db, new, session) if Role.ADVISOR in user.roles}
+    people_by_id = await users.find_many(db, new, session)
     for number in new:
-        if number not in advisors:
+        if number not in people_by_id or Role.ADVISOR not in people_by_id[number].roles:
             raise NotAnAdvisor(str(number))
