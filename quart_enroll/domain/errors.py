@@ -43,7 +43,7 @@ class Refused(Exception):
     """The reason as the student's history states it; every recorded refusal has one."""
 
     override: ClassVar[Override | None] = None
-    """What lets staff set the rule aside; None for a rule that nobody can set aside."""
+    """The name by which staff set the rule aside; None for a rule that can't be set aside."""
 
     retry_after: int | None = None
     """Seconds after which the same request may succeed."""
@@ -342,7 +342,7 @@ class SectionFull(Refused):
 
 
 class SectionClosed(Refused):
-    """The registrar lets nobody else into the section, even if it has an open seat."""
+    """The registrar has closed the section to new students, even if it has an open seat."""
 
     code = "section_closed"
     meaning = "The section is closed to new students."
@@ -384,7 +384,7 @@ class Difference:
 
 
 class EditConflict(Refused):
-    """Somebody else has changed the section since the editor read it; `current` is how it is stored now.
+    """Someone else has changed the section since the editor read it; `current` is how it is stored now.
 
     For programs, `differences` are those between what they sent and what is stored.
     """
@@ -651,7 +651,7 @@ class LastRegistrar(Refused):
 
 class EmailUnconfirmed(Refused):
     code = "email_unconfirmed"
-    meaning = "Whoever registered the account has not shown that the email is theirs, so it can’t be one of staff."
+    meaning = "The owner of the account has not confirmed the email, so the account can’t get a staff role."
 
     def __init__(self) -> None:
         super().__init__(
@@ -670,7 +670,7 @@ class NotAnAdvisor(Refused):
 
 class ChangedMeanwhile(Refused):
     code = "changed_meanwhile"
-    meaning = "Somebody else has changed it since it was read."
+    meaning = "Someone else has changed it since it was read."
 
     def __init__(self) -> None:
         super().__init__(
@@ -689,7 +689,7 @@ class AccountGone(Refused):
 
 
 class RemovalDecided(Refused):
-    """Somebody else has decided about the request to remove the account, or it was withdrawn."""
+    """Someone else has decided about the request to remove the account, or it was withdrawn."""
 
     code = "removal_decided"
     meaning = "There is no such request any more to remove an account."

@@ -187,7 +187,7 @@ class Meeting:
 
 
 class SectionStatus(StrEnum):
-    """Who sees a section, and who can get a seat in it."""
+    """Whether students see a section, and whether they can get a seat in it."""
 
     ACTIVE = "active"
     """Students see it, and can enroll."""
@@ -199,7 +199,7 @@ class SectionStatus(StrEnum):
     """Students see it and keep what they have, but nobody gets a seat or a place on the waitlist."""
 
     CANCELLED = "cancelled"
-    """Nobody has a seat in it. It stays stored, so that its number is never used again in the term."""
+    """It has no students. It stays stored, so that its number is never used again in the term."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +235,7 @@ class Section:
 
     @property
     def free_seats(self) -> int:
-        """The number of seats that nobody has, whether students could take them or not."""
+        """The number of seats that are not taken, whether students could take them or not."""
         return max(0, self.capacity - self.seats_taken)
 
     @property

@@ -18,7 +18,7 @@ class Role(StrEnum):
 
 
 STUDENT_ONLY = frozenset({Role.STUDENT})
-"""The roles of most people, and of everybody who registers."""
+"""The roles of most people, and of all who register."""
 
 STAFF_ROLES = frozenset(Role) - STUDENT_ONLY
 """The roles of those who work for the school."""

@@ -13,7 +13,7 @@ STATUS_NAMES: Mapping[SectionStatus, Sentence] = {
 }
 
 WITHOUT_STUDENTS = (SectionStatus.TENTATIVE, SectionStatus.CANCELLED)
-"""The statuses of sections in which nobody has a seat or waits for one."""
+"""The statuses of sections that have no students and no waitlist."""
 
 
 def find_faults(section: Section) -> Mapping[str, Sentence]:

@@ -81,7 +81,7 @@ class StoredImport:
     `found` are the file's columns, and `columns` has the field of each by its label, once someone has matched them.
     `reason` is told to the students whose seats the file changes. Of `rows`, the last run has come past `passed`;
     `added` and `changed` count all runs. `checks` counts how often the file was checked, each time perhaps with other
-    columns. `failures` say why the file can't be imported, `notes` what was assumed.
+    columns. `failures` say why the file can't be imported, and `notes` are about assumptions that were made.
     """
 
     import_id: str

@@ -55,7 +55,7 @@ async def remove_bytes(db: Database, import_id: str) -> None:
 
 
 async def replace_preview(db: Database, import_id: str, outcomes: Sequence[Outcome], forget_at: datetime) -> None:
-    """Store what would become of the rows, instead of what an earlier check has found."""
+    """Store the expected outcomes of the rows, and remove those of an earlier check."""
     await db.import_part.delete_many({"import_id": import_id, "what": {"$in": list(OUTCOME_KINDS)}})
     for kind in OUTCOME_KINDS:
         of_kind = [one for one in outcomes if one.what == kind]

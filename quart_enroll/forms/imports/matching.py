@@ -12,7 +12,7 @@ MAX_NAMED_COLUMNS = 20
 """Columns that a message names."""
 
 MAX_EXAMPLES = 3
-"""Values of a column that are shown to whoever matches it."""
+"""Values of a column that are shown to the person who matches it."""
 
 IGNORED = ""
 """What is chosen for a column that is not to be read."""

@@ -116,7 +116,7 @@ class PersonForm(SiteForm):
             raise ValidationError(gettext("Only schedulers have subjects. Choose the role Scheduler, or no subjects."))
 
     def validate_advisors(self, field: Field) -> None:
-        """Refuse advisors of somebody who is no student."""
+        """Refuse advisors of a person who is not a student."""
         if field.data and Role.STUDENT not in self.chosen_roles:
             raise ValidationError(gettext("Only students have advisors. Choose the role Student, or no advisors."))
         if len(self.advisor_names) > MAX_ADVISORS:

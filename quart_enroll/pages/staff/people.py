@@ -129,7 +129,7 @@ def _show_refusal(form: PersonForm, refusal: Refused) -> None:
 
 
 async def _show_conflict(user_id: int, form: PersonForm, refusal: ChangedMeanwhile) -> RenderedPage:
-    """Return the form as it was filled in, with what somebody else has saved meanwhile."""
+    """Return the form as it was filled in, with the values that someone else has saved meanwhile."""
     found = await accounts.find(database(), user_id) or abort(404)
     form.seen.data = Profile.of(found).fingerprint
     form.form_errors = [refusal.text]

@@ -76,7 +76,7 @@ class EditPersonBody(Struct, frozen=True):
         str,
         Meta(
             max_length=64,
-            description="The `version` that you have read: if somebody has changed it since, nothing is stored.",
+            description="The `version` that you have read: if someone has changed it since, nothing is stored.",
             extra={"sentence": "Send the version of the person that you have read."},
         ),
     ]

@@ -51,7 +51,7 @@ Meetings = Annotated[
 
 
 class StaffSectionSchema(Struct, frozen=True):
-    """A section with all that staff know of it."""
+    """A section with everything that staff see."""
 
     term: str
     courseID: str

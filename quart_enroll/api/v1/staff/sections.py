@@ -98,7 +98,7 @@ async def add_section(body: NewSectionBody) -> Response:
 async def edit_section(body: EditSectionBody) -> Response:
     """Edit a section.
 
-    If somebody else has changed it since the `revision`, nothing is stored, and the problem lists the `differences`.
+    If someone else has changed it since the `revision`, nothing is stored, and the problem lists the `differences`.
     """
     course, section = await open_section(body.key, to_change=True)
     cells = SectionForm.values_of(section, []) | given(body, "dry_run")

@@ -1,4 +1,4 @@
-"""The schemas of students as staff see them, and of what staff do for them."""
+"""The schemas of students as staff see them, and of the changes that staff make for them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -106,7 +106,7 @@ class RuleSchema(Struct, frozen=True):
     is_met: bool
     code: str | None = None
     detail: str | None = None
-    override: Annotated[str | None, Meta(description="What lets staff set it aside; null if nobody can.")] = None
+    override: Annotated[str | None, Meta(description="How staff set it aside; null if that is impossible.")] = None
 
     @classmethod
     def of(cls, rule: Rule, refusal: Refused | None) -> Self:
