@@ -320,7 +320,6 @@ ROUTES = [
         roles=ACTING_FOR_STUDENTS,
         query_parameters=("action", "term", "courseID", "section", "dropped"),
         opens_record=Sentence("Acting for a student"),
-        survives_disconnect=True,
         changes_only_seats=True,
     ),
     Route(
@@ -561,7 +560,6 @@ ROUTES = [
         audience=STAFF,
         roles=REGISTRARS,
         query_parameters=(),
-        survives_disconnect=True,
     ),
     Route(
         "/staff/removals",
@@ -581,7 +579,6 @@ ROUTES = [
         audience=STAFF,
         roles=REGISTRARS,
         query_parameters=(),
-        survives_disconnect=True,
     ),
     Route(
         "/staff/removals/<int:user_id>/decline",
@@ -591,7 +588,6 @@ ROUTES = [
         audience=STAFF,
         roles=REGISTRARS,
         query_parameters=(),
-        survives_disconnect=True,
     ),
     Route(
         "/staff/audit",
@@ -774,7 +770,7 @@ def register(app: SiteApp) -> None:
         if route.menu_label is not None:
             app.staff_menu.append(route)
         if route.survives_disconnect:
-            app.surviving_paths.update(path for path in route.paths if "<" not in path)
+            app.surviving_paths.update(route.paths)
         if route.has_file:
             app.upload_paths.update(route.paths)
         add_route(app, route, _guarded(route) if is_new and route.view else None)

@@ -76,7 +76,7 @@ class Route:
     """Load balancers probe it from inside over plain HTTP; the response holds no secrets."""
 
     survives_disconnect: bool = False
-    """A POST here is a change that runs to its end even if the client disconnects."""
+    """A POST here is a change that runs to its end even if the client disconnects. Its paths have no variable parts."""
 
     changes_only_seats: bool = False
     """A change here leaves the account and its sign-ins alone, so they stay cached, even on the busiest days."""
