@@ -1,9 +1,9 @@
 """The whole site with a real mongod: each test starts with the small school in its database."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from pymongo import MongoClient
@@ -18,6 +18,7 @@ from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import User
 from quart_enroll.pages import live_stream
 from quart_enroll.services.accounts import sessions
+from quart_enroll.services.accounts.rate_limiter import RateLimiter
 from quart_enroll.services.catalog.cache import CatalogCache
 from quart_enroll.services.live.user_cache import UserCache
 from quart_enroll.services.maintenance.schema_check import SchemaCheck
@@ -146,54 +147,70 @@ def short_streams(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_stream, "SIGN_IN_CHECK_SECONDS", (0.0, 0.0))
 
 
+SignIn: TypeAlias = Callable[[User | None], Awaitable[Browser]]
+"""Returns a new browser, in which the user is signed in if there is one."""
+
+
 @pytest.fixture
-def anyone(app: Quart) -> Browser:
+def sign_in(app: Quart) -> SignIn:
+    """Sign in as `/login` does it, but without its pages, which take longer."""
+
+    async def sign_in(user: User | None) -> Browser:
+        browser = Browser(app.test_client())
+        if user is not None:
+            state: AppState = app.extensions[EXTENSION]
+            found = await users.find_credentials(state.database, user.email)
+            assert found is not None
+            begun = await sessions.sign_in(state.database, found, state.lifetimes, state.clock(), remember=False)
+            cookie = generate_auth_token(browser.client, begun.identity)
+            browser.client.set_cookie("localhost", app.config["QUART_AUTH_COOKIE_NAME"], cookie)
+        return browser
+
+    return sign_in
+
+
+@pytest.fixture
+def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test send any number of requests."""
+    monkeypatch.setattr(RateLimiter, "take", lambda *_: 0)
+
+
+@pytest.fixture
+async def anyone(sign_in: SignIn) -> Browser:
     """The browser of a visitor."""
-    return Browser(app.test_client())
+    return await sign_in(None)
 
 
 @pytest.fixture
-async def ada(app: Quart) -> Browser:
-    return await _signed_in(app, ADA)
+async def ada(sign_in: SignIn) -> Browser:
+    return await sign_in(ADA)
 
 
 @pytest.fixture
-async def bob(app: Quart) -> Browser:
-    return await _signed_in(app, BOB)
+async def bob(sign_in: SignIn) -> Browser:
+    return await sign_in(BOB)
 
 
 @pytest.fixture
-async def rita(app: Quart) -> Browser:
-    return await _signed_in(app, RITA)
+async def rita(sign_in: SignIn) -> Browser:
+    return await sign_in(RITA)
 
 
 @pytest.fixture
-async def ivan(app: Quart, other_staff: None) -> Browser:
-    return await _signed_in(app, IVAN)
+async def ivan(sign_in: SignIn, other_staff: None) -> Browser:
+    return await sign_in(IVAN)
 
 
 @pytest.fixture
-async def aron(app: Quart, other_staff: None) -> Browser:
-    return await _signed_in(app, ARON)
+async def aron(sign_in: SignIn, other_staff: None) -> Browser:
+    return await sign_in(ARON)
 
 
 @pytest.fixture
-async def sami(app: Quart, other_staff: None) -> Browser:
-    return await _signed_in(app, SAMI)
+async def sami(sign_in: SignIn, other_staff: None) -> Browser:
+    return await sign_in(SAMI)
 
 
 @pytest.fixture
-async def uma(app: Quart, other_staff: None) -> Browser:
-    return await _signed_in(app, UMA)
-
-
-async def _signed_in(app: Quart, user: User) -> Browser:
-    """Return a browser in which the user is signed in, as `/login` does it but without its pages, which take longer."""
-    state: AppState = app.extensions[EXTENSION]
-    found = await users.find_credentials(state.database, user.email)
-    assert found is not None
-    begun = await sessions.sign_in(state.database, found, state.lifetimes, state.clock(), remember=False)
-    browser = Browser(app.test_client())
-    cookie = generate_auth_token(browser.client, begun.identity)
-    browser.client.set_cookie("localhost", app.config["QUART_AUTH_COOKIE_NAME"], cookie)
-    return browser
+async def uma(sign_in: SignIn, other_staff: None) -> Browser:
+    return await sign_in(UMA)

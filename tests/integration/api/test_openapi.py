@@ -35,7 +35,7 @@ APP = create_app(config(mongo_uri="mongodb://mock.example"))
 DOCUMENT = json.loads(APP.extensions[EXTENSION].json)
 OPERATIONS = [found.ok() for found in schemathesis.openapi.from_dict(DOCUMENT).get_all_operations()]
 
-REQUESTS_PER_OPERATION = {"visitor": 3, "ada": 16, "rita": 16}
+REQUESTS_PER_OPERATION = {"visitor": 3, "ada": 10, "rita": 10}
 """The number of requests generated for each operation."""
 
 STAFF_OPERATIONS = "/api/v1/staff/"

@@ -1,12 +1,17 @@
 """Every route, requested by a visitor, a student and each kind of staff."""
 
+from datetime import timedelta
+
 import pytest
 from quart import Quart
 
+from quart_enroll.db.client import Database
 from quart_enroll.domain.roles import Role
 from quart_enroll.routes import ROUTES
 from quart_enroll.web.route import Audience, Route
-from tests.support.people import Browser
+from tests.integration.conftest import SignIn
+from tests.integration.staff.test_everything_is_logged import rows
+from tests.support.people import ADA, ARON, IVAN, RITA, SAMI, UMA, Browser, Clock
 
 # The status of a GET by a visitor, a student and the registrar. Other staff are like students here, except where
 # STAFF_PAGES says more.
@@ -215,6 +220,9 @@ API_CHANGES = [
     ("POST", "/api/v1/staff/students/<int:user_id>/act"),
     ("PATCH", "/api/v1/staff/people/<int:user_id>"),
 ]
+SECOND = timedelta(seconds=1)
+"""Of many sign-ins of a user, the earliest end."""
+
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
@@ -232,46 +240,47 @@ def test_every_route_is_listed_with_its_permissions(app: Quart) -> None:
     assert changes == {*API_CHANGES, *(("POST", path) for path in posts)}
 
 
-@pytest.mark.parametrize("rule", STATUSES_BY_ROUTE)
-async def test_each_route_gives_each_role_the_listed_status(
-    rule: str, anyone: Browser, ada: Browser, rita: Browser
-) -> None:
-    statuses = [(await visitor.get(path_of(rule))).status_code for visitor in (anyone, ada, rita)]
-    assert tuple(statuses) == STATUSES_BY_ROUTE[rule]
+@pytest.mark.usefixtures("unlimited")
+async def test_each_route_gives_each_role_the_listed_status(sign_in: SignIn, clock: Clock) -> None:
+    found = {}
+    for rule in STATUSES_BY_ROUTE:
+        clock.now += SECOND
+        visitors = [await sign_in(None), await sign_in(ADA), await sign_in(RITA)]
+        found[rule] = tuple([(await visitor.get(path_of(rule))).status_code for visitor in visitors])
+    assert found == STATUSES_BY_ROUTE
 
 
-@pytest.mark.parametrize("rule", [rule for rule, statuses in STATUSES_BY_ROUTE.items() if statuses[1] == 403])
-async def test_a_staff_page_is_only_for_the_listed_roles(
-    rule: str, ivan: Browser, aron: Browser, sami: Browser, uma: Browser
-) -> None:
-    people = {Role.INSTRUCTOR: ivan, Role.ADVISOR: aron, Role.SCHEDULER: sami, Role.AUDITOR: uma}
-    admitted = {role for role, person in people.items() if (await person.get(path_of(rule))).status_code == 200}
-    assert admitted == STAFF_PAGES.get(rule, set())
+@pytest.mark.usefixtures("other_staff")
+async def test_a_staff_page_is_only_for_the_listed_roles(sign_in: SignIn) -> None:
+    people = {Role.INSTRUCTOR: IVAN, Role.ADVISOR: ARON, Role.SCHEDULER: SAMI, Role.AUDITOR: UMA}
+    browsers = {role: await sign_in(user) for role, user in people.items()}
+    for rule in [rule for rule, statuses in STATUSES_BY_ROUTE.items() if statuses[1] == 403]:
+        statuses = {role: (await browser.get(path_of(rule))).status_code for role, browser in browsers.items()}
+        admitted = {role for role, status in statuses.items() if status == 200}
+        assert admitted == STAFF_PAGES.get(rule, set()), rule
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.methods[0]} {route.path}")
-async def test_a_route_admits_its_audience_and_nobody_else(
-    route: Route,
-    anyone: Browser,
-    ada: Browser,
-    rita: Browser,
-    ivan: Browser,
-    aron: Browser,
-    sami: Browser,
-    uma: Browser,
-) -> None:
+@pytest.mark.usefixtures("other_staff", "unlimited")
+async def test_a_route_admits_its_audience_and_nobody_else(sign_in: SignIn, clock: Clock) -> None:
     people = {
-        Role.STUDENT: ada,
-        Role.INSTRUCTOR: ivan,
-        Role.ADVISOR: aron,
-        Role.SCHEDULER: sami,
-        Role.REGISTRAR: rita,
-        Role.AUDITOR: uma,
+        Role.STUDENT: ADA,
+        Role.INSTRUCTOR: IVAN,
+        Role.ADVISOR: ARON,
+        Role.SCHEDULER: SAMI,
+        Role.REGISTRAR: RITA,
+        Role.AUDITOR: UMA,
     }
     assert people.keys() == {*Role}
-    expected = {role for role in Role if route.audience is not Audience.STAFF or role in route.roles}
-    assert await _is_admitted(route, anyone) == (route.audience in (Audience.EVERYBODY, Audience.VISITORS))
-    assert {role for role, person in people.items() if await _is_admitted(route, person)} == expected
+    anyone, browsers = await sign_in(None), {role: await sign_in(user) for role, user in people.items()}
+    for route in ROUTES:
+        expected = {role for role in Role if route.audience is not Audience.STAFF or role in route.roles}
+        admits_anyone = route.audience in (Audience.EVERYBODY, Audience.VISITORS)
+        assert await _is_admitted(route, anyone) == admits_anyone, route.path
+        admitted = {role for role, browser in browsers.items() if await _is_admitted(route, browser)}
+        assert admitted == expected, route.path
+        if route.methods[-1] not in SAFE_METHODS:  # it may have ended their sign-ins
+            clock.now += SECOND
+            browsers = {role: await sign_in(user) for role, user in people.items()}
 
 
 async def _is_admitted(route: Route, visitor: Browser) -> bool:
@@ -282,35 +291,36 @@ async def _is_admitted(route: Route, visitor: Browser) -> bool:
     return response.status_code not in (401, 403) and not redirected_to_sign_in
 
 
-@pytest.mark.parametrize("rule", sorted({*STATUSES_BY_ROUTE} - {"/logout"}))  # where HEAD must not sign anyone out
-async def test_head_gets_the_same_status_as_get(rule: str, anyone: Browser, ada: Browser) -> None:
-    statuses = [(await visitor.client.head(path_of(rule))).status_code for visitor in (anyone, ada)]
-    assert tuple(statuses) == STATUSES_BY_ROUTE[rule][:2]
+async def test_head_gets_the_same_status_as_get(anyone: Browser, ada: Browser) -> None:
+    for rule in sorted({*STATUSES_BY_ROUTE} - {"/logout"}):  # where HEAD must not sign anyone out
+        statuses = [(await visitor.client.head(path_of(rule))).status_code for visitor in (anyone, ada)]
+        assert tuple(statuses) == STATUSES_BY_ROUTE[rule][:2], rule
 
 
-@pytest.mark.parametrize("path", PAGE_CHANGES)
-async def test_no_change_is_possible_without_signing_in(path: str, anyone: Browser) -> None:
-    response = await anyone.post(path_of(path), form={"courseID": "1111"})
-    assert response.status_code == 303
-    page = await anyone.read(response.location)
-    assert "Please sign in" in page
-    assert f'name="next" type="hidden" value="{PAGE_CHANGES[path]}"' in page
+async def test_no_change_is_possible_without_signing_in(anyone: Browser) -> None:
+    for path, page_after in PAGE_CHANGES.items():
+        response = await anyone.post(path_of(path), form={"courseID": "1111"})
+        assert response.status_code == 303
+        page = await anyone.read(response.location)
+        assert "Please sign in" in page
+        assert f'name="next" type="hidden" value="{page_after}"' in page
 
 
-@pytest.mark.parametrize("path", PAGE_CHANGES)
-async def test_a_form_on_another_site_changes_nothing(path: str, ada: Browser) -> None:
-    response = await ada.post(path_of(path), form={"courseID": "1111"}, headers={"Sec-Fetch-Site": "cross-site"})
-    assert response.status_code == (403 if path == "/staff/import/new" else 400)  # its body isn't read at all
+async def test_a_form_on_another_site_changes_nothing(ada: Browser, db: Database) -> None:
+    before = await rows(db)
+    for path in PAGE_CHANGES:
+        response = await ada.post(path_of(path), form={"courseID": "1111"}, headers={"Sec-Fetch-Site": "cross-site"})
+        # A long body isn't read at all.
+        assert response.status_code == (403 if path == "/staff/import/new" else 400), path
+    assert await rows(db) == before
 
 
-@pytest.mark.parametrize(("method", "path"), API_CHANGES)
-async def test_the_api_changes_nothing_for_visitors_and_other_sites(
-    method: str, path: str, anyone: Browser, ada: Browser
-) -> None:
+async def test_the_api_changes_nothing_for_visitors_and_other_sites(anyone: Browser, ada: Browser) -> None:
     body = {"courseID": "1111", "drop": "1111", "add": "3333"}
-    path = path_of(path)
-    response = await anyone.client.open(path, method=method, json=body)
-    assert (response.status_code, (await response.get_json())["code"]) == (401, "sign_in_first")
-    for headers in ({}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
-        response = await ada.client.open(path, method=method, json=body, headers=headers)
-        assert (response.status_code, (await response.get_json())["code"]) == (400, "bad_request")
+    for method, rule in API_CHANGES:
+        path = path_of(rule)
+        response = await anyone.client.open(path, method=method, json=body)
+        assert (response.status_code, (await response.get_json())["code"]) == (401, "sign_in_first")
+        for headers in ({}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
+            response = await ada.client.open(path, method=method, json=body, headers=headers)
+            assert (response.status_code, (await response.get_json())["code"]) == (400, "bad_request")

@@ -15,7 +15,6 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import enrollments, sections
 from quart_enroll.domain.models import SectionKey
 from quart_enroll.routes import ROUTES
-from quart_enroll.services.accounts.rate_limiter import RateLimiter
 from quart_enroll.services.maintenance import audit
 from quart_enroll.web.route import Audience, Route
 from tests.support.people import ADA, ARON, BOB, FALL_MORNING, IVAN, RITA, SECTIONS, Browser, Clock, text
@@ -383,18 +382,12 @@ NAMES = sorted(_field_names().union(*(route.query_parameters or () for route in 
 """Everything that a view may read."""
 
 
-@pytest.fixture
-def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a test send any number of requests."""
-    monkeypatch.setattr(RateLimiter, "take", lambda *_: 0)
-
-
 @pytest.mark.parametrize("value", ODD_VALUES, ids=lambda value: ascii(value)[:12])
 @pytest.mark.usefixtures("unlimited", "scopes")
 async def test_no_parameter_breaks_a_page_for_staff(rita: Browser, value: str) -> None:
     for route in PAGES:
         odd = _encode(dict.fromkeys(route.query_parameters or (), value))
-        for query in (odd, f"{urlencode(PHP)}&{odd}", f"format=csv&{odd}", f"{odd}&{odd}"):
+        for query in (f"{odd}&{odd}", f"format=csv&{urlencode(PHP)}&{odd}"):
             response = await rita.get(f"{path_of(route)}?{query}")
             assert response.status_code < 500, (route.path, query)
 
