@@ -131,8 +131,12 @@ async def ensure_indexes(db: Database, collection: str, indexes: Sequence[IndexM
     A unique index can't be created while two documents have the same key.
     """
     present = await _stored_indexes(db, collection)
+    missing = [*_missing(indexes, present)]
     found = Indexes()
-    for index in _missing(indexes, present):
+    if await _create_together(db, collection, missing):
+        found.created.extend(index.document["name"] for index in missing)
+        return found
+    for index in missing:
         name = index.document["name"]
         try:
             await db[collection].create_indexes([index])
@@ -145,6 +149,16 @@ async def ensure_indexes(db: Database, collection: str, indexes: Sequence[IndexM
         else:
             found.created.append(name)
     return found
+
+
+async def _create_together(db: Database, collection: str, indexes: Sequence[IndexModel]) -> bool:
+    """Create the indexes with one reading of the collection; return False, and create none, if one is refused."""
+    try:
+        if indexes:
+            await db[collection].create_indexes([*indexes])
+    except OperationFailure:  # also a duplicate key
+        return False
+    return True
 
 
 async def drop_indexes(db: Database, collection: str, indexes: Sequence[IndexModel]) -> list[str]:

@@ -83,7 +83,7 @@ RANDOM_RUNS = int(os.environ.get("RANDOM_RUNS", "0"))
 """The number of random runs, different each time, for a longer search; by default the same few."""
 
 MACHINE_SETTINGS = settings(
-    max_examples=RANDOM_RUNS or 10,
+    max_examples=RANDOM_RUNS or 6,
     stateful_step_count=50,
     derandomize=not RANDOM_RUNS,
     deadline=None,
