@@ -1,17 +1,21 @@
 """The whole site with a real mongod: each test starts with the small school in its database."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, TypeAlias
+from unittest.mock import patch
 
 import pytest
+from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import MongoClient
 from quart import Quart
 from quart_auth import generate_auth_token
 
 from quart_enroll.app import Enroll, create_app
 from quart_enroll.db import client
+from quart_enroll.db.change_streams import ChangeFollower
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import users
 from quart_enroll.domain.catalog import Catalog
@@ -59,12 +63,38 @@ def mongo_client(mongod: str) -> Iterator[MongoClient[dict[str, Any]]]:
         yield client
 
 
+class SharedClient(AsyncIOMotorClient[dict[str, Any]]):
+    """A client for one test and its event loop, around the driver's client that all tests of this process share.
+
+    Opening the driver's client, its threads and connections, takes longer than many a test.
+    """
+
+    driver: MongoClient[dict[str, Any]] | None = None
+
+    @classmethod
+    def __delegate_class__(cls, *arguments: Any, **options: Any) -> MongoClient[dict[str, Any]]:
+        SharedClient.driver = cls.driver or MongoClient(*arguments, **options)
+        return SharedClient.driver
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def shared_client() -> Iterator[type[SharedClient]]:
+    yield SharedClient
+    if SharedClient.driver is not None:
+        SharedClient.driver.close()
+        SharedClient.driver = None
+
+
 @pytest.fixture
-async def empty_db(mongod: str) -> AsyncIterator[Database]:
+async def empty_db(mongod: str, shared_client: type[SharedClient]) -> Database:
     """An empty database with all indexes and validators."""
-    async with client.open_database(mongod, 20) as db:
-        await school.empty(db)
-        yield db
+    with patch.object(client, "AsyncIOMotorClient", shared_client):
+        async with client.open_database(mongod, 20) as db:  # nothing is closed at the end
+            await school.empty(db)
+            return db
 
 
 @pytest.fixture
@@ -97,7 +127,19 @@ def no_schema_check_at_start(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def app(db: Database, mongod: str, clock: Clock, no_schema_check_at_start: None) -> AsyncIterator[Quart]:
+def no_change_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Follow no changes: this site reads the database for each request, and opening streams takes as long as a test."""
+
+    async def follow_nothing(_: ChangeFollower[Any]) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(ChangeFollower, "follow", follow_nothing)
+
+
+@pytest.fixture
+async def app(
+    db: Database, mongod: str, clock: Clock, no_schema_check_at_start: None, no_change_streams: None
+) -> AsyncIterator[Quart]:
     app = create_app(config(mongo_uri=mongod), clock=clock, open_database=lambda *_, **__: nullcontext(db))
     async with app.test_app():
         opened = app.extensions[EXTENSION]

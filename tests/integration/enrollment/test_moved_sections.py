@@ -135,6 +135,11 @@ async def test_an_open_schedule_gets_an_event_when_its_section_moves(db: Databas
         assert (await student_facts.find(db, user_id)).fingerprint != facts.fingerprint
 
 
+@pytest.fixture
+def no_change_streams() -> None:
+    """Follow changes, as the site does."""
+
+
 @pytest.mark.usefixtures("section_full")
 async def test_an_open_catalog_gets_the_new_times_of_a_moved_section(anyone: Browser, db: Database) -> None:
     def page_fingerprint(page: str) -> str:

@@ -42,6 +42,11 @@ Run = Callable[..., Awaitable[Result]]
 
 
 @pytest.fixture
+def no_change_streams() -> None:
+    """Follow changes, as the site does."""
+
+
+@pytest.fixture
 def run(app: Quart, tmp_path: Path) -> Run:
     """Import the text as a CSV file, or run another command, in a thread: a command starts its own event loop."""
 

@@ -38,7 +38,7 @@ async def section_full(ada: Browser, bob: Browser, db: Database, other_staff: No
 def group(page: str, key: str) -> list[list[str]]:
     """Return the cells of the group's rows; empty if the page doesn't have the group."""
     part = page.partition(f'<h2 id="{key}">')[2].partition("<h2")[0]
-    rows = re.findall(r"<tr role=\"row\">(.*?)</tr>", part, re.DOTALL)[1:]
+    rows = re.findall(r"<tr role=\"row\".*?>(.*?)</tr>", part, re.DOTALL)[1:]
     cells = [re.findall(r"<t[hd].*?>(.*?)</t[hd]>", row, re.DOTALL) for row in rows]
     return [[re.sub("<[^>]+>", "", cell).strip() for cell in row] for row in cells]
 
