@@ -53,8 +53,6 @@ async def test_a_confirmed_enrollment_survives_the_kill_of_any_process(
                 await asyncio.gather(*previous)  # so that no request is cut off more than a few times
                 previous = registrations
     print(crowd.report())  # noqa: T201  # shown with -s
-    # An unfinished transaction of a killed process would delay dropping the database by a minute.
-    await db.client.admin.command("killAllSessions", [])
     rows = await read_all(db)
     assert last_responses.contradictions(rows) == []
     assert discrepancies(rows) == []
@@ -94,7 +92,6 @@ async def test_a_plan_that_was_pressed_when_a_process_was_killed_is_settled_by_p
             leaving, other = other, replacement
             await asyncio.gather(*pressed)
     print(crowd.report())  # noqa: T201  # shown with -s
-    await db.client.admin.command("killAllSessions", [])
     rows = await read_all(db)
     assert discrepancies(rows) == []
     seated = {(row["user_id"], row["courseID"]) for row in rows["enrollment"]}

@@ -2,15 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
-from quart_enroll.db.client import Database
+from quart_enroll.db.client import DATABASE_UNAVAILABLE, Database
 from quart_enroll.db.collections import leases
 from quart_enroll.domain.stored_import import StoredImport
 from quart_enroll.system.background import run_in_background
 
-LEASE_DURATION = timedelta(seconds=30)
+LEASE_DURATION = timedelta(seconds=15)
 """How long an import stays with a process that no longer renews it, because it has died."""
 
 
@@ -35,7 +35,8 @@ async def held(db: Database, stored: StoredImport, holder: str) -> AsyncIterator
 async def _renew(db: Database, stored: StoredImport, holder: str) -> None:
     while True:
         await asyncio.sleep(LEASE_DURATION.total_seconds() / 3)
-        await acquire(db, stored, holder)
+        with suppress(*DATABASE_UNAVAILABLE):  # the next renewal may still be in time
+            await acquire(db, stored, holder)
 
 
 def _name(stored: StoredImport) -> str:
