@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha512
 from itertools import pairwise
+from typing import Any
 from urllib.parse import urlencode
 
 from itsdangerous import URLSafeTimedSerializer
@@ -121,15 +122,21 @@ class Crowd:
         return response
 
     async def send_form(self, student: Student, path: str, form: Mapping[str, str | Sequence[str]]) -> FormResponse:
-        """Send the form, and repeat it after a lost connection or a 503, until there is a definite response.
+        """Send the form as `send` does; a field may have several values."""
+        return await self.send(student, "POST", path, "application/x-www-form-urlencoded", urlencode(form, doseq=True))
 
-        A field may have several values.
-        """
+    async def send_json(self, student: Student, method: str, path: str, body: Mapping[str, Any]) -> FormResponse:
+        """Send the body to the API as `send` does, with the cookie of the sign-in."""
+        return await self.send(student, method, path, "application/json", json.dumps(body))
+
+    async def send(self, student: Student, method: str, path: str, content_type: str, body: str) -> FormResponse:
+        """Send the request, and repeat it after a lost connection or a 503, until there is a definite response."""
+        request = _request(student, method, path, content_type, body)
         started = time.monotonic()
         while time.monotonic() < started + RETRY_TIMEOUT_SECONDS:
             try:
                 async with self.connections:
-                    response = await self._send(random.choice(self.ports), student, path, form)  # noqa: S311  # no secret
+                    response = await self._send(random.choice(self.ports), path, request)  # noqa: S311  # no secret
             except ConnectionCut:
                 self.cut_connections += 1
             else:
@@ -141,13 +148,11 @@ class Crowd:
             await asyncio.sleep(random.uniform(0.5, 1.5) * RETRY_PAUSE_SECONDS)  # noqa: S311  # the same
         raise AssertionError(f"Student {student.user_id} has no clear answer to {path}.")
 
-    async def _send(
-        self, port: int, student: Student, path: str, form: Mapping[str, str | Sequence[str]]
-    ) -> FormResponse:
+    async def _send(self, port: int, path: str, request: bytes) -> FormResponse:
         started = time.monotonic()
         try:
             async with asyncio.timeout(RESPONSE_TIMEOUT_SECONDS):
-                status, headers, body = await exchange(port, _request(student, path, form))
+                status, headers, body = await exchange(port, request)
         except TimeoutError:
             raise AssertionError(f"No answer to {path} within {RESPONSE_TIMEOUT_SECONDS:g} s.") from None
         except OSError as error:
@@ -156,7 +161,9 @@ class Crowd:
             assert int(headers["retry-after"]) > 0
         finished_at = time.monotonic()
         is_error = status >= 400 and "json" in headers["content-type"]  # forms for staff come back as pages
-        return FormResponse(status, json.loads(body)["error"] if is_error else "", finished_at, finished_at - started)
+        problem = json.loads(body) if is_error else {"error": ""}
+        code = problem["code"] if "code" in problem else problem["error"]  # the API's, or that of a form
+        return FormResponse(status, code, finished_at, finished_at - started)
 
     def report(self) -> str:
         """Return how long the responses took, and the longest time without one."""
@@ -178,18 +185,17 @@ def spread(seconds: list[float]) -> str:
     return f"median {median:.3f}, p99 {p99:.3f}, longest {ordered[-1]:.3f} s"
 
 
-def _request(student: Student, path: str, form: Mapping[str, str | Sequence[str]]) -> bytes:
-    body = urlencode(form, doseq=True)
+def _request(student: Student, method: str, path: str, content_type: str, body: str) -> bytes:
     head = {
         "Host": "localhost",
         "Connection": "close",
         "Accept": "application/json",
         "Sec-Fetch-Site": "same-origin",
         "Cookie": student.cookie,
-        "Content-Type": "application/x-www-form-urlencoded",
+        "Content-Type": content_type,
         "Content-Length": str(len(body)),
     }
-    lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in head.items()), "", body]
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in head.items()), "", body]
     return "\r\n".join(lines).encode()
 
 
