@@ -28,6 +28,8 @@ from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.typing import ConnectionState
 from hypercorn.utils import parse_socket_addr
 
+from quart_enroll.web.uploads import ADMIT_KEY
+
 STALLED_SECONDS = 10.0
 """How long a client may read nothing of a response before it is disconnected; shutdown waits no longer either."""
 
@@ -48,7 +50,10 @@ LOG_PAUSE_SECONDS = 10.0
 
 MAX_UNFINISHED_BYTES = 4_000_000
 """Bytes of incomplete requests that all clients together may have sent; beyond it, the oldest requests are dropped. A
-form has a few hundred bytes and rarely arrives in two parts."""
+form has a few hundred bytes and rarely arrives in two parts. Files that the application has admitted don't count."""
+
+MAX_UNADMITTED_BYTES = 128 * 1024
+"""Bytes of a request's body that are read before the application has admitted or answered it: no form is as long."""
 
 HTTP_VERSIONS = {b"1.0", b"1.1"}
 
@@ -160,6 +165,10 @@ class ClientConnections:
             )
             self._drop(next(iter(self._unfinished)))
 
+    def size_of(self, connection: "ClientConnection") -> int:
+        """Return how many bytes of an incomplete request the connection has sent."""
+        return self._unfinished.get(connection, 0)
+
     def complete(self, connection: "ClientConnection") -> None:
         """Forget the bytes: no part of an incomplete request is left."""
         self._unfinished_bytes -= self._unfinished.pop(connection, 0)
@@ -178,6 +187,7 @@ class ClientConnections:
     def _drop(self, connection: "ClientConnection") -> None:
         self.end(connection)
         connection.writer.transport.abort()
+        connection.read_on()
 
     def _log(self, message: str, *facts: object) -> None:
         now = asyncio.get_running_loop().time()
@@ -195,6 +205,8 @@ class ClientConnection(TCPServer):
         super().__init__(*args)
         self._connections = connections
         self._has_left = False
+        self._is_admitted = False
+        self._answered = asyncio.Event()
         self.is_handed_over = False
 
     @property
@@ -221,7 +233,7 @@ class ClientConnection(TCPServer):
             ssl = self.writer.get_extra_info("ssl_object") is not None
             async with TaskGroup(self.loop) as task_group:
                 self._task_group = task_group
-                state = ConnectionState(self.state)
+                state = ConnectionState({**self.state, ADMIT_KEY: self.admit})
                 # The application may have a protocol of its own, which relies on OnlyHTTP1.
                 protocol_class = getattr(getattr(self.app, "app", None), "protocol_class", H11Protocol)
                 self.protocol = protocol_class(
@@ -241,8 +253,21 @@ class ClientConnection(TCPServer):
         finally:
             await self._close()
 
+    def admit(self) -> None:
+        """Read all of the request's body, which goes to the disk."""
+        if self.protocol.connection.their_state is h11.SEND_BODY:
+            self._is_admitted = True
+            self._connections.complete(self)
+            self.read_on()
+
+    def read_on(self) -> None:
+        """End a pause before the rest of a long body."""
+        self._answered.set()
+
     async def protocol_send(self, event: Event) -> None:
         """Do what the protocol asks of the connection."""
+        if isinstance(event, RawData | Closed):
+            self.read_on()
         match event:
             case RawData(data=data):
                 async with self.send_lock:
@@ -266,6 +291,7 @@ class ClientConnection(TCPServer):
                 self.receive(data)
                 await self.protocol.handle(RawData(data))
                 self._record_missing_part()
+                await self._pause_long_body()
             await self.protocol.handle(RawData(b""))  # an incomplete request is a bad request
         self._has_left = True
         await self.protocol.handle(Closed())
@@ -274,7 +300,8 @@ class ClientConnection(TCPServer):
 
     def receive(self, data: bytes) -> None:
         """Count what the client has sent."""
-        self._connections.receive(self, len(data))
+        if not self._is_admitted:
+            self._connections.receive(self, len(data))
 
     def _record_missing_part(self) -> None:
         """Record whether a part of the request is still missing."""
@@ -282,10 +309,22 @@ class ClientConnection(TCPServer):
         if state.their_state is h11.SEND_BODY:
             self._connections.wait(self)
             return
+        self._is_admitted = False
         if self.protocol.stream is not None:
             self._connections.work(self)
         if not state.trailing_data[0]:
             self._connections.complete(self)
+
+    async def _pause_long_body(self) -> None:
+        """Wait until the application has admitted or answered a request with a long body, which would fill memory."""
+        http = self.protocol.connection
+        while (
+            http.their_state is h11.SEND_BODY
+            and http.our_state is h11.SEND_RESPONSE
+            and self._connections.size_of(self) > MAX_UNADMITTED_BYTES
+        ):
+            self._answered.clear()
+            await self._answered.wait()
 
     async def _drain(self) -> None:
         """Wait until the client has read enough for more to be sent; drop it if it reads nothing."""

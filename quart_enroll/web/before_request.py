@@ -11,7 +11,7 @@ from werkzeug.routing import RequestRedirect
 from quart_enroll.domain.errors import TooManyChanges
 from quart_enroll.i18n.language import gettext
 from quart_enroll.state import change_limiter
-from quart_enroll.web import access_log, auth, error_pages, locale, notices, proxies, viewing
+from quart_enroll.web import access_log, auth, error_pages, locale, notices, proxies, uploads, viewing
 from quart_enroll.web.csrf import (
     SAFE_METHODS,
     comes_from_this_site,
@@ -34,6 +34,7 @@ async def check_request() -> ResponseReturnValue | None:
     await viewing.check(request)
     if request.route.has_file:
         auth.admit(request.route)  # before a long body is read
+        uploads.admit(request.scope)
     if request.method not in SAFE_METHODS and request.routing_exception is None:
         await _refuse_forged(request)
         if not auth.is_exempt_from_csrf() and await is_for_another_user():

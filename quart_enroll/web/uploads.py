@@ -14,6 +14,9 @@ UPLOAD_SECONDS = 120
 UPLOAD_KEY = "quart_enroll.upload"
 """Where the ASGI scope says that the form of its path sends a file."""
 
+ADMIT_KEY = "quart_enroll.admit_upload"
+"""Where the state in the ASGI scope has what lets the server read a long body, instead of dropping its connection."""
+
 
 class CountedBody(Body):
     """A body that is refused as soon as it is too long, even if no header said how long it would be.
@@ -46,3 +49,9 @@ class CountedBody(Body):
 def limits(scope: Any) -> dict[str, int]:
     """Return the limits of a request whose form sends a file; none for other requests, which have the site's own."""
     return {"max_content_length": MAX_UPLOAD_BYTES, "body_timeout": UPLOAD_SECONDS} if scope.get(UPLOAD_KEY) else {}
+
+
+def admit(scope: Any) -> None:
+    """Let the server read the whole body, which may be long: the visitor may send a file, which goes to the disk."""
+    if read_on := scope.get("state", {}).get(ADMIT_KEY):
+        read_on()

@@ -18,6 +18,7 @@ from hypercorn.config import Config, Sockets
 from quart_enroll.server import connections
 from quart_enroll.server.connections import ClientConnections
 from quart_enroll.services.live import updates
+from quart_enroll.web.uploads import ADMIT_KEY
 from tests.support.processes import TIMEOUT_SECONDS
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -315,6 +316,60 @@ async def test_incomplete_requests_fill_no_memory(
     assert [record.getMessage() for record in caplog.records] == [
         "clients have sent more than 2500 bytes of incomplete requests: dropping the oldest"
     ]
+
+
+@on_uvloop
+async def test_a_long_body_is_read_once_the_application_has_admitted_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "MAX_UNFINISHED_BYTES", 300_000)
+    length = 5_000_000
+    arrived, may_admit, received = asyncio.Event(), asyncio.Event(), bytearray()
+
+    async def upload(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            arrived.set()
+            await may_admit.wait()
+            scope["state"][ADMIT_KEY]()
+            while (message := await receive()).get("more_body"):
+                received.extend(message["body"])
+            await answer(send, b"hello")
+
+    async with serving(upload, monkeypatch) as server:
+        reader, writer = await server.client(FORM[:-3].replace(b"3", b"%d" % length))
+        await arrived.wait()
+        writer.write(bytes(length))
+        await until(lambda: server.connections._unfinished_bytes > connections.MAX_UNADMITTED_BYTES)
+        may_admit.set()
+        await reader.readuntil(b"hello")
+        assert len(received) == length
+        assert server.connections._unfinished_bytes == 0
+
+
+@on_uvloop
+async def test_a_long_body_that_is_not_admitted_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(hello, monkeypatch) as server:
+        await server.client(FORM[:-3].replace(b"3", b"5000000") + bytes(5_000_000))
+        await until(lambda: server.connections._unfinished_bytes > connections.MAX_UNADMITTED_BYTES)
+        assert server.connections._unfinished_bytes < 2 * connections.MAX_UNADMITTED_BYTES
+        monkeypatch.setattr(connections, "MAX_UNFINISHED_BYTES", 0)
+        await server.client(GET[:10])
+        await server.has_open(0)
+
+
+@on_uvloop
+async def test_a_long_body_can_be_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    may_answer = asyncio.Event()
+
+    async def refuse(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await may_answer.wait()
+            await answer(send, b"hello")
+
+    async with serving(refuse, monkeypatch) as server:
+        reader, _ = await server.client(FORM[:-3].replace(b"3", b"5000000") + bytes(5_000_000))
+        await until(lambda: server.connections._unfinished_bytes > connections.MAX_UNADMITTED_BYTES)
+        may_answer.set()
+        await reader.readuntil(b"hello")
+        await server.has_open(0)
 
 
 @on_uvloop
