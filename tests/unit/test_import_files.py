@@ -9,7 +9,8 @@ import pytest
 from quart_enroll.domain.stored_import import FileColumn
 from quart_enroll.forms.imports import matching
 from quart_enroll.forms.imports.columns import ROW_FORMS
-from quart_enroll.forms.imports.table_reader import UnreadableFile
+from quart_enroll.forms.imports.sheet_program import MAX_CELLS, MAX_ROWS
+from quart_enroll.forms.imports.table_reader import MAX_JSON_BYTES, MAX_JSON_PARTS, TOO_MANY, UnreadableFile
 from quart_enroll.forms.imports.users import NO_HASH
 from quart_enroll.forms.imports.validation import FileRow, check_rows, read_rows
 from quart_enroll.services.catalog.imports import InvalidRows
@@ -217,6 +218,27 @@ def test_a_hostile_file_takes_no_longer_than_any_other() -> None:
     assert refusal("users.json", f"[{different}]") == [
         "The objects have 50000 different names, and 1000 at most are read."
     ]
+
+
+def test_a_file_with_very_many_rows_or_cells_is_refused_before_it_fills_the_memory() -> None:
+    different = ",".join(f'{{"k{number % 900}": 1}}' for number in range(10_000))
+    wide = "," * 999
+    for name, data in {
+        "rows.csv": "email\n" + "x\n" * (MAX_ROWS + 1),
+        "cells.csv": f"email{wide}\n" + f"x{wide}\n" * (MAX_CELLS // 1000),
+        "rows.json": "[" + '{"email": 1},' * (MAX_ROWS + 1) + '{"email": 1}]',
+        "cells.json": f"[{different}]",
+        "lists.json": "[" + "[]," * MAX_JSON_PARTS + "[]]",
+    }.items():
+        assert refusal(name, data) == [TOO_MANY]
+    assert refusal("long.json", f"[{' ' * MAX_JSON_BYTES}]") == [
+        "JSON files may have 16 MB. Divide it into several files, or save it as CSV."
+    ]
+
+
+def test_a_file_may_have_as_many_rows_as_the_documentation_says() -> None:
+    data = "email,first_name,last_name\n" + "x,y,z\n" * 100_000
+    assert len(read_rows(ROW_FORMS["user"], "users.csv", data.encode()).rows) == 100_000
 
 
 def test_a_cell_that_is_too_long_is_not_taken_for_a_missing_quotation_mark() -> None:

@@ -119,6 +119,15 @@ def test_an_archive_that_unpacks_to_too_much_is_not_unpacked() -> None:
         users(bomb)
 
 
+@pytest.mark.parametrize("limit", ["MAX_ROWS", "MAX_CELLS", "MAX_TEXT_BYTES"])
+def test_a_workbook_with_very_many_rows_or_cells_is_refused(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [["Sheet"], *([number, ["x", "y"]] for number in range(1, 7))]
+    assert len(list(sheet_program.texts_of(lines))) == len(lines)
+    monkeypatch.setattr(sheet_program, limit, 4)
+    with pytest.raises(sheet_program.TooLarge):
+        list(sheet_program.texts_of(lines))
+
+
 def test_a_cell_at_the_far_end_costs_no_memory() -> None:
     cells = b'<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>2</v></c></row>'
     first, last = read_sheet(with_sheet([BEGIN, cells, END], 1)).rows

@@ -42,9 +42,13 @@ def propose(form: type[ImportRow], table: Table) -> list[FileColumn]:
 
 
 def _examples(table: Table, place: int) -> list[str]:
-    texts = (row.cells[place] for row in table.rows if place < len(row.cells))
-    different = dict.fromkeys(str(text) for text in texts if text not in (None, ""))
-    return [shortened(text) for text in list(different)[:MAX_EXAMPLES]]
+    different: dict[str, None] = {}
+    for row in table.rows:
+        if place < len(row.cells) and row.cells[place] not in (None, ""):
+            different[str(row.cells[place])] = None
+            if len(different) == MAX_EXAMPLES:
+                break
+    return [shortened(text) for text in different]
 
 
 def fields_of_columns(form: type[ImportRow], table: Table, chosen: Mapping[str, str]) -> dict[int, str]:

@@ -8,7 +8,7 @@ sheets, and one for each row of the first that is visible: its number and its ce
 import json
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from io import BytesIO
@@ -23,6 +23,12 @@ MAX_UNPACKED_BYTES = 256 * 2**20
 MAX_TEXT_BYTES = 64 * 2**20
 """Bytes that are printed: a hundred thousand rows of six hundred characters."""
 
+MAX_ROWS = 100_000
+"""Rows of any file that is read, without empty ones: twice the students of a very large school."""
+
+MAX_CELLS = 2_000_000
+"""Cells of any file that is read: each takes up memory, even if it is empty."""
+
 EXIT_TOO_LARGE = 3
 
 MAX_EXACT_NUMBER = 10**15
@@ -36,14 +42,27 @@ def main() -> int:
     with ZipFile(data) as archive:
         if sum(entry.file_size for entry in archive.infolist()) > MAX_UNPACKED_BYTES:
             return EXIT_TOO_LARGE
-    printed = 0
-    for line in _lines(data):
+    try:
+        sys.stdout.buffer.writelines(texts_of(_lines(data)))
+    except TooLarge:
+        return EXIT_TOO_LARGE
+    return 0
+
+
+class TooLarge(Exception):
+    """The sheet has more rows, cells or text than is read."""
+
+
+def texts_of(lines: Iterable[list[Any]]) -> Iterator[bytes]:
+    """Yield what is printed for these lines; raise TooLarge."""
+    printed = cells = 0
+    for number, line in enumerate(lines):
         text = json.dumps(line).encode() + b"\n"
         printed += len(text)
-        if printed > MAX_TEXT_BYTES:
-            return EXIT_TOO_LARGE
-        sys.stdout.buffer.write(text)
-    return 0
+        cells += len(line[1]) if number else 0
+        if printed > MAX_TEXT_BYTES or cells > MAX_CELLS or number > MAX_ROWS + 1:  # with the names of the columns
+            raise TooLarge
+        yield text
 
 
 def _limit_resources() -> None:

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,5 +41,5 @@ def read_sheet(data: bytes) -> Sheet:
         raise SheetTooLarge
     if done.returncode:
         raise SheetDamaged
-    (name, *others), *rows = map(json.loads, done.stdout.splitlines())
+    (name, *others), *rows = map(json.loads, BytesIO(done.stdout))
     return Sheet(name, others, [(number, cells) for number, cells in rows])

@@ -5,16 +5,16 @@ frequencies: a wrong guess would store wrong names, and nobody would notice.
 """
 
 import csv
-import io
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import PurePath
 from typing import Any
 
+from quart_enroll.forms.imports.sheet_program import MAX_CELLS, MAX_ROWS
 from quart_enroll.forms.imports.sheet_reader import SheetDamaged, SheetTooLarge, read_sheet
 
 SAVE_AS_CSV = "Open it in the spreadsheet program, save it as “CSV UTF-8”, and import that file."
@@ -35,9 +35,17 @@ SIGNATURES = {
 MAX_FILE_BYTES = 32 * 2**20
 """Longest file that is read: 50,000 users with their password hashes take a third of it."""
 
+TOO_MANY = f"The file has more than {MAX_ROWS:,} rows, or very many cells. Divide it into several files."
+
 BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
 SEPARATORS = ",;\t|"
+
+MAX_JSON_BYTES = 16 * 2**20
+"""Longest JSON file that is read: all of its objects are in memory at once, and take five times as much there."""
+
+MAX_JSON_PARTS = 5 * MAX_ROWS
+"""Objects and lists in a JSON file, which takes many times its own length in memory: a row may contain some."""
 
 _EXCEL_SEPARATOR = re.compile(r'"?sep=([^\w\s"]|\t)"?(?:\r\n?|\n|$)', re.IGNORECASE)
 """The first line that tells Excel the separator of a file."""
@@ -111,6 +119,10 @@ def read_table(filename: str, data: bytes, is_column: Callable[[str], bool]) -> 
     if begins == "<":
         raise UnreadableFile(f"This is a web page, not a table. {SAVE_AS_CSV}")
     is_json = filename.lower().endswith(".json") or begins in "[{"
+    if is_json and len(data) > MAX_JSON_BYTES:
+        raise UnreadableFile(
+            f"JSON files may have {MAX_JSON_BYTES // 2**20} MB. Divide it into several files, or save it as CSV."
+        )
     table = _read_json(text, notes) if is_json else _read_csv(text, is_column, notes)
     if not table.rows:
         raise UnreadableFile("The file has no rows." if is_json else "The file has no rows below the column names.")
@@ -132,12 +144,24 @@ def _read_workbook(data: bytes) -> Table:
         raise UnreadableFile("The workbook unpacks to more than can be read. Divide it into several files.") from None
     except SheetDamaged:
         raise UnreadableFile(f"This is not an .xlsx file, or it is damaged. {SAVE_AS_CSV}") from None
-    rows = [TableRow(number, [_clean(cell) for cell in cells]) for number, cells in sheet.rows]
-    rows = [row for row in rows if any(row.cells)]
+    rows = _collect(TableRow(number, [_clean(cell) for cell in cells]) for number, cells in sheet.rows)
     if len(rows) < 2:
         raise UnreadableFile(f"The sheet “{sheet.name}” has no rows below the column names.")
     only = f"Only the sheet “{sheet.name}” was read, and not the others: {', '.join(sheet.others)}."
     return Table("row", rows[0], rows[1:], [only] if sheet.others else [])
+
+
+def _collect(rows: Iterable[TableRow]) -> list[TableRow]:
+    """Return the rows that aren't empty; raise UnreadableFile if there are too many of them, or of their cells."""
+    found: list[TableRow] = []
+    cells = 0
+    for row in rows:
+        if any(cell not in (None, "") for cell in row.cells):
+            found.append(row)
+            cells += len(row.cells)
+            if len(found) > MAX_ROWS + 1 or cells > MAX_CELLS:  # one has the names of the columns
+                raise UnreadableFile(TOO_MANY)
+    return found
 
 
 def _decode(data: bytes) -> tuple[str, list[str]]:
@@ -184,6 +208,8 @@ def _line(before: str) -> int:
 
 
 def _read_json(text: str, notes: list[str]) -> Table:
+    if text.count("{") + text.count("[") > MAX_JSON_PARTS:
+        raise UnreadableFile(TOO_MANY)
     try:
         items = json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
@@ -197,11 +223,9 @@ def _read_json(text: str, notes: list[str]) -> Table:
     if len(labels) > MAX_JSON_COLUMNS:
         names = f"{len(labels)} different names"
         raise UnreadableFile(f"The objects have {names}, and {MAX_JSON_COLUMNS} at most are read.")
-    rows = [
-        TableRow(number, [_clean(item.get(label)) for label in labels])
-        for number, item in enumerate(items, 1)
-        if any(_clean(value) not in (None, "") for value in item.values())
-    ]
+    rows = _collect(
+        TableRow(number, [_clean(item.get(label)) for label in labels]) for number, item in enumerate(items, 1)
+    )
     return Table("row", TableRow(0, labels), rows, notes)
 
 
@@ -218,7 +242,7 @@ def _read_csv(text: str, is_column: Callable[[str], bool], notes: list[str]) -> 
     skipped = 1 if declared else 0
     text = text[declared.end() :] if declared else text
     separator = declared[1] if declared else _separator(text, is_column)
-    rows = [row for row in _records(text, separator, skipped) if any(row.cells)]
+    rows = _collect(_records(text, separator, skipped))
     if not rows:
         raise UnreadableFile("The file is empty.")
     return Table("line", rows[0], rows[1:], notes)
@@ -239,7 +263,7 @@ def _separator(text: str, is_column: Callable[[str], bool]) -> str:
 
 def _records(text: str, separator: str, skipped: int = 0) -> Iterator[TableRow]:
     """Yield the rows with the lines on which they begin; a quoted cell may span several lines."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
+    reader = csv.reader(_lines(text), delimiter=separator, skipinitialspace=True, strict=True)
     while True:
         line = reader.line_num + skipped + 1
         try:
@@ -256,6 +280,16 @@ def _records(text: str, separator: str, skipped: int = 0) -> Iterator[TableRow]:
                 'Remove it, or write "" for a quotation mark in the text.'
             ) from None
         yield TableRow(line, [_clean(cell) for cell in cells])
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Yield the lines with their ends; a StringIO would copy the text, with four bytes for each character."""
+    start = 0
+    for end in _LINE_END.finditer(text):
+        yield text[start : end.end()]
+        start = end.end()
+    if start < len(text):
+        yield text[start:]
 
 
 def _clean(value: Any) -> Any:
