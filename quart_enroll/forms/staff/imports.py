@@ -36,7 +36,9 @@ class UploadForm(SiteForm):
     kind = SelectField(lazy("What is in the file?"))
     file = FileField(
         lazy("File"),
-        description=lazy("An Excel workbook (.xlsx), CSV or JSON, of at most 32 MB. Choose it, or drop it here."),
+        description=lazy(
+            "An Excel workbook (.xlsx) or CSV of at most 32 MB, or JSON of at most 16 MB. Choose it, or drop it here."
+        ),
     )
     reason = StringField(
         lazy("Reason (for enrollments)"),
