@@ -27,8 +27,8 @@ MAX_FOUND = 250
 MAX_COUNTED_WORDS = 4
 """The most words of a search that are counted before it, the longest first."""
 
-MAX_COUNTED_SHARE = 4
-"""A word is counted until every fourth user has it: then it is as if everybody had it."""
+MAX_COUNTED_SHARE = 8
+"""A word is counted until every eighth user has it: then it is as if everybody had it."""
 
 Keys: TypeAlias = Sequence[tuple[str, int]]
 
