@@ -20,7 +20,7 @@ from quart_enroll.forms.imports.courses import RESERVED_PREFIX
 from quart_enroll.forms.search import SearchForm
 from quart_enroll.forms.staff.logs import AccessLogForm, AuditLogForm
 from quart_enroll.i18n.language import Sentence
-from quart_enroll.pages import health, help, home, languages, live_stream, metrics, students
+from quart_enroll.pages import health, help, home, languages, live_stream, metrics
 from quart_enroll.pages.account import account, data_export, deletion, email_confirmation, passwords, sign_in, tokens
 from quart_enroll.pages.catalog import course, courses
 from quart_enroll.pages.enrollment import alerts, calendar, enrollment, enrollment_form, history, plan, waitlist
@@ -342,10 +342,9 @@ ROUTES = [
     Route(
         "/user",
         "user",
-        students.user,
+        staff_students.user,
         audience=STAFF,
         roles=REGISTRARS,
-        shows_notices=True,
     ),
     Route(
         "/staff/sections",

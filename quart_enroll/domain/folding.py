@@ -2,8 +2,6 @@
 
 import re
 import unicodedata
-from collections import defaultdict
-from collections.abc import Iterator
 
 APOSTROPHES = "'’‘‛ʼ′`´"
 
@@ -80,19 +78,10 @@ def joined_codes(folded: str) -> list[str]:
     return [letters + digits for letters, digits in _CODE.findall(folded)]
 
 
-def pattern(word: str) -> str:
-    """Return a regular expression that finds the `plain` word in unfolded text."""
-    found, place = [], 0
-    while place < len(word):
-        pair = word[place : place + 2]
-        if len(pair) == 2 and pair in _WRITTEN:
-            apart = _OVERLOOKED.join(_letter(letter) for letter in pair)
-            found.append(f"(?:{apart}|[{_WRITTEN[pair]}])")
-            place += 2
-        else:
-            found.append(_letter(word[place]))
-            place += 1
-    return _OVERLOOKED.join(found)
+def word_starts(plain_text: str) -> list[str]:
+    """Return the rest of a `plain` text from each of its words on: "jean-luc" and "luc" for "jean-luc"."""
+    separated = plain_text.translate(_WITHOUT_PUNCTUATION).replace("+", " ").replace("#", " ")
+    return [plain_text[word.start() :] for word in re.finditer(r"\S+", separated)]
 
 
 def _compatible(text: str) -> str:
@@ -115,39 +104,3 @@ _CODES = (*range(0x3100), 0x3164, *range(0xFE00, 0xFF00), 0xFFA0)
 # Unchanged characters are included: str.translate raises and catches an error for each one it doesn't find.
 _PLAIN = {code: _plain(chr(code)) for code in _CODES}
 _WITHOUT_PUNCTUATION = {code: " " if _is_punctuation(chr(code)) else chr(code) for code in _CODES}
-
-
-_ALPHABETS = (
-    *(*range(0x41, 0x5B), *range(0x80, 0x590), *range(0x1C80, 0x1C8B), *range(0x1E00, 0x2000)),
-    *(*range(0x2C60, 0x2C80), *range(0xA640, 0xA69C), *range(0xA722, 0xA7D0), *range(0xFF10, 0xFF5B)),
-)
-"""Alphabets whose letters have several forms: Latin, Greek, Cyrillic and Armenian."""
-
-
-def _written() -> dict[str, str]:
-    """Return, for each letter or pair of letters, the characters that fold to it, as a character set for `re`."""
-    codes = defaultdict[str, list[int]](list)
-    for code in _ALPHABETS:
-        letters = plain(chr(code)) if chr(code).isalnum() else ""
-        if letters.isalnum() and len(letters) < 3 and letters != chr(code):
-            codes[letters].append(code)
-    return {letters: "".join(_ranges(found)) for letters, found in codes.items()}
-
-
-def _ranges(codes: list[int]) -> Iterator[str]:
-    first = last = codes[0]
-    for code in [*codes[1:], 0]:
-        if code != last + 1:
-            yield chr(first) if first == last else f"{chr(first)}-{chr(last)}"
-            first = code
-        last = code
-
-
-def _letter(letter: str) -> str:
-    return f"[{letter}{_WRITTEN[letter]}]" if letter in _WRITTEN else re.escape(letter)
-
-
-_WRITTEN = _written()
-
-_OVERLOOKED = f"[\u0300-\u036f\u00ad\u200b-\u200f\u2060\ufeff{APOSTROPHES}]*"
-"""What may come between two letters: combining accents, apostrophes, invisible characters."""

@@ -1,6 +1,7 @@
 """Immutable records that `db` returns and the layers above use. Field names are the stored ones."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -425,7 +426,7 @@ class User:
         return f"{self.first_name} {self.last_name}".strip()
 
 
-PeopleOrder = Literal["name", "user_id"]
+PeopleOrder = Literal["name", "user_id", "email"]
 """What lists of people are sorted by."""
 
 
@@ -433,7 +434,7 @@ PeopleOrder = Literal["name", "user_id"]
 class PeopleFilter:
     """The wanted people, in this order: those who match all `words` and have one of the `roles`, or any if none.
 
-    `with_opted_out` includes those who keep out of the directory.
+    With an `advisor`, only that person's advisees. `with_opted_out` includes those who keep out of the directory.
     """
 
     words: tuple[str, ...] = ()
@@ -441,6 +442,20 @@ class PeopleFilter:
     order: PeopleOrder = "name"
     descending: bool = False
     with_opted_out: bool = True
+    advisor: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleMatches:
+    """How many people a filter matches.
+
+    Those of a search are `user_ids`, in the order of the list. If it matches too many people, `is_cut` and these are
+    the first of them.
+    """
+
+    total: int
+    user_ids: Sequence[int] | None = None
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The search forms of the catalog and of the list of students. They read a URL, and ignore what they can't read."""
+"""The search form of the catalog. It reads a URL, and ignores what it can't read."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -100,22 +100,6 @@ class SearchForm(Form):
             "open": bool(self.open.data),
             "sort": _chosen(self.sort),
         }
-
-
-class StudentForm(Form):
-    """The registrar's search for students."""
-
-    q = StringField(lazy("Search"))
-
-    @classmethod
-    def from_query(cls, query: MultiDict[str, str]) -> "StudentForm":
-        """Fill in the form; text that is too long is cut."""
-        return cls(MultiDict({"q": query.get("q", "")[:MAX_SEARCH_CHARACTERS]}))
-
-    @property
-    def words(self) -> list[str]:
-        """Return the words of the search, each once."""
-        return list(dict.fromkeys((self.q.data or "").replace("\0", " ").split()))
 
 
 def _field(attribute: str) -> str:

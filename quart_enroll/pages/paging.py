@@ -13,13 +13,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Page(Generic[T]):
-    """Page `number` of `last`, from 1. Equal only to itself; `mark` stands for it in cache keys."""
+    """Page `number` of `last`, from 1. Equal only to itself; `mark` stands for it in cache keys.
+
+    With `is_cut`, there are more than `total` items, but none of the pages shows them.
+    """
 
     items: Sequence[T]
     number: int
     last: int
     total: int
     mark: object = field(default_factory=object)
+    is_cut: bool = False
 
 
 def requested_page(total: int, size: int) -> int:

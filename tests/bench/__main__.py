@@ -26,6 +26,7 @@ from tests.bench import (
     report,
     servers,
     signin,
+    staff_lists,
     stampedes,
     start_up,
     wrk,
@@ -45,6 +46,7 @@ PARTS: dict[str, Part] = {
     "stampede": stampedes.measure,
     "open": open_pages.measure,
     "start": start_up.measure,
+    "lists": staff_lists.measure,
     "signin": signin.measure_rows,
     "memory": memory.measure,
 }

@@ -103,7 +103,7 @@ async def test_no_long_word_pushes_anything_off_the_registrars_phone(
         *staff_pages(SectionKey(FALL.term, LONG_COURSE_ID, "01"), ADA.user_id),
         *files,
         f"/staff/audit?actor={LONG_EMAIL}",
-        f"/user?q={LONG_WORD}",
+        f"/staff/students?q={LONG_WORD}",
         "/plan",
         "/courses/",
         f"/course/{LONG_COURSE_ID}",

@@ -1,10 +1,6 @@
 """Folded texts: different spellings of one name, and what a search ignores."""
 
-import re
-import unicodedata
-
 import pytest
-from hypothesis import example, given
 from hypothesis import strategies as st
 
 from quart_enroll.domain import folding
@@ -70,25 +66,3 @@ def test_leading_zeros_do_not_make_a_different_section(section: str, same: str) 
 )
 def test_a_search_ignores_case_accents_and_letter_forms(written: str, folded: str) -> None:
     assert folding.fold(written) == folded
-
-
-@given(NAMES)
-@example("\u0345")
-@example("\u1fb3")
-def test_a_pattern_finds_every_spelling_of_its_word(text: str) -> None:
-    for word in folding.plain(text).split():
-        for spelling in (text, text.upper(), unicodedata.normalize("NFD", text), text.replace("", "\u200b")):
-            if word in folding.plain(spelling):
-                assert re.search(folding.pattern(word), spelling), (word, spelling)
-
-
-@given(NAMES, NAMES)
-def test_a_pattern_finds_nothing_that_is_folded_to_other_words(text: str, other: str) -> None:
-    for word in folding.plain(text).split():
-        if re.search(folding.pattern(word), other):
-            assert word in folding.plain(other)
-
-
-def test_no_search_makes_a_pattern_that_mongodb_refuses() -> None:
-    longest = max(len(folding.pattern(letter * 100).encode()) for letter in "aeiouáñøß中")
-    assert longest < 32_764

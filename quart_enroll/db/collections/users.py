@@ -1,8 +1,6 @@
 """The collection `user`: accounts. The collection `counter` has the last user_id."""
 
-import re
-import unicodedata
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
@@ -12,7 +10,7 @@ from pymongo.collation import Collation
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from quart_enroll.db.client import DUPLICATE_KEY_CODE, Database, Document, Session, duplicate_key_fields, shuffle
-from quart_enroll.domain import email_addresses, folding
+from quart_enroll.domain import email_addresses, people_search
 from quart_enroll.domain.errors import EmailTaken
 from quart_enroll.domain.models import Credentials, Profile, User
 from quart_enroll.domain.roles import STUDENT_ONLY, Role, read_roles
@@ -21,7 +19,8 @@ CASE_INSENSITIVE = Collation(locale="en", strength=2)
 """Compares email addresses case-insensitively."""
 
 PEOPLE_BY_NAME = (("last_name", 1), ("first_name", 1), ("user_id", 1))
-"""The order of people in lists."""
+PEOPLE_BY_EMAIL = (("email", 1), ("user_id", 1))
+"""The orders of people in lists."""
 
 INDEXES = [
     IndexModel("user_id", unique=True),
@@ -35,10 +34,17 @@ INDEXES = [
         unique=True,
         partialFilterExpression={"role": {"$exists": True}},
     ),
-    IndexModel([*PEOPLE_BY_NAME], name="name", collation=CASE_INSENSITIVE),
     IndexModel([("roles", 1), *PEOPLE_BY_NAME], name="roles_name", collation=CASE_INSENSITIVE),
+    # Even numbers need the collation of the queries: they could be texts.
+    IndexModel([("is_student", 1), ("user_id", 1)], name="student_user_id", collation=CASE_INSENSITIVE),
+    IndexModel([("is_student", 1), *PEOPLE_BY_NAME], name="student_name", collation=CASE_INSENSITIVE),
+    IndexModel([("is_student", 1), *PEOPLE_BY_EMAIL], name="student_email", collation=CASE_INSENSITIVE),
+    IndexModel("search_words"),
     IndexModel("advisors", sparse=True),
 ]
+
+REPLACED_INDEXES = [IndexModel([*PEOPLE_BY_NAME], name="name", collation=CASE_INSENSITIVE)]
+"""Indexes of older versions, which those with `is_student` have replaced."""
 
 OLD_ROLES = ["student", "registrar"]
 """What the field `role` may be: the only role that users had before there were several.
@@ -65,6 +71,8 @@ SCHEMA = {
         "signed_in_at": {"bsonType": "date"},
         "language": {"bsonType": "string", "maxLength": 20},
         "email_unconfirmed": {"bsonType": "bool"},
+        "is_student": {"bsonType": "bool"},
+        "search_words": {"bsonType": "array", "items": {"bsonType": "string"}},
     },
 }
 
@@ -92,17 +100,17 @@ CONFIRM_EMAIL: Document = {"$unset": {"email_unconfirmed": ""}}
 
 CREDENTIALS_FIELDS = USER_FIELDS | {"password": 1, "password_changes": 1}
 
-STUDENTS_PER_BATCH = 500
-"""Students that an export holds at a time."""
-
-MAX_WORD_LENGTH = 100
-"""Longest search word, in characters after folding: a single ﷺ becomes eighteen, and a pattern has a limit."""
-
 MAX_USER_ID_DIGITS = 18
 """Digits of a number that always fits into 64 bits."""
 
-HAS_USER_ID = {"user_id": {"$type": "number", "$gte": 0}}
+HAS_USER_ID = {"user_id": {"$gte": 0}}
 """Matches users with a proper user_id; `upgrade-db` lists the others."""
+
+DERIVED_FROM = ("user_id", "email", "first_name", "last_name", "role", "roles")
+"""The fields from which `derived_fields` follow."""
+
+ROWS_PER_REPAIR = 1000
+"""Rows in memory at the same time while derived fields are stored: some 300 kB."""
 
 
 async def find_credentials(db: Database, email: str) -> Credentials | None:
@@ -170,55 +178,9 @@ async def find_credentials_by_id(db: Database, user_id: int) -> Credentials | No
     return None if row is None else _to_credentials(row)
 
 
-async def count_students(db: Database, words: Sequence[str] = (), advisor: int | None = None) -> int:
-    """Return the number of students who match all these words, as `student_filter` does.
-
-    This reads every student: 40 ms for 20,000, and no longer than DATABASE_TIMEOUT.
-    """
-    return int(await db.user.count_documents(student_filter(words, advisor)))
-
-
-async def find_students(
-    db: Database,
-    words: Sequence[str] = (),
-    *,
-    skip: int = 0,
-    limit: int = 0,
-    advisor: int | None = None,
-    sort: str = "user_id",
-    descending: bool = False,
-) -> list[User]:
-    """Return these students, sorted by a field: at most `limit` after the first `skip`; all of them for 0.
-
-    This reads every student up to the last one returned.
-    """
-    order = {sort: -1 if descending else 1} | {"user_id": 1}
-    found = db.user.find(student_filter(words, advisor), USER_FIELDS).sort([*order.items()]).skip(skip).limit(limit)
-    return [to_user(row) async for row in found]
-
-
-async def find_students_after(
-    db: Database, words: Sequence[str], after: int | None, *, advisor: int | None, limit: int, include_opted_out: bool
-) -> list[User]:
-    """Return at most `limit` of these students in the order of user_id, from the one that follows `after` on."""
-    wanted = student_filter(words, advisor) | _listed(include_opted_out=include_opted_out)
-    later: Document = {} if after is None else {"user_id": {"$gt": after}}
-    found = db.user.find(wanted | later, USER_FIELDS).sort("user_id").limit(limit)
-    return [to_user(row) async for row in found]
-
-
-async def student_batches(
-    db: Database, words: Sequence[str], advisor: int | None, *, include_opted_out: bool
-) -> AsyncGenerator[list[User], None]:
-    """Yield all these students in batches, in the order of user_id; by default without those who opted out."""
-    wanted = student_filter(words, advisor) | _listed(include_opted_out=include_opted_out)
-    found = db.user.find(wanted, USER_FIELDS).sort("user_id")
-    while rows := await found.to_list(STUDENTS_PER_BATCH):
-        yield [to_user(row) for row in rows]
-
-
-def _listed(*, include_opted_out: bool) -> Document:
-    return {} if include_opted_out else {"directory_opt_out": {"$ne": True}}
+async def count_students(db: Database) -> int:
+    """Return the number of students, including those whose row has no roles yet."""
+    return int(await db.user.count_documents(HAS_USER_ID | {"roles": {"$in": [Role.STUDENT, None]}}))
 
 
 async def find_by_id_or_email(db: Database, text: str) -> User | None:
@@ -227,34 +189,6 @@ async def find_by_id_or_email(db: Database, text: str) -> User | None:
         return await find(db, int(text))
     found = await find_credentials(db, text)
     return None if found is None else found.user
-
-
-def student_filter(words: Sequence[str], advisor: int | None = None) -> Document:
-    """Return a filter for the students who match all these words, ignoring case, accents and apostrophes.
-
-    With an `advisor`, only for that person's advisees.
-    """
-    students: Document = HAS_USER_ID | {"roles": {"$in": [Role.STUDENT, None]}} | words_filter(words)
-    return students if advisor is None else students | {"advisors": advisor}
-
-
-def words_filter(words: Sequence[str]) -> Document:
-    """Return a filter for the people who match all these words; an empty one if there are none."""
-    filters = [_word_filter(word, plain) for word in words if (plain := folding.plain(word))]
-    return {"$and": filters} if filters else {}
-
-
-def _word_filter(word: str, plain: str) -> Document:
-    """Return a filter for students with the word in a name or the email address, or as their user_id."""
-    # Scripts like Hangul and Devanagari lose more than accents by folding, so the word is also searched as typed.
-    typed = "" if word.isascii() else f"|{re.escape(unicodedata.normalize('NFC', word))}"
-    like = {"$regex": folding.pattern(plain[:MAX_WORD_LENGTH]) + typed}
-    # Nearly all email addresses are ASCII, and a pattern for ASCII alone takes half the time.
-    in_email = {"$regex": re.escape(word), "$options": "i"} if word.isascii() else like
-    either: list[Document] = [{"last_name": like}, {"first_name": like}, {"email": in_email}]
-    if plain.isascii() and plain.isdigit() and len(plain) <= MAX_USER_ID_DIGITS:
-        either.append({"user_id": int(plain)})
-    return {"$or": either}
 
 
 async def add(db: Database, user: User, password: str) -> None:
@@ -383,7 +317,8 @@ async def set_profile(db: Database, user_id: int, profile: Profile, session: Ses
     """Set the user's roles, subjects and advisors, and whether they keep out of the directory."""
     fields = {"roles": sorted(profile.roles), "subjects": [*profile.subjects], "advisors": [*profile.advisors]}
     fields |= {"role": profile.role, "directory_opt_out": profile.directory_opt_out}
-    change = {"$set": {name: value for name, value in fields.items() if value}}
+    is_student = Role.STUDENT in profile.roles
+    change = {"$set": {name: value for name, value in fields.items() if value} | {"is_student": is_student}}
     change["$unset"] = {name: "" for name, value in fields.items() if not value}
     await db.user.update_one({"user_id": user_id}, change, session=session)
 
@@ -413,7 +348,32 @@ def to_row(user: User) -> Document:
     """Return the user as a row, without OPTIONAL_FIELDS that are empty."""
     lists = {"roles": sorted(user.roles), "subjects": [*user.subjects], "advisors": [*user.advisors]}
     values = asdict(user) | lists | {"role": user.role}
-    return {name: value for name, value in values.items() if value or name not in OPTIONAL_FIELDS}
+    row = {name: value for name, value in values.items() if value or name not in OPTIONAL_FIELDS}
+    return row | derived_fields(user)
+
+
+def derived_fields(user: User) -> Document:
+    """Return the fields with which lists of people are counted, sorted and searched by indexes alone."""
+    return {"is_student": Role.STUDENT in user.roles, "search_words": people_search.words_of(user)}
+
+
+async def store_derived_fields(db: Database, *, of_all: bool = False) -> int:
+    """Store the derived fields of rows that lack them, because an older version wrote them; return how many changed.
+
+    With `of_all`, also those that don't fit the rest of their rows any more; that reads every row.
+    """
+    changed = 0
+    wanted = HAS_USER_ID if of_all else HAS_USER_ID | {"is_student": None}
+    found = db.user.find(wanted, [*DERIVED_FROM, "is_student", "search_words"])
+    while rows := await found.to_list(ROWS_PER_REPAIR):
+        writes = [
+            UpdateOne({"_id": row["_id"]} | {name: row.get(name) for name in DERIVED_FROM}, {"$set": fields})
+            for row, fields in ((row, derived_fields(to_user(row))) for row in rows)
+            if any(row.get(name) != value for name, value in fields.items())
+        ]
+        if writes:
+            changed += (await db.user.bulk_write(writes, ordered=False)).modified_count
+    return changed
 
 
 def _to_credentials(row: Mapping[str, Any]) -> Credentials:

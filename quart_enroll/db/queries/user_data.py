@@ -9,7 +9,7 @@ EXPORT_BATCH_SIZE = 250
 """Rows in memory at the same time: some 60 kB."""
 
 EXPORTED_FIELDS = {
-    "user": {"_id": 0, "password": 0},
+    "user": {"_id": 0, "password": 0, "is_student": 0, "search_words": 0},
     "login": {"_id": 0},
     "token": {"_id": 0},
     "answer": {"_id": 0, "holder": 0},

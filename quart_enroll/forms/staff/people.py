@@ -7,7 +7,6 @@ from werkzeug.datastructures import MultiDict
 from wtforms import (
     BooleanField,
     Field,
-    Form,
     HiddenField,
     SelectField,
     SelectMultipleField,
@@ -20,7 +19,8 @@ from quart_enroll.domain.models import PeopleFilter, Profile
 from quart_enroll.domain.roles import ROLE_NAMES, STAFF_ROLES, Role, read_roles
 from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
 from quart_enroll.forms.imports import cells
-from quart_enroll.forms.search import MAX_SEARCH_CHARACTERS, choices
+from quart_enroll.forms.search import choices
+from quart_enroll.forms.staff.students import StudentListForm
 from quart_enroll.i18n.language import gettext
 
 MAX_ADVISORS = 10
@@ -31,25 +31,19 @@ NO_CSRF = {"csrf": False}
 ROLE_LABELS: dict[str, str | None] = {role.value: cast(str, ROLE_NAMES[role]) for role in Role}
 
 
-class PeopleForm(Form):
+class PeopleForm(StudentListForm):
     """The search and the filters of the list of people; an unknown choice counts as none."""
 
-    q = StringField(lazy("Search"), description=lazy("Name, email or ID"))
     role = SelectField(
         lazy("Role"),
         choices=choices({"": lazy("Any"), "staff": lazy("All staff")} | ROLE_LABELS),
         validate_choice=False,
     )
 
-    @classmethod
-    def from_query(cls, query: MultiDict[str, str]) -> "PeopleForm":
-        """Fill in the form; text that is too long is cut."""
-        return cls(MultiDict({name: value[:MAX_SEARCH_CHARACTERS] for name, value in query.items()}))
-
     def wanted(self, order: str, *, descending: bool, with_opted_out: bool) -> PeopleFilter:
         """Return the people to list, sorted by the column `order`."""
         return PeopleFilter(
-            words=tuple(dict.fromkeys((self.q.data or "").replace("\0", " ").split())),
+            words=self.words,
             roles=STAFF_ROLES if self.role.data == "staff" else read_roles([self.role.data]),
             order="user_id" if order == "user_id" else "name",
             descending=descending,

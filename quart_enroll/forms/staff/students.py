@@ -1,27 +1,35 @@
 """The forms of a student's record: the search for students, a section to look at, and the reason for acting."""
 
 from collections.abc import Iterable
+from typing import Self
 
+from werkzeug.datastructures import MultiDict
 from wtforms import Form, IntegerField, SelectField, SelectMultipleField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import DataRequired, Length, NumberRange, Optional
 
 from quart_enroll.domain.actors import Override
 from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
+from quart_enroll.forms.search import MAX_SEARCH_CHARACTERS
 from quart_enroll.i18n.language import format_term
 
 MAX_REASON_LENGTH = 300
 
 
 class StudentListForm(Form):
-    """Which students are listed."""
+    """The search of a list of people."""
 
     q = StringField(lazy("Search"), description=lazy("Name, email or ID"))
 
+    @classmethod
+    def from_query(cls, query: MultiDict[str, str]) -> Self:
+        """Fill in the form; text that is too long is cut."""
+        return cls(MultiDict({name: value[:MAX_SEARCH_CHARACTERS] for name, value in query.items()}))
+
     @property
-    def words(self) -> list[str]:
+    def words(self) -> tuple[str, ...]:
         """The words of the search, each once."""
-        return list(dict.fromkeys((self.q.data or "").replace("\0", " ").split()))
+        return tuple(dict.fromkeys((self.q.data or "").replace("\0", " ").split()))
 
 
 class SectionForm(Form):

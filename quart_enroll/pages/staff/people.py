@@ -17,9 +17,10 @@ from quart_enroll.domain.search import all_subjects
 from quart_enroll.forms.staff.people import PeopleForm, PersonForm
 from quart_enroll.i18n.language import Sentence, gettext
 from quart_enroll.pages.form_errors import show_beside
-from quart_enroll.pages.paging import Page, last_page, page_url, requested_page
+from quart_enroll.pages.paging import page_url
 from quart_enroll.pages.staff.layout import render_staff
-from quart_enroll.pages.staff.listing import ROWS_PER_PAGE, Column, Listing, Sort, export, requested_format
+from quart_enroll.pages.staff.listing import Column, Listing, Sort, export, requested_format
+from quart_enroll.pages.staff.people_page import people_page
 from quart_enroll.pages.staff.person_effects import describe_changes, describe_effects
 from quart_enroll.services.staff import people as accounts
 from quart_enroll.state import catalog, database, now, user_cache
@@ -60,10 +61,7 @@ async def people() -> RenderedPage | Response:
     wanted = form.wanted(sort.key, descending=sort.descending, with_opted_out=with_opted_out)
     if for_file:
         return await export(LISTING, accounts.batches(database(), wanted))
-    total = await accounts.count(database(), wanted)
-    number = requested_page(total, ROWS_PER_PAGE)
-    found = await accounts.find_page(database(), wanted, skip=(number - 1) * ROWS_PER_PAGE, limit=ROWS_PER_PAGE)
-    page = Page(found, number, last_page(total, ROWS_PER_PAGE), total)
+    page = await people_page(wanted)
     return render_staff("staff/people.html", MENU_ENTRY, form=form, listing=LISTING, page=page, page_url=page_url)
 
 

@@ -1,17 +1,27 @@
 """The students in one's scope: a list with search, sort and files."""
 
-from quart import Response, request, url_for
+from typing import cast
+from urllib.parse import urlencode
 
-from quart_enroll.domain.models import User
+from quart import Response, flash, redirect, request, url_for
+from quart.typing import ResponseReturnValue
+
+from quart_enroll.domain.models import PeopleFilter, PeopleOrder, User
 from quart_enroll.forms.staff.students import StudentListForm
-from quart_enroll.i18n.language import Sentence
-from quart_enroll.pages.paging import Page, last_page, page_url, requested_page
+from quart_enroll.i18n.language import Sentence, gettext
+from quart_enroll.pages.paging import Page, page_url
 from quart_enroll.pages.staff.layout import render_staff
 from quart_enroll.pages.staff.listing import ROWS_PER_PAGE, Column, Listing, Sort, export, requested_format
+from quart_enroll.pages.staff.people_page import people_page
+from quart_enroll.services.staff import people as accounts
 from quart_enroll.services.staff import students as service
 from quart_enroll.state import database
 from quart_enroll.web import auth
 from quart_enroll.web.compression import RenderedPage
+from quart_enroll.web.templating import is_overridden
+
+MAX_STUDENTS_ON_ONE_PAGE = 5000
+"""Students on the only page of a school's own template; rendering it takes about 10 MB."""
 
 OPTED_OUT = Sentence("Opted out")
 
@@ -19,13 +29,13 @@ LISTING: Listing[User] = Listing(
     "students",
     [
         Column(
-            "last_name",
+            "name",
             Sentence("Name"),
-            lambda student: student.full_name,
+            lambda student: student.full_name or student.email,
             url=lambda student: url_for("staff_student", user_id=student.user_id),
             is_sortable=True,
         ),
-        Column("user_id", Sentence("Student ID"), lambda student: student.user_id, is_sortable=True),
+        Column("user_id", Sentence("Student ID"), lambda student: str(student.user_id), is_sortable=True),
         Column("email", Sentence("Email"), lambda student: student.email, is_sortable=True),
         Column("directory", Sentence("Directory"), lambda student: OPTED_OUT if student.directory_opt_out else ""),
     ],
@@ -34,22 +44,43 @@ LISTING: Listing[User] = Listing(
 
 
 async def students() -> RenderedPage | Response:
-    form, staff = StudentListForm(request.args), auth.signed_in()
+    form = StudentListForm.from_query(request.args)
     if requested_format():
-        include = "opted_out" in request.args
-        return await export(LISTING, service.batches(database(), staff, form.words, include_opted_out=include))
-    total = await service.count(database(), staff, form.words)
-    number = requested_page(total, ROWS_PER_PAGE)
-    found = await service.find(
-        database(),
-        staff,
-        form.words,
-        sort=LISTING.sort.key,
-        descending=LISTING.sort.descending,
-        skip=(number - 1) * ROWS_PER_PAGE,
-        max_students=ROWS_PER_PAGE,
+        wanted = _wanted(form, with_opted_out="opted_out" in request.args)
+        return await export(LISTING, accounts.batches(database(), wanted))
+    return _render("staff/students.html", form, await people_page(_wanted(form)))
+
+
+async def user() -> ResponseReturnValue:
+    """Show the same list under the path, and with the variables, of the Flask site."""
+    if requested_format():
+        return redirect(f"{url_for('staff_students')}?{urlencode([*request.args.items(multi=True)])}", 303)
+    form, has_paging = StudentListForm.from_query(request.args), not is_overridden("user.html")
+    page = await people_page(_wanted(form), ROWS_PER_PAGE if has_paging else MAX_STUDENTS_ON_ONE_PAGE)
+    if not has_paging and (page.last > 1 or page.is_cut):
+        await flash(
+            gettext("Not all students are shown, only %(number)s. Search for the others.", number=len(page.items)),
+            "warning",
+        )
+    return _render("user.html", form, page, user=True)
+
+
+def _wanted(form: StudentListForm, *, with_opted_out: bool = True) -> PeopleFilter:
+    sort = LISTING.sort
+    order = cast(PeopleOrder, sort.key)
+    return service.in_scope(
+        auth.signed_in(), form.words, order=order, descending=sort.descending, with_opted_out=with_opted_out
     )
-    page = Page(found, number, last_page(total, ROWS_PER_PAGE), total)
+
+
+def _render(template: str, form: StudentListForm, page: Page[User], **variables: object) -> RenderedPage:
     return render_staff(
-        "staff/students.html", "staff_students", form=form, listing=LISTING, page=page, page_url=page_url
+        template,
+        "staff_students",
+        form=form,
+        listing=LISTING,
+        page=page,
+        page_url=page_url,
+        users=page.items,
+        **variables,
     )

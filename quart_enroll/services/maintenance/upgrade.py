@@ -155,6 +155,8 @@ async def _repair_users(db: Database, report: UpgradeReport) -> None:
         report.changes.append(f"user: {_count(number, 'user')} without a role became students")
     if number := await legacy_flask.copy_single_roles(db):
         report.changes.append(f"user: the role of {_count(number, 'user')} became a list of roles")
+    if number := await users.store_derived_fields(db, of_all=True):
+        report.changes.append(f"user: {_count(number, 'user')} made ready for lists and searches")
     for user_id, rows in await legacy_flask.find_repeated(db, "user", "user_id"):
         report.unchanged.append(f"user: user_id {user_id} is used by {' and '.join(rows)}")
     # The report does not contain the email, because reports end up in logs.

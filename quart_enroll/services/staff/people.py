@@ -10,7 +10,7 @@ from quart_enroll.db.queries import people
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.audit import About, AuditEntry, Change
 from quart_enroll.domain.errors import AccountGone, ChangedMeanwhile, EmailUnconfirmed, LastRegistrar, NotAnAdvisor
-from quart_enroll.domain.models import PeopleFilter, Profile, User
+from quart_enroll.domain.models import PeopleFilter, PeopleMatches, Profile, User
 from quart_enroll.domain.permissions import can_manage_people
 from quart_enroll.domain.roles import STAFF_ROLES, STUDENT_ONLY, Role
 from quart_enroll.services.staff import audit
@@ -30,14 +30,14 @@ class NotPermitted(Exception):
     """The person may no longer do this; their roles have changed since the request began."""
 
 
-async def count(db: Database, wanted: PeopleFilter) -> int:
-    """Return the number of these people."""
-    return await people.count(db, wanted)
+async def match(db: Database, wanted: PeopleFilter) -> PeopleMatches:
+    """Return how many of these people there are; in a search, also who."""
+    return await people.match(db, wanted)
 
 
-async def find_page(db: Database, wanted: PeopleFilter, *, skip: int, limit: int) -> list[User]:
-    """Return these people: at most `limit` after the first `skip`."""
-    return await people.find(db, wanted, skip=skip, limit=limit)
+async def find_page(db: Database, wanted: PeopleFilter, matches: PeopleMatches, *, skip: int, limit: int) -> list[User]:
+    """Return at most `limit` of these people after the first `skip`."""
+    return await people.find(db, wanted, matches, skip=skip, limit=limit)
 
 
 def batches(db: Database, wanted: PeopleFilter) -> AsyncGenerator[list[User], None]:
@@ -47,14 +47,12 @@ def batches(db: Database, wanted: PeopleFilter) -> AsyncGenerator[list[User], No
 
 async def has_students(db: Database) -> bool:
     """Return whether the school has any students."""
-    return bool(await people.find(db, PeopleFilter(roles=STUDENT_ONLY), skip=0, limit=1))
+    return bool(await people.find_after(db, PeopleFilter(roles=STUDENT_ONLY, order="user_id"), None, limit=1))
 
 
-async def find_after(
-    db: Database, words: Sequence[str], roles: Collection[Role], after: int | None, *, limit: int
-) -> list[User]:
-    """Return these people in the order of user_id: at most `limit`, from the one that follows `after` on."""
-    return await people.find_after(db, words, roles, after, limit=limit)
+async def find_after(db: Database, wanted: PeopleFilter, after: int | None, *, limit: int) -> list[User]:
+    """Return at most `limit` of these people, who are sorted by user_id, from the one that follows `after` on."""
+    return await people.find_after(db, wanted, after, limit=limit)
 
 
 async def find(db: Database, user_id: int) -> User | None:

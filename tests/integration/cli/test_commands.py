@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from quart import Quart
 
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import sections, terms
+from quart_enroll.domain import people_search
 from quart_enroll.domain.models import SYSTEM_ACTOR, Section, SectionRequest
 from quart_enroll.forms.imports.users import NO_HASH
 from quart_enroll.services.accounts import calendar_tokens
@@ -212,7 +214,8 @@ async def test_importing_users_keeps_existing_passwords(run: Run, db: Database, 
     )
     assert (await run("import", "user", file)).output == "user: 0 added, 0 changed, 2 unchanged.\n"
     after = await db.user.find_one({"user_id": ADA.user_id})
-    assert after == before | {"last_name": "Sommer"}
+    words = people_search.words_of(replace(ADA, last_name="Sommer"))
+    assert after == before | {"last_name": "Sommer", "search_words": words}
     new = await db.user.find_one({"email": USER["email"]})
     assert new is not None
     assert (new["user_id"], new["roles"]) == (4, ["student"])

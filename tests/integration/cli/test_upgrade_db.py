@@ -114,6 +114,14 @@ async def test_two_users_with_one_email_are_listed_and_left_alone(db: Database) 
     assert "cleo" not in line.lower()
 
 
+async def test_lists_and_searches_follow_what_an_older_version_has_changed(db: Database) -> None:
+    await upgrade(db, NOW, DEFAULTS)
+    await db.user.update_one({"user_id": 1}, {"$set": {"last_name": "Summers", "roles": ["advisor"]}})
+    report = await upgrade(db, NOW, DEFAULTS)
+    assert report.changes == ["user: 1 user made ready for lists and searches"]
+    assert await db.user.count_documents({"user_id": 1, "is_student": False, "search_words": "summers"}) == 1
+
+
 @pytest.mark.parametrize("step", ["copy_single_roles", "find_unusable_passwords"])
 async def test_single_roles_become_lists_even_if_the_upgrade_is_killed_midway(
     db: Database, monkeypatch: pytest.MonkeyPatch, step: str

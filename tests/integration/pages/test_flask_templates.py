@@ -11,7 +11,7 @@ from quart import Quart
 
 from quart_enroll.app import create_app
 from quart_enroll.db.client import Database, OutcomeUnknown
-from quart_enroll.pages import students
+from quart_enroll.pages.staff import students
 from quart_enroll.services.accounts import sessions
 from tests.support.people import ADA, BOB, PASSWORD, RITA, SPRING, Browser, Clock, config, registration, set_clock, text
 
@@ -95,7 +95,7 @@ async def test_the_registrar_is_told_when_there_are_more_students_than_a_page_ho
 ) -> None:
     monkeypatch.setattr(students, "MAX_STUDENTS_ON_ONE_PAGE", 1)
     page = await rita.read("/user")
-    assert "Showing 1 of 2 students." in page
+    assert "Not all students are shown, only 1." in page
     assert (ADA.email in page, BOB.email in page) == (True, False)
 
 

@@ -6,7 +6,7 @@ from quart_enroll.api.v1 import cursors
 from quart_enroll.api.v1.json_views import respond, responds_with, takes_body, takes_query
 from quart_enroll.api.v1.staff.people_schemas import EditPersonBody, PersonPage, PersonQuery, PersonSchema
 from quart_enroll.domain.errors import AccountGone, WrongFields
-from quart_enroll.domain.models import Profile
+from quart_enroll.domain.models import PeopleFilter, Profile
 from quart_enroll.domain.roles import STAFF_ROLES, read_roles
 from quart_enroll.domain.search import all_subjects
 from quart_enroll.forms.staff.people import PersonForm
@@ -21,7 +21,8 @@ async def people(query: PersonQuery) -> Response:
     """List people with their roles."""
     after = cursors.decode_user_id(query.cursor)
     roles = STAFF_ROLES if query.role == "staff" else read_roles([query.role])
-    found = await service.find_after(database(), query.q.split(), roles, after, limit=query.limit + 1)
+    wanted = PeopleFilter(tuple(query.q.split()), roles, order="user_id")
+    found = await service.find_after(database(), wanted, after, limit=query.limit + 1)
     page = found[: query.limit]
     next_cursor = cursors.encode(page[-1].user_id) if len(found) > query.limit else None
     return respond(PersonPage([PersonSchema.of(one) for one in page], next_cursor))

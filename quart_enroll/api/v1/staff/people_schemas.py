@@ -60,7 +60,7 @@ class PersonPage(Struct, frozen=True):
 class PersonQuery(Struct, frozen=True):
     """Filters for people."""
 
-    q: Annotated[Text, Meta(description="All of these words in name or email, or as user_id.")] = ""
+    q: Annotated[Text, Meta(description="Each word begins one of a name or the email, or is the user_id.")] = ""
     role: Annotated[
         Literal["", "staff", "student", "instructor", "advisor", "scheduler", "registrar", "auditor"],
         Meta(description="Only people with this role; `staff` for any but student."),

@@ -58,7 +58,7 @@ class StudentPage(Struct, frozen=True):
 class StudentQuery(Struct, frozen=True):
     """Filters for students."""
 
-    q: Annotated[Text, Meta(description="All of these words in name or email, or as user_id.")] = ""
+    q: Annotated[Text, Meta(description="Each word begins one of a name or the email, or is the user_id.")] = ""
     opted_out: Annotated[Flag, Meta(description="Include students who opted out of the directory.")] = False
     limit: Limit = 50
     cursor: Cursor = ""

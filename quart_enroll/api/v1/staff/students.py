@@ -22,6 +22,7 @@ from quart_enroll.domain.errors import WrongFields
 from quart_enroll.services.enrollment import history, staff_changes
 from quart_enroll.services.enrollment import student as student_facts
 from quart_enroll.services.enrollment.staff_changes import StaffAction
+from quart_enroll.services.staff import people
 from quart_enroll.services.staff import students as service
 from quart_enroll.state import database, enrollment_context, now, user_cache
 from quart_enroll.web import auth
@@ -36,14 +37,8 @@ async def staff_students(query: StudentQuery) -> Response:
     By default without those who opted out of the directory.
     """
     after = cursors.decode_user_id(query.cursor)
-    found = await service.find_after(
-        database(),
-        auth.signed_in(),
-        query.q.split(),
-        after,
-        max_students=query.limit + 1,
-        include_opted_out=query.opted_out,
-    )
+    wanted = service.in_scope(auth.signed_in(), query.q.split(), order="user_id", with_opted_out=query.opted_out)
+    found = await people.find_after(database(), wanted, after, limit=query.limit + 1)
     page = found[: query.limit]
     next_cursor = cursors.encode(page[-1].user_id) if len(found) > query.limit else None
     return respond(StudentPage([StudentSchema.of(one) for one in page], next_cursor))
