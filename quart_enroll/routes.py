@@ -291,7 +291,7 @@ ROUTES = [
         roles=READERS_OF_STUDENTS,
         query_parameters=("q", "sort", "page", "format", "opted_out"),
         menu_label=Sentence("Students"),
-        menu_purpose=Sentence("Find a student, see the record, and act for the student."),
+        menu_purpose=Sentence("Find students, see their records, and act for them."),
     ),
     Route(
         "/staff/students/<int:user_id>",
@@ -309,7 +309,7 @@ ROUTES = [
         audience=STAFF,
         roles=READERS_OF_STUDENTS,
         query_parameters=("term", "courseID", "section"),
-        opens_record=Sentence("Why a student can’t enroll"),
+        opens_record=Sentence("Eligibility check"),
     ),
     Route(
         "/staff/students/<int:user_id>/act",
@@ -412,7 +412,7 @@ ROUTES = [
         roles=ROSTER_MANAGERS,
         query_parameters=SECTION_PARAMETERS,
         survives_disconnect=True,
-        opens_record=Sentence("Email to a roster"),
+        opens_record=Sentence("Email to a section’s students"),
     ),
     Route(
         "/staff/roster/no-show",
@@ -423,7 +423,7 @@ ROUTES = [
         roles=ROSTER_MANAGERS,
         query_parameters=SECTION_PARAMETERS,
         survives_disconnect=True,
-        opens_record=Sentence("No-shows of a roster"),
+        opens_record=Sentence("No-shows of a section"),
     ),
     Route(
         "/staff/courses",
@@ -470,7 +470,7 @@ ROUTES = [
         roles=CATALOG_READERS,
         query_parameters=("format",),
         menu_label=Sentence("Terms"),
-        menu_purpose=Sentence("Set the dates of terms, and copy sections into the next one."),
+        menu_purpose=Sentence("Set the dates of terms, and copy sections from one term to another."),
     ),
     Route("/staff/term", "staff_term", terms.term, audience=STAFF, roles=CATALOG_READERS, query_parameters=("term",)),
     Route(
@@ -501,7 +501,7 @@ ROUTES = [
         roles=DASHBOARD_READERS,
         query_parameters=dashboard.PARAMETERS,
         menu_label=Sentence("Dashboard"),
-        menu_purpose=Sentence("Watch an opening, and see demand, refusals and who got nothing."),
+        menu_purpose=Sentence("Watch an opening, and see demand, refusals and students without a seat."),
     ),
     Route(
         "/staff/imports",
@@ -568,7 +568,7 @@ ROUTES = [
         roles=REGISTRARS,
         query_parameters=("page", "format"),
         menu_label=Sentence("Account removals"),
-        menu_purpose=Sentence("Decide about requests to remove an account."),
+        menu_purpose=Sentence("Decide on requests to remove accounts."),
     ),
     Route(
         "/staff/removals/<int:user_id>",
@@ -596,7 +596,7 @@ ROUTES = [
         roles=READERS_OF_LOGS,
         query_parameters=(*AuditLogForm.parameters(), *LOG_PARAMETERS),
         menu_label=Sentence("Audit log"),
-        menu_purpose=Sentence("Find who changed what, and why."),
+        menu_purpose=Sentence("See who changed what, and why."),
     ),
     Route(
         "/staff/access",
@@ -606,7 +606,7 @@ ROUTES = [
         roles=READERS_OF_LOGS,
         query_parameters=(*AccessLogForm.parameters(), *LOG_PARAMETERS),
         menu_label=Sentence("Access log"),
-        menu_purpose=Sentence("Find who opened whose record."),
+        menu_purpose=Sentence("See who opened which records."),
     ),
     Route("/api/", "api", flask_api.api, aliases=("/api/<flask_api:idx>",), query_parameters=(), is_localized=False),
     Route(
@@ -680,21 +680,21 @@ ROUTES = [
         "staff_student",
         api_students.staff_student,
         roles=READERS_OF_STUDENTS,
-        opens_record=Sentence("Student’s record, by a program"),
+        opens_record=Sentence("Student’s record (API)"),
     ),
     _staff_api(
         "students/<int:user_id>/events",
         "staff_student_events",
         api_students.staff_student_events,
         roles=READERS_OF_STUDENTS,
-        opens_record=Sentence("Student’s history, by a program"),
+        opens_record=Sentence("Student’s history (API)"),
     ),
     _staff_api(
         "students/<int:user_id>/why",
         "why",
         api_students.why,
         roles=READERS_OF_STUDENTS,
-        opens_record=Sentence("Why a student can’t enroll, by a program"),
+        opens_record=Sentence("Eligibility check (API)"),
     ),
     _staff_api(
         "students/<int:user_id>/act",
@@ -702,7 +702,7 @@ ROUTES = [
         api_students.act,
         POST,
         roles=ACTING_FOR_STUDENTS,
-        opens_record=Sentence("Acting for a student, by a program"),
+        opens_record=Sentence("Acting for a student (API)"),
     ),
     _staff_api("people", "people", api_people.people, roles=REGISTRARS),
     _staff_api("people/<int:user_id>", "person", api_people.person, roles=REGISTRARS),

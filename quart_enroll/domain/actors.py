@@ -26,7 +26,7 @@ class Override(StrEnum):
 
 
 _LABELS = {
-    Override.CLOSED_TERM: Sentence("Disregard the dates of the term"),
+    Override.CLOSED_TERM: Sentence("Ignore the term’s dates"),
     Override.FULL: Sentence("Exceed the capacity"),
     Override.REQUISITES: Sentence("Waive prerequisites and corequisites"),
     Override.TIME_CONFLICT: Sentence("Allow the time conflict"),

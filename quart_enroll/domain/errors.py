@@ -37,13 +37,13 @@ class Refused(Exception):
     """Whether it becomes an event. Refusals that only state a fact, such as AlreadyEnrolled, do not."""
 
     heading: ClassVar[Sentence | None] = None
-    """The heading of the page that says it, if that of its status doesn't fit."""
+    """The heading of its page, if the one for its status doesn't fit."""
 
     history_reason: ClassVar[Sentence | None] = None
     """The reason as the student's history states it; every recorded refusal has one."""
 
     override: ClassVar[Override | None] = None
-    """The name by which staff set the rule aside; None for a rule that can't be set aside."""
+    """The override with which staff set the rule aside; None for a rule that can't be overridden."""
 
     retry_after: int | None = None
     """Seconds after which the same request may succeed."""
@@ -214,7 +214,7 @@ class DropClosed(Refused):
 
 
 class OnlyWithdrawal(Refused):
-    """Staff want to remove a course without a trace, but the deadline for that has passed."""
+    """Staff want to drop a course without a trace, but the deadline for that has passed."""
 
     code = "only_withdrawal"
     meaning = "The deadline to drop the course has passed; it can only be withdrawn from."
@@ -358,7 +358,7 @@ class SectionClosed(Refused):
 
 
 class SectionExists(Refused):
-    """The number names a section of the course in the term, perhaps one that was cancelled."""
+    """The number names a section of the course in the term, perhaps one that was canceled."""
 
     code = "section_exists"
     meaning = "The course has or had a section with this number in the term."
@@ -396,23 +396,23 @@ class EditConflict(Refused):
     severity = "warning"
 
     def __init__(self, current: Section, differences: Sequence[Difference] = ()) -> None:
-        super().__init__(Sentence("Someone else has changed this section meanwhile. Nothing was saved."))
+        super().__init__(Sentence("Someone else has changed this section in the meantime. Nothing was saved."))
         self.current = current
         self.differences = differences
 
 
 class TermOver(Refused):
-    """The students' records of a term that is over stay as they are."""
+    """Students' records of a past term can't be changed."""
 
     code = "term_over"
-    meaning = "The term is over, so its sections can't be cancelled."
+    meaning = "The term is over, so its sections can't be canceled."
 
     def __init__(self, term: str) -> None:
         super().__init__(Sentence("%(term)s is over, so its sections can’t be canceled.", term=TermName(term)))
 
 
 class CensusOver(Refused):
-    """After the census date, students who never came stay on the record: they withdraw, or the registrar drops them."""
+    """After the census date, no-shows stay on record: they withdraw, or the registrar drops them."""
 
     code = "census_over"
     meaning = "The census date has passed, so students who didn't come can't be dropped as no-shows."
@@ -420,7 +420,7 @@ class CensusOver(Refused):
     def __init__(self, term: str) -> None:
         super().__init__(
             Sentence(
-                "The last day to drop students who don’t come has passed for %(term)s.",
+                "The last day to drop no-shows for %(term)s has passed.",
                 term=TermName(term),
             )
         )
@@ -655,17 +655,20 @@ class EmailUnconfirmed(Refused):
 
     def __init__(self) -> None:
         super().__init__(
-            Sentence("The email of this account isn’t confirmed. Its owner must open the link in our email first.")
+            Sentence(
+                "The email address of this account isn’t confirmed yet. Its owner must first open the link in our "
+                "email."
+            )
         )
 
 
 class NotAnAdvisor(Refused):
     status = 422
     code = "not_an_advisor"
-    meaning = "Somebody named as an advisor has no account, or does not have that role."
+    meaning = "A person named as an advisor has no account, or does not have that role."
 
     def __init__(self, name: str) -> None:
-        super().__init__(Sentence("There is no advisor %(name)s.", name=name))
+        super().__init__(Sentence("%(name)s isn’t an advisor. Enter the email or ID of an advisor.", name=name))
 
 
 class ChangedMeanwhile(Refused):
@@ -674,7 +677,9 @@ class ChangedMeanwhile(Refused):
 
     def __init__(self) -> None:
         super().__init__(
-            Sentence("Someone else has changed this in the meantime. Nothing was saved; check it, then save again.")
+            Sentence(
+                "Someone else has changed this in the meantime. Nothing was saved. Check the changes, then save again."
+            )
         )
 
 
@@ -692,12 +697,10 @@ class RemovalDecided(Refused):
     """Someone else has decided about the request to remove the account, or it was withdrawn."""
 
     code = "removal_decided"
-    meaning = "There is no such request any more to remove an account."
+    meaning = "The request to remove the account no longer exists."
 
     def __init__(self) -> None:
-        super().__init__(
-            Sentence("This request has been decided or withdrawn in the meantime. Nothing was changed just now.")
-        )
+        super().__init__(Sentence("This request has already been decided or withdrawn. No changes were made."))
 
 
 class SignInEnded(Refused):
@@ -711,45 +714,46 @@ class SignInEnded(Refused):
 
 
 class OnlyViewing(Refused):
-    """Staff see the site as a student, and tried to change something."""
+    """Staff are viewing the site as a student, and tried to change something."""
 
     status = 403
     code = "only_viewing"
     meaning = "In this browser you are viewing the site as a student; nothing can be changed until you stop."
-    heading = Sentence("You’re only viewing")
+    heading = Sentence("You’re viewing as a student")
 
     def __init__(self, name: str) -> None:
         super().__init__(
             Sentence(
-                "You’re viewing the site as %(name)s, so nothing can be changed. No changes were made. "
-                "Stop viewing first.",
+                "You’re viewing the site as %(name)s, so you can’t change anything. No changes were made. Stop "
+                "viewing first.",
                 name=name,
             )
         )
 
 
 class HiddenFromViewers(Refused):
-    """Staff see the site as a student, and opened something that concerns only the student."""
+    """Staff are viewing the site as a student, and opened something that concerns only the student."""
 
     status = 403
     code = "hidden_from_viewers"
-    meaning = "In this browser you are viewing the site as a student, and this is for the student alone."
-    heading = Sentence("For the student alone")
+    meaning = "In this browser you are viewing the site as a student, and only the student can open this."
+    heading = Sentence("Only for the student")
 
     def __init__(self, name: str) -> None:
         super().__init__(
             Sentence(
-                "You’re viewing the site as %(name)s. Passwords, sign-ins, tokens and downloads aren’t part of that.",
+                "You’re viewing the site as %(name)s. Only the student can open pages about passwords, sign-ins, "
+                "tokens and downloads.",
                 name=name,
             )
         )
 
 
 class ViewEnded(Refused):
-    """Staff saw the site as a student, until the time was over or the student no longer theirs."""
+    """Staff were viewing the site as a student, but the time is up, or they may no longer do so."""
 
     code = "view_ended"
-    meaning = "You no longer view the site as a student; the page was the student’s."
+    meaning = "You are no longer viewing the site as a student; the page was the student’s."
     severity = "info"
 
     def __init__(self) -> None:
@@ -862,7 +866,9 @@ class WrongScope(Refused):
     meaning = "The scope of the token does not include this; create a token with another one."
 
     def __init__(self) -> None:
-        super().__init__(Sentence("This token isn’t meant for this. No changes were made."))
+        super().__init__(
+            Sentence("This token’s scope doesn’t allow this. No changes were made. Use a token with another scope.")
+        )
 
 
 class PasswordNeeded(Refused):
@@ -870,10 +876,10 @@ class PasswordNeeded(Refused):
 
     status = 403
     code = "password_needed"
-    meaning = "The sign-in of the browser was confirmed too long ago for a change as staff; send a token instead."
+    meaning = "For a change as staff, the password was entered too long ago in this browser; send a token instead."
 
     def __init__(self) -> None:
-        super().__init__(Sentence("Enter your password again on a page for staff. No changes were made."))
+        super().__init__(Sentence("Enter your password again on a staff page, then try again. No changes were made."))
 
 
 class PasswordOverHttp(Refused):

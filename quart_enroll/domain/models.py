@@ -653,7 +653,10 @@ class Notice:
                     **where,
                 )
             case "removal_declined":
-                return gettext("The registrar has not removed your account. %(because)s", because=self.because or "")
+                return gettext(
+                    "The registrar declined your request to remove your account. %(because)s",
+                    because=self.because or "",
+                )
             case _:
                 return gettext(
                     "A seat opened in %(title)s, section %(section)s, for %(term)s, but we couldn’t enroll you. "

@@ -34,11 +34,11 @@ ROLE_NAMES: Mapping[Role, Sentence] = {
 
 ROLE_PERMISSIONS: Mapping[Role, Sentence] = {
     Role.STUDENT: Sentence("Enrolls in courses."),
-    Role.INSTRUCTOR: Sentence("Sees the rosters of the sections that they teach."),
-    Role.ADVISOR: Sentence("Sees the records of their own advisees, and acts for them."),
-    Role.SCHEDULER: Sentence("Changes the sections of their subjects, and sees the rosters."),
+    Role.INSTRUCTOR: Sentence("Sees the rosters of their own sections, emails the students, and drops no-shows."),
+    Role.ADVISOR: Sentence("Sees the records of their own advisees and acts for them."),
+    Role.SCHEDULER: Sentence("Changes the sections of their subjects and sees the rosters."),
     Role.REGISTRAR: Sentence("Sees and changes everything."),
-    Role.AUDITOR: Sentence("Sees everything, and changes nothing."),
+    Role.AUDITOR: Sentence("Sees everything but changes nothing."),
 }
 """What people with each role may do; domain/permissions.py enforces it."""
 

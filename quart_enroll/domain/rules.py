@@ -32,18 +32,18 @@ from quart_enroll.i18n.language import LastDay, Moment, Sentence
 class Rule(Enum):
     """The rules for changes of a student's seats and waitlists, in the words of staff."""
 
-    NOT_ENROLLED = Sentence("Not enrolled in the course yet")
+    NOT_ENROLLED = Sentence("Not already enrolled in the course")
     DATES = Sentence("Enrollment is open")
-    STATUS = Sentence("The section takes new students")
+    STATUS = Sentence("The section is open to new students")
     TIMES = Sentence("No time conflict")
     CREDITS = Sentence("Within the credit limit")
-    PREREQUISITES = Sentence("Prerequisites taken")
+    PREREQUISITES = Sentence("Prerequisites met")
     COREQUISITES = Sentence("Corequisites taken or on the schedule")
     SEAT = Sentence("A seat is open")
-    NOT_WAITING = Sentence("Not on the waitlist yet")
-    WAITLIST = Sentence("The waitlist has a place")
-    DEPENDENTS = Sentence("No other course requires the one to drop")
-    DROP_DATES = Sentence("The deadline to drop or withdraw has not passed")
+    NOT_WAITING = Sentence("Not already on the waitlist")
+    WAITLIST = Sentence("The waitlist has room")
+    DEPENDENTS = Sentence("No other course requires the dropped course")
+    DROP_DATES = Sentence("The deadline to drop or withdraw hasn’t passed")
 
 
 Checks: TypeAlias = Iterable[tuple[Rule, Callable[[], None]]]

@@ -31,8 +31,8 @@ SCOPE_NAMES: Mapping[Scope, Sentence] = {
 SCOPE_PERMISSIONS: Mapping[Scope, Sentence] = {
     Scope.READ: Sentence("Read your schedule"),
     Scope.ENROLL: Sentence("Read your schedule, enroll and drop"),
-    Scope.STAFF_READ: Sentence("Read what you may see as staff"),
-    Scope.STAFF_WRITE: Sentence("Read and change what you may as staff"),
+    Scope.STAFF_READ: Sentence("Read everything you can see as staff"),
+    Scope.STAFF_WRITE: Sentence("Read and change everything you can as staff"),
 }
 """What people choose when they create a token."""
 

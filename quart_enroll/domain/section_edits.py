@@ -19,5 +19,7 @@ WITHOUT_STUDENTS = (SectionStatus.TENTATIVE, SectionStatus.CANCELLED)
 def find_faults(section: Section) -> Mapping[str, Sentence]:
     """Return what can't be stored of a section with these students, by field."""
     if section.status in WITHOUT_STUDENTS and (section.seats_taken or section.waiting):
-        return {"status": Sentence("Students have seats in it or wait for one. Close it, or cancel it on its page.")}
+        return {
+            "status": Sentence("Students are enrolled or waiting. Close the section, or cancel it on its own page.")
+        }
     return {}

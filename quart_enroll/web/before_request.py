@@ -102,7 +102,7 @@ async def _refuse_forged(request: SiteRequest) -> None:
         await request.form  # refuses a body that is too large or too slow
     except RequestEntityTooLarge:
         if request.route.has_file:
-            abort(413, gettext("The file is too large. Divide it into several files of at most 32 MB each."))
+            abort(413, gettext("The file is too large. Split it into several files of at most 32 MB each."))
         raise
     if not comes_from_this_site() and not await has_valid_token():
         abort(400, str(error_pages.FORGED))

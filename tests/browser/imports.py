@@ -35,10 +35,10 @@ async def _check(page: Page, kind: str, columns: Sequence[str], rows: Rows) -> N
     await page.get_by_label("What is in the file?").select_option(kind)
     file = {"name": f"{kind}.xlsx", "mimeType": "application/octet-stream", "buffer": _workbook(columns, rows)}
     await page.get_by_label("File", exact=True).set_input_files(file)  # type: ignore[arg-type]  # a FilePayload
-    await page.get_by_role("button", name="Read the file").click()
+    await page.get_by_role("button", name="Upload file").click()
     if "Seats" in columns:
         await page.get_by_role("button", name="Check the file").click()
-        await expect(page.get_by_role("alert")).to_contain_text("No column is read as: capacity.")
+        await expect(page.get_by_role("alert")).to_contain_text("No column is matched with: capacity.")
         await page.get_by_label("Seats").select_option("capacity")
     await page.get_by_role("button", name="Check the file").click()
 

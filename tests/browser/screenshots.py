@@ -91,7 +91,7 @@ SHOTS = [
     Shot("staff", "The first page for staff", "rita", "/staff"),
     Shot("students", "The list of students", "rita", "/staff/students"),
     Shot("record", "A student’s record", "rita", "/staff/students/1"),
-    Shot("why", "Why a student can’t enroll", "rita", f"/staff/students/2/why?{SECTION}"),
+    Shot("why", "Eligibility check", "rita", f"/staff/students/2/why?{SECTION}"),
     Shot("act", "Acting for a student against a rule", "rita", f"/staff/students/2/act?action=enroll&{SECTION}"),
     Shot("sections", "The list of sections", "rita", "/staff/sections"),
     Shot("section", "A section", "rita", WAITED_FOR, (_open_first_section,)),

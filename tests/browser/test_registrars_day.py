@@ -117,7 +117,7 @@ async def _cancel_a_section(page: Page) -> None:
     await page.get_by_role("link", name="Cancel section").click()
     await expect(page.get_by_role("main")).to_contain_text("Nobody is enrolled or waiting.")
     await page.get_by_role("button", name="Cancel section").click()
-    await expect(page.get_by_role("alert")).to_contain_text("Enter the reason.")
+    await expect(page.get_by_role("alert")).to_contain_text("Enter a reason.")
     await page.get_by_label("Reason").fill("Too few students.")
     await page.get_by_role("button", name="Cancel section").click()
     await _expect_message(page, "Section canceled.")
@@ -127,12 +127,12 @@ async def _act_against_a_rule_and_undo_it(page: Page) -> None:
     """Enroll cal in the full section, and take that back, by keyboard."""
     await _choose_in_menu(page, "Students")
     await press(page, CAL.full_name, "link")
-    await press(page, "Enroll or ask why not", "link")
+    await press(page, "Enroll or check eligibility", "link")
     await page.get_by_label("Term").select_option(TERM)
     await type_text(page, "Course number", "7001")
     await type_text(page, "Section", "09")
     await page.keyboard.press("Enter")
-    await expect(page.get_by_role("main")).to_contain_text("Staff can choose “Exceed the capacity”.")
+    await expect(page.get_by_role("main")).to_contain_text("Override: “Exceed the capacity”")
     await press(page, "Enroll the student", "link")
     await tab_to(page, page.get_by_label("Exceed the capacity"))
     await page.keyboard.press("Space")
@@ -145,7 +145,7 @@ async def _act_against_a_rule_and_undo_it(page: Page) -> None:
 async def _confirm(page: Page, reason: str) -> None:
     await type_text(page, "Reason", reason)
     await page.keyboard.press("Enter")
-    await _expect_message(page, f"{CAL.full_name} will be told.")
+    await _expect_message(page, f"{CAL.full_name} will be notified.")
 
 
 async def _export_the_roster(page: Page) -> None:
@@ -161,12 +161,12 @@ async def _export_the_roster(page: Page) -> None:
 
 async def _roll_the_term(page: Page) -> None:
     await _choose_in_menu(page, "Terms")
-    await page.get_by_role("link", name="Copy sections into a term").click()
+    await page.get_by_role("link", name="Copy sections to another term").click()
     await page.get_by_label("From").select_option(TERM)
     await page.get_by_label("Into").select_option("Spring 2027")
     await page.get_by_role("button", name="Show sections").click()
     await expect(page.get_by_role("heading", name="1 new section")).to_be_visible()
-    await expect(page.get_by_role("main")).to_contain_text("1 canceled section is left out.")
+    await expect(page.get_by_role("main")).to_contain_text("1 canceled section won’t be copied.")
     await page.get_by_role("button", name="Copy").click()
     await _expect_message(page, "1 section copied.")
     await expect(page.get_by_role("row", name="7001-09")).to_be_visible()

@@ -35,7 +35,7 @@ async def test_a_no_show_is_dropped_after_a_preview(base_url: str, page: Page, d
     await page.goto(base_url + ROSTER)
     await page.get_by_role("link", name="Drop no-shows").click()
     await page.get_by_role("button", name="Preview").click()
-    await page.get_by_role("link", name="Choose the students who didn’t come.").click()
+    await page.get_by_role("link", name="Choose the students who didn’t attend.").click()
     await page.get_by_label("Bob Okafor").check()
     await page.get_by_role("button", name="Preview").click()
     await expect(page.get_by_role("main")).to_contain_text("Ada Winters (3333-01)")
@@ -46,7 +46,7 @@ async def test_a_no_show_is_dropped_after_a_preview(base_url: str, page: Page, d
 async def test_an_email_is_sent_after_a_preview(base_url: str, page: Page) -> None:
     await sign_in(page, base_url, RITA)
     await page.goto(base_url + ROSTER)
-    await page.get_by_role("link", name="Write to the students").click()
+    await page.get_by_role("link", name="Email the students").click()
     await page.get_by_label("Subject").fill("First class")
     await page.get_by_label("Text").fill("We meet in Lab 2.\nBring a book.")
     await page.get_by_role("button", name="Preview").click()
@@ -54,4 +54,4 @@ async def test_an_email_is_sent_after_a_preview(base_url: str, page: Page) -> No
     await expect(page.get_by_label("Text")).to_have_value("We meet in Lab 2.\nBring a book.")
     await page.get_by_role("button", name="Preview").click()
     await page.get_by_role("button", name="Send email").click()
-    await expect(page.get_by_role("status")).to_contain_text("1 student gets your email.")
+    await expect(page.get_by_role("status")).to_contain_text("1 student will get your email.")

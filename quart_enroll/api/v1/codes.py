@@ -5,7 +5,7 @@ from quart_enroll.domain.errors import Busy, all_refusals
 HTTP_CODES = {
     "bad_request": "The body is not valid JSON, or a browser sent the request for another site.",
     "sign_in_first": "This requires a token or a password.",
-    "forbidden": "You have no role that may do this.",
+    "forbidden": "None of your roles allows this.",
     "not_found": "There is nothing at this URL.",
     "method_not_allowed": "This URL does not support the method; the header `Allow` lists those it supports.",
     "request_timeout": "The request's body did not arrive in time.",

@@ -34,8 +34,8 @@ Anybody can read the catalog. Your own data, and what you see as staff, require 
 create on the site and send as `Authorization: Bearer qe_…`; or your email and password as HTTP Basic, over https only.
 Checking a password is slow, so use a token for frequent requests. A token never allows more than your roles do.
 
-Every change is safe to repeat. Repeats of your own changes return the current state; those of changes as staff change
-nothing, or are refused. With an `Idempotency-Key`, all repeats return the first response.
+Every change is safe to repeat. Repeating a change of your own returns the current state; repeating a change as staff
+changes nothing or is refused. With an `Idempotency-Key`, every repeat returns the first response.
 
 An account can make 300 changes in a burst, then one per second; beyond that, wait `Retry-After` seconds. Errors are RFC
 9457 problem details. Their `code` never changes; their sentences may."""
@@ -52,7 +52,7 @@ TAGS = [
     Tag(
         "Staff",
         "For staff with one of the roles, with a token whose scope is `staff:read` or `staff:write`. "
-        "What is outside your scope is not there: 404.",
+        "Anything outside your scope is not found (404).",
     ),
     Tag("Staff changes", "For staff with one of the roles, with a token whose scope is `staff:write`."),
 ]

@@ -389,7 +389,7 @@ class EventSchema(Struct, frozen=True):
     count: Annotated[int, Meta(description="How many times the same refusal occurred that day; 1 for anything else.")]
     last_at: Annotated[datetime, Meta(tz=True, description="The last time of a repeated refusal; else equal to `at`.")]
     reason: Annotated[str, Meta(description="Why staff did it; empty if the student did.")]
-    overrides: Annotated[list[str], Meta(description="The rules that staff set aside.")]
+    overrides: Annotated[list[str], Meta(description="The rules that staff overrode.")]
 
     @classmethod
     def of(cls, event: models.Event) -> Self:

@@ -12,8 +12,8 @@ from quart_enroll.forms.imports.courses import CourseRow
 from quart_enroll.forms.imports.terms import TermRow
 from quart_enroll.forms.staff.rows import RowForm
 
-ENTER_A_DAY = lazy("Enter a day like 2026-08-01.")
-LAST_DAY = lazy("The last day, such as 2026-09-15; or a moment, such as 2026-09-15T12:00.")
+ENTER_A_DAY = lazy("Enter a date, such as 2026-08-01.")
+LAST_DAY = lazy("The last day, such as 2026-09-15, or a date and time, such as 2026-09-15T12:00.")
 
 
 class CatalogForm(RowForm):
@@ -31,7 +31,7 @@ class TermForm(CatalogForm):
         lazy("Enrollment opens"),
         [DataRequired(ENTER_A_DAY)],
         filters=[stripped],
-        description=lazy("A day, such as 2026-08-01; or a moment, such as 2026-08-01T09:00."),
+        description=lazy("A date, such as 2026-08-01, or a date and time, such as 2026-08-01T09:00."),
     )
     add_deadline = StringField(
         lazy("Last day to enroll"), [DataRequired(ENTER_A_DAY)], filters=[stripped], description=LAST_DAY
@@ -42,12 +42,12 @@ class TermForm(CatalogForm):
     withdraw_deadline = StringField(
         lazy("Last day to withdraw"), [DataRequired(ENTER_A_DAY)], filters=[stripped], description=LAST_DAY
     )
-    starts_on = StringField(lazy("Courses begin on"), filters=[stripped], description=lazy("Such as 2026-08-31."))
-    ends_on = StringField(lazy("Courses end on"), filters=[stripped], description=lazy("Such as 2026-12-11."))
+    starts_on = StringField(lazy("First day of classes"), filters=[stripped], description=lazy("Such as 2026-08-31."))
+    ends_on = StringField(lazy("Last day of classes"), filters=[stripped], description=lazy("Such as 2026-12-11."))
     max_credits = StringField(lazy("Credit limit"), [InputRequired(lazy("Enter a number."))], filters=[stripped])
     timezone = StringField(
-        lazy("Timezone"),
-        [DataRequired(lazy("Enter a timezone."))],
+        lazy("Time zone"),
+        [DataRequired(lazy("Enter a time zone."))],
         filters=[stripped],
         description=lazy("Such as America/New_York or Europe/Berlin."),
     )
@@ -74,7 +74,7 @@ class NewTermForm(TermForm):
         lazy("Name"),
         [DataRequired(lazy("Enter a name."))],
         filters=[stripped],
-        description=lazy("Such as Fall 2026, or the school’s own name."),
+        description=lazy("Such as Fall 2026, or your school’s own name for it."),
     )
 
 
@@ -88,7 +88,7 @@ class CourseForm(CatalogForm):
     credits = StringField(lazy("Credits"), [InputRequired(lazy("Enter a number from 0 to 30."))], filters=[stripped])
     term = StringField(
         lazy("Offered in"),
-        [DataRequired(lazy("Enter seasons or terms."))],
+        [DataRequired(lazy("Enter seasons or terms, such as Fall, Spring."))],
         filters=[stripped],
         description=lazy("Seasons or terms, separated by commas, such as Fall, Spring."),
     )
@@ -136,7 +136,7 @@ class RollForm(SiteForm):
     target = SelectField(lazy("Into"), validate_choice=False)
     with_instructors = BooleanField(lazy("Copy the instructors too"))
     as_tentative = BooleanField(
-        lazy("Create them as tentative"), description=lazy("Only staff see them until their status is changed.")
+        lazy("Make the copies tentative"), description=lazy("Only staff see them until you change their status.")
     )
     confirmed = HiddenField()
 

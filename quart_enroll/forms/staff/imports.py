@@ -37,14 +37,15 @@ class UploadForm(SiteForm):
     file = FileField(
         lazy("File"),
         description=lazy(
-            "An Excel workbook (.xlsx) or CSV of at most 32 MB, or JSON of at most 16 MB. Choose it, or drop it here."
+            "An Excel workbook (.xlsx) or a CSV file of at most 32 MB, or a JSON file of at most 16 MB. Choose it or drop "
+            "it here."
         ),
     )
     reason = StringField(
-        lazy("Reason (for enrollments)"),
+        lazy("Reason (only for enrollments)"),
         [one_line, Length(max=MAX_REASON_CHARACTERS)],
         filters=[stripped],
-        description=lazy("Students whose enrollments change are told."),
+        description=lazy("Students see it if their enrollment changes."),
     )
 
     def __init__(self, *args: Any, **values: Any) -> None:
@@ -86,7 +87,7 @@ class ColumnsForm(SiteForm):
     @classmethod
     async def for_import(cls, stored: StoredImport) -> Self:
         """Return the form for the columns of a file, as they were matched or else as their names suggest."""
-        choices = [SelectChoice(IGNORED, gettext("Leave out"))]
+        choices = [SelectChoice(IGNORED, gettext("Don’t import this column"))]
         choices += [SelectChoice(field.name, field.name) for field in ROW_FORMS[stored.kind]()]
         fields = {
             _name(place): SelectField(
@@ -112,12 +113,17 @@ class ColumnsForm(SiteForm):
         for place, column in enumerate(stored.found):
             field = self[_name(place)]
             if field.data in chosen:
-                sentence = gettext("“%(column)s” is already read as this. Choose only one.", column=chosen[field.data])
+                sentence = gettext(
+                    "“%(column)s” is already matched with this field. Choose another field for one of them.",
+                    column=chosen[field.data],
+                )
                 field.errors = [sentence]
             elif field.data != IGNORED:
                 chosen[field.data] = column.label
         if lacks := columns.missing(ROW_FORMS[stored.kind], chosen):
-            sentence = gettext("No column is read as: %(fields)s. The file needs them.", fields=", ".join(lacks))
+            sentence = gettext(
+                "No column is matched with: %(fields)s. Choose a column for each of them.", fields=", ".join(lacks)
+            )
             self.form_errors = [sentence]
         return not self.errors
 

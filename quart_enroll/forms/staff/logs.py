@@ -40,7 +40,7 @@ class AccessLogForm(Form):
     def validate_last_day(self, field: DayField) -> None:
         """Refuse a period that ends before it begins."""
         if self.first_day.data and field.data and field.data < self.first_day.data:
-            raise ValidationError(gettext("Choose the first day or a later one."))
+            raise ValidationError(gettext("Choose a day that isn’t before the first one."))
 
     def wanted(self, user_ids: Mapping[str, int]) -> LogFilter:
         """Return the filter; `user_ids` are those of the people."""

@@ -57,7 +57,7 @@ class PersonForm(SiteForm):
     seen = HiddenField()
     roles = SelectMultipleField(lazy("Roles"), choices=choices(ROLE_LABELS))
     subjects = SelectMultipleField(
-        lazy("Subjects"), choices=[], description=lazy("Schedulers change the sections of these subjects.")
+        lazy("Subjects"), choices=[], description=lazy("A scheduler can change the sections of these subjects.")
     )
     advisors = StringField(
         lazy("Advisors"),
@@ -66,8 +66,8 @@ class PersonForm(SiteForm):
         description=lazy("The emails or IDs of the student’s advisors, separated by spaces."),
     )
     directory_opt_out = BooleanField(
-        lazy("Keep out of the directory"),
-        description=lazy("Rosters show a mark beside the name, and exports leave the student out."),
+        lazy("Opted out of the directory"),
+        description=lazy("Rosters mark the student’s name, and downloaded files leave the student out."),
     )
 
     @classmethod
@@ -107,11 +107,15 @@ class PersonForm(SiteForm):
         if is_scheduler and not field.data:
             raise ValidationError(gettext("Choose the subjects of this scheduler."))
         if field.data and not is_scheduler:
-            raise ValidationError(gettext("Only schedulers have subjects. Choose the role Scheduler, or no subjects."))
+            raise ValidationError(
+                gettext("Only schedulers have subjects. Choose the role Scheduler, or remove the subjects.")
+            )
 
     def validate_advisors(self, field: Field) -> None:
         """Refuse advisors of a person who is not a student."""
         if field.data and Role.STUDENT not in self.chosen_roles:
-            raise ValidationError(gettext("Only students have advisors. Choose the role Student, or no advisors."))
+            raise ValidationError(
+                gettext("Only students have advisors. Choose the role Student, or remove the advisors.")
+            )
         if len(self.advisor_names) > MAX_ADVISORS:
             raise ValidationError(gettext("Enter at most %(number)s advisors.", number=MAX_ADVISORS))

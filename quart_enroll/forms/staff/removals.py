@@ -10,10 +10,10 @@ class DeclineForm(SiteForm):
     reason = StringField(
         lazy("Reason"),
         [
-            DataRequired(lazy("Enter the reason.")),
+            DataRequired(lazy("Enter a reason.")),
             one_line,
             Length(max=200, message=lazy("Use at most 200 characters.")),
         ],
         filters=[stripped],
-        description=lazy("The user sees it on the next page and gets it by email, and it is kept in the audit log."),
+        description=lazy("The user sees it on the site and gets it by email. It’s also kept in the audit log."),
     )

@@ -54,8 +54,8 @@ class RosterEmailForm(SiteForm):
         ],
         filters=[stripped, _with_plain_breaks],
         description=lazy(
-            "Each student gets an email of their own, which greets them by name and says who wrote it and why they "
-            "got it. It isn’t translated."
+            "Each student gets a separate email, which greets them by name and says who wrote it and why they got it. "
+            "Your text isn’t translated."
         ),
         render_kw={"rows": 10},
     )
@@ -89,7 +89,7 @@ class NoShowForm(SiteForm):
     students = SelectMultipleField(
         lazy("Students"),
         [
-            DataRequired(lazy("Choose the students who didn’t come.")),
+            DataRequired(lazy("Choose the students who didn’t attend.")),
             Length(
                 max=MAX_STUDENTS_AT_ONCE,
                 message=lazy("Choose at most 500 students at a time."),

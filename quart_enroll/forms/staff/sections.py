@@ -52,21 +52,23 @@ class SectionForm(SeenRevision, RowForm):
     meetings = StringField(
         lazy("Meeting times"),
         filters=[stripped],
-        description=lazy("Such as MWF 09:00-09:50; R 14:00-15:15. R is Thursday. Empty for no fixed times."),
+        description=lazy(
+            "Such as MWF 09:00-09:50; R 14:00-15:15, where R is Thursday. Leave it empty if there are no fixed times."
+        ),
     )
     room = StringField(lazy("Room"), filters=[stripped])
-    instructor = StringField(lazy("Instructor"), filters=[stripped], description=lazy("The name that students read."))
+    instructor = StringField(lazy("Instructor"), filters=[stripped], description=lazy("The name that students see."))
     instructors = StringField(
-        lazy("Accounts of the instructors"),
+        lazy("Instructor accounts"),
         filters=[stripped],
-        description=lazy("Emails, separated by spaces. These people see the roster."),
+        description=lazy("Email addresses, separated by spaces. These people can see the roster."),
     )
     status = SelectField(
         lazy("Status"),
         choices=[SelectChoice(str(one), STATUS_NAMES[one]) for one in EDITED_STATUSES],
         default=str(SectionStatus.ACTIVE),
         description=lazy(
-            "Only staff see a tentative section. A closed one lets nobody in, not even from the waitlist."
+            "Only staff see a tentative section. Nobody can get a seat in a closed one, not even from the waitlist."
         ),
     )
 
@@ -90,7 +92,7 @@ class NewSectionForm(SectionForm):
 
     term = SelectField(lazy("Term"), validate_choice=False)
     courseID = StringField(  # the stored name
-        lazy("Course number"), [DataRequired(lazy("Enter the number of the course."))], filters=[stripped]
+        lazy("Course number"), [DataRequired(lazy("Enter the course number."))], filters=[stripped]
     )
     section = StringField(lazy("Section number"), [DataRequired(lazy("Enter a number."))], filters=[stripped])
 
@@ -101,12 +103,12 @@ class CancelForm(SeenRevision, SiteForm):
     reason = StringField(
         lazy("Reason"),
         [
-            DataRequired(lazy("Enter the reason. It is kept in the audit log.")),
+            DataRequired(lazy("Enter a reason. It’s kept in the audit log.")),
             one_line,
             Length(max=200, message=lazy("Use at most 200 characters.")),
         ],
         filters=[stripped],
-        description=lazy("For the audit log; students don’t see it."),
+        description=lazy("It’s kept in the audit log; students don’t see it."),
     )
 
 

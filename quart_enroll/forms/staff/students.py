@@ -39,7 +39,9 @@ class SectionForm(Form):
     courseID = StringField(  # the stored name
         lazy("Course number"), [DataRequired(lazy("Enter a course number, such as 1111."))], filters=[stripped]
     )
-    section = StringField(lazy("Section"), [DataRequired(lazy("Enter a section, such as 01."))], filters=[stripped])
+    section = StringField(
+        lazy("Section"), [DataRequired(lazy("Enter a section number, such as 01."))], filters=[stripped]
+    )
 
     def offer_terms(self, terms: Iterable[str]) -> None:
         """Offer these terms."""
@@ -52,15 +54,17 @@ class ActForm(SiteForm):
     reason = StringField(
         lazy("Reason"),
         [
-            DataRequired(lazy("Enter a reason. The student will read it.")),
+            DataRequired(lazy("Enter a reason. The student will see it.")),
             one_line,
             Length(max=MAX_REASON_LENGTH, message=lazy("Use at most 300 characters.")),
         ],
         filters=[stripped],
-        description=lazy("The student reads it in a notice and in the enrollment history."),
+        description=lazy("The student sees it in a notice and in the enrollment history."),
     )
-    overrides = SelectMultipleField(lazy("Rules to set aside"), validate_choice=False)
-    position = IntegerField(lazy("New position"), [Optional(), NumberRange(1, 9999, lazy("Enter a position from 1."))])
+    overrides = SelectMultipleField(lazy("Rules to override"), validate_choice=False)
+    position = IntegerField(
+        lazy("New position"), [Optional(), NumberRange(1, 9999, lazy("Enter a position of 1 or higher."))]
+    )
 
     @property
     def chosen_overrides(self) -> frozenset[Override]:

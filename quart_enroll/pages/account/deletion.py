@@ -45,14 +45,14 @@ async def delete() -> bytes | Response | PageResponse:
 
 async def withdraw_request() -> Response:
     await removal_requests.withdraw(database(), auth.signed_in().user_id)
-    await flash(gettext("You’ve withdrawn your request. Your account stays."), "success")
+    await flash(gettext("You’ve withdrawn your request. Your account won’t be removed."), "success")
     return redirect(url_for("account"), 303)
 
 
 async def _end_account(user: User, password: str) -> Response:
     if is_by_registrar():
         await removal_requests.ask(database(), hasher(), auth.this_login().key, user, password, now())
-        await flash(gettext("The registrar has your request, and will decide about it."), "success")
+        await flash(gettext("Your request has been sent to the registrar."), "success")
         return redirect(url_for("account_delete"), 303)
     await deletion.delete_account(enrollment_context(), hasher(), user, password, now())
     auth.clear_sign_in()

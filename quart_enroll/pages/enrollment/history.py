@@ -22,7 +22,7 @@ ACTION_SENTENCES = {
     "swap": Sentence("Swapped into %(title)s, section %(section)s, for %(term)s."),
     "join": Sentence("Joined the waitlist for %(title)s, section %(section)s, in %(term)s."),
     "leave": Sentence("Left the waitlist for %(title)s, section %(section)s, in %(term)s."),
-    "reorder": Sentence("Got another position on the waitlist for %(title)s, section %(section)s, in %(term)s."),
+    "reorder": Sentence("Moved to another position on the waitlist for %(title)s, section %(section)s, in %(term)s."),
     "moved": Sentence("The time or room of %(title)s, section %(section)s, for %(term)s changed."),
     "cancelled": Sentence("The school canceled %(title)s, section %(section)s, for %(term)s."),
     "promote": Sentence("Enrolled from the waitlist: %(title)s, section %(section)s, for %(term)s."),

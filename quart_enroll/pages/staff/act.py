@@ -31,8 +31,8 @@ QUESTIONS = {
     StaffAction.DROP: Sentence("Drop %(name)s from %(title)s, section %(section)s, for %(term)s?"),
     StaffAction.WITHDRAW: Sentence("Withdraw %(name)s from %(title)s, section %(section)s, for %(term)s?"),
     StaffAction.SWAP: Sentence("Swap %(name)s into %(title)s, section %(section)s, for %(term)s?"),
-    StaffAction.JOIN: Sentence("Put %(name)s on the waitlist for %(title)s, section %(section)s, for %(term)s?"),
-    StaffAction.LEAVE: Sentence("Take %(name)s off the waitlist for %(title)s, section %(section)s, for %(term)s?"),
+    StaffAction.JOIN: Sentence("Add %(name)s to the waitlist for %(title)s, section %(section)s, for %(term)s?"),
+    StaffAction.LEAVE: Sentence("Remove %(name)s from the waitlist for %(title)s, section %(section)s, for %(term)s?"),
     StaffAction.REORDER: Sentence(
         "Change %(name)s’s position on the waitlist for %(title)s, section %(section)s, for %(term)s?"
     ),
@@ -95,7 +95,7 @@ async def act(user_id: int) -> ResponseReturnValue:
         except Refused as refusal:
             form.form_errors = [gettext("Not possible: %(because)s", because=refusal.message)]
         else:
-            done = gettext("Done. %(name)s will be told.", name=student.full_name)
+            done = gettext("Done. %(name)s will be notified.", name=student.full_name)
             if change.action is not StaffAction.REORDER:
                 done += " " + gettext("You can undo it in the history below.")
             return await _back(student, done, "success")

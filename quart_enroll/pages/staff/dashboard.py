@@ -42,7 +42,7 @@ REPORTS = [
     Report(
         "sections",
         Sentence("Sections"),
-        Sentence("How full each section is, who waits for it and who plans it."),
+        Sentence("How full each section is, and how many students are waiting for it or planning to take it."),
         section_reports.sections,
         ("term", "subject"),
     ),
@@ -63,7 +63,7 @@ REPORTS = [
     Report(
         "unserved",
         Sentence("Students without a seat"),
-        Sentence("Who tried to enroll, was refused, and has no seat in the term."),
+        Sentence("Which students tried to enroll, were refused, and have no seat in the term."),
         student_reports.unserved,
         ("term", "period", "subject"),
         OVERSEERS,
@@ -88,7 +88,7 @@ REPORTS = [
     Report(
         "conflicts",
         Sentence("Conflicting plans"),
-        Sentence("Which sections students plan together although they are at the same time."),
+        Sentence("Which sections students plan to take together although they meet at the same time."),
         section_reports.conflicts,
         ("term", "subject"),
         follows_opening=False,
@@ -96,7 +96,7 @@ REPORTS = [
     Report(
         "load",
         Sentence("Server load"),
-        Sentence("How busy the process that answered was in the last five minutes."),
+        Sentence("How busy the server process that answered has been in the last five minutes."),
         opening_reports.load,
         (),
         OVERSEERS,

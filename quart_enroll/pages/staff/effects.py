@@ -31,15 +31,15 @@ async def of_section(db: Database, effects: Effects, *, is_preview: bool) -> lis
         lines.append(_gained([(one.user_id, one.key) for one in effects.gained], names, is_preview=is_preview))
     if effects.notified:
         sentence = plural(
-            "%(number)s student is told about the new time or room.",
-            "%(number)s students are told about the new time or room.",
+            "%(number)s student is notified of the new time or room.",
+            "%(number)s students are notified of the new time or room.",
             effects.notified,
         )
         lines.append(EffectLine(str(sentence)))
     if effects.conflicts:
         sentence = plural(
-            "%(number)s student then has two courses at the same time:",
-            "%(number)s students then have two courses at the same time:",
+            "%(number)s student gets a time conflict:",
+            "%(number)s students get a time conflict:",
             len(effects.conflicts),
         )
         items = [
@@ -49,9 +49,10 @@ async def of_section(db: Database, effects: Effects, *, is_preview: bool) -> lis
         lines.append(EffectLine(str(sentence), _shortened(items)))
     if effects.overbooked:
         sentence = plural(
-            "%(number)s student more than the new capacity keeps the seat. Nobody else gets one until there is room.",
-            "%(number)s students more than the new capacity keep their seats. Nobody else gets one until there is "
-            "room.",
+            "The section will be %(number)s student over its new capacity. Everyone keeps their seat, but nobody else "
+            "gets one until there is room.",
+            "The section will be %(number)s students over its new capacity. Everyone keeps their seat, but nobody "
+            "else gets one until there is room.",
             effects.overbooked,
         )
         lines.append(EffectLine(str(sentence)))

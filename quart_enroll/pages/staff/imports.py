@@ -34,10 +34,10 @@ SHOWN_ROWS = 50
 
 STATE_NAMES = {
     ImportState.UPLOADED: Sentence("Columns not matched yet"),
-    ImportState.CHECKING: Sentence("Being checked"),
+    ImportState.CHECKING: Sentence("Checking"),
     ImportState.CHECKED: Sentence("Ready to import"),
     ImportState.REFUSED: Sentence("Can’t be imported"),
-    ImportState.RUNNING: Sentence("Being imported"),
+    ImportState.RUNNING: Sentence("Importing"),
     ImportState.DONE: Sentence("Imported"),
     ImportState.FAILED: Sentence("Failed"),
 }
@@ -58,7 +58,7 @@ LISTING: Listing[ListedImport] = Listing(
         Column("kind", Sentence("Contents"), lambda row: KIND_NAMES[row[0].kind]),
         Column("at", Sentence("Time"), lambda row: row[0].at),
         Column("author", Sentence("Done by"), lambda row: row[1]),
-        Column("state", Sentence("Outcome"), lambda row: _outcome(row[0])),
+        Column("state", Sentence("Result"), lambda row: _outcome(row[0])),
     ],
 )
 
@@ -66,7 +66,7 @@ OUTCOMES: Listing[Outcome] = Listing(
     "import",
     [
         Column("row", Sentence("Row"), lambda row: row.number or None),
-        Column("what", Sentence("Outcome"), lambda row: OUTCOME_NAMES[row.what]),
+        Column("what", Sentence("Result"), lambda row: OUTCOME_NAMES[row.what]),
         Column("column", Sentence("Column"), lambda row: row.column),
         Column("text", Sentence("Details"), lambda row: row.text),
     ],
@@ -119,7 +119,12 @@ async def one_import() -> ResponseReturnValue:
         ):
             import_wakeup().call()
         elif (await _requested()).state is ImportState.CHECKED:
-            await flash(gettext("The file was checked again meanwhile. Look at what it does now."), "warning")
+            await flash(
+                gettext(
+                    "The file has been checked again in the meantime. Review the new preview before you import it."
+                ),
+                "warning",
+            )
         return redirect(_url(stored.import_id), 303)
     if requested_format():
         return await _file(stored)

@@ -98,7 +98,7 @@ async def _find_people(form: AccessLogForm) -> dict[str, int]:
     for name, text in form.people.items():
         user_id = await named_entries.find_person(database(), text)
         if user_id is None:
-            form[name].errors = [gettext("Nobody has this email or ID.")]
+            form[name].errors = [gettext("No account has this email or ID.")]
         else:
             found[name] = user_id
     return found

@@ -32,8 +32,8 @@ REASON_NAMES = {
     "credit_limit": Sentence("Credit limit"),
     "prerequisite_missing": Sentence("Prerequisite missing"),
     "corequisite_missing": Sentence("Corequisite missing"),
-    "corequisites_would_go": Sentence("Corequisite would go"),
-    "drop_closed": Sentence("Deadline to withdraw over"),
+    "corequisites_would_go": Sentence("Required as a corequisite"),
+    "drop_closed": Sentence("Withdrawal deadline passed"),
 }
 """What staff call the reasons; the student's history has sentences that say "you"."""
 
@@ -52,11 +52,11 @@ LOAD: Listing[tuple[float, Sample]] = Listing(
     [
         Column("second", Sentence("Second"), lambda row: round(row[0], 1)),
         Column("cores", Sentence("Cores"), lambda row: round(row[1].cores, 2)),
-        Column("delay", Sentence("Delay in ms"), lambda row: round(row[1].loop_delay * 1000, 1)),
+        Column("delay", Sentence("Delay (ms)"), lambda row: round(row[1].loop_delay * 1000, 1)),
         Column("changes", Sentence("Changes waiting"), lambda row: row[1].pending_changes),
         Column("hashes", Sentence("Passwords waiting"), lambda row: row[1].pending_hashes),
         Column("pages", Sentence("Live pages"), lambda row: row[1].live_pages),
-        Column("lag", Sentence("Catalog behind by (s)"), lambda row: round(row[1].catalog_lag, 2)),
+        Column("lag", Sentence("Catalog delay (s)"), lambda row: round(row[1].catalog_lag, 2)),
     ],
 )
 
@@ -116,7 +116,7 @@ def _curve(rows: Sequence[Moment], part_seconds: int) -> LineChart:
         line(Sentence("waitlist places taken"), lambda row: row.joins),
         line(Sentence("refusals"), lambda row: row.refused),
     ]
-    return LineChart(gettext("From the opening on"), _part_name(part_seconds), lines, gettext("the opening is at 0 s"))
+    return LineChart(gettext("After the opening"), _part_name(part_seconds), lines, gettext("the opening is at 0 s"))
 
 
 def _part_name(seconds: int) -> str:
@@ -169,13 +169,13 @@ async def load(_: Choice) -> Shown[tuple[float, Sample]]:
     process = f"{os.environ.get('DYNO') or socket.gethostname()}, {os.getpid()}"
     charts = [
         chart(
-            gettext("Processor use of process %(process)s", process=process),
+            gettext("CPU use of process %(process)s", process=process),
             gettext("cores"),
             (gettext("cores"), lambda one: one.cores),
         ),
         chart(gettext("Delay of the event loop"), "ms", (gettext("delay"), lambda one: one.loop_delay * 1000)),
         chart(
-            gettext("What is waiting"),
+            gettext("Queues"),
             gettext("number"),
             (gettext("changes of seats"), lambda one: one.pending_changes),
             (gettext("passwords"), lambda one: one.pending_hashes),

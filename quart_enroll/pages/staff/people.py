@@ -47,7 +47,7 @@ LISTING: Listing[User] = Listing(
         Column(
             "directory",
             Sentence("Directory"),
-            lambda user: Sentence("Keeps out of the directory") if user.directory_opt_out else "",
+            lambda user: Sentence("Opted out of the directory") if user.directory_opt_out else "",
         ),
     ],
     default_sort=Sort("name"),
@@ -89,7 +89,7 @@ async def person(user_id: int) -> ResponseReturnValue:
         return await _person_page(found, form), 422
     if wanted == Profile.of(found) or is_sure:
         user_cache().invalidate(user_id)
-        await flash(gettext("Saved. %(name)s is up to date.", name=found.full_name), "success")
+        await flash(gettext("Saved the changes for %(name)s.", name=found.full_name), "success")
         return redirect(url_for("staff_person", user_id=user_id), 303)
     return await _sure_page(found, wanted)
 
@@ -123,7 +123,7 @@ def _show_refusal(form: PersonForm, refusal: Refused) -> None:
     field = form.advisors if isinstance(refusal, NotAnAdvisor) else form.roles
     show_beside(field, refusal)
     if isinstance(refusal, LastRegistrar):  # its own sentence is about deleting one's account
-        field.errors = [gettext("This is the only registrar. First make someone else a registrar.")]
+        field.errors = [gettext("This is the only registrar. Make someone else a registrar first.")]
 
 
 async def _show_conflict(user_id: int, form: PersonForm, refusal: ChangedMeanwhile) -> RenderedPage:

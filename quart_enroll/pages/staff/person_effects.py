@@ -38,7 +38,7 @@ def describe_effects(before: Profile, after: Profile, advisees: int, *, is_self:
         )
         sentences.append(str(sentence))
     if Role.REGISTRAR in lost and is_self:
-        sentences.append(gettext("This is your own account: afterwards you won’t be able to open this page."))
+        sentences.append(gettext("This is your own account. After you save, you won’t be able to open this page."))
     return sentences
 
 
@@ -51,4 +51,4 @@ def _values(profile: Profile, names: Mapping[int, str]) -> Iterator[tuple[str, s
     yield gettext("Roles"), ", ".join(str(ROLE_NAMES[role]) for role in in_order(profile.roles))
     yield gettext("Subjects"), ", ".join(profile.subjects) or none
     yield gettext("Advisors"), ", ".join(names.get(one, str(one)) for one in profile.advisors) or none
-    yield gettext("Keep out of the directory"), gettext("yes") if profile.directory_opt_out else gettext("no")
+    yield gettext("Opted out of the directory"), gettext("yes") if profile.directory_opt_out else gettext("no")

@@ -29,7 +29,7 @@ LISTING: Listing[PendingRemoval] = Listing(
         ),
         Column("user_id", Sentence("ID"), lambda row: str(row.user.user_id)),
         Column("email", Sentence("Email"), lambda row: row.user.email),
-        Column("asked_at", Sentence("Asked"), lambda row: row.asked_at),
+        Column("asked_at", Sentence("Requested"), lambda row: row.asked_at),
     ],
 )
 
@@ -50,11 +50,11 @@ async def removal(user_id: int) -> ResponseReturnValue:
     try:
         await service.grant(enrollment_context(), auth.signed_in().user_id, user_id, now())
     except LastRegistrar:
-        return await _to_list(gettext("This is the only registrar. First make someone else a registrar."), "warning")
+        return await _to_list(gettext("This is the only registrar. Make someone else a registrar first."), "warning")
     except RemovalDecided as refusal:
         return await _to_list(refusal.text, refusal.severity)
     user_cache().invalidate(user_id)
-    return await _to_list(gettext("The account has been removed, and its owner gets an email."), "success")
+    return await _to_list(gettext("The account has been removed. Its owner will get an email."), "success")
 
 
 async def decline(user_id: int) -> ResponseReturnValue:
@@ -65,7 +65,9 @@ async def decline(user_id: int) -> ResponseReturnValue:
         except RemovalDecided as refusal:
             return await _to_list(refusal.text, refusal.severity)
         user_cache().invalidate(user_id)
-        return await _to_list(gettext("The account stays, and its owner gets your reason."), "success")
+        return await _to_list(
+            gettext("The request has been declined. The account’s owner will see your reason."), "success"
+        )
     found = await service.find(database(), user_id) or abort(404)
     page = render_staff("staff/removal_decline.html", MENU_ENTRY, found=found, form=form)
     return (page, 422) if form.errors else page

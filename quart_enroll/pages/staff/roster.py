@@ -138,7 +138,7 @@ def name_text(row: RosterRow) -> str | Sentence:
     if not student.email:
         return Sentence("Deleted account %(user_id)s", user_id=str(student.user_id))
     if student.directory_opt_out:
-        return Sentence("%(name)s (not in the directory)", name=student.full_name)
+        return Sentence("%(name)s (opted out of the directory)", name=student.full_name)
     return student.full_name
 
 
@@ -184,7 +184,7 @@ def _file_listing(section: Section) -> Listing[RosterRow]:
             Column(
                 "directory",
                 Sentence("Directory"),
-                lambda row: Sentence("Not in the directory") if row.student.directory_opt_out else "",
+                lambda row: Sentence("Opted out of the directory") if row.student.directory_opt_out else "",
             ),
         ],
     )

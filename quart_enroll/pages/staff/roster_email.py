@@ -41,7 +41,8 @@ async def roster_email() -> ResponseReturnValue:
         form.form_errors = [refusal.text]
         return _form_page(opened, form), refusal.status, {"Retry-After": str(refusal.retry_after)}
     await flash(
-        str(plural("%(number)s student gets your email.", "%(number)s students get your email.", sent)), "success"
+        str(plural("%(number)s student will get your email.", "%(number)s students will get your email.", sent)),
+        "success",
     )
     return redirect(roster_url(opened.section.key), 303)
 
@@ -54,7 +55,7 @@ def _form_page(opened: OpenedSection, form: RosterEmailForm) -> RenderedPage:
 async def _preview_page(opened: OpenedSection, form: RosterEmailForm) -> ResponseReturnValue:
     recipients = await service.find_recipients(database(), form.email(opened.section.key))
     if not recipients.total:
-        form.form_errors = [gettext("There is nobody who would get the email.")]
+        form.form_errors = [gettext("Nobody would get this email. Choose other recipients.")]
         return _form_page(opened, form), 422
     form.name_button()
     names = sorted(map(_name, recipients.unconfirmed))

@@ -89,7 +89,7 @@ async def new_section() -> ResponseReturnValue:
         return _new_page(form), 422
     course = offered.find(form.courseID.data or "")
     if course is None:
-        form.courseID.errors = [gettext("There is no such course.")]
+        form.courseID.errors = [gettext("There is no course with this number.")]
         return _new_page(form), 422
     if not permissions.can_change_section(auth.signed_in(), course.subject):
         form.courseID.errors = [gettext("You can only add sections to courses of your subjects.")]

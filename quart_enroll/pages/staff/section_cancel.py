@@ -50,9 +50,9 @@ async def cancel() -> ResponseReturnValue:
         return redirect(section_url(key), 303)
     except EditConflict as refusal:
         form.revision.data = str(refusal.current.revision)
-        form.form_errors = [gettext("Someone else has changed this section. Look again before you cancel it.")]
+        form.form_errors = [gettext("Someone else has changed this section. Check it again before you cancel it.")]
         return await _page(opened, form), refusal.status
-    told = plural("%(number)s student was told.", "%(number)s students were told.", len(lost))
+    told = plural("%(number)s student was notified.", "%(number)s students were notified.", len(lost))
     await flash(" ".join([gettext("Section canceled."), *([str(told)] if lost else [])]), "success")
     return redirect(section_url(key), 303)
 

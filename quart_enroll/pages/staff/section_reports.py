@@ -137,7 +137,7 @@ async def conflicts(choice: Choice) -> Shown[PlanConflict]:
     subjects = {course.courseID: course.subject for course in choice.offered.courses}
     rows = [row for row in found.rows if any(choice.includes(subjects.get(key.courseID, "")) for key in row[:2])]
     bars = [Bar(f"{section_name(row.one)} + {section_name(row.other)}", (row.students,)) for row in rows[:MAX_BARS]]
-    charts = bar_chart(Sentence("Planned together, and at the same time"), [Sentence("students")], bars)
+    charts = bar_chart(Sentence("Planned together, but at the same time"), [Sentence("students")], bars)
     return Shown(CONFLICTS, rows, charts, (), as_of, str(found.computed_at))
 
 

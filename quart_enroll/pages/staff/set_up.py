@@ -24,7 +24,7 @@ async def find_steps() -> list[Step]:
     steps = [
         Step(
             Sentence("Term"),
-            Sentence("Say when students may enroll, drop and withdraw."),
+            Sentence("Set the dates for enrolling, dropping and withdrawing."),
             bool(offered.terms),
             url_for("staff_term_new"),
         ),
@@ -48,7 +48,10 @@ async def find_steps() -> list[Step]:
         ),
         Step(
             Sentence("Rehearsal"),
-            Sentence("Before enrollment opens, let invented students try the opening: your operator runs “rehearse”."),
+            Sentence(
+                "Before enrollment opens, rehearse the opening with simulated students. Your operator can run "
+                "“rehearse”."
+            ),
             any(term.opens_at <= now() for term in offered.terms),
         ),
     ]

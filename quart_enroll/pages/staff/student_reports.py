@@ -39,7 +39,7 @@ class StudentRow:
         if self.user is None:
             return gettext("Deleted account %(user_id)s", user_id=str(self.user_id))
         if self.user.directory_opt_out:
-            return gettext("%(name)s (not to be passed on)", name=self.user.full_name)
+            return gettext("%(name)s (opted out of the directory)", name=self.user.full_name)
         return self.user.full_name
 
 

@@ -210,7 +210,7 @@ def _wrong_advisors(matches: MatchedRows) -> list[RowProblem]:
         numbers = (one.row.user_id, one.found and one.found.user_id)
         roles |= dict.fromkeys([_key(one.row.user.email), *(str(number) for number in numbers if number)], one.roles)
     return [
-        RowProblem(row.number, f"There is no advisor {name}.", "advisors")
+        RowProblem(row.number, f"{name} isn’t an advisor.", "advisors")
         for row, _ in matches.rows
         for name in row.advisors
         if Role.ADVISOR not in roles.get(_key(name), ())

@@ -27,14 +27,14 @@ Result = TypeVar("Result")
 
 NOTICE_SENTENCES = {
     "enroll": Sentence("%(name)s enrolled you in %(title)s, section %(section)s, for %(term)s. Reason: %(reason)s"),
-    "drop": Sentence("%(name)s dropped your seat in %(title)s, section %(section)s, for %(term)s. Reason: %(reason)s"),
+    "drop": Sentence("%(name)s dropped you from %(title)s, section %(section)s, for %(term)s. Reason: %(reason)s"),
     "withdraw": Sentence("%(name)s withdrew you from %(title)s, section %(section)s, for %(term)s. Reason: %(reason)s"),
     "swap": Sentence("%(name)s swapped you into %(title)s, section %(section)s, for %(term)s. Reason: %(reason)s"),
     "join": Sentence(
-        "%(name)s put you on the waitlist for %(title)s, section %(section)s, for %(term)s. Reason: %(reason)s"
+        "%(name)s added you to the waitlist for %(title)s, section %(section)s, for %(term)s. Reason: %(reason)s"
     ),
     "leave": Sentence(
-        "%(name)s took you off the waitlist for %(title)s, section %(section)s, for %(term)s. Reason: %(reason)s"
+        "%(name)s removed you from the waitlist for %(title)s, section %(section)s, for %(term)s. Reason: %(reason)s"
     ),
     "reorder": Sentence(
         "%(name)s changed your position on the waitlist for %(title)s, section %(section)s, for %(term)s. "

@@ -50,7 +50,7 @@ async def find_course(db: Database, courseID: str) -> Course | None:
 async def add_term(db: Database, staff_id: int, term: Term, now: datetime) -> ImportResult:
     """Add a term; raise WrongFields if its name is taken or its dates contradict each other."""
     if any(terms.key(one.term) == terms.key(term.term) for one in await stored_terms.find_all(db)):
-        raise WrongFields({"term": gettext("There is a term with this name already.")})
+        raise WrongFields({"term": gettext("There is already a term with this name. Choose another name.")})
     return await edit_term(db, staff_id, term, now)
 
 
@@ -75,7 +75,7 @@ async def add_course(db: Database, staff_id: int, course: Course, now: datetime)
     """Add a course; raise WrongFields if its number is taken, or for unknown terms and requisites."""
     key = folding.key(course.courseID)
     if any(folding.key(one.courseID) == key for one in await courses.find_all(db)):
-        raise WrongFields({"courseID": gettext("There is a course with this number already.")})
+        raise WrongFields({"courseID": gettext("There is already a course with this number. Choose another number.")})
     return await edit_course(db, staff_id, course, now)
 
 

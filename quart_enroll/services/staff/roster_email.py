@@ -24,11 +24,11 @@ KEY_LIFETIME = timedelta(days=1)
 """How long the same button sends nothing again."""
 
 WHY_ENROLLED = Sentence(
-    "%(sender)s (%(email)s) wrote this to you because you’re enrolled in %(title)s, section %(section)s, for %(term)s."
+    "%(sender)s (%(email)s) sent you this because you’re enrolled in %(title)s, section %(section)s, for %(term)s."
 )
 WHY_WAITING = Sentence(
-    "%(sender)s (%(email)s) wrote this to you because you’re on the waitlist for %(title)s, section %(section)s, "
-    "for %(term)s."
+    "%(sender)s (%(email)s) sent you this because you’re on the waitlist for %(title)s, section %(section)s, for "
+    "%(term)s."
 )
 
 

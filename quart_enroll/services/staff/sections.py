@@ -75,7 +75,7 @@ async def find_instructors(db: Database, texts: Sequence[str], present: Collecti
     for text in texts:
         user_id = named.get(text)
         if user_id is None or not (user_id in present or people[user_id].is_staff):
-            raise WrongFields({"instructors": gettext("There is no staff account %(text)s.", text=text)})
+            raise WrongFields({"instructors": gettext("No staff member has the email or ID %(text)s.", text=text)})
     return tuple({named[text]: None for text in texts})
 
 

@@ -66,7 +66,7 @@ async def test_columns_that_a_file_does_not_have_keep_their_values(run: Run, db:
 async def test_an_advisor_must_have_that_role(run: Run, db: Database, name: str) -> None:
     result = await run(f"email,first_name,last_name,advisors\nada@school.example,Ada,Winters,{name}\n")
     assert result.exit_code == 1
-    assert f"There is no advisor {name}." in result.output
+    assert f"{name} isn’t an advisor." in result.output
     assert await users.find(db, ADA.user_id) == ADA
 
 

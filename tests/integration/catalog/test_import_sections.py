@@ -72,5 +72,5 @@ async def test_a_section_with_students_does_not_disappear_by_an_import(
         await import_one(db, replace(PHP, status=status), "status")
     [problem] = refused.value.problems
     assert problem.field == "status"
-    assert "Students have seats in it" in problem.sentence
+    assert "Students are enrolled or waiting." in problem.sentence
     assert await db.enrollment.count_documents({"user_id": ADA.user_id}) == 1

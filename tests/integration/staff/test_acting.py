@@ -60,7 +60,7 @@ async def test_why_lists_every_rule_and_what_sets_it_aside(rita: Browser, bob: B
     await fill_the_lab(bob)
     page = unescape(await rita.read(f"{RECORD}/why?term=Fall+2026&courseID=3333&section=01"))
     assert "Within the credit limit" in page
-    assert "Staff can choose “Exceed the capacity”." in page
+    assert "Override: “Exceed the capacity”" in page
 
 
 async def test_boxes_appear_only_for_rules_in_the_way(rita: Browser, bob: Browser) -> None:

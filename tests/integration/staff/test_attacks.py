@@ -204,7 +204,7 @@ async def test_the_second_editor_of_a_course_or_term_sees_what_the_first_changed
     page = await text(response)
     assert response.status_code == 409
     assert "Someone else has changed this in the meantime." in page
-    assert f'<td role="cell" data-label="Stored now">{first}</td>' in page
+    assert f'<td role="cell" data-label="Saved by someone else">{first}</td>' in page
     assert all(f'value="{value}"' in page for value in second.values())
     assert await db.audit.count_documents({}) == 1
     seen = page.split('name="seen" type="hidden" value="')[1].split('"')[0]

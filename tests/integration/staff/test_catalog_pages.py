@@ -96,7 +96,7 @@ async def test_a_term_is_added_once(rita: Browser, db: Database) -> None:
     assert (await rita.post("/staff/term/new", form=new)).location == "/staff/term?term=Summer+2027"
     response = await rita.post("/staff/term/new", form=new)
     assert response.status_code == 422
-    assert "There is a term with this name already." in await text(response)
+    assert "There is already a term with this name." in await text(response)
     assert await db.audit.count_documents({"action": "term.add"}) == 1
 
 
@@ -142,7 +142,7 @@ async def test_a_roll_shows_the_sections_first_and_then_copies_them(rita: Browse
     page = await text(await rita.post("/staff/roll", form=wish))
     assert "1 new section" in page
     assert "<p>1111-02</p>" in page
-    assert "1 canceled section is left out." in page
+    assert "1 canceled section won’t be copied." in page
     assert await db.section.count_documents({"term": "Spring 2027"}) == 2
     await rita.post("/staff/roll", form=wish | {"confirmed": "y"})
     copied = await sections.find(db, SectionKey("Spring 2027", "1111", "02"))

@@ -95,7 +95,7 @@ async def test_before_a_form_with_a_file_the_password_comes_first(
     assert await rita.read("/staff/upload") == "the form"
     clock.now += timedelta(minutes=31)
     page = await rita.read("/staff/upload?kind=user")
-    assert "Enter it again; then choose the file." in page
+    assert "Enter it again, then choose the file." in page
     assert "There’s a problem" not in page
     assert (await rita.post("/staff/upload", files={"file": FileStorage(BytesIO(b"x"), "x.csv")})).status_code == 422
     assert upload == ["GET"]

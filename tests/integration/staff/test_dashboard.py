@@ -146,7 +146,7 @@ async def test_students_who_got_nothing_are_listed_with_the_reasons(rita: Browse
     ]
     page = await rita.read("/staff/dashboard?term=Fall+2026&report=unserved&period=hour")
     assert totals(page) == {"students without a seat": "3"}
-    assert "Dan Lindqvist (not to be passed on)" in page
+    assert "Dan Lindqvist (opted out of the directory)" in page
     assert "Dan" not in str(await rows(rita, "unserved", "&period=hour"))
 
 
@@ -225,7 +225,7 @@ async def test_the_chart_draws_the_numbers_of_the_table(rita: Browser, db: Datab
     page = await rita.read("/staff/dashboard?term=Fall+2026&report=opening")
     label = unescape(re.findall(r'role="img" aria-label="(.*?)"', page)[0])
     assert label == (
-        "From the opening on. seats taken: at most 2 per second, at 0 s; waitlist places taken: at most 1 per second, "
+        "After the opening. seats taken: at most 2 per second, at 0 s; waitlist places taken: at most 1 per second, "
         "at 3 s; refusals: at most 2 per second, at 0 s. The opening is at 0 s."
     )
     [seats, _, _] = re.findall(r'<polyline class="line\d" points="([\d., ]+)"', page.split('class="legend"')[0])

@@ -92,7 +92,7 @@ async def test_nobody_imports_what_they_have_not_seen(app: Quart, rita: Browser,
     await begin(rita, url)
     await settle(app)
     assert await db.user.count_documents({"email": "nina@school.example"}) == 0
-    assert "The file was checked again meanwhile." in await page(rita, url)
+    assert "The file has been checked again in the meantime." in await page(rita, url)
     assert 'name="checks" value="2"' in await page(rita, url)
 
 
@@ -108,9 +108,9 @@ async def test_columns_must_make_sense(app: Quart, rita: Browser) -> None:
     uploaded = await upload(rita, "user", PEOPLE)
     twice = await rita.post(uploaded.location, form={"column_0": "email", "column_1": "email", "column_2": ""})
     assert twice.status_code == 422
-    assert "“Contact” is already read as this." in unescape(await text(twice))
+    assert "“Contact” is already matched with this field." in unescape(await text(twice))
     none = await rita.post(uploaded.location, form={"column_0": "", "column_1": "first_name", "column_2": ""})
-    assert "No column is read as: email." in unescape(await text(none))
+    assert "No column is matched with: email." in unescape(await text(none))
 
 
 async def test_refused_rows_name_row_column_and_reason_and_nothing_is_imported(

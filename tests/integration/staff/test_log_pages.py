@@ -94,10 +94,10 @@ async def test_filters_narrow_the_log_and_its_file(rita: Browser, db: Database, 
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ("actor=zoe@school.example", "Nobody has this email or ID."),
+        ("actor=zoe@school.example", "No account has this email or ID."),
         ("person=1&person=2", "This field was sent more than once."),
         ("first_day=yesterday", "Enter a date like 2026-12-31."),
-        ("first_day=2026-09-02&last_day=2026-09-01", "Choose the first day or a later one."),
+        ("first_day=2026-09-02&last_day=2026-09-01", "Choose a day that isn’t before the first one."),
     ],
 )
 @pytest.mark.parametrize("path", ["/staff/audit", "/staff/access"])

@@ -38,7 +38,7 @@ def ids(page: str) -> list[int]:
 async def test_people_are_found_by_word_and_role(rita: Browser, query: str, found: list[User]) -> None:
     page = await rita.read(f"/staff/people{query}")
     assert ids(page) == [user.user_id for user in found]
-    assert ("Nobody matches" in page) == (not found)
+    assert ("No people match" in page) == (not found)
 
 
 async def fill_in(browser: Browser, user: User, **fields: Any) -> dict[str, Any]:
@@ -63,7 +63,7 @@ async def test_a_change_is_made_after_a_page_that_says_what_it_does(rita: Browse
     response = await rita.send(f"/staff/people/{BOB.user_id}", form)
     page = unescape(await text(response))
     assert response.status_code == 200
-    assert "Advisor: Sees the records of their own advisees, and acts for them." in page
+    assert "Advisor: Sees the records of their own advisees and acts for them." in page
     assert await users.find(db, BOB.user_id) == BOB
     assert '<input type="hidden" name="roles" value="advisor">' in page
     response = await rita.send(f"/staff/people/{BOB.user_id}", form | {"sure": "y"})
@@ -90,8 +90,8 @@ async def test_advisors_and_the_directory_are_stored_only_while_they_are_set(rit
         (BOB, {"roles": ["scheduler"]}, "subjects", "Choose the subjects of this scheduler."),
         (SAMI, {"roles": ["advisor"]}, "subjects", "Only schedulers have subjects."),
         (UMA, {"advisors": "aron@school.example"}, "advisors", "Only students have advisors."),
-        (ADA, {"advisors": "ivan@school.example"}, "advisors", "There is no advisor ivan@school.example."),
-        (ADA, {"advisors": "12 999"}, "advisors", "There is no advisor 999."),
+        (ADA, {"advisors": "ivan@school.example"}, "advisors", "ivan@school.example isn’t an advisor."),
+        (ADA, {"advisors": "12 999"}, "advisors", "999 isn’t an advisor."),
     ],
 )
 async def test_what_makes_no_sense_is_refused_beside_its_field(

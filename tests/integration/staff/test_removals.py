@@ -89,7 +89,7 @@ async def test_a_request_can_be_withdrawn(ada: Browser, db: Database) -> None:
 
 
 async def test_the_registrar_sees_who_has_asked(ada: Browser, rita: Browser) -> None:
-    assert "Nobody is waiting for a decision." in await rita.read("/staff/removals")
+    assert "No requests are waiting for a decision." in await rita.read("/staff/removals")
     await ask(ada)
     assert re.findall(r'href="/staff/removals/(\d+)"', await rita.read("/staff/removals")) == ["1"]
     assert "ada@school.example" in await rita.read("/staff/removals?format=csv")
@@ -100,7 +100,7 @@ async def test_the_registrar_sees_who_has_asked(ada: Browser, rita: Browser) -> 
 async def test_a_granted_request_frees_the_seats_and_leaves_an_entry(ada: Browser, rita: Browser, db: Database) -> None:
     await ask(ada)
     page = unescape(await rita.read("/staff/removals/1"))
-    assert "1 course of a current or coming term ends" in page
+    assert "1 course in a current or upcoming term will be dropped" in page
     response = await rita.post("/staff/removals/1")
     assert (response.status_code, response.location) == (303, "/staff/removals")
     assert await users.find(db, ADA.user_id) is None
@@ -186,7 +186,7 @@ async def test_a_declined_request_leaves_the_account_and_the_reason(ada: Browser
     assert (entry.action, entry.user_id, entry.reason) == ("removal.decline", ADA.user_id, "You owe fees")
     [(address, _, message)] = await outgoing(db)
     assert address == ADA.email
-    assert "The registrar has not removed your account. Reason: You owe fees" in message
+    assert "The registrar declined your request to remove your account. Reason: You owe fees" in message
     assert "Reason: You owe fees" in await ada.read("/account")
 
 

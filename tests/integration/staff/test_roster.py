@@ -168,12 +168,12 @@ async def test_a_file_has_all_groups(rita: Browser, ada: Browser, db: Database) 
 async def test_a_student_outside_the_directory_is_marked_and_left_out_of_files(rita: Browser, db: Database) -> None:
     await db.user.update_one({"user_id": ADA.user_id}, {"$set": {"directory_opt_out": True}})
     page = await rita.read(URL)
-    assert names(page, "enrolled") == ["Ada Winters (not in the directory)"]
+    assert names(page, "enrolled") == ["Ada Winters (opted out of the directory)"]
     assert [row["Last name"] for row in await file_rows(rita)] == ["Okafor"]
     assert "opted_out=y" in page
     full = await file_rows(rita, "&opted_out=y")
     assert [(row["Last name"], row["Directory"]) for row in full] == [
-        ("Winters", "Not in the directory"),
+        ("Winters", "Opted out of the directory"),
         ("Okafor", ""),
     ]
 

@@ -92,7 +92,7 @@ async def test_each_student_reads_who_wrote_and_why(ivan: Browser, db: Database,
 async def test_pressing_the_button_twice_sends_it_once(ivan: Browser, db: Database) -> None:
     first, second = await asyncio.gather(ivan.post(URL, form=SEND), ivan.post(URL, form=SEND))
     assert (first.status_code, second.status_code) == (303, 303)
-    assert "2 students get your email." in await message_after(ivan, URL, **SEND)
+    assert "2 students will get your email." in await message_after(ivan, URL, **SEND)
     assert await recipients(db) == [ADA.user_id, BOB.user_id]
     assert await db.audit.count_documents({"action": "roster.email"}) == 1
 
@@ -161,13 +161,13 @@ async def test_an_email_to_nobody_is_refused(ivan: Browser, bob: Browser) -> Non
     await bob.post("/waitlist/leave", form={"courseID": "3333"})
     response = await ivan.post(URL, form=subject | {"to_waiting": "y"})
     assert response.status_code == 422
-    assert "There is nobody who would get the email." in await text(response)
+    assert "Nobody would get this email." in await text(response)
 
 
 async def test_students_with_unconfirmed_addresses_are_named(ivan: Browser, db: Database) -> None:
     await db.user.update_one({"user_id": BOB.user_id}, {"$set": {"email_unconfirmed": True}})
     page = await text(await ivan.post(URL, form=FORM))
-    assert "so they don’t get it: Bob Okafor." in page
+    assert "so they won’t get it: Bob Okafor." in page
     await ivan.post(URL, form=SEND)
     assert await recipients(db) == [ADA.user_id]
 

@@ -122,7 +122,7 @@ async def test_a_page_says_what_an_edit_does_before_it_is_saved(rita: Browser, d
 @pytest.mark.usefixtures("section_full")
 async def test_the_page_in_between_keeps_every_field(rita: Browser) -> None:
     page = await text(await rita.post(URL, form=FORM | {"capacity": "2", "room": 'Hall "3"', "status": "closed"}))
-    assert page.startswith("<!doctype") or "What this change does" not in page
+    assert page.startswith("<!doctype") or "Effects of this change" not in page
     page = await text(await rita.post(URL, form=FORM | {"capacity": "2", "room": 'Hall "3"'}))
     assert 'name="room" value="Hall &#34;3&#34;"' in page
     assert 'name="confirmed" value="y"' in page
@@ -140,7 +140,7 @@ async def test_an_edit_without_effects_is_saved_at_once(rita: Browser, db: Datab
         ("capacity", "many", "This must be a whole number, like 30."),
         ("capacity", "", "Enter the number of seats."),
         ("meetings", "MWF 9-8", "Write the times of"),
-        ("instructors", "nobody@school.example", "There is no staff account nobody@school.example."),
+        ("instructors", "nobody@school.example", "No staff member has the email or ID nobody@school.example."),
         ("instructors", "P. Silva", "is neither an email address nor a user_id."),
     ],
 )
@@ -169,7 +169,10 @@ async def test_the_second_editor_sees_what_the_first_changed_and_keeps_the_own_i
     page = await text(response)
     assert response.status_code == 409
     assert "Someone else has changed this section" in page
-    assert '<td role="cell" data-label="You entered">1</td><td role="cell" data-label="Stored now">5</td>' in page
+    assert (
+        '<td role="cell" data-label="Your entry">1</td><td role="cell" data-label="Saved by someone else">5</td>'
+        in page
+    )
     assert 'value="Hall 3"' in page
     assert 'name="revision" type="hidden" value="1"' in page
     assert (await stored(db)).room == "Lab 1"
@@ -208,7 +211,7 @@ async def test_a_cancellation_needs_a_reason(rita: Browser, db: Database) -> Non
     assert (await stored(db)).status == "active"
     response = await rita.post(CANCEL, form={"revision": "0", "reason": "Too few students"})
     assert response.status_code == 303
-    assert "Section canceled. 2 students were told." in await rita.read(URL)
+    assert "Section canceled. 2 students were notified." in await rita.read(URL)
     assert (await stored(db)).status == "cancelled"
     assert await db.enrollment.count_documents({"user_id": {"$in": [ADA.user_id, BOB.user_id]}}) == 0
 

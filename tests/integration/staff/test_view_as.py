@@ -107,7 +107,7 @@ async def test_nothing_else_of_the_student_is_reachable(rita: Browser) -> None:
         response = await rita.client.open(path, method=method, headers={"Sec-Fetch-Site": "same-origin"})
         page = await text(response)
         assert response.status_code == 403, path
-        assert ("so nothing can be changed" if method not in SAFE_METHODS else "For the student alone") in page
+        assert ("so you can’t change anything" if method not in SAFE_METHODS else "Only for the student") in page
         assert BANNER in page
 
 
@@ -181,7 +181,7 @@ async def test_begin_and_end_are_in_the_audit_log(rita: Browser, db: Database, c
         ("view.end", RITA.user_id, ADA.user_id, clock.now),
     ]
     assert "view-banner" not in await rita.read("/")
-    assert "Viewing as a student ended" in await rita.read("/staff/audit")
+    assert "Stopped viewing as a student" in await rita.read("/staff/audit")
 
 
 async def test_it_ends_after_half_an_hour(rita: Browser, db: Database, clock: Clock) -> None:

@@ -14,18 +14,18 @@ Moment = Annotated[
     str,
     Meta(
         max_length=40,
-        description="A day, or a moment; without an offset, it is in the `timezone`. A deadline includes its day.",
+        description="A date, or a date and time; without an offset, it is in the `timezone`. Deadlines include their day.",
         examples=["2026-09-14", "2026-08-01T09:00", "2026-08-01T13:00:00Z"],
-        extra={"sentence": "Send a day such as 2026-08-01, or a moment such as 2026-08-01T09:00."},
+        extra={"sentence": "Send a date such as 2026-08-01, or a date and time such as 2026-08-01T09:00."},
     ),
 ]
 Day = Annotated[
     str,
     Meta(
         max_length=10,
-        description="A day, or empty text for none; a term has both days or neither.",
+        description="A date, or an empty string for none; a term has both dates or neither.",
         examples=["2026-08-31"],
-        extra={"sentence": "Send a day such as 2026-08-31, or empty text."},
+        extra={"sentence": "Send a date such as 2026-08-31, or an empty string."},
     ),
 ]
 MaxCredits = Annotated[float, Meta(ge=0, le=100, extra={"sentence": "Send a number from 0 to 100."})]
@@ -88,7 +88,7 @@ class NewTermBody(Struct, frozen=True):
 
 
 class EditTermBody(Struct, frozen=True):
-    """The term, and what to change of it; what you don't send stays as it is."""
+    """The term, and the fields to change; fields that you don't send keep their values."""
 
     term: StoredTerm
     opens_at: Moment | UnsetType = UNSET
@@ -131,7 +131,7 @@ class NewCourseBody(Struct, frozen=True):
 
 
 class EditCourseBody(Struct, frozen=True):
-    """The course, and what to change of it; what you don't send stays as it is."""
+    """The course, and the fields to change; fields that you don't send keep their values."""
 
     courseID: CourseID
     title: Title | UnsetType = UNSET
@@ -171,7 +171,7 @@ class CourseEdit(Struct, frozen=True):
 
 
 def changes_of(result: ImportResult) -> list[ChangeSchema]:
-    """Return what changed of the only row."""
+    """Return what changed in the only row."""
     return ChangeSchema.all([change for row in result.changes for change in row.fields])
 
 

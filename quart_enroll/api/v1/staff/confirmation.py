@@ -1,4 +1,4 @@
-"""Changes by staff require a token, the password, or a sign-in that was confirmed lately."""
+"""Changes by staff require a token, the password, or a sign-in that was confirmed recently."""
 
 from collections.abc import Callable
 from functools import wraps

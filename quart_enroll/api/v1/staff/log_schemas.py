@@ -24,8 +24,8 @@ Time = Annotated[
 class AccessQuery(Struct, frozen=True):
     """Filters for the access log."""
 
-    actor: Annotated[UserID, Meta(description="Only what this person did.")] | UnsetType = UNSET
-    user_id: Annotated[UserID, Meta(description="Only what is about this person.")] | UnsetType = UNSET
+    actor: Annotated[UserID, Meta(description="Only entries of what this person did.")] | UnsetType = UNSET
+    user_id: Annotated[UserID, Meta(description="Only entries about this person.")] | UnsetType = UNSET
     begins: Annotated[Time, Meta(description="Only entries from this time on.")] | UnsetType = UNSET
     ends: Annotated[Time, Meta(description="Only entries before this time.")] | UnsetType = UNSET
     limit: Limit = 50
@@ -89,7 +89,7 @@ class AuditEntrySchema(Struct, frozen=True):
     actor_name: Annotated[str, Meta(description="Empty for a deleted account.")]
     action: str
     about: AboutSchema
-    user_id: Annotated[int | None, Meta(description="The person whom it concerns, if it is one.")]
+    user_id: Annotated[int | None, Meta(description="The person it concerns, if any.")]
     person_name: str
     reason: str
     overrides: list[str]
@@ -120,7 +120,7 @@ class AuditPage(Struct, frozen=True):
 
 
 class AccessEntrySchema(Struct, frozen=True):
-    """A look at a student's record."""
+    """An opened student record or roster."""
 
     at: Annotated[datetime, Meta(tz=True)]
     actor: int

@@ -21,17 +21,17 @@ Subjects = Annotated[
 
 
 class PersonSchema(Struct, frozen=True):
-    """A person's account, with what registrars set of it."""
+    """A person's account, with the values that registrars set."""
 
     user_id: int
     email: str
     first_name: str
     last_name: str
     roles: list[RoleName]
-    subjects: Annotated[list[str], Meta(description="Those whose sections a scheduler changes.")]
+    subjects: Annotated[list[str], Meta(description="The subjects whose sections a scheduler can change.")]
     advisors: Annotated[list[int], Meta(description="The user_ids of a student's advisors.")]
     directory_opt_out: bool
-    version: Annotated[str, Meta(description="It differs for each set of these values; send it with your edit.")]
+    version: Annotated[str, Meta(description="Identifies these values; send it with your edit.")]
 
     @classmethod
     def of(cls, user: User, profile: Profile | None = None) -> Self:
@@ -63,20 +63,20 @@ class PersonQuery(Struct, frozen=True):
     q: Annotated[Text, Meta(description="Each word begins one of a name or the email, or is the user_id.")] = ""
     role: Annotated[
         Literal["", "staff", "student", "instructor", "advisor", "scheduler", "registrar", "auditor"],
-        Meta(description="Only people with this role; `staff` for any but student."),
+        Meta(description="Only people with this role; `staff` for every role but student."),
     ] = ""
     limit: Limit = 50
     cursor: Cursor = ""
 
 
 class EditPersonBody(Struct, frozen=True):
-    """What to change of a person; what you don't send stays as it is."""
+    """The fields to change; fields that you don't send keep their values."""
 
     version: Annotated[
         str,
         Meta(
             max_length=64,
-            description="The `version` that you have read: if someone has changed it since, nothing is stored.",
+            description="The `version` that you have read; if someone has changed the person since, nothing is stored.",
             extra={"sentence": "Send the version of the person that you have read."},
         ),
     ]

@@ -1,4 +1,4 @@
-"""What the API takes from the forms of imported rows: they check terms, courses and sections for all who write them."""
+"""What the API shares with the forms of imported rows, which check all new terms, courses and sections."""
 
 from collections.abc import Collection, Mapping
 from typing import Any, TypeVar, cast

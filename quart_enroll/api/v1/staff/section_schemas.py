@@ -28,7 +28,7 @@ Revision = Annotated[
     int,
     Meta(
         ge=0,
-        description="The `revision` that you have read: if the section has changed since then, nothing is stored.",
+        description="The `revision` that you have read; if the section has changed since then, nothing is stored.",
         extra={"sentence": "Send the revision of the section that you have read."},
     ),
 ]
@@ -36,7 +36,7 @@ DryRun = Annotated[Flag, Meta(description="Change nothing, and return what would
 EditedStatus = Annotated[
     Literal["active", "tentative", "closed"],
     Meta(
-        description="Only staff see a tentative section; a closed one lets nobody in.",
+        description="Only staff see a tentative section; nobody can get a seat in a closed one.",
         extra={"sentence": "Send active, tentative or closed."},
     ),
 ]
@@ -64,11 +64,11 @@ class StaffSectionSchema(Struct, frozen=True):
     waitlist_capacity: int
     waiting: int
     meetings: list[MeetingSchema]
-    instructor: Annotated[str, Meta(description="The name that students read.")]
-    instructors: Annotated[list[int], Meta(description="The user_ids of those who see the roster.")]
+    instructor: Annotated[str, Meta(description="The name that students see.")]
+    instructors: Annotated[list[int], Meta(description="The user_ids of the people who see the roster.")]
     room: str
     status: Literal["active", "tentative", "closed", "cancelled"]
-    revision: Annotated[int, Meta(description="It grows with each edit; send it with yours.")]
+    revision: Annotated[int, Meta(description="Increases with each edit; send it with your edit.")]
 
     @classmethod
     def of(cls, course: Course, section: models.Section) -> Self:
@@ -137,7 +137,7 @@ class NewSectionBody(Struct, frozen=True):
 
 
 class EditSectionBody(SectionKeyQuery, frozen=True, kw_only=True):
-    """The section, and what to change of it; what you don't send stays as it is."""
+    """The section, and the fields to change; fields that you don't send keep their values."""
 
     revision: Revision
     capacity: Seats | UnsetType = UNSET
@@ -159,7 +159,7 @@ class CancelSectionBody(SectionKeyQuery, frozen=True, kw_only=True):
         Meta(
             min_length=1,
             max_length=200,
-            description="For the audit log; students don't see it.",
+            description="Kept in the audit log; students don't see it.",
             extra={"sentence": "Send the reason as text of 1 to 200 characters."},
         ),
     ]
@@ -188,7 +188,7 @@ class GainedSeatSchema(Struct, frozen=True):
 
 
 class ConflictSchema(Struct, frozen=True):
-    """A student who then has two courses at the same time."""
+    """A student who gets a time conflict."""
 
     user_id: int
     is_waiting: bool
@@ -196,13 +196,13 @@ class ConflictSchema(Struct, frozen=True):
 
 
 class SectionEdit(Struct, frozen=True):
-    """What an edit of a section changed, and what this did to people; with `dry_run`, what it would do."""
+    """What an edit of a section changed, and its effects on people; with `dry_run`, what it would do."""
 
     section: StaffSectionSchema
     changes: list[ChangeSchema]
     gained: list[GainedSeatSchema]
     conflicts: list[ConflictSchema]
-    notified: Annotated[int, Meta(description="The number of students who are told about new times or another room.")]
+    notified: Annotated[int, Meta(description="The number of students who are notified of new times or another room.")]
     overbooked: Annotated[
         int, Meta(description="The number of students beyond the new capacity, who keep their seats.")
     ]

@@ -1,4 +1,4 @@
-"""Sections: the list, one of them, and how they are added, edited and cancelled."""
+"""Sections: the list, one of them, and how they are added, edited and canceled."""
 
 from dataclasses import replace
 from typing import NamedTuple
@@ -53,7 +53,7 @@ class OfferedSection(NamedTuple):
 async def staff_sections(query: StaffSectionQuery) -> Response:
     """List the sections of a term.
 
-    Returns those that you may see, and of these the ones that match every filter.
+    Returns the sections that you may see and that match every filter.
     """
     offered, staff = await catalog(), auth.signed_in()
     term = domain_terms.find(query.term, offered.terms, now()) if query.term else offered.current_term(now())
@@ -135,7 +135,7 @@ async def cancel_section(body: CancelSectionBody) -> Response:
 
 
 async def open_section(key: SectionKey, *, to_change: bool = False) -> OfferedSection:
-    """Return the section; abort with 404 if it is outside the person's scope, or was cancelled and is `to_change`."""
+    """Return the section; abort with 404 if it is outside the person's scope, or was canceled and is `to_change`."""
     try:
         _, course, section = await service.find(database(), key)
     except (UnknownTerm, UnknownCourse, UnknownSection):

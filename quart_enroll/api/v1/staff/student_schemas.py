@@ -34,7 +34,9 @@ class StudentSchema(Struct, frozen=True):
     first_name: str
     last_name: str
     advisors: Annotated[list[int], Meta(description="The user_ids of the student's advisors.")]
-    directory_opt_out: Annotated[bool, Meta(description="The name and the email are not to be passed on.")]
+    directory_opt_out: Annotated[
+        bool, Meta(description="The student opted out of the directory: don't pass on the name and the email.")
+    ]
 
     @classmethod
     def of(cls, student: User) -> Self:
@@ -100,13 +102,13 @@ class StudentRecord(Struct, frozen=True):
 
 
 class RuleSchema(Struct, frozen=True):
-    """How a rule applies: `code` and `detail` say what the student reads if it is not met."""
+    """How a rule applies: `code` and `detail` say what the student sees if it is not met."""
 
     rule: Annotated[str, Meta(description=f"One of {', '.join(one.name.lower() for one in Rule)}.")]
     is_met: bool
     code: str | None = None
     detail: str | None = None
-    override: Annotated[str | None, Meta(description="How staff set it aside; null if that is impossible.")] = None
+    override: Annotated[str | None, Meta(description="How staff override it; null if that is impossible.")] = None
 
     @classmethod
     def of(cls, rule: Rule, refusal: Refused | None) -> Self:
@@ -117,7 +119,7 @@ class RuleSchema(Struct, frozen=True):
 
 
 class RuleList(Struct, frozen=True):
-    """Every rule for enrolling in the section now, in the order in which they count."""
+    """Every rule for enrolling in the section now, in the order in which they are checked."""
 
     rules: list[RuleSchema]
 
@@ -139,22 +141,22 @@ class ActBody(SectionKeyQuery, frozen=True, kw_only=True):
             min_length=1,
             max_length=300,
             pattern=r"\S",
-            description="The student reads it in a notice and in the history.",
+            description="The student sees it in a notice and in the history.",
             examples=["The dean agreed."],
             extra={"sentence": "Send the reason as text of 1 to 300 characters."},
         ),
     ]
     overrides: Annotated[
         list[Override],
-        Meta(max_length=20, description="The rules to set aside.", extra={"sentence": "Send a list of overrides."}),
+        Meta(max_length=20, description="The rules to override.", extra={"sentence": "Send a list of overrides."}),
     ] = field(default_factory=list)
-    dropped: Annotated[CourseID, Meta(description="The course that a swap gives up.")] | UnsetType = UNSET
+    dropped: Annotated[CourseID, Meta(description="The course that a swap drops.")] | UnsetType = UNSET
     position: Annotated[
         int,
         Meta(
             ge=1,
             le=9999,
-            description="The new position on the waitlist, from 1, to which `reorder` leads.",
+            description="The new position on the waitlist, from 1, for `reorder`.",
             extra={"sentence": "Send a position from 1."},
         ),
     ] = 1
@@ -167,15 +169,15 @@ class ActBody(SectionKeyQuery, frozen=True, kw_only=True):
 
 
 class ActResult(Struct, frozen=True):
-    """What the student has in the course now; after a dry run that found nothing in the way, the same as before."""
+    """What the student has in the course now; after a dry run that was not refused, the same as before."""
 
     user_id: int
     action: str
     term: str
     courseID: str
-    section: Annotated[str, Meta(description="The section in which the student is; empty for none.")]
+    section: Annotated[str, Meta(description="The section that the student is in; empty if none.")]
     standing: Literal["enrolled", "withdrawn", "waiting", "none"]
-    position: Annotated[int | None, Meta(description="The position on the waitlist, from 1; null off it.")]
+    position: Annotated[int | None, Meta(description="The position on the waitlist, from 1; null if not on it.")]
     dry_run: bool
 
     @classmethod

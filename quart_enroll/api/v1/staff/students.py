@@ -1,4 +1,4 @@
-"""Students: the list of those in one's scope, their records, and acting for them."""
+"""Students in the person's scope: the list, their records, and acting for them."""
 
 from msgspec import UNSET
 from quart import Response, abort
@@ -34,7 +34,7 @@ from quart_enroll.web.records import open_record
 async def staff_students(query: StudentQuery) -> Response:
     """List the students whose records you may see.
 
-    By default without those who opted out of the directory.
+    By default, students who opted out of the directory are left out.
     """
     after = cursors.decode_user_id(query.cursor)
     wanted = service.in_scope(auth.signed_in(), query.q.split(), order="user_id", with_opted_out=query.opted_out)
@@ -73,7 +73,7 @@ async def staff_student_events(query: PageQuery, user_id: int) -> Response:
 @responds_with(RuleList, problems=(404, 409))
 @takes_query(SectionKeyQuery)
 async def why(query: SectionKeyQuery, user_id: int) -> Response:
-    """Say why a student can't enroll in a section.
+    """Explain whether a student can enroll in a section.
 
     Returns every rule and how it applies now.
     """
@@ -87,15 +87,15 @@ async def why(query: SectionKeyQuery, user_id: int) -> Response:
 async def act(body: ActBody, user_id: int) -> Response:
     """Act for a student.
 
-    The student is told who did it and why. A rule in the way is a refusal, unless one of the `overrides` sets it
-    aside: `why` lists them. Repeats of a change that was made are refused, for example with `already_enrolled`.
+    The student is told who did it and why. A rule that forbids the change leads to a refusal, unless it is one of
+    the `overrides`; `why` lists them. Repeating a change is refused, for example with `already_enrolled`.
     """
     student = await open_record(user_id)
     if not permissions.can_act_for(auth.signed_in(), student):
         abort(404)
     change, overrides = body.change, frozenset(map(Override, body.overrides))
     if change.action is StaffAction.SWAP and body.dropped is UNSET:
-        raise WrongFields({"dropped": "Send the number of the course that the student gives up."})
+        raise WrongFields({"dropped": "Send the number of the course to drop."})
     db = database()
     if body.dry_run:
         await staff_changes.check(db, user_id, change, overrides, now())
