@@ -24,7 +24,7 @@ from quart_enroll.services.accounts.hashing import Hasher
     multiple=True,
     default=[Role.STUDENT.value],
     show_default=True,
-    help="What the user may do; may be repeated.",
+    help="A role of the user; can be repeated.",
 )
 def create_user(roles: tuple[str, ...], **given: str) -> None:
     """Create an account; the command prompts for the password."""

@@ -1,4 +1,4 @@
-"""Who changes a student's seats: the student, or staff with a reason, who may set rules aside."""
+"""Who changes a student's seats: the student, or staff, who give a reason and may override rules."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,7 +21,7 @@ class Override(StrEnum):
 
     @property
     def label(self) -> Sentence:
-        """What staff choose when they choose it."""
+        """The text of its checkbox."""
         return _LABELS[self]
 
 
@@ -37,12 +37,12 @@ _LABELS = {
 NO_OVERRIDES: frozenset[Override] = frozenset()
 
 SEAT_OVERRIDES = frozenset({Override.REQUISITES, Override.TIME_CONFLICT, Override.CREDIT_LIMIT})
-"""Those that a waitlist entry keeps until the student gets a seat."""
+"""The overrides that a waitlist entry keeps until the student gets a seat."""
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A member of staff who acts for a student, with the reason and the rules that may be set aside."""
+    """A staff member who acts for a student, with the reason and the overrides."""
 
     user_id: int
     reason: str

@@ -51,7 +51,7 @@ class Change:
 class About:
     """What a change is about: its `kind`, such as "section", and the fields that name it; the others are empty.
 
-    `name` is for whatever has no term and no course, such as an exported list.
+    `name` is for things without a term or course, such as an exported list.
     """
 
     kind: str
@@ -65,7 +65,7 @@ class About:
 class AuditEntry:
     """A change that staff made: who, when, which of ACTIONS, and what it is `about`.
 
-    `user_id` is the person whom it concerns, if it is one. `overrides` are the rules that were set aside.
+    `user_id` is the person it concerns, if any. `overrides` are the rules that were set aside.
     """
 
     at: datetime
@@ -80,9 +80,9 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class AccessEntry:
-    """A look at a student's record: who opened it, when, whose it is, and on which `page` (its endpoint).
+    """An opened student record: who opened it, when, whose it is, and on which `page` (its endpoint).
 
-    A roster is nobody's in particular: there is no `user_id`, and `about` names the section.
+    For a roster, there is no `user_id`, and `about` names the section.
     """
 
     at: datetime

@@ -111,7 +111,7 @@ class Term:
 
     @property
     def census_at(self) -> datetime:
-        """Until when students who don't come can be dropped without a W: the school counts its students then.
+        """Until when no-shows can be dropped without a W: the school counts its students then.
 
         Terms have no census date of their own yet, so this is the deadline to add courses.
         """
@@ -379,7 +379,7 @@ class Event:
 
 
 NO_SHOW = "no-show"
-"""The reason of events with which students who didn't come were dropped."""
+"""The reason in the events of dropped no-shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,7 +388,7 @@ class User:
 
     `email_unconfirmed` means that they entered the email address themselves and haven't opened the link sent to it.
     `subjects` are those whose sections they change as a scheduler. `advisors` are the user_ids of a student's advisors.
-    With `directory_opt_out`, a student's name and email are not to be passed on.
+    With `directory_opt_out`, a student's name and email must not be passed on.
     """
 
     user_id: int
@@ -434,7 +434,7 @@ PeopleOrder = Literal["name", "user_id", "email"]
 class PeopleFilter:
     """The wanted people, in this order: those who match all `words` and have one of the `roles`, or any if none.
 
-    With an `advisor`, only that person's advisees. `with_opted_out` includes those who keep out of the directory.
+    With an `advisor`, only that person's advisees. `with_opted_out` includes those who opted out of the directory.
     """
 
     words: tuple[str, ...] = ()
@@ -460,7 +460,7 @@ class PeopleMatches:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What registrars set of a person."""
+    """The values that registrars set for a person."""
 
     roles: frozenset[Role]
     subjects: tuple[str, ...] = ()
@@ -479,7 +479,7 @@ class Profile:
 
     @property
     def fingerprint(self) -> str:
-        """A text that differs for each profile."""
+        """A text that identifies the profile's values."""
         facts = (sorted(self.roles), self.subjects, self.advisors, self.directory_opt_out)
         return sha256(repr(facts).encode()).hexdigest()[:16]
 
@@ -503,7 +503,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Viewing:
-    """That a member of the staff sees the site as the student `user_id` sees it, until a moment at most."""
+    """A staff member's view of the site as the student `user_id` sees it, until a moment at most."""
 
     user_id: int
     until: datetime

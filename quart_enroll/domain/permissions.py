@@ -1,7 +1,7 @@
 """What staff may see and change, by role and scope.
 
-Routes say which roles they admit (`web/route.py`). What lies outside the scope of an admitted person is, to them, not
-there: pages respond with 404.
+Routes say which roles they admit (`web/route.py`). For anything outside an
+admitted person's scope, pages respond with 404.
 """
 
 from collections.abc import Collection
@@ -45,7 +45,7 @@ def can_change_section(staff: User, subject: str) -> bool:
 
 
 def can_manage_roster(staff: User, instructors: Collection[int]) -> bool:
-    """Return whether the person may write to a section's students, and drop those who don't come."""
+    """Return whether the person may email a section's students and drop no-shows."""
     return Role.REGISTRAR in staff.roles or (Role.INSTRUCTOR in staff.roles and staff.user_id in instructors)
 
 

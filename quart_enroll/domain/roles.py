@@ -21,7 +21,7 @@ STUDENT_ONLY = frozenset({Role.STUDENT})
 """The roles of most people, and of all who register."""
 
 STAFF_ROLES = frozenset(Role) - STUDENT_ONLY
-"""The roles of those who work for the school."""
+"""The roles of people who work for the school."""
 
 ROLE_NAMES: Mapping[Role, Sentence] = {
     Role.STUDENT: Sentence("Student"),
@@ -55,5 +55,5 @@ def read_roles(names: Iterable[object]) -> frozenset[Role]:
 
 
 def single_role(roles: Collection[Role]) -> str:
-    """Return the role as programs know it that expect only one: registrar, or else student."""
+    """Return the role for programs that expect only one: registrar, or else student."""
     return str(Role.REGISTRAR if Role.REGISTRAR in roles else Role.STUDENT)

@@ -47,7 +47,7 @@ class Rule(Enum):
 
 
 Checks: TypeAlias = Iterable[tuple[Rule, Callable[[], None]]]
-"""Rules in the order in which they count, each with a function that raises its refusal."""
+"""Rules in the order in which they are checked, each with a function that raises its refusal."""
 
 
 def check_all(checks: Checks, overrides: Collection[Override] = NO_OVERRIDES) -> frozenset[Override]:

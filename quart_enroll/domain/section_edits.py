@@ -17,7 +17,7 @@ WITHOUT_STUDENTS = (SectionStatus.TENTATIVE, SectionStatus.CANCELLED)
 
 
 def find_faults(section: Section) -> Mapping[str, Sentence]:
-    """Return what can't be stored of a section with these students, by field."""
+    """Return the fields that can't be stored while the section has students, each with the reason."""
     if section.status in WITHOUT_STUDENTS and (section.seats_taken or section.waiting):
         return {
             "status": Sentence("Students are enrolled or waiting. Close the section, or cancel it on its own page.")

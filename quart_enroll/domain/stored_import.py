@@ -1,4 +1,4 @@
-"""An import in the browser: a file that was uploaded, what it would change, and how far it has come."""
+"""An import in the browser: an uploaded file, what it would change, and its progress."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ ENROLLMENTS = "enrollment"
 
 
 class ImportState(StrEnum):
-    """How far an import has come; one that was refused may still have its columns matched in another way.
+    """The state of an import; after a refusal, its columns can still be matched differently.
 
-    One that is being checked or is running goes on in another process if its own dies.
+    If the process that checks or runs it dies, another one continues.
     """
 
     UPLOADED = "uploaded"
@@ -29,7 +29,7 @@ MATCHABLE_STATES = (ImportState.UPLOADED, ImportState.CHECKED, ImportState.REFUS
 """The states in which columns can be matched with fields."""
 
 PENDING_STATES = (ImportState.CHECKING, ImportState.RUNNING)
-"""The states in which a process has something to do."""
+"""The states in which a process is working on the import."""
 
 
 class FileColumn(NamedTuple):
@@ -43,7 +43,7 @@ class FileColumn(NamedTuple):
 class Outcome(NamedTuple):
     """What becomes of row `number`: one of OUTCOME_KINDS, with a `text` that says what changes, or why it is refused.
 
-    `column` is the one that a refusal is about, if it is about one.
+    `column` is the one that a refusal is about, if any.
     """
 
     number: int

@@ -1,11 +1,11 @@
-"""Lets a task in the background begin at once instead of at its next look."""
+"""Lets a background task begin at once instead of at its next check."""
 
 import asyncio
 from contextlib import suppress
 
 
 class Wakeup:
-    """Wakes a task that otherwise looks only now and then whether there is something to do."""
+    """Wakes a task that otherwise checks only now and then whether there is something to do."""
 
     def __init__(self) -> None:
         self._called, self._idle = asyncio.Event(), asyncio.Event()

@@ -20,7 +20,7 @@ class WrongField(Struct, frozen=True):
 
 
 class DifferentField(Struct, frozen=True):
-    """A field that somebody else has changed since you read it: what you sent, and what is stored."""
+    """A field that someone else has changed since you read it: what you sent, and what is stored."""
 
     field: str
     yours: str
@@ -42,7 +42,7 @@ class Problem(Struct, frozen=True, omit_defaults=True):
         list[str], Meta(description="The courses that would be dropped too, or that the number could mean.")
     ] = []
     differences: Annotated[
-        list[DifferentField], Meta(description="What differs if somebody else has changed it since you read it.")
+        list[DifferentField], Meta(description="The fields that someone else has changed since you read them.")
     ] = []
 
 

@@ -1,4 +1,4 @@
-"""Students' records, each opened under the eyes of the access log."""
+"""Opens students' records, and logs it in the access log."""
 
 from quart import abort
 
@@ -12,7 +12,7 @@ from quart_enroll.web.request import current_request
 async def open_record(user_id: int) -> User:
     """Return the student whose record the page shows, and log that it was opened.
 
-    What is outside the person's scope is, to them, not there. The page's route has `opens_record`.
+    A record outside the person's scope is not found. The page's route has `opens_record`.
     """
     endpoint = current_request().route.endpoint
     student = await access.open_record(database(), auth.signed_in(), user_id, endpoint, now())

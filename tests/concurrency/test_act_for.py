@@ -70,7 +70,7 @@ async def test_check_seats_accepts_what_staff_exceeded_and_nothing_more(
     assert "A, section 01, Fall 2026: 2 enrolled, but the capacity is 1." in await faults(db)
 
 
-async def test_many_students_get_a_result_each(db: Database, context: EnrollmentContext) -> None:
+async def test_each_of_many_students_gets_a_result(db: Database, context: EnrollmentContext) -> None:
     await open_school(db)
     change = StaffChange(StaffAction.ENROLL, KEY)
     texts = ["1", "ADA@school.example", "cay@school.example", "nobody@school.example"]

@@ -361,7 +361,7 @@ async def test_students_do_not_wait_for_a_stalled_batch(
     await assert_sound(db)
 
 
-async def test_whoever_waits_for_too_long_is_told_so_and_not_enrolled(
+async def test_a_student_who_waits_too_long_is_told_so_and_not_enrolled(
     db: Database, context: EnrollmentContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server_turns, "MAX_TURN_SECONDS", 20)

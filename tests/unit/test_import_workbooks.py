@@ -151,7 +151,7 @@ def test_entities_that_multiply_are_refused() -> None:
         read_sheet(with_sheet([begin, cell, END], 1))
 
 
-def test_what_is_no_workbook_is_refused_with_a_sentence() -> None:
+def test_a_file_that_is_not_a_workbook_is_refused_with_a_sentence() -> None:
     with pytest.raises(UnreadableFile) as refused:
         users(b"PK\x03\x04 and so on")
     assert list(refused.value.sentences) == [f"This is not an .xlsx file, or it is damaged. {SAVE_AS_CSV}"]

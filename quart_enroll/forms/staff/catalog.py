@@ -17,7 +17,7 @@ LAST_DAY = lazy("The last day, such as 2026-09-15, or a date and time, such as 2
 
 
 class CatalogForm(RowForm):
-    """A form for a term or a course; `seen` stands for what was stored when the form was shown."""
+    """A form for a term or a course; `seen` identifies what was stored when the form was shown."""
 
     seen = HiddenField()
 

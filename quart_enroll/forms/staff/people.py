@@ -1,4 +1,4 @@
-"""The forms for people: the filters of the list, and what registrars set of a person."""
+"""The forms for people: the filters of the list, and the values that registrars set for a person."""
 
 from collections.abc import Iterable
 from typing import Any, cast
@@ -26,7 +26,7 @@ from quart_enroll.i18n.language import gettext
 MAX_ADVISORS = 10
 
 NO_CSRF = {"csrf": False}
-"""For programs, which prove with a token that they are no other site."""
+"""For API programs, whose token proves that no other site sent the request."""
 
 ROLE_LABELS: dict[str, str | None] = {role.value: cast(str, ROLE_NAMES[role]) for role in Role}
 
@@ -52,7 +52,7 @@ class PeopleForm(StudentListForm):
 
 
 class PersonForm(SiteForm):
-    """What registrars set of a person; `seen` stands for what was set when the form was shown."""
+    """The values that registrars set for a person; `seen` identifies those that the form showed."""
 
     seen = HiddenField()
     roles = SelectMultipleField(lazy("Roles"), choices=choices(ROLE_LABELS))
@@ -102,7 +102,7 @@ class PersonForm(SiteForm):
             raise ValidationError(gettext("Choose at least one role."))
 
     def validate_subjects(self, field: Field) -> None:
-        """Refuse a scheduler without subjects, and subjects of anybody else."""
+        """Refuse a scheduler without subjects, and subjects for anyone else."""
         is_scheduler = Role.SCHEDULER in self.chosen_roles
         if is_scheduler and not field.data:
             raise ValidationError(gettext("Choose the subjects of this scheduler."))

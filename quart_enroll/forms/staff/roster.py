@@ -23,14 +23,14 @@ def _with_plain_breaks(text: str | None) -> str | None:
 
 
 def _user_id(text: str) -> int:
-    """Read a user_id; raise ValueError for what is none, such as a number that the database can't store."""
+    """Read a user_id; raise ValueError if it isn't one, such as a number that the database can't store."""
     if len(text) > 15:
         raise ValueError
     return int(text)
 
 
 class RosterEmailForm(SiteForm):
-    """Write to the students of a section; `button` names the button that sends it, which does so once."""
+    """Email the students of a section; `button` identifies the button, which sends the email only once."""
 
     button = HiddenField(validators=[one_line, Length(max=64)])
     confirmed = HiddenField()
@@ -83,7 +83,7 @@ class RosterEmailForm(SiteForm):
 
 
 class NoShowForm(SiteForm):
-    """Drop students who don't come; `confirmed` is set by the page that says what this does."""
+    """Drop no-shows; `confirmed` is set by the preview."""
 
     confirmed = HiddenField()
     students = SelectMultipleField(

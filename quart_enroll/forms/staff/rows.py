@@ -10,7 +10,7 @@ from quart_enroll.forms.imports.base import ImportRow
 
 
 class Difference(NamedTuple):
-    """A field that two editors left with different values."""
+    """A field for which two editors entered different values."""
 
     label: str
     mine: str

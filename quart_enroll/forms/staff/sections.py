@@ -27,7 +27,7 @@ class SeenRevision:
 
     @property
     def seen_revision(self) -> int:
-        """The revision; -1, which no section has, for what can't be one."""
+        """The revision; -1, which no section has, for invalid text."""
         text = self.revision.data or ""
         return int(text) if text.isdecimal() and len(text) <= MAX_REVISION_DIGITS else -1
 

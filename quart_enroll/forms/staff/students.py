@@ -33,7 +33,7 @@ class StudentListForm(Form):
 
 
 class SectionForm(Form):
-    """A section, for the question why a student can't enroll in it, or for acting there."""
+    """A section, to check a student's eligibility for it or to act for the student in it."""
 
     term = SelectField(lazy("Term"), validate_choice=False)
     courseID = StringField(  # the stored name
@@ -49,7 +49,7 @@ class SectionForm(Form):
 
 
 class ActForm(SiteForm):
-    """Why staff act for a student, and which rules they set aside."""
+    """Why staff act for a student, and which rules they override."""
 
     reason = StringField(
         lazy("Reason"),

@@ -1,4 +1,4 @@
-"""Pages for those who work for the school, below /staff.
+"""Pages for people who work for the school, below /staff.
 
 Which roles a page admits is in `routes.py`; whose records they reach is decided in `domain/permissions.py`. Their lists
 share one mechanism, in `listing`.

@@ -1,4 +1,4 @@
-"""Act for a student, and say why the student can't enroll in a section."""
+"""Act for a student, and check the student's eligibility for a section."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -40,7 +40,7 @@ QUESTIONS = {
 
 
 class AppliedRule(NamedTuple):
-    """How a rule applies: what the student reads, or nothing if it is met, and what sets it aside."""
+    """How a rule applies: the refusal that the student sees, or None if the rule is met, and its override."""
 
     label: str
     refusal: str
@@ -80,7 +80,7 @@ async def why(user_id: int) -> ResponseReturnValue:
 
 
 async def act(user_id: int) -> ResponseReturnValue:
-    """Ask for the reason, and for each rule in the way whether to set it aside; then make the change."""
+    """Ask for the reason and the overrides that the change needs; then make the change."""
     student = await open_record(user_id)
     if not permissions.can_act_for(auth.signed_in(), student):
         abort(404)

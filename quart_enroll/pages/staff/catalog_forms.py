@@ -1,6 +1,6 @@
-"""What the pages of terms and courses share: saving a row, if need be after a page that says what this does.
+"""What the pages of terms and courses share: saving a row, after a preview if it affects people.
 
-Someone who saves what another has changed meanwhile sees the other's values first.
+A person who saves a row that someone else has changed meanwhile sees the other values first.
 """
 
 from collections.abc import Awaitable, Callable, Mapping

@@ -1,4 +1,4 @@
-"""Drops students who don't come to class, after a page that lists them and the students who get their seats."""
+"""Drops no-shows, after a preview that lists them and the students who get their seats."""
 
 from quart import flash, redirect, request
 from quart.typing import ResponseReturnValue

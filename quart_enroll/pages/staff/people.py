@@ -1,4 +1,4 @@
-"""The accounts of the school: a list, and a page for each with what registrars set of it."""
+"""The school's accounts: a list, and a page for each with the values that registrars set."""
 
 import asyncio
 

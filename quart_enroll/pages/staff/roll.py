@@ -1,4 +1,4 @@
-"""Copies the sections of a term into another, after a page that says which."""
+"""Copies the sections of a term into another, after a preview."""
 
 from quart import flash, redirect, request, url_for
 from quart.typing import ResponseReturnValue

@@ -31,7 +31,7 @@ STANDING_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The students of a roster who have the same, as a list of its own; `empty` is what the page says without them."""
+    """A part of the roster, such as the enrolled students; `empty` is the sentence if it has none."""
 
     key: str
     heading: Sentence
@@ -133,7 +133,7 @@ def _person_columns(staff: User) -> list[Column[RosterRow]]:
 
 
 def name_text(row: RosterRow) -> str | Sentence:
-    """Return the student's name, marked if it is not to be passed on."""
+    """Return the student's name, marked if the student opted out of the directory."""
     student = row.student
     if not student.email:
         return Sentence("Deleted account %(user_id)s", user_id=str(student.user_id))

@@ -1,4 +1,4 @@
-"""Writes to the students of a section, after a page that shows the email."""
+"""Emails the students of a section, after a preview."""
 
 from quart import flash, redirect, request
 from quart.typing import ResponseReturnValue

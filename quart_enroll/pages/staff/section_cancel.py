@@ -1,4 +1,4 @@
-"""Cancels a section, after a page that says who loses a place and what else fits each of them."""
+"""Cancels a section, after a preview of the students who lose a place and the sections that fit them."""
 
 from typing import NamedTuple
 

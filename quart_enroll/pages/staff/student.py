@@ -33,7 +33,7 @@ OPPOSITES = {
     "join": StaffAction.LEAVE,
     "leave": StaffAction.JOIN,
 }
-"""What undoes an action; a swap is undone by another one, and a new position by the next one."""
+"""The action that undoes each action; another swap undoes a swap, and another position a position."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ async def _waiting(user_id: int, entries: Sequence[WaitlistEntry]) -> list[tuple
 
 
 def _undo_url(event: Event, happened: Sequence[Event]) -> str:
-    """Return the URL of what undoes an act of staff; `happened` are the events around it."""
+    """Return the URL of the page that undoes a change by staff; `happened` are the events around it."""
     if not event.reason:
         return ""
     if event.action == "swap":

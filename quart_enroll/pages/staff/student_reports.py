@@ -1,4 +1,4 @@
-"""The reports about students: those who tried and got nothing, and those with few credits."""
+"""The reports about students: those without a seat, and those with few credits."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ class StudentRow:
 
     @property
     def name(self) -> str:
-        """The name, with a mark if it is not to be passed on."""
+        """The name, marked if the student opted out of the directory."""
         if self.user is None:
             return gettext("Deleted account %(user_id)s", user_id=str(self.user_id))
         if self.user.directory_opt_out:
@@ -123,7 +123,7 @@ def _credit_bars(rows: Sequence[StudentCredits]) -> list[Bar]:
 
 
 async def _for_file(choice: Choice | None, rows: Sequence[StudentRow]) -> Sequence[StudentRow]:
-    """Complete the rows, without the students whose names are not to be passed on."""
+    """Complete the rows, without the students who opted out of the directory."""
     completed = await _complete(choice, rows)
     return [row for row in completed if row.user is None or not row.user.directory_opt_out]
 

@@ -1,4 +1,4 @@
-"""Act for a student: what the student could do, and with a reason also what a rule forbids.
+"""Act for a student, with a reason: make the changes that the student could make, or override a rule.
 
 Each change is one transaction, with the event in the student's history, the audit entry and the notice to the student.
 """
@@ -44,7 +44,7 @@ NOTICE_SENTENCES = {
 """What the student is told, by the action of the event."""
 
 REGISTRARS_OFFICE = Sentence("The registrar’s office")
-"""Who acted, if it was a command, or somebody whose account is gone."""
+"""Who acted, if it was a command or a person whose account is gone."""
 
 AUDIT_ACTIONS = {
     "enroll": "student.add",
@@ -60,7 +60,7 @@ AUDIT_ACTIONS = {
 
 @metrics.count_change("enroll")
 async def enroll(context: EnrollmentContext, staff: Actor, user_id: int, key: SectionKey, now: datetime) -> Enrolled:
-    """Enroll the student in the section; a full one only with the override FULL, past those who wait for it.
+    """Enroll the student in the section; a full one only with the override FULL, ahead of its waitlist.
 
     Raises what `enroll.enroll` raises, unless one of the overrides allows it.
     """

@@ -1,4 +1,4 @@
-"""Every rule for a change of a student's seats, in the order in which they count: pure functions of the facts.
+"""Every rule for a change of a student's seats, in the order in which they are checked: pure functions of the facts.
 
 A change checks them in its transaction; "why can't this student enroll?" and the forms of staff list them.
 """
@@ -83,7 +83,7 @@ def _check_not_waiting(candidate: Candidate) -> None:
 
 
 def _check_place(candidate: Candidate, now: datetime) -> None:
-    """Raise WaitlistOver if nobody is promoted any more, whoever joins; or WaitlistFull."""
+    """Raise WaitlistOver if nobody is promoted any more, or WaitlistFull."""
     offering = candidate.offering
     if not offering.term.promotes_waitlist(now):
         raise WaitlistOver(offering.course.title)

@@ -1,4 +1,4 @@
-"""A change that staff make for a student, as they choose it: what stands in its way, and making it.
+"""A change that staff make for a student: the rules that forbid it, and making it.
 
 For many students, the same change is tried for each, and each has a result of its own.
 """

@@ -1,8 +1,8 @@
 """Cancels sections: their students are dropped without a W, told, and shown the other sections that fit.
 
 Up to MAX_STUDENTS_IN_TRANSACTION students are one transaction. A larger section is closed first, and emptied in several
-transactions, the last of which cancels it. If the process dies in between, the section is closed and holds the students
-who are left; canceling it again goes on from there.
+transactions, the last of which cancels it. If the process dies in between, the section is closed and holds the
+remaining students; canceling it again continues from there.
 """
 
 from collections import defaultdict
@@ -50,7 +50,7 @@ from quart_enroll.services.staff import audit, group_drop
 from quart_enroll.services.staff.section_effects import change_section
 
 MAX_STUDENTS_IN_TRANSACTION = 500
-"""Most students who are dropped in one transaction."""
+"""The largest number of students who are dropped in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class CancelledStudent:
 
 @dataclass(frozen=True, slots=True)
 class _Affected:
-    """The students of a section that is cancelled, and the facts about it."""
+    """The students of a section that is canceled, and the facts about it."""
 
     term: Term
     course: Course
@@ -92,7 +92,7 @@ async def cancel(
     """Cancel the section and return the students who lost their places.
 
     Raises UnknownTerm, UnknownCourse, UnknownSection, TermOver, and EditConflict if the section was changed since the
-    `revision`. To cancel a cancelled section changes nothing.
+    `revision`. Canceling a canceled section changes nothing.
     """
     lost: list[CancelledStudent] = []
     while True:

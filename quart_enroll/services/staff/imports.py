@@ -1,4 +1,4 @@
-"""Imports in the browser: the uploaded file is stored, so that any process can go on where another one died.
+"""Imports in the browser: the uploaded file is stored, so that any process can continue after another one has died.
 
 What reads the file and its rows is in forms, so whoever calls `check` and `run` passes on how that is done. Importing
 the same rows again changes nothing, so a run begins at the first row, whatever an earlier one has done.

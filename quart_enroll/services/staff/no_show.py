@@ -1,4 +1,4 @@
-"""Drops students who don't come to class: without a W, until the census date; their seats go to those who wait."""
+"""Drops no-shows without a W, until the census date; their seats go to the waitlist."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from quart_enroll.services.staff import audit, group_drop
 from quart_enroll.services.staff.section_effects import GainedSeat, change_section
 
 MAX_STUDENTS_AT_ONCE = 500
-"""Most students who are dropped together, which is one transaction."""
+"""The largest number of students who are dropped together, in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)

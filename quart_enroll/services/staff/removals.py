@@ -22,7 +22,7 @@ ACCOUNT = About("person")
 
 @dataclass(frozen=True, slots=True)
 class PendingRemoval:
-    """A request that waits for a decision, with the user."""
+    """A request that is waiting for a decision, with the user."""
 
     user: User
     asked_at: datetime
@@ -59,7 +59,7 @@ async def preview(db: Database, user_id: int, now: datetime) -> Consequences:
 
 
 async def grant(context: EnrollmentContext, staff_id: int, user_id: int, now: datetime) -> None:
-    """Remove the account, but not what the user took in terms that are over, and tell the user by email.
+    """Remove the account, except the courses of past terms, and tell the user by email.
 
     Raises RemovalDecided and LastRegistrar.
     """
@@ -79,7 +79,7 @@ async def grant(context: EnrollmentContext, staff_id: int, user_id: int, now: da
 
 
 async def decline(db: Database, staff_id: int, user_id: int, reason: str, now: datetime) -> None:
-    """Keep the account, and tell the user why; raise RemovalDecided if there is no request any more."""
+    """Keep the account, and tell the user why; raise RemovalDecided if the request no longer exists."""
 
     async def body(session: Session) -> None:
         if not await removals.remove(db, user_id, session):

@@ -1,4 +1,4 @@
-"""The roster of a section: who is enrolled, who waits, who has withdrawn, and who has left."""
+"""The roster of a section: the students who are enrolled, waiting, withdrawn or gone."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from quart_enroll.domain.folding import fold
 from quart_enroll.domain.models import Event, SectionKey, User
 
 MAX_DEPARTURES = 2000
-"""Most events with which students left that a roster reads, the latest first."""
+"""The largest number of departures that a roster reads, the latest first."""
 
 
 class Standing(StrEnum):

@@ -1,8 +1,8 @@
 """Emails to all students of a section, through the outbox.
 
 One transaction queues every recipient's email and writes the audit entry, together with a key under which it was done.
-So a button that is pressed twice, or a process that dies, sends nothing twice and loses nobody. From there on, the
-outbox sends each email at most once, also after a process has died.
+So a button that is pressed twice, or a process that dies, sends nothing twice and skips nobody. From there on, the
+outbox sends each email at most once, even if a process dies.
 """
 
 from collections.abc import Sequence

@@ -67,7 +67,7 @@ async def find_emails(db: Database, user_ids: Collection[int]) -> list[str]:
 async def find_instructors(db: Database, texts: Sequence[str], present: Collection[int] = ()) -> tuple[int, ...]:
     """Return the user_ids of the staff with these email addresses or user_ids; raise WrongFields for anybody else.
 
-    A student counts as nobody, because schedulers must not learn from a user_id whose it is. Those that are `present`
+    Students are treated as unknown, because schedulers must not learn whose user_id it is. Those that are `present`
     may stay.
     """
     named = await accounts_of(db, texts)

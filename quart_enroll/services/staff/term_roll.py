@@ -17,9 +17,9 @@ from quart_enroll.services.staff import audit
 
 @dataclass(frozen=True, slots=True)
 class RollWish:
-    """What to copy from the term `source` into `target`: times, rooms and capacities, and the people if asked.
+    """What to copy from the term `source` into `target`: times, rooms and capacities, and optionally the instructors.
 
-    The new sections are tentative if asked, otherwise active.
+    The new sections are tentative or active.
     """
 
     source: str

@@ -57,7 +57,7 @@ async def test_a_registrar_sets_roles(rita: Program, db: Database, other_staff: 
         ({"version": "old", "directory_opt_out": True}, "changed_meanwhile", []),
     ],
 )
-async def test_what_makes_no_sense_is_refused(
+async def test_invalid_choices_are_refused(
     changes: dict[str, Any], code: str, fields: list[str], rita: Program
 ) -> None:
     status, problem = await edit(rita, **changes)

@@ -70,7 +70,7 @@ async def test_a_number_of_any_length_names_nobody(rita: Program) -> None:
         assert (await rita.send("GET", f"{STUDENTS}/{user_id}")).status_code == 404
 
 
-async def test_why_lists_every_rule_and_what_sets_it_aside(rita: Program, bob: Program) -> None:
+async def test_why_lists_every_rule_with_its_override(rita: Program, bob: Program) -> None:
     rules = {one.pop("rule"): one for one in (await rita.get(WHY))["rules"]}
     assert rules["credits"] == {"is_met": True, "code": None, "detail": None, "override": None}
     assert (rules["seat"]["is_met"], rules["seat"]["code"], rules["seat"]["override"]) == (
@@ -131,7 +131,9 @@ async def test_a_swap_names_the_course_to_give_up(rita: Program) -> None:
     assert (status, problem["errors"][0]["field"]) == (422, "dropped")
 
 
-async def test_only_who_may_act_for_the_student_does(app: Quart, db: Database, other_staff: None) -> None:
+async def test_only_the_registrar_and_the_advisor_act_for_a_student(
+    app: Quart, db: Database, other_staff: None
+) -> None:
     uma, aron = [await program(app, db, who, Scope.STAFF_WRITE) for who in (UMA, ARON)]
     assert (await uma.send("GET", RECORD)).status_code == 200
     assert [(await act(one))[0] for one in (uma, aron)] == [403, 404]

@@ -30,7 +30,7 @@ STAFF_READ, STAFF_CHANGE = ("GET", TERMS), ("POST", f"{RECORD}/act")
         (Scope.STAFF_WRITE, ["", "wrong_scope", "", ""]),
     ],
 )
-async def test_a_token_is_good_for_its_scope_alone(scope: Scope, codes: list[str], app: Quart, db: Database) -> None:
+async def test_a_token_is_valid_only_for_its_scope(scope: Scope, codes: list[str], app: Quart, db: Database) -> None:
     client = await program(app, db, RITA, scope)
     act = {"action": "enroll", "term": "Fall 2026", "section": "01", "reason": "Asked."} | PYT
     found = []

@@ -64,7 +64,7 @@ async def test_reopening_a_section_gives_its_seats_to_the_waitlist(ada: Browser,
 
 
 @pytest.mark.parametrize("status", [SectionStatus.TENTATIVE, SectionStatus.CANCELLED])
-async def test_a_section_with_students_does_not_disappear_by_an_import(
+async def test_an_import_does_not_hide_a_section_with_students(
     ada: Browser, db: Database, status: SectionStatus
 ) -> None:
     await ada.post("/enrollment", form={"courseID": "3333"})

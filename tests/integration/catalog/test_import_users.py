@@ -52,7 +52,7 @@ async def test_each_batch_is_recorded_in_its_transaction(db: Database) -> None:
 
 
 @pytest.mark.parametrize("advisor", ["9" * 19, "9" * 5000])
-async def test_a_number_that_is_too_long_is_nobodys(db: Database, advisor: str) -> None:
+async def test_a_number_that_is_too_long_matches_nobody(db: Database, advisor: str) -> None:
     with pytest.raises(InvalidRows) as refused:
         await import_users(db, [person(1, advisors=(advisor,))], unusable_password="x")
     assert [one.field for one in refused.value.problems] == ["advisors"]
@@ -84,7 +84,7 @@ async def test_what_an_interrupted_import_has_stored_stays_and_is_not_repeated(d
     assert (again.added, again.unchanged) == (3, 2)
 
 
-async def test_a_row_that_someone_contradicts_meanwhile_ends_the_import_there(db: Database) -> None:
+async def test_a_row_that_conflicts_with_a_concurrent_change_ends_the_import_there(db: Database) -> None:
     async def register(_: Session, __: ImportResult) -> None:
         rival = {"user_id": 900, "email": FIVE[3].user.email, "first_name": "R", "last_name": "R", "password": "x"}
         await db.user.update_one({"user_id": 900}, {"$setOnInsert": rival | {"roles": ["student"]}}, upsert=True)

@@ -56,7 +56,7 @@ async def test_an_auditor_sees_a_record_and_changes_nothing(uma: Browser) -> Non
     assert (await uma.post(ENROLL, form={"reason": REASON})).status_code == 403
 
 
-async def test_why_lists_every_rule_and_what_sets_it_aside(rita: Browser, bob: Browser) -> None:
+async def test_why_lists_every_rule_with_its_override(rita: Browser, bob: Browser) -> None:
     await fill_the_lab(bob)
     page = unescape(await rita.read(f"{RECORD}/why?term=Fall+2026&courseID=3333&section=01"))
     assert "Within the credit limit" in page
@@ -100,7 +100,7 @@ async def test_the_record_offers_to_undo(db: Database, rita: Browser) -> None:
 
 
 @pytest.mark.parametrize("query", ["", "?action=", "?action=expel&term=Fall+2026&courseID=3333&section=01"])
-async def test_an_unknown_action_is_not_there(rita: Browser, query: str) -> None:
+async def test_an_unknown_action_is_not_found(rita: Browser, query: str) -> None:
     assert (await rita.get(f"{RECORD}/act{query}")).status_code == 404
 
 

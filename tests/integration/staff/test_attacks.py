@@ -58,7 +58,7 @@ async def scopes(db: Database, other_staff: None) -> None:
     "more", [{}, {"format": "csv"}, {"format": "xlsx", "opted_out": "y"}], ids=["page", "csv", "xlsx"]
 )
 @pytest.mark.usefixtures("scopes")
-async def test_a_section_of_others_is_as_if_it_did_not_exist(
+async def test_a_section_outside_the_scope_is_not_found(
     ivan: Browser, sami: Browser, page: str, more: dict[str, str]
 ) -> None:
     missing = PHP | {"section": "99"}
@@ -122,7 +122,7 @@ async def test_a_scheduler_does_not_learn_whose_a_user_id_is(sami: Browser, db: 
 
 
 @pytest.mark.usefixtures("scopes")
-async def test_an_instructor_without_a_role_any_more_may_stay(sami: Browser, db: Database) -> None:
+async def test_an_instructor_who_lost_the_role_may_stay(sami: Browser, db: Database) -> None:
     await db.user.update_one({"user_id": IVAN.user_id}, {"$set": {"roles": ["student"]}})
     form = SECTION_FORM | {"instructors": IVAN.email, "room": "Lab 9"}
     assert (await sami.post(url("section"), form=form)).status_code == 303
@@ -130,7 +130,7 @@ async def test_an_instructor_without_a_role_any_more_may_stay(sami: Browser, db:
 
 @pytest.mark.parametrize("path", ["", "/why", "/act?action=enroll&term=Fall+2026&courseID=1111&section=01"])
 @pytest.mark.usefixtures("scopes")
-async def test_an_advisee_of_others_is_as_if_there_were_no_account(aron: Browser, path: str) -> None:
+async def test_another_advisors_advisee_is_not_found(aron: Browser, path: str) -> None:
     answers = []
     for user_id in (BOB.user_id, 77, 10**17, 10**30):
         where = f"/staff/students/{user_id}{path}"
@@ -220,7 +220,7 @@ async def test_the_same_form_sent_twice_is_no_conflict(rita: Browser, db: Databa
     assert await db.audit.count_documents({}) == 1
 
 
-async def test_a_preview_between_keeps_what_the_editor_saw(
+async def test_a_preview_in_between_keeps_what_the_editor_saw(
     rita: Browser, ada: Browser, bob: Browser, db: Database
 ) -> None:
     await ada.post("/enrollment", form={"courseID": "3333"})
@@ -247,14 +247,14 @@ async def test_two_removals_of_registrars_at_once_leave_one(rita: Browser, ada: 
 
 
 @pytest.mark.parametrize("revision", ["9" * 5000, "9" * 30, "-1", "1e3", "٣", "x"])
-async def test_no_revision_but_the_right_one_is_accepted(rita: Browser, db: Database, revision: str) -> None:
+async def test_only_the_current_revision_is_accepted(rita: Browser, db: Database, revision: str) -> None:
     form = SECTION_FORM | {"revision": revision, "reason": "x", "capacity": "5"}
     for page in ("section", "section/cancel"):
         assert (await rita.post(url(page), form=form)).status_code == 409
     assert await db.audit.count_documents({}) == 0
 
 
-# What people may do to a section, and what the books say about it.
+# How many students a section may have, and what the counters say.
 
 
 async def test_no_shows_lower_what_a_section_may_exceed(
@@ -306,7 +306,7 @@ async def test_no_text_becomes_markup_on_a_page_for_staff(rita: Browser) -> None
 
 
 @pytest.mark.usefixtures("malicious_school")
-async def test_no_text_becomes_markup_on_a_page_in_between(rita: Browser) -> None:
+async def test_no_text_becomes_markup_on_a_confirmation_page(rita: Browser) -> None:
     posts = [
         (url("section"), SECTION_FORM | {"capacity": "9", "instructor": MARKUP, "room": MARKUP}),
         (url("section", PYT), SECTION_FORM | {"capacity": MARKUP, "instructors": MARKUP, "status": MARKUP}),

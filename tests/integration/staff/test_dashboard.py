@@ -138,7 +138,7 @@ async def test_refusals_are_counted_by_reason(rita: Browser) -> None:
     assert len(await rows(rita, "refusals", "&period=hour")) == 4
 
 
-async def test_students_who_got_nothing_are_listed_with_the_reasons(rita: Browser, db: Database) -> None:
+async def test_students_without_a_seat_are_listed_with_the_reasons(rita: Browser, db: Database) -> None:
     full = "Section full; Waitlist full"
     assert await rows(rita, "unserved") == [
         ["Cal Lindqvist", "8", "cal@school.example", "3", "3333", full, "0"],

@@ -96,7 +96,9 @@ async def test_nobody_imports_what_they_have_not_seen(app: Quart, rita: Browser,
     assert 'name="checks" value="2"' in await page(rita, url)
 
 
-async def test_the_author_is_who_pressed_the_button(app: Quart, rita: Browser, ada: Browser, db: Database) -> None:
+async def test_the_author_is_the_person_who_pressed_the_button(
+    app: Quart, rita: Browser, ada: Browser, db: Database
+) -> None:
     await db.user.update_one({"user_id": ADA.user_id}, {"$set": {"roles": ["registrar"]}})
     url = await match(app, ada, await upload(ada, "user", PEOPLE), **PEOPLE_COLUMNS)
     await begin(rita, url)
@@ -104,7 +106,7 @@ async def test_the_author_is_who_pressed_the_button(app: Quart, rita: Browser, a
     assert await db.audit.count_documents({"action": "import", "actor": RITA.user_id}) == 1
 
 
-async def test_columns_must_make_sense(app: Quart, rita: Browser) -> None:
+async def test_contradictory_columns_are_refused(app: Quart, rita: Browser) -> None:
     uploaded = await upload(rita, "user", PEOPLE)
     twice = await rita.post(uploaded.location, form={"column_0": "email", "column_1": "email", "column_2": ""})
     assert twice.status_code == 422
@@ -221,7 +223,7 @@ async def test_an_import_that_a_dead_process_has_left_behind_goes_on(app: Quart,
 ENROLLMENT_COLUMNS = {f"column_{place}": name for place, name in enumerate(EnrollmentRow()._fields)}
 
 
-async def test_enrollments_have_a_result_each(app: Quart, rita: Browser, ada: Browser, db: Database) -> None:
+async def test_each_enrollment_has_its_own_result(app: Quart, rita: Browser, ada: Browser, db: Database) -> None:
     await ada.post("/enrollment", form={"courseID": "1111"})
     rows = [
         "student,term,courseID,section,action",

@@ -94,7 +94,7 @@ async def test_advisors_and_the_directory_are_stored_only_while_they_are_set(rit
         (ADA, {"advisors": "12 999"}, "advisors", "999 isn’t an advisor."),
     ],
 )
-async def test_what_makes_no_sense_is_refused_beside_its_field(
+async def test_invalid_choices_are_refused_beside_their_field(
     rita: Browser, db: Database, user: User, fields: dict[str, Any], field: str, sentence: str
 ) -> None:
     form = await fill_in(rita, user, **fields)
@@ -132,7 +132,7 @@ async def users_become(db: Database, user: User, role: Role) -> None:
     await db.user.update_one({"user_id": user.user_id}, {"$set": {"roles": [role]}})
 
 
-async def test_registrars_can_not_remove_each_other_at_once(db: Database) -> None:
+async def test_two_registrars_cannot_remove_each_other_at_once(db: Database) -> None:
     await users_become(db, BOB, Role.REGISTRAR)
     registrar = Profile(frozenset({Role.REGISTRAR}))
     student = Profile(frozenset({Role.STUDENT}))
@@ -187,7 +187,7 @@ async def test_files_leave_out_those_who_opted_out_unless_all_are_wanted(rita: B
     assert "Bob Okafor" in await rita.read("/staff/people?role=student&opted_out=y&format=csv")
 
 
-async def test_whoever_has_no_roles_yet_is_listed_as_a_student(rita: Browser, db: Database) -> None:
+async def test_a_user_without_roles_is_listed_as_a_student(rita: Browser, db: Database) -> None:
     await db.user.update_one({"user_id": BOB.user_id}, {"$unset": {"roles": ""}})
     assert ids(await rita.read("/staff/people?role=student")) == [BOB.user_id, ADA.user_id]
 

@@ -125,7 +125,7 @@ async def test_only_those_who_may_see_the_section_see_its_roster(
 
 
 @pytest.mark.parametrize("path", ["", "/email", "/no-show"])
-async def test_a_roster_outside_the_scope_is_not_there(ivan: Browser, path: str) -> None:
+async def test_a_roster_outside_the_scope_is_not_found(ivan: Browser, path: str) -> None:
     assert (await ivan.get(URL.replace("?", f"{path}?"))).status_code == 200
     assert (await ivan.get(OTHER_URL.replace("?", f"{path}?"))).status_code == 404
 

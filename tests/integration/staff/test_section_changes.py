@@ -75,7 +75,7 @@ async def test_a_moved_meeting_names_the_students_with_a_conflict(ada: Browser, 
     assert str(conflict.sentence) == "PHP 202 conflicts with PYT 101: TR 18:00–19:15."
 
 
-async def test_a_moved_meeting_lets_its_students_take_what_it_kept_them_from(ada: Browser, db: Database) -> None:
+async def test_a_moved_meeting_lets_its_students_take_courses_it_conflicted_with(ada: Browser, db: Database) -> None:
     await offer_course(db, "6666", "ART 100", NOONS)
     await ada.post("/enrollment", form={"courseID": "3333"})
     await db.section.update_one({"courseID": "6666"}, {"$set": {"waiting": 1, "queue_tail": 1}})

@@ -120,7 +120,7 @@ async def test_a_page_says_what_an_edit_does_before_it_is_saved(rita: Browser, d
 
 
 @pytest.mark.usefixtures("section_full")
-async def test_the_page_in_between_keeps_every_field(rita: Browser) -> None:
+async def test_the_preview_keeps_every_field(rita: Browser) -> None:
     page = await text(await rita.post(URL, form=FORM | {"capacity": "2", "room": 'Hall "3"', "status": "closed"}))
     assert page.startswith("<!doctype") or "Effects of this change" not in page
     page = await text(await rita.post(URL, form=FORM | {"capacity": "2", "room": 'Hall "3"'}))
@@ -161,7 +161,7 @@ async def test_instructors_are_entered_by_email(rita: Browser, db: Database) -> 
     assert 'value="rita@school.example"' in await rita.read(URL)
 
 
-async def test_the_second_editor_sees_what_the_first_changed_and_keeps_the_own_input(
+async def test_the_second_editor_sees_what_the_first_changed_and_keeps_their_entries(
     rita: Browser, db: Database
 ) -> None:
     await rita.post(URL, form=FORM | {"capacity": "5"})

@@ -163,7 +163,7 @@ async def test_pages_for_staff_stay_their_own_and_say_so(rita: Browser) -> None:
     assert (await rita.post("/staff/people/2", form={})).status_code == 403
 
 
-async def test_the_api_belongs_to_the_one_who_is_signed_in(rita: Browser) -> None:
+async def test_the_api_belongs_to_the_signed_in_user(rita: Browser) -> None:
     await view(rita)
     me = await (await rita.get("/api/v1/me")).get_json()
     assert me["email"] == RITA.email
@@ -215,7 +215,7 @@ async def test_signing_out_ends_it(rita: Browser, db: Database) -> None:
 
 
 @pytest.mark.parametrize("lost", ["role", "advisee", "account"])
-async def test_it_ends_when_the_right_to_it_does(aron: Browser, db: Database, lost: str) -> None:
+async def test_it_ends_when_it_is_no_longer_permitted(aron: Browser, db: Database, lost: str) -> None:
     await db.user.update_one({"user_id": ADA.user_id}, {"$set": {"advisors": [ARON.user_id]}})
     await view(aron)
     assert BANNER in await aron.read("/")

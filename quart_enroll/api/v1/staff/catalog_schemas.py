@@ -14,7 +14,7 @@ Moment = Annotated[
     str,
     Meta(
         max_length=40,
-        description="A date, or a date and time; without an offset, it is in the `timezone`. Deadlines include their day.",
+        description="A date, or a date and time; without an offset, in the `timezone`. A deadline includes its day.",
         examples=["2026-09-14", "2026-08-01T09:00", "2026-08-01T13:00:00Z"],
         extra={"sentence": "Send a date such as 2026-08-01, or a date and time such as 2026-08-01T09:00."},
     ),
