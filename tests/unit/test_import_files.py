@@ -232,7 +232,7 @@ def test_a_file_with_very_many_rows_or_cells_is_refused_before_it_fills_the_memo
     }.items():
         assert refusal(name, data) == [TOO_MANY]
     assert refusal("long.json", f"[{' ' * MAX_JSON_BYTES}]") == [
-        "JSON files may have 16 MB. Divide it into several files, or save it as CSV."
+        "JSON files can have at most 16 MB. Split it into several files, or save it as CSV."
     ]
 
 

@@ -35,7 +35,7 @@ SIGNATURES = {
 MAX_FILE_BYTES = 32 * 2**20
 """Longest file that is read: 50,000 users with their password hashes take a third of it."""
 
-TOO_MANY = f"The file has more than {MAX_ROWS:,} rows, or very many cells. Divide it into several files."
+TOO_MANY = f"The file has more than {MAX_ROWS:,} rows, or very many cells. Split it into several files."
 
 BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
@@ -108,7 +108,7 @@ def read_table(filename: str, data: bytes, is_column: Callable[[str], bool]) -> 
     Raises UnreadableFile.
     """
     if len(data) > MAX_FILE_BYTES:
-        raise UnreadableFile(f"The file is larger than {MAX_FILE_BYTES // 2**20} MB. Divide it into several files.")
+        raise UnreadableFile(f"The file is larger than {MAX_FILE_BYTES // 2**20} MB. Split it into several files.")
     _refuse_other_formats(PurePath(filename).suffix.lower(), data)
     if data.startswith(WORKBOOK_SIGNATURE):
         return _read_workbook(data)
@@ -121,7 +121,7 @@ def read_table(filename: str, data: bytes, is_column: Callable[[str], bool]) -> 
     is_json = filename.lower().endswith(".json") or begins in "[{"
     if is_json and len(data) > MAX_JSON_BYTES:
         raise UnreadableFile(
-            f"JSON files may have {MAX_JSON_BYTES // 2**20} MB. Divide it into several files, or save it as CSV."
+            f"JSON files can have at most {MAX_JSON_BYTES // 2**20} MB. Split it into several files, or save it as CSV."
         )
     table = _read_json(text, notes) if is_json else _read_csv(text, is_column, notes)
     if not table.rows:
@@ -141,7 +141,7 @@ def _read_workbook(data: bytes) -> Table:
     try:
         sheet = read_sheet(data)
     except SheetTooLarge:
-        raise UnreadableFile("The workbook unpacks to more than can be read. Divide it into several files.") from None
+        raise UnreadableFile("The workbook unpacks to more than can be read. Split it into several files.") from None
     except SheetDamaged:
         raise UnreadableFile(f"This is not an .xlsx file, or it is damaged. {SAVE_AS_CSV}") from None
     rows = _collect(TableRow(number, [_clean(cell) for cell in cells]) for number, cells in sheet.rows)

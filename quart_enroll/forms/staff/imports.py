@@ -37,8 +37,8 @@ class UploadForm(SiteForm):
     file = FileField(
         lazy("File"),
         description=lazy(
-            "An Excel workbook (.xlsx) or a CSV file of at most 32 MB, or a JSON file of at most 16 MB. Choose it or drop "
-            "it here."
+            "An Excel workbook (.xlsx) or a CSV file of at most 32 MB, or a JSON file of at most 16 MB. Choose it or "
+            "drop it here."
         ),
     )
     reason = StringField(
