@@ -49,9 +49,9 @@ async def of_section(db: Database, effects: Effects, *, is_preview: bool) -> lis
         lines.append(EffectLine(str(sentence), _shortened(items)))
     if effects.overbooked:
         sentence = plural(
-            "The section will be %(number)s student over its new capacity. Everyone keeps their seat, but nobody else "
+            "The section has %(number)s student more than its new capacity. Everyone keeps their seat, but nobody else "
             "gets one until there is room.",
-            "The section will be %(number)s students over its new capacity. Everyone keeps their seat, but nobody "
+            "The section has %(number)s students more than its new capacity. Everyone keeps their seat, but nobody "
             "else gets one until there is room.",
             effects.overbooked,
         )
