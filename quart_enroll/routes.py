@@ -27,6 +27,7 @@ from quart_enroll.pages.enrollment import alerts, calendar, enrollment, enrollme
 from quart_enroll.pages.staff import (
     access,
     act,
+    act_for_many,
     audit,
     confirmation,
     dashboard,
@@ -294,6 +295,16 @@ ROUTES = [
         menu_purpose=Sentence("Find a student, see the record, and act for the student."),
     ),
     Route(
+        "/staff/students/act",
+        "staff_act_for_many",
+        act_for_many.act_for_many,
+        GET + POST,
+        audience=STAFF,
+        roles=ACTING_FOR_STUDENTS,
+        query_parameters=(),
+        has_file=True,
+    ),
+    Route(
         "/staff/students/<int:user_id>",
         "staff_student",
         student.student,
@@ -538,7 +549,7 @@ ROUTES = [
         imports.one_import,
         GET + POST,
         audience=STAFF,
-        roles=REGISTRARS,
+        roles=ACTING_FOR_STUDENTS,
         query_parameters=("import_id", "format"),
     ),
     Route(

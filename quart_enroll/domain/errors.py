@@ -932,7 +932,7 @@ class RowProblem:
     """
 
     number: int
-    sentence: str
+    sentence: str | Sentence
     field: str = ""
     first: int | None = None
 

@@ -7,6 +7,7 @@ from typing import Any, Self, cast
 
 from markupsafe import Markup
 from quart import request
+from werkzeug.datastructures import CombinedMultiDict
 from wtforms import Field, Form, HiddenField, ValidationError
 from wtforms.fields.core import UnboundField
 from wtforms.form import BaseForm
@@ -73,6 +74,17 @@ class SiteForm(Form):
     def hidden_tag(self) -> Markup:
         """Render all hidden fields, including the CSRF token."""
         return Markup("").join(field() for field in self if isinstance(field, HiddenField))
+
+
+class FileForm(SiteForm):
+    """A form with a file."""
+
+    @classmethod
+    async def from_request(cls, **values: Any) -> Self:
+        """Fill in the form from a POST's body and its files."""
+        if request.method != "POST":
+            return cls(**values)
+        return cls(CombinedMultiDict([await request.form, await request.files]), **values)
 
 
 def one_line(form: Form, field: Any) -> None:

@@ -32,7 +32,8 @@ async def find_preview(db: Database, stored: StoredImport, settings: ImportSetti
     except UnreadableFile as unreadable:
         return Preview(failures=unreadable.sentences, is_refused=True)
     try:
-        result = await import_rows_of_file(db, stored.kind, rows, settings, now, dry_run=True)
+        author = imports.import_author(stored)
+        result = await import_rows_of_file(db, stored.kind, rows, settings, now, dry_run=True, author=author)
     except EmailTaken:
         return Preview(notes=rows.notes, failures=[SPELLED_DIFFERENTLY], is_refused=True)
     except InvalidRows as invalid:
@@ -58,7 +59,9 @@ def _counts(result: ImportResult) -> PreviewCounts:
 
 
 def _in_words(rows: FileRows, result: ImportResult, outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Give the rows that would be added or refused what the file has in them."""
+    """Give the rows that would be added or refused what the file has in them, unless they are about students."""
+    if result.outcomes:
+        return [one._replace(column=rows.labels.get(one.column, one.column)) for one in outcomes]
     texts = rows.texts()
     refused = [_refusal(rows, bad) for bad in result.refused]
     others = [one._replace(text=texts[one.number]) if one.what == "added" else one for one in outcomes]

@@ -25,6 +25,7 @@ INDEXES = [
     IndexModel("import_id", unique=True),
     IndexModel([("state", 1), ("at", 1)]),
     IndexModel([("at", -1)]),
+    IndexModel([("author", 1), ("kind", 1), ("at", -1)]),
     IndexModel("forget_at", expireAfterSeconds=0),
 ]
 
@@ -42,6 +43,7 @@ SCHEMA = {
         "filename": {"bsonType": "string", "maxLength": 255},
         "state": {"enum": list(ImportState)},
         "reason": {"bsonType": "string"},
+        "overrides": {"bsonType": "array", "items": {"bsonType": "string"}},
         "found": {"bsonType": "array"},
         "columns": {"bsonType": ["array", "null"]},
         "preview": {"bsonType": "array", "items": _COUNT},
@@ -59,8 +61,10 @@ LIFETIME = timedelta(days=90)
 
 async def add(db: Database, new: StoredImport) -> None:
     """Add an import."""
-    lists = {name: list(getattr(new, name)) for name in ("found", "preview", "notes", "failures")}
-    await db["import"].insert_one(asdict(new) | lists | {"forget_at": new.at + LIFETIME})
+    names = ("found", "preview", "notes", "failures", "overrides")
+    changed: Document = {name: list(getattr(new, name)) for name in names}
+    changed["columns"] = None if new.columns is None else _pairs(new.columns)
+    await db["import"].insert_one(asdict(new) | changed | {"forget_at": new.at + LIFETIME})
 
 
 async def find(db: Database, import_id: str, session: Session | None = None) -> StoredImport | None:
@@ -69,9 +73,10 @@ async def find(db: Database, import_id: str, session: Session | None = None) -> 
     return None if row is None else to_import(row)
 
 
-async def find_latest(db: Database, at_most: int) -> list[StoredImport]:
-    """Return the latest imports, newest first."""
-    return [to_import(row) for row in await db["import"].find().sort("at", -1).to_list(at_most)]
+async def find_latest(db: Database, at_most: int, author: int | None = None, kind: str = "") -> list[StoredImport]:
+    """Return the latest imports, newest first; with an `author`, only those of that person and kind."""
+    wanted = {} if author is None else {"author": author, "kind": kind}
+    return [to_import(row) for row in await db["import"].find(wanted).sort("at", -1).to_list(at_most)]
 
 
 async def find_pending(db: Database) -> list[StoredImport]:
@@ -83,8 +88,7 @@ async def find_pending(db: Database) -> list[StoredImport]:
 async def choose_columns(db: Database, import_id: str, columns: Mapping[str, str]) -> bool:
     """Store the fields of the columns and let the file be checked; return False once the import has begun."""
     wanted = {"import_id": import_id, "state": {"$in": list(MATCHABLE_STATES)}}
-    # As pairs, because a column may have a name that a field of MongoDB can't have.
-    chosen = {"state": ImportState.CHECKING, "columns": [list(pair) for pair in columns.items()]}
+    chosen = {"state": ImportState.CHECKING, "columns": _pairs(columns)}
     return bool((await db["import"].update_one(wanted, {"$set": chosen})).matched_count)
 
 
@@ -109,10 +113,10 @@ async def begin(db: Database, import_id: str, author: int, checks: int) -> bool:
     return bool((await db["import"].update_one(wanted, change)).matched_count)
 
 
-async def begin_run(db: Database, import_id: str) -> None:
-    """Count the rows that a run passes from 0 again; raise NotRunning if the import has ended."""
+async def begin_run(db: Database, import_id: str, passed: int) -> None:
+    """Count the rows that a run passes from this number again; raise NotRunning if the import has ended."""
     running = {"import_id": import_id, "state": ImportState.RUNNING}
-    if not (await db["import"].update_one(running, {"$set": {"passed": 0}})).matched_count:
+    if not (await db["import"].update_one(running, {"$set": {"passed": passed}})).matched_count:
         raise NotRunning(import_id)
 
 
@@ -153,8 +157,14 @@ def to_import(row: Mapping[str, Any]) -> StoredImport:
             "preview": PreviewCounts(*row.get("preview", ())),
             "notes": tuple(row.get("notes", ())),
             "failures": tuple(row.get("failures", ())),
+            "overrides": tuple(row.get("overrides", ())),
         }
     )
+
+
+def _pairs(columns: Mapping[str, str]) -> list[list[str]]:
+    """Return the columns as they are stored: a column may have a name that a field of MongoDB can't have."""
+    return [list(pair) for pair in columns.items()]
 
 
 class NotRunning(Exception):

@@ -54,7 +54,7 @@ class FileRows:
 
     def sentence(self, bad: RowProblem) -> str:
         """Return what is wrong, with the place of the other row if there are two."""
-        return bad.sentence if bad.first is None else f"{bad.sentence} See also {self.unit} {bad.first}."
+        return str(bad.sentence) if bad.first is None else f"{bad.sentence} See also {self.unit} {bad.first}."
 
     def quote(self, bad: RowProblem) -> str:
         """Return the value that is wrong in quotation marks, unless it is secret or the sentence already has it."""

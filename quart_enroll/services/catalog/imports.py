@@ -1,6 +1,6 @@
 """The basis of all imports: transactions, dry runs, invalid rows, and reports of changes."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.transactions import transaction
+from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.errors import RowProblem
 from quart_enroll.domain.models import SYSTEM_ACTOR, Course, Event, Section, Term, User
+from quart_enroll.domain.stored_import import Outcome
 from quart_enroll.services.enrollment import swap_cycles
 from quart_enroll.services.enrollment.promotion import promote_all_waitlists
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
@@ -64,7 +66,8 @@ class ImportResult:
 
     `changes` has the old and new values of each changed row, `promoted` the waitlisted students who got a seat,
     `notes` are sentences about what is still missing, and `new_rows` the numbers of the rows that were added. `refused`
-    are rows that were left out, in a file whose rows don't depend on each other.
+    are rows that were left out, in a file whose rows don't depend on each other; there, `outcomes` say what became of
+    each row.
     """
 
     added: int
@@ -75,6 +78,7 @@ class ImportResult:
     notes: Sequence[str] = ()
     new_rows: Sequence[int] = ()
     refused: Sequence[RowProblem] = ()
+    outcomes: Sequence[Outcome] = ()
 
     @property
     def rows(self) -> int:
@@ -119,12 +123,15 @@ async def run_import(
 class ImportAuthor:
     """Who imports: a member of staff whose page does it, or the system; `record` runs in the import's transaction.
 
-    The `reason` is told to students whose enrollments change.
+    The `reason` is told to students whose enrollments change, and the `overrides` are set aside for them. What has
+    become of `recorded_rows` was recorded by an earlier run, which was interrupted.
     """
 
     user_id: int = SYSTEM_ACTOR
     record: Record = record_nothing
     reason: str = ""
+    overrides: frozenset[Override] = NO_OVERRIDES
+    recorded_rows: Collection[int] = ()
 
 
 SYSTEM = ImportAuthor()
@@ -167,6 +174,7 @@ def total(results: Iterable[ImportResult]) -> ImportResult:
         [note for part in parts for note in part.notes],
         [number for part in parts for number in part.new_rows],
         [bad for part in parts for bad in part.refused],
+        [outcome for part in parts for outcome in part.outcomes],
     )
 
 

@@ -242,11 +242,12 @@ async def test_enrollments_have_a_result_each(app: Quart, rita: Browser, ada: Br
     enrolled = [(row["user_id"], row["section"]) for row in await db.enrollment.find().to_list(None)]
     assert enrolled == [(BOB.user_id, "02")]
     outcome = await text(await rita.get(f"{url}&format=csv"))
-    assert [line.split(",")[:2] for line in outcome.splitlines()[1:]] == [
-        ["2", "Added"],
-        ["3", "Changed"],
-        ["5", "Refused"],
-        ["6", "Refused"],
+    assert [line.split(",")[:3] for line in outcome.splitlines()[1:]] == [
+        ["2", "Bob Okafor", "Added"],
+        ["3", "Ada Winters", "Changed"],
+        ["4", "Ada Winters", "Unchanged"],
+        ["5", "nobody@school.example", "Refused"],
+        ["6", "Ada Winters", "Refused"],
     ]
     entry = await db.audit.find_one({"action": "student.add"})
     assert entry is not None
