@@ -114,6 +114,8 @@ STATUSES_BY_ROUTE = {
     "/api/v1/staff/sections": (401, 403, 200),
     "/api/v1/staff/section": (401, 403, 422),
     "/api/v1/staff/section/cancel": (405, 405, 405),
+    "/api/v1/staff/roster": (401, 403, 422),
+    "/api/v1/staff/roster/no-show": (405, 405, 405),
     "/api/v1/staff/students": (401, 403, 200),
     "/api/v1/staff/students/<int:user_id>": (401, 403, 200),
     "/api/v1/staff/students/<int:user_id>/events": (401, 403, 200),
@@ -220,6 +222,7 @@ API_CHANGES = [
     ("POST", "/api/v1/staff/sections"),
     ("PATCH", "/api/v1/staff/section"),
     ("POST", "/api/v1/staff/section/cancel"),
+    ("POST", "/api/v1/staff/roster/no-show"),
     ("POST", "/api/v1/staff/students/<int:user_id>/act"),
     ("PATCH", "/api/v1/staff/people/<int:user_id>"),
 ]
