@@ -26,6 +26,11 @@ def can_act_for(staff: User, student: User) -> bool:
     return Role.REGISTRAR in staff.roles or _advises(staff, student)
 
 
+def acting_role(staff: User, role: Role) -> Role:
+    """Return the role in which the person acts for a student: the registrar's, or else the one that lets them."""
+    return Role.REGISTRAR if Role.REGISTRAR in staff.roles else role
+
+
 def can_act_for_some(staff: User) -> bool:
     """Return whether there may be students for whom the person may act."""
     return not staff.roles.isdisjoint((Role.REGISTRAR, Role.ADVISOR))

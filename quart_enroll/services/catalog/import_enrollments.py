@@ -60,7 +60,10 @@ class ImportedEnrollment:
 
 @dataclass(frozen=True, slots=True)
 class KnownNames:
-    """What the rows of a file may name: students by what the file calls them, terms, courses and sections."""
+    """What the rows of a file may name: students by what the file calls them, terms, courses and sections.
+
+    `role` is the one in which the author acts for them.
+    """
 
     students: Mapping[str, User]
     terms: Sequence[Term]
@@ -68,6 +71,7 @@ class KnownNames:
     titles: Mapping[str, str]
     sections: Mapping[tuple[str, str, str], Section]
     now: datetime
+    role: Role
 
     def resolve(self, row: ImportedEnrollment) -> tuple[User, StaffChange, Section] | RowProblem:
         """Return the student, the change and the section that a row names, or what it names wrongly."""
@@ -160,7 +164,7 @@ async def _make(
 
         try:
             if not await _has_come_true(context.db, student.user_id, change):
-                staff = Actor(author.user_id, author.reason, author.overrides)
+                staff = Actor(author.user_id, author.reason, author.overrides, known.role)
                 await staff_changes.make(context, staff, student.user_id, change, known.now, record_change)
                 return made
             result = _unchanged(row, student, change)
@@ -275,11 +279,12 @@ async def _find_names(
     people = await users.find_many(db, {*accounts.values(), author.user_id})
     staff = people.get(author.user_id)
     students = {text: person for text, one in accounts.items() if _may_act(author, staff, person := people[one])}
+    role = permissions.acting_role(staff, Role.ADVISOR) if staff else Role.REGISTRAR
     all_terms = await stored_terms.find_all(db)
     sections = await import_guards.find_sections(db, [term.term for term in all_terms])
     by_number = {(key.term, key.courseID, folding.section_key(key.section)): one for key, one in sections.items()}
     titles = {course.courseID: course.title for course in await courses.find_all(db)}
-    return KnownNames(students, all_terms, KnownCourseIDs(titles), titles, by_number, now)
+    return KnownNames(students, all_terms, KnownCourseIDs(titles), titles, by_number, now, role)
 
 
 def _may_act(author: ImportAuthor, staff: User | None, person: User) -> bool:

@@ -157,6 +157,9 @@ async def test_an_advisor_acts_for_advisees_only_and_sees_only_their_own(
     await db.user.update_one({"user_id": ADA.user_id}, {"$unset": {"advisors": ""}})
     await begin(aron, url)
     await settle(app)
+    event = await db.event.find_one({"user_id": BOB.user_id, "action": "enroll"})
+    assert event is not None
+    assert event["acted_as"] == "advisor"
     assert await outcomes(aron, url) == [["1", str(ADA.user_id), "Refused"], ["2", "Bob Okafor", "Added"]]
     others = await preview(app, rita, [ADA.user_id], **ENROLL)
     assert (await aron.get(others)).status_code == 404
