@@ -932,7 +932,7 @@ class RowProblem:
     """
 
     number: int
-    sentence: str | Sentence
+    sentence: Sentence
     field: str = ""
     first: int | None = None
 

@@ -105,6 +105,6 @@ class StoredImport:
     passed: int = 0
     added: int = 0
     changed: int = 0
-    notes: tuple[str, ...] = ()
-    failures: tuple[str, ...] = ()
+    notes: tuple[str | Sentence, ...] = ()
+    failures: tuple[str | Sentence, ...] = ()
     checks: int = 0

@@ -14,13 +14,13 @@ from wtforms.form import BaseForm
 from wtforms.i18n import DummyTranslations, get_translations
 
 from quart_enroll.i18n import language
-from quart_enroll.i18n.language import Sentence, gettext
+from quart_enroll.i18n.language import FormMessage, Value
 from quart_enroll.web.csrf import CsrfMeta
 
 
-def lazy(message: str) -> str:
+def lazy(message: str, /, **values: Value) -> str:
     """Return the message for a label or a validator; a page shows it in the reader's language."""
-    return cast(str, Sentence(message))  # WTForms turns it into text where it needs any
+    return cast(str, FormMessage(message, **values))  # WTForms turns it into text where it needs any
 
 
 @lru_cache
@@ -90,7 +90,7 @@ class FileForm(SiteForm):
 def one_line(form: Form, field: Any) -> None:
     """Refuse a field that was sent twice, and text with control characters or wrongly encoded letters."""
     if len(field.raw_data or ()) > 1:
-        raise ValidationError(gettext("This field was sent more than once. Fill it in only once."))
+        raise ValidationError(lazy("This field was sent more than once. Fill it in only once."))
     _check_readable(field.data or "")
 
 
@@ -115,7 +115,7 @@ def is_readable(text: str) -> bool:
 
 def _check_readable(text: str) -> None:
     if not is_readable(text):
-        raise ValidationError(gettext("This contains unreadable characters. Type it again."))
+        raise ValidationError(lazy("This contains unreadable characters. Type it again."))
 
 
 def lowered(text: str | None) -> str | None:

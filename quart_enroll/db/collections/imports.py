@@ -12,6 +12,8 @@ from typing import Any
 from pymongo import IndexModel, ReturnDocument
 
 from quart_enroll.db.client import Database, Document, Session
+from quart_enroll.db.queries import message_codec
+from quart_enroll.db.queries.message_codec import SENTENCE_SCHEMA
 from quart_enroll.domain.stored_import import (
     MATCHABLE_STATES,
     PENDING_STATES,
@@ -20,6 +22,7 @@ from quart_enroll.domain.stored_import import (
     PreviewCounts,
     StoredImport,
 )
+from quart_enroll.i18n.language import Sentence
 
 INDEXES = [
     IndexModel("import_id", unique=True),
@@ -30,7 +33,7 @@ INDEXES = [
 ]
 
 _COUNT = {"bsonType": ["int", "long"], "minimum": 0}
-_SENTENCES = {"bsonType": "array", "items": {"bsonType": "string"}}
+_SENTENCES = {"bsonType": "array", "items": SENTENCE_SCHEMA}
 
 SCHEMA = {
     "bsonType": "object",
@@ -97,12 +100,12 @@ async def end_check(
     import_id: str,
     state: ImportState,
     preview: PreviewCounts,
-    notes: Sequence[str],
-    failures: Sequence[str],
+    notes: Sequence[Sentence],
+    failures: Sequence[Sentence],
 ) -> None:
     """Record what the import would do, and the state to which that leads."""
     wanted = {"import_id": import_id, "state": ImportState.CHECKING}
-    found = {"preview": list(preview), "rows": preview.rows, "notes": list(notes), "failures": list(failures)}
+    found = {"preview": list(preview), "rows": preview.rows, "notes": _encoded(notes), "failures": _encoded(failures)}
     await db["import"].update_one(wanted, {"$set": found | {"state": state}, "$inc": {"checks": 1}})
 
 
@@ -138,10 +141,10 @@ async def count(
     return None if before.get("is_logged") else to_import(before)
 
 
-async def end(db: Database, import_id: str, state: ImportState, failures: Sequence[str] = ()) -> None:
+async def end(db: Database, import_id: str, state: ImportState, failures: Sequence[Sentence] = ()) -> None:
     """Record how a running import has ended."""
     running = {"import_id": import_id, "state": ImportState.RUNNING}
-    await db["import"].update_one(running, {"$set": {"state": state, "failures": list(failures)}})
+    await db["import"].update_one(running, {"$set": {"state": state, "failures": _encoded(failures)}})
 
 
 def to_import(row: Mapping[str, Any]) -> StoredImport:
@@ -155,11 +158,19 @@ def to_import(row: Mapping[str, Any]) -> StoredImport:
             "found": tuple(FileColumn(*column) for column in row.get("found", ())),
             "columns": None if columns is None else dict(columns),
             "preview": PreviewCounts(*row.get("preview", ())),
-            "notes": tuple(row.get("notes", ())),
-            "failures": tuple(row.get("failures", ())),
+            "notes": _decoded(row.get("notes", ())),
+            "failures": _decoded(row.get("failures", ())),
             "overrides": tuple(row.get("overrides", ())),
         }
     )
+
+
+def _encoded(sentences: Sequence[Sentence]) -> list[Any]:
+    return [message_codec.encode_text(one) for one in sentences]
+
+
+def _decoded(stored: Sequence[Any]) -> tuple[str | Sentence, ...]:
+    return tuple(message_codec.decode_text(one) for one in stored)
 
 
 def _pairs(columns: Mapping[str, str]) -> list[list[str]]:

@@ -5,7 +5,7 @@ from typing import ClassVar
 from wtforms import StringField, ValidationError
 from wtforms.validators import AnyOf, DataRequired, Length
 
-from quart_enroll.forms.base import lowered, one_line, stripped
+from quart_enroll.forms.base import lazy, lowered, one_line, stripped
 from quart_enroll.forms.imports.base import ImportRow
 from quart_enroll.forms.imports.courses import COURSE_ID
 from quart_enroll.forms.imports.sections import names_a_term
@@ -27,11 +27,15 @@ class EnrollmentRow(ImportRow):
     courseID = StringField(validators=COURSE_ID, filters=[stripped])
     section = StringField(validators=[DataRequired(), one_line, Length(max=10)], filters=[stripped])
     action = StringField(
-        validators=[DataRequired(), AnyOf(ACTIONS, f"This must be {', '.join(ACTIONS)}.")], filters=[stripped, lowered]
+        validators=[
+            DataRequired(),
+            AnyOf(ACTIONS, lazy("This must be one of %(words)s.", words=", ".join(ACTIONS))),
+        ],
+        filters=[stripped, lowered],
     )
     dropped = StringField(validators=[one_line, Length(max=100)], filters=[stripped])
 
     def validate_dropped(self, field: StringField) -> None:
         """Require the course that a swap gives up."""
         if self.action.data == StaffAction.SWAP and not field.data:
-            raise ValidationError("Name the course that the swap gives up.")
+            raise ValidationError(lazy("Name the course that the swap gives up."))

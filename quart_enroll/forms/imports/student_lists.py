@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from quart_enroll.forms.imports import columns, matching
 from quart_enroll.forms.imports.enrollments import EnrollmentRow
 from quart_enroll.forms.imports.table_reader import UnreadableFile
+from quart_enroll.i18n.language import Sentence
 
 FIELD_NAMES = frozenset(map(columns.key, ("student", "email", "email address", "user_id", "id", "student id")))
 """Names that a column of students may have."""
@@ -29,7 +30,7 @@ def read_file(filename: str, data: bytes) -> list[str]:
         return _texts(row.cells[place] for row in table.rows if place < len(row.cells))
     only = _texts([header[0], *(row.cells[0] for row in table.rows)])
     if len(header) > 1 or not table.has_header or any("@" not in text and not text.isdigit() for text in only):
-        raise UnreadableFile("No column is named student, email or ID.")
+        raise UnreadableFile(Sentence("No column is named student, email or ID."))
     return only
 
 

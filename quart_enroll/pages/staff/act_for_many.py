@@ -35,7 +35,7 @@ async def act_for_many() -> ResponseReturnValue:
     try:
         students = await _students(form)
     except UnreadableFile as unreadable:
-        form.file.errors = list(unreadable.sentences)
+        form.file.errors = [str(one) for one in unreadable.sentences]
         return await _page(form), 422
     staff_id, rows = auth.signed_in().user_id, student_lists.rows_file(students, form.row)
     import_id = await imports.upload(

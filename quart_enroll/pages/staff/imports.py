@@ -100,7 +100,7 @@ async def new_import() -> ResponseReturnValue:
     try:
         found = await asyncio.to_thread(_read_columns, kind, filename, data)
     except UnreadableFile as unreadable:
-        form.file.errors = list(unreadable.sentences)
+        form.file.errors = [str(one) for one in unreadable.sentences]
         return _upload_page(form), 422
     import_id = await service.upload(
         database(),

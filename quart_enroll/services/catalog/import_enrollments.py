@@ -26,6 +26,7 @@ from quart_enroll.services.catalog.imports import (
     ImportResult,
     RowChange,
     total,
+    unknown_course,
 )
 from quart_enroll.services.enrollment import staff_changes
 from quart_enroll.services.enrollment.context import EnrollmentContext
@@ -85,8 +86,7 @@ class KnownNames:
             sentence = Sentence("There is no student %(student)s.", student=row.student)
             return RowProblem(row.number, sentence, "student")
         if courseID not in self.courses:
-            sentence = Sentence("There is no course %(courseID)s in the catalog.", courseID=courseID)
-            return RowProblem(row.number, sentence, "courseID")
+            return unknown_course(row.number, courseID, "courseID")
         if section is None:
             sentence = Sentence(
                 "There is no section %(section)s of %(courseID)s in %(term)s.",

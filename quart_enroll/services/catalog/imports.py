@@ -12,6 +12,7 @@ from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.errors import RowProblem
 from quart_enroll.domain.models import SYSTEM_ACTOR, Course, Event, Section, Term, User
 from quart_enroll.domain.stored_import import Outcome
+from quart_enroll.i18n.language import Sentence
 from quart_enroll.services.enrollment import swap_cycles
 from quart_enroll.services.enrollment.promotion import promote_all_waitlists
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
@@ -75,7 +76,7 @@ class ImportResult:
     unchanged: int
     changes: Sequence[RowChange] = ()
     promoted: Sequence[Event] = ()
-    notes: Sequence[str] = ()
+    notes: Sequence[Sentence] = ()
     new_rows: Sequence[int] = ()
     refused: Sequence[RowProblem] = ()
     outcomes: Sequence[Outcome] = ()
@@ -199,11 +200,16 @@ def refuse_duplicates(names: Sequence[tuple[int, str]], field: str, key: Callabl
     """Raise InvalidRows if two rows, each given by its number and its name, have names with the same `key`."""
     first: dict[str, int] = {}
     problems = [
-        RowProblem(number, f"{name} is in the file twice.", field, first=first[key(name)])
+        RowProblem(number, Sentence("%(name)s is in the file twice.", name=name), field, first=first[key(name)])
         for number, name in names
         if first.setdefault(key(name), number) != number
     ]
     refuse(problems)
+
+
+def unknown_course(number: int, courseID: str, field: str) -> RowProblem:
+    """Return the problem that the field of a row names a course which doesn't exist."""
+    return RowProblem(number, Sentence("There is no course %(courseID)s in the catalog.", courseID=courseID), field)
 
 
 def refuse(problems: Sequence[RowProblem]) -> None:

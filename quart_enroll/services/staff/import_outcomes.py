@@ -30,8 +30,13 @@ def _outcomes(result: ImportResult, names: Mapping[int, str]) -> list[Outcome]:
 
 
 def _describe(change: RowChange) -> str:
-    fields = ", ".join(f"{one.field}: {written(one.old)} → {written(one.new)}" for one in change.fields)
+    fields = ", ".join(f"{one.field}: {_quoted(one.old)} → {_quoted(one.new)}" for one in change.fields)
     return f"{change.name}: {fields}"
+
+
+def _quoted(value: object) -> str:
+    """Return the value as `written` does, but an empty one in no language."""
+    return written(value) if value or value == 0 else "“”"
 
 
 def _seat(event: Event, names: Mapping[int, str]) -> str:

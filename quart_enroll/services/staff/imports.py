@@ -27,6 +27,7 @@ from quart_enroll.domain.stored_import import (
     PreviewCounts,
     StoredImport,
 )
+from quart_enroll.i18n.language import Sentence
 from quart_enroll.services.catalog.imports import ImportAuthor, ImportResult, Record, record_nothing
 from quart_enroll.services.staff import audit, import_lease
 from quart_enroll.services.staff.import_outcomes import find_outcomes
@@ -43,8 +44,8 @@ class Preview:
 
     counts: PreviewCounts = NO_ROWS
     outcomes: Sequence[Outcome] = ()
-    notes: Sequence[str] = ()
-    failures: Sequence[str] = ()
+    notes: Sequence[Sentence] = ()
+    failures: Sequence[Sentence] = ()
     is_refused: bool = False
 
 
@@ -175,7 +176,7 @@ async def _recorded_rows(db: Database, stored: StoredImport) -> Collection[int]:
     return await import_parts.find_recorded_rows(db, stored.import_id) if stored.kind == ENROLLMENTS else ()
 
 
-async def fail(db: Database, stored: StoredImport, failures: Sequence[str]) -> None:
+async def fail(db: Database, stored: StoredImport, failures: Sequence[Sentence]) -> None:
     """Record why a check or an import can't go on."""
     if stored.state is ImportState.CHECKING:
         await imports.end_check(db, stored.import_id, ImportState.REFUSED, NO_ROWS, (), failures)
