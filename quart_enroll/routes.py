@@ -12,6 +12,7 @@ from quart_enroll.api.v1.staff import catalog as api_catalog
 from quart_enroll.api.v1.staff import confirmation as api_confirmation
 from quart_enroll.api.v1.staff import logs as api_logs
 from quart_enroll.api.v1.staff import people as api_people
+from quart_enroll.api.v1.staff import roster as api_roster
 from quart_enroll.api.v1.staff import sections as api_sections
 from quart_enroll.api.v1.staff import students as api_students
 from quart_enroll.db.collections.users import MAX_USER_ID_DIGITS
@@ -27,6 +28,7 @@ from quart_enroll.pages.enrollment import alerts, calendar, enrollment, enrollme
 from quart_enroll.pages.staff import (
     access,
     act,
+    act_for_many,
     audit,
     confirmation,
     dashboard,
@@ -294,6 +296,16 @@ ROUTES = [
         menu_purpose=Sentence("Find students, see their records, and act for them."),
     ),
     Route(
+        "/staff/students/act",
+        "staff_act_for_many",
+        act_for_many.act_for_many,
+        GET + POST,
+        audience=STAFF,
+        roles=ACTING_FOR_STUDENTS,
+        query_parameters=(),
+        has_file=True,
+    ),
+    Route(
         "/staff/students/<int:user_id>",
         "staff_student",
         student.student,
@@ -538,7 +550,7 @@ ROUTES = [
         imports.one_import,
         GET + POST,
         audience=STAFF,
-        roles=REGISTRARS,
+        roles=ACTING_FOR_STUDENTS,
         query_parameters=("import_id", "format"),
     ),
     Route(
@@ -674,6 +686,17 @@ ROUTES = [
     _staff_api("section", "staff_section", api_sections.staff_section, roles=SECTION_READERS),
     _staff_api("section", "edit_section", api_sections.edit_section, PATCH, roles=SECTION_EDITORS),
     _staff_api("section/cancel", "cancel_section", api_sections.cancel_section, POST, roles=SECTION_EDITORS),
+    _staff_api(
+        "roster", "roster", api_roster.roster, roles=SECTION_READERS, opens_record=Sentence("Roster, by a program")
+    ),
+    _staff_api(
+        "roster/no-show",
+        "drop_no_shows",
+        api_roster.drop_no_shows,
+        POST,
+        roles=ROSTER_MANAGERS,
+        opens_record=Sentence("No-shows of a roster, by a program"),
+    ),
     _staff_api("students", "staff_students", api_students.staff_students, roles=READERS_OF_STUDENTS),
     _staff_api(
         "students/<int:user_id>",

@@ -95,11 +95,13 @@ def _extent(refused: InvalidRows) -> str:
     return f"The first {refused.imported} rows were imported. Correct the others, and import the file again."
 
 
-def _print_some(write: Callable[[T], str], items: Sequence[T], what: str, verbose: bool, *, err: bool = False) -> None:
+def _print_some(
+    write: Callable[[T], object], items: Sequence[T], what: str, verbose: bool, *, err: bool = False
+) -> None:
     """Print a line for each of the first items, or for all if `verbose`."""
     limit = len(items) if verbose else MAX_PRINTED_LINES
     for item in items[:limit]:
-        click.echo(_printable(write(item)), err=err)
+        click.echo(_printable(str(write(item))), err=err)
     if len(items) > limit:
         click.echo(f"… and {len(items) - limit} {what}; --verbose prints them all.", err=err)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from quart_enroll.domain.roles import Role
 from quart_enroll.i18n.language import Sentence
 
 
@@ -42,8 +43,12 @@ SEAT_OVERRIDES = frozenset({Override.REQUISITES, Override.TIME_CONFLICT, Overrid
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A staff member who acts for a student, with the reason and the overrides."""
+    """A staff member who acts for a student, with the reason and the overrides.
+
+    `role` is the one that permits it.
+    """
 
     user_id: int
     reason: str
     overrides: frozenset[Override] = NO_OVERRIDES
+    role: Role = Role.REGISTRAR

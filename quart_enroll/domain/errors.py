@@ -938,7 +938,7 @@ class RowProblem:
     """
 
     number: int
-    sentence: str
+    sentence: Sentence
     field: str = ""
     first: int | None = None
 

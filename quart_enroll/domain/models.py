@@ -355,7 +355,7 @@ class Event:
 
     `from_section` is the section of the course from which the student moved. A repeated refusal is one event: `count`
     is how often it happened, `at` the first time and `last_at` the last. If staff acted for the student, `reason` says
-    why, and `overrides` are the rules that they set aside.
+    why, `overrides` are the rules that they set aside, and `acted_as` is the role in which they did it.
     """
 
     at: datetime
@@ -371,6 +371,7 @@ class Event:
     last_at: datetime | None = None
     reason: str = ""
     overrides: tuple[str, ...] = ()
+    acted_as: str = ""
 
     @property
     def reason_text(self) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Collection
 
 from quart_enroll.domain.models import User
 from quart_enroll.domain.roles import Role
+from quart_enroll.domain.stored_import import ENROLLMENTS
 
 
 def can_read_all_students(staff: User) -> bool:
@@ -23,6 +24,21 @@ def can_read_student(staff: User, student: User) -> bool:
 def can_act_for(staff: User, student: User) -> bool:
     """Return whether the person may enroll and drop for the student."""
     return Role.REGISTRAR in staff.roles or _advises(staff, student)
+
+
+def acting_role(staff: User, role: Role) -> Role:
+    """Return the role in which the person acts for a student: the registrar's, or else the one that lets them."""
+    return Role.REGISTRAR if Role.REGISTRAR in staff.roles else role
+
+
+def can_act_for_some(staff: User) -> bool:
+    """Return whether there may be students for whom the person may act."""
+    return not staff.roles.isdisjoint((Role.REGISTRAR, Role.ADVISOR))
+
+
+def can_open_import(staff: User, author: int, kind: str) -> bool:
+    """Return whether the person sees an import; others than registrars see only their own changes for students."""
+    return Role.REGISTRAR in staff.roles or (kind == ENROLLMENTS and author == staff.user_id)
 
 
 def can_view_as(staff: User, student: User) -> bool:

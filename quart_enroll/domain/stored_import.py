@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from quart_enroll.i18n.language import Sentence
+
 ENROLLMENTS = "enrollment"
 """The kind of file whose rows are changes for students, each in a transaction of its own."""
 
@@ -43,17 +45,20 @@ class FileColumn(NamedTuple):
 class Outcome(NamedTuple):
     """What becomes of row `number`: one of OUTCOME_KINDS, with a `text` that says what changes, or why it is refused.
 
-    `column` is the one that a refusal is about, if any.
+    `column` is the one that a refusal is about, if any. `student` is the name of the student whom the row of a file of
+    enrollments is about.
     """
 
     number: int
     what: str
-    text: str
+    text: str | Sentence
     column: str = ""
+    student: str = ""
 
 
-OUTCOME_KINDS = ("added", "changed", "refused", "gained")
-"""What can become of a row. A student who gains a seat from the waitlist has no row of their own."""
+OUTCOME_KINDS = ("added", "changed", "unchanged", "refused", "gained")
+"""What can become of a row. A student who gains a seat from the waitlist has no row of their own. Of rows that are left
+unchanged, only those about students have an outcome."""
 
 
 class PreviewCounts(NamedTuple):
@@ -79,9 +84,10 @@ class StoredImport:
     """The import of a file of this `kind`.
 
     `found` are the file's columns, and `columns` has the field of each by its label, once someone has matched them.
-    `reason` is told to the students whose seats the file changes. Of `rows`, the last run has come past `passed`;
-    `added` and `changed` count all runs. `checks` counts how often the file was checked, each time perhaps with other
-    columns. `failures` say why the file can't be imported, and `notes` are about assumptions that were made.
+    `reason` is told to the students whose seats the file changes, and `overrides` are the rules that are set aside for
+    them. Of `rows`, the last run has come past `passed`; `added` and `changed` count all runs. `checks` counts how
+    often the file was checked, each time perhaps with other columns. `failures` say why the file can't be imported, and
+    `notes` are about assumptions that were made.
     """
 
     import_id: str
@@ -91,6 +97,7 @@ class StoredImport:
     filename: str
     state: ImportState = ImportState.UPLOADED
     reason: str = ""
+    overrides: tuple[str, ...] = ()
     found: tuple[FileColumn, ...] = ()
     columns: Mapping[str, str] | None = None
     preview: PreviewCounts = NO_ROWS
@@ -98,6 +105,6 @@ class StoredImport:
     passed: int = 0
     added: int = 0
     changed: int = 0
-    notes: tuple[str, ...] = ()
-    failures: tuple[str, ...] = ()
+    notes: tuple[str | Sentence, ...] = ()
+    failures: tuple[str | Sentence, ...] = ()
     checks: int = 0

@@ -7,19 +7,20 @@ from typing import Any, Self, cast
 
 from markupsafe import Markup
 from quart import request
+from werkzeug.datastructures import CombinedMultiDict
 from wtforms import Field, Form, HiddenField, ValidationError
 from wtforms.fields.core import UnboundField
 from wtforms.form import BaseForm
 from wtforms.i18n import DummyTranslations, get_translations
 
 from quart_enroll.i18n import language
-from quart_enroll.i18n.language import Sentence, gettext
+from quart_enroll.i18n.language import FormMessage, Value
 from quart_enroll.web.csrf import CsrfMeta
 
 
-def lazy(message: str) -> str:
+def lazy(message: str, /, **values: Value) -> str:
     """Return the message for a label or a validator; a page shows it in the reader's language."""
-    return cast(str, Sentence(message))  # WTForms turns it into text where it needs any
+    return cast(str, FormMessage(message, **values))  # WTForms turns it into text where it needs any
 
 
 @lru_cache
@@ -75,10 +76,21 @@ class SiteForm(Form):
         return Markup("").join(field() for field in self if isinstance(field, HiddenField))
 
 
+class FileForm(SiteForm):
+    """A form with a file."""
+
+    @classmethod
+    async def from_request(cls, **values: Any) -> Self:
+        """Fill in the form from a POST's body and its files."""
+        if request.method != "POST":
+            return cls(**values)
+        return cls(CombinedMultiDict([await request.form, await request.files]), **values)
+
+
 def one_line(form: Form, field: Any) -> None:
     """Refuse a field that was sent twice, and text with control characters or wrongly encoded letters."""
     if len(field.raw_data or ()) > 1:
-        raise ValidationError(gettext("This field was sent more than once. Fill it in only once."))
+        raise ValidationError(lazy("This field was sent more than once. Fill it in only once."))
     _check_readable(field.data or "")
 
 
@@ -103,7 +115,7 @@ def is_readable(text: str) -> bool:
 
 def _check_readable(text: str) -> None:
     if not is_readable(text):
-        raise ValidationError(gettext("This contains unreadable characters. Type it again."))
+        raise ValidationError(lazy("This contains unreadable characters. Type it again."))
 
 
 def lowered(text: str | None) -> str | None:

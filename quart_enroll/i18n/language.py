@@ -137,6 +137,22 @@ class Sentence:
         return f"Sentence({self.message!r}, {self.values})"
 
 
+class FormMessage(Sentence):
+    """A sentence into which a validator fills its values; the result is still translated when it becomes text."""
+
+    __slots__ = ()
+
+    def __mod__(self, values: Mapping[str, object]) -> Any:
+        """Fill in those of the values that the message has."""
+        new = {name: str(one) for name, one in values.items() if f"%({name})" in self.message}
+        return Sentence(self.message, **new | self.values)
+
+
+def as_sentence(text: str | Sentence) -> Sentence:
+    """Return a text that has no translation as a sentence."""
+    return text if isinstance(text, Sentence) else Sentence(text)
+
+
 @dataclass(frozen=True, slots=True)
 class TermName:
     """The stored name of a term or of several seasons, such as "Fall 2026" or "Fall, Spring"."""

@@ -10,13 +10,14 @@ from quart_enroll.domain.stored_import import Outcome, PreviewCounts, StoredImpo
 from quart_enroll.forms.imports.columns import ROW_FORMS
 from quart_enroll.forms.imports.table_reader import UnreadableFile
 from quart_enroll.forms.imports.validation import FileRows, read_rows
+from quart_enroll.i18n.language import Sentence
 from quart_enroll.importing.file_import import ImportSettings, import_rows_of_file
 from quart_enroll.services.catalog.imports import ImportResult, InvalidRows
 from quart_enroll.services.staff import imports
 from quart_enroll.services.staff.import_outcomes import find_outcomes
 from quart_enroll.services.staff.imports import Preview
 
-SPELLED_DIFFERENTLY = "Two rows have the same email in different spellings. Correct one of them."
+SPELLED_DIFFERENTLY = Sentence("Two rows have the same email in different spellings. Correct one of them.")
 
 
 async def read_stored(db: Database, stored: StoredImport) -> FileRows:
@@ -32,7 +33,8 @@ async def find_preview(db: Database, stored: StoredImport, settings: ImportSetti
     except UnreadableFile as unreadable:
         return Preview(failures=unreadable.sentences, is_refused=True)
     try:
-        result = await import_rows_of_file(db, stored.kind, rows, settings, now, dry_run=True)
+        author = imports.import_author(stored)
+        result = await import_rows_of_file(db, stored.kind, rows, settings, now, dry_run=True, author=author)
     except EmailTaken:
         return Preview(notes=rows.notes, failures=[SPELLED_DIFFERENTLY], is_refused=True)
     except InvalidRows as invalid:
@@ -49,7 +51,9 @@ def _refusals(rows: FileRows, problems: Sequence[RowProblem]) -> list[Outcome]:
 
 def _refusal(rows: FileRows, bad: RowProblem) -> Outcome:
     """Return why a row is refused, with the column as the file names it."""
-    text = f"{rows.quote(bad)} {rows.sentence(bad)}".strip()
+    text = rows.sentence(bad)
+    if quote := rows.quote(bad).strip():
+        text = Sentence("%(first)s %(next)s", first=quote, next=text)
     return Outcome(bad.number, "refused", text, rows.labels.get(bad.field, bad.field))
 
 
@@ -58,7 +62,9 @@ def _counts(result: ImportResult) -> PreviewCounts:
 
 
 def _in_words(rows: FileRows, result: ImportResult, outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Give the rows that would be added or refused what the file has in them."""
+    """Give the rows that would be added or refused what the file has in them, unless they are about students."""
+    if result.outcomes:
+        return [one._replace(column=rows.labels.get(one.column, one.column)) for one in outcomes]
     texts = rows.texts()
     refused = [_refusal(rows, bad) for bad in result.refused]
     others = [one._replace(text=texts[one.number]) if one.what == "added" else one for one in outcomes]

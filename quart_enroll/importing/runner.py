@@ -14,6 +14,7 @@ from quart_enroll.domain.errors import EmailTaken
 from quart_enroll.domain.stored_import import ImportState, StoredImport
 from quart_enroll.forms.imports.table_reader import UnreadableFile
 from quart_enroll.forms.imports.validation import FileRows
+from quart_enroll.i18n.language import Sentence
 from quart_enroll.importing.file_import import ImportSettings, import_rows_of_file
 from quart_enroll.importing.preview import SPELLED_DIFFERENTLY, find_preview, read_stored
 from quart_enroll.services.catalog.imports import ImportAuthor, ImportResult, InvalidRows
@@ -27,7 +28,7 @@ POLL_SECONDS = 5.0
 MAX_FAILURES = 50
 """Refused rows that an import names which failed although its preview was fine."""
 
-UNEXPECTED = "Something went wrong on our side. The log of the site has the details."
+UNEXPECTED = Sentence("Something went wrong on our side. The log of the site has the details.")
 
 logger = logging.getLogger(__name__)
 

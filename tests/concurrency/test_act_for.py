@@ -5,15 +5,10 @@ from quart_enroll.db.collections import users
 from quart_enroll.domain.actors import Actor, Override
 from quart_enroll.domain.models import SectionKey, SectionRequest, User
 from quart_enroll.domain.roles import Role
+from quart_enroll.services.catalog.import_enrollments import ImportedEnrollment, import_enrollments
+from quart_enroll.services.catalog.imports import ImportAuthor
 from quart_enroll.services.enrollment import act_for, enroll, waitlist
 from quart_enroll.services.enrollment.context import EnrollmentContext
-from quart_enroll.services.enrollment.staff_changes import (
-    StaffAction,
-    StaffChange,
-    StudentResult,
-    make_for_many,
-    preview_for_many,
-)
 from quart_enroll.services.maintenance import audit
 from tests.concurrency.invariants import assert_sound
 from tests.concurrency.school import FALL, NOW, course, enrolled_students, section, store, term, waitlisted_students
@@ -72,18 +67,17 @@ async def test_check_seats_accepts_what_staff_exceeded_and_nothing_more(
 
 async def test_each_of_many_students_gets_a_result(db: Database, context: EnrollmentContext) -> None:
     await open_school(db)
-    change = StaffChange(StaffAction.ENROLL, KEY)
     texts = ["1", "ADA@school.example", "cay@school.example", "nobody@school.example"]
-    careful = Actor(RITA, "Asked.")
-    expected = [("1", "ok"), ("cay@school.example", "ok"), ("nobody@school.example", "nobody")]
-    assert [_outcome(one) async for one in preview_for_many(db, REGISTRAR, careful, texts, change, NOW)] == expected
-    assert await enrolled_students(db, KEY) == set()
-    expected[1] = ("cay@school.example", "section_full")
-    assert [_outcome(one) async for one in make_for_many(context, REGISTRAR, careful, texts, change, NOW)] == expected
-    assert await enrolled_students(db, KEY) == {ADA}
-
-
-def _outcome(result: StudentResult) -> tuple[str, str]:
-    if result.student is None:
-        return result.text, "nobody"
-    return result.text, result.refusal.code if result.refusal else "ok"
+    rows = [ImportedEnrollment(number, text, FALL, "A", "01", "add") for number, text in enumerate(texts, 1)]
+    author = ImportAuthor(RITA, reason="Asked.")
+    for is_preview in (True, False):
+        done = await import_enrollments(context, rows, NOW, author=author, dry_run=is_preview)
+        outcomes = [(one.student, one.what) for one in done.outcomes]
+        assert outcomes == [
+            ("Ada X", "added"),
+            ("Ada X", "unchanged"),
+            ("Cay X", "refused"),
+            ("nobody@school.example", "refused"),
+        ]
+        assert await enrolled_students(db, KEY) == (set() if is_preview else {ADA})
+    await assert_sound(db)

@@ -82,7 +82,15 @@ def staff_pages(section: SectionKey, user_id: int) -> list[str]:
     where = urlencode({"term": section.term, "courseID": section.courseID, "section": section.section})
     record, removal = f"/staff/students/{user_id}", f"/staff/removals/{user_id}"
     return [
-        *("/staff", "/staff/students", record, f"{record}/why", f"{record}/why?{where}", "/user"),
+        *(
+            "/staff",
+            "/staff/students",
+            "/staff/students/act",
+            record,
+            f"{record}/why",
+            f"{record}/why?{where}",
+            "/user",
+        ),
         f"{record}/act?action=enroll&{where}",
         *("/staff/sections", f"/staff/section?{where}", f"/staff/section/cancel?{where}", "/staff/section/new"),
         *(f"/staff/roster?{where}", f"/staff/roster/email?{where}", f"/staff/roster/no-show?{where}"),

@@ -13,6 +13,7 @@ from quart_enroll.forms.imports.sheet_program import MAX_CELLS, MAX_ROWS
 from quart_enroll.forms.imports.table_reader import MAX_JSON_BYTES, MAX_JSON_PARTS, TOO_MANY, UnreadableFile
 from quart_enroll.forms.imports.users import NO_HASH
 from quart_enroll.forms.imports.validation import FileRow, check_rows, read_rows
+from quart_enroll.i18n.language import use_language
 from quart_enroll.services.catalog.imports import InvalidRows
 
 FOLDER = Path(__file__).parents[1] / "support/spreadsheets"
@@ -61,17 +62,17 @@ NOTES = {
         "if that is wrong, save the file as “CSV UTF-8” and import it again."
     ],
     "users-headers-as-people-write-them.csv": [
-        "Columns read: “E-mail” as email, “First Name” as first_name, “LAST-NAME” as last_name."
+        "Columns read: “E-mail” → email, “First Name” → first_name, “LAST-NAME” → last_name."
     ],
-    "users-rows-that-end-early.csv": ["Columns read: “role” as roles."],
-    "users-with-mark.json": ["Columns read: “role” as roles."],
+    "users-rows-that-end-early.csv": ["Columns read: “role” → roles."],
+    "users-with-mark.json": ["Columns read: “role” → roles."],
     "courses-lines-in-quotes.csv": [
-        "Columns read: “Course ID” as courseID, “Title” as title, “Description” as description, "
-        "“Credit Hours” as credits, “Semester” as term."
+        "Columns read: “Course ID” → courseID, “Title” → title, “Description” → description, "
+        "“Credit Hours” → credits, “Semester” → term."
     ],
     "sections-days.csv": [
-        "Columns read: “Course” as courseID, “Section Number” as section, “Max Enrollment” as capacity, "
-        "“Meeting Times” as meetings, “Room” as room."
+        "Columns read: “Course” → courseID, “Section Number” → section, “Max Enrollment” → capacity, "
+        "“Meeting Times” → meetings, “Room” → room."
     ],
 }
 """The notes about files that need an assumption to be read."""
@@ -170,7 +171,7 @@ def taken(name: str) -> tuple[dict[int, dict[str, Any]], list[str]]:
     if collection == "section":
         for number, row in checked:
             found[number]["meetings"] = ", ".join(map(str, row.read().meetings))
-    return found, list(file.notes)
+    return found, list(map(str, file.notes))
 
 
 def test_every_spreadsheet_is_tested() -> None:
@@ -189,7 +190,10 @@ def test_the_spreadsheet_is_read(name: str) -> None:
 def test_the_spreadsheet_is_refused_with_a_sentence(name: str) -> None:
     with pytest.raises(UnreadableFile) as refused:
         taken(name)
-    assert list(refused.value.sentences) == REFUSED[name]
+    assert list(map(str, refused.value.sentences)) == REFUSED[name]
+    with use_language("es"):
+        for sentence, english in zip(refused.value.sentences, REFUSED[name], strict=True):
+            assert str(sentence) != english
 
 
 def test_a_long_value_is_quoted_in_part() -> None:
@@ -197,14 +201,14 @@ def test_a_long_value_is_quoted_in_part() -> None:
     file = read_rows(ROW_FORMS["section"], "rows.csv", data)
     with pytest.raises(InvalidRows) as refused:
         check_rows(ROW_FORMS["section"], file, lambda number, _: number)
-    [said] = map(file.describe, refused.value.problems)
+    [said] = map(str, map(file.describe, refused.value.problems))
     assert said.startswith(f"line 2: room “{'x' * 60}…”: ")
 
 
 def refusal(filename: str, data: str) -> list[str]:
     with pytest.raises(UnreadableFile) as refused:
         read_rows(ROW_FORMS["user"], filename, data.encode())
-    return list(refused.value.sentences)
+    return list(map(str, refused.value.sentences))
 
 
 def test_a_hostile_file_takes_no_longer_than_any_other() -> None:
@@ -230,7 +234,7 @@ def test_a_file_with_very_many_rows_or_cells_is_refused_before_it_fills_the_memo
         "cells.json": f"[{different}]",
         "lists.json": "[" + "[]," * MAX_JSON_PARTS + "[]]",
     }.items():
-        assert refusal(name, data) == [TOO_MANY]
+        assert refusal(name, data) == [str(TOO_MANY)]
     assert refusal("long.json", f"[{' ' * MAX_JSON_BYTES}]") == [
         "JSON files can have at most 16 MB. Split it into several files, or save it as CSV."
     ]

@@ -37,7 +37,7 @@ INDEXES = [
     ),
 ]
 
-_OPTIONAL_FIELDS = ("reason", "overrides")
+_OPTIONAL_FIELDS = ("reason", "overrides", "acted_as")
 """Fields of a row that only changes by staff have."""
 
 _ROW_FIELDS = [field.name for field in fields(Event) if field.name not in ("count", "last_at", *_OPTIONAL_FIELDS)]
@@ -64,6 +64,7 @@ SCHEMA = {
         "from_section": {"bsonType": "string"},
         "reason": {"bsonType": "string"},
         "overrides": {"bsonType": "array", "items": {"bsonType": "string"}},
+        "acted_as": {"bsonType": "string"},
         "day": {"bsonType": "date"},
         "count": {"bsonType": ["int", "long"], "minimum": 1},
         "last_at": {"bsonType": "date"},
@@ -109,7 +110,7 @@ def to_row(event: Event) -> Document:
 
 def to_event(row: Mapping[str, Any]) -> Event:
     """Read a stored event."""
-    names = ("action", "courseID", "term", "section", "result", "from_section", "reason")
+    names = ("action", "courseID", "term", "section", "result", "from_section", "reason", "acted_as")
     values: dict[str, Any] = {name: str(row.get(name, "")) for name in names}
     values |= {"count": int(row.get("count", 1)), "last_at": row.get("last_at")}
     values["overrides"] = tuple(row.get("overrides", ()))

@@ -5,10 +5,12 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
+from typing import Any
 
 from pymongo import IndexModel
 
 from quart_enroll.db.client import Database, Session
+from quart_enroll.db.queries import message_codec
 from quart_enroll.domain.stored_import import OUTCOME_KINDS, Outcome
 
 INDEXES = [
@@ -66,7 +68,7 @@ async def find_preview(db: Database, import_id: str, kind: str, at_most: int) ->
     """Return the first outcomes of this kind, at most PART_OUTCOMES."""
     wanted = {"import_id": import_id, "what": kind, "number": 0}
     part = await db.import_part.find_one(wanted, {"outcomes": {"$slice": at_most}})
-    return [Outcome(*one) for one in part["outcomes"]] if part else []
+    return [_to_outcome(one) for one in part["outcomes"]] if part else []
 
 
 async def add_outcomes(
@@ -80,7 +82,20 @@ async def read_outcomes(db: Database, import_id: str, *kinds: str) -> AsyncGener
     """Yield the outcomes in these lists part by part."""
     for kind in kinds:
         async for row in db.import_part.find({"import_id": import_id, "what": kind}).sort("number"):
-            yield [Outcome(*one) for one in row["outcomes"]]
+            yield [_to_outcome(one) for one in row["outcomes"]]
+
+
+async def find_refused(db: Database, import_id: str, at_most: int) -> list[Outcome]:
+    """Return the first rows that were refused, where each has a part of its own."""
+    wanted = {"import_id": import_id, "what": "outcome", "outcomes.0.1": "refused"}
+    rows = await db.import_part.find(wanted).sort("number").to_list(at_most)
+    return [_to_outcome(row["outcomes"][0]) for row in rows]
+
+
+async def find_recorded_rows(db: Database, import_id: str) -> set[int]:
+    """Return the numbers of the rows whose outcome is stored, where each has a part of its own."""
+    wanted = {"import_id": import_id, "what": "outcome"}
+    return {row["number"] async for row in db.import_part.find(wanted, {"number": 1})}
 
 
 async def _add(
@@ -94,5 +109,14 @@ async def _add(
 ) -> None:
     key = {"import_id": import_id, "what": what, "forget_at": forget_at}
     for start in range(0, len(outcomes), PART_OUTCOMES):
-        rows = [list(one) for one in outcomes[start : start + PART_OUTCOMES]]
+        rows = [_to_list(one) for one in outcomes[start : start + PART_OUTCOMES]]
         await db.import_part.insert_one(key | {"number": begins + start, "outcomes": rows}, session=session)
+
+
+def _to_list(outcome: Outcome) -> list[Any]:
+    return list(outcome._replace(text=message_codec.encode_text(outcome.text)))
+
+
+def _to_outcome(stored: Sequence[Any]) -> Outcome:
+    outcome = Outcome(*stored)
+    return outcome._replace(text=message_codec.decode_text(outcome.text))

@@ -12,6 +12,8 @@ from typing import Any
 from pymongo import IndexModel, ReturnDocument
 
 from quart_enroll.db.client import Database, Document, Session
+from quart_enroll.db.queries import message_codec
+from quart_enroll.db.queries.message_codec import SENTENCE_SCHEMA
 from quart_enroll.domain.stored_import import (
     MATCHABLE_STATES,
     PENDING_STATES,
@@ -20,16 +22,18 @@ from quart_enroll.domain.stored_import import (
     PreviewCounts,
     StoredImport,
 )
+from quart_enroll.i18n.language import Sentence
 
 INDEXES = [
     IndexModel("import_id", unique=True),
     IndexModel([("state", 1), ("at", 1)]),
     IndexModel([("at", -1)]),
+    IndexModel([("author", 1), ("kind", 1), ("at", -1)]),
     IndexModel("forget_at", expireAfterSeconds=0),
 ]
 
 _COUNT = {"bsonType": ["int", "long"], "minimum": 0}
-_SENTENCES = {"bsonType": "array", "items": {"bsonType": "string"}}
+_SENTENCES = {"bsonType": "array", "items": SENTENCE_SCHEMA}
 
 SCHEMA = {
     "bsonType": "object",
@@ -42,6 +46,7 @@ SCHEMA = {
         "filename": {"bsonType": "string", "maxLength": 255},
         "state": {"enum": list(ImportState)},
         "reason": {"bsonType": "string"},
+        "overrides": {"bsonType": "array", "items": {"bsonType": "string"}},
         "found": {"bsonType": "array"},
         "columns": {"bsonType": ["array", "null"]},
         "preview": {"bsonType": "array", "items": _COUNT},
@@ -59,8 +64,10 @@ LIFETIME = timedelta(days=90)
 
 async def add(db: Database, new: StoredImport) -> None:
     """Add an import."""
-    lists = {name: list(getattr(new, name)) for name in ("found", "preview", "notes", "failures")}
-    await db["import"].insert_one(asdict(new) | lists | {"forget_at": new.at + LIFETIME})
+    names = ("found", "preview", "notes", "failures", "overrides")
+    changed: Document = {name: list(getattr(new, name)) for name in names}
+    changed["columns"] = None if new.columns is None else _pairs(new.columns)
+    await db["import"].insert_one(asdict(new) | changed | {"forget_at": new.at + LIFETIME})
 
 
 async def find(db: Database, import_id: str, session: Session | None = None) -> StoredImport | None:
@@ -69,9 +76,10 @@ async def find(db: Database, import_id: str, session: Session | None = None) -> 
     return None if row is None else to_import(row)
 
 
-async def find_latest(db: Database, at_most: int) -> list[StoredImport]:
-    """Return the latest imports, newest first."""
-    return [to_import(row) for row in await db["import"].find().sort("at", -1).to_list(at_most)]
+async def find_latest(db: Database, at_most: int, author: int | None = None, kind: str = "") -> list[StoredImport]:
+    """Return the latest imports, newest first; with an `author`, only those of that person and kind."""
+    wanted = {} if author is None else {"author": author, "kind": kind}
+    return [to_import(row) for row in await db["import"].find(wanted).sort("at", -1).to_list(at_most)]
 
 
 async def find_pending(db: Database) -> list[StoredImport]:
@@ -83,8 +91,7 @@ async def find_pending(db: Database) -> list[StoredImport]:
 async def choose_columns(db: Database, import_id: str, columns: Mapping[str, str]) -> bool:
     """Store the fields of the columns and let the file be checked; return False once the import has begun."""
     wanted = {"import_id": import_id, "state": {"$in": list(MATCHABLE_STATES)}}
-    # As pairs, because a column may have a name that a field of MongoDB can't have.
-    chosen = {"state": ImportState.CHECKING, "columns": [list(pair) for pair in columns.items()]}
+    chosen = {"state": ImportState.CHECKING, "columns": _pairs(columns)}
     return bool((await db["import"].update_one(wanted, {"$set": chosen})).matched_count)
 
 
@@ -93,12 +100,12 @@ async def end_check(
     import_id: str,
     state: ImportState,
     preview: PreviewCounts,
-    notes: Sequence[str],
-    failures: Sequence[str],
+    notes: Sequence[Sentence],
+    failures: Sequence[Sentence],
 ) -> None:
     """Record what the import would do, and the state to which that leads."""
     wanted = {"import_id": import_id, "state": ImportState.CHECKING}
-    found = {"preview": list(preview), "rows": preview.rows, "notes": list(notes), "failures": list(failures)}
+    found = {"preview": list(preview), "rows": preview.rows, "notes": _encoded(notes), "failures": _encoded(failures)}
     await db["import"].update_one(wanted, {"$set": found | {"state": state}, "$inc": {"checks": 1}})
 
 
@@ -109,10 +116,10 @@ async def begin(db: Database, import_id: str, author: int, checks: int) -> bool:
     return bool((await db["import"].update_one(wanted, change)).matched_count)
 
 
-async def begin_run(db: Database, import_id: str) -> None:
-    """Count the rows that a run passes from 0 again; raise NotRunning if the import has ended."""
+async def begin_run(db: Database, import_id: str, passed: int) -> None:
+    """Count the rows that a run passes from this number again; raise NotRunning if the import has ended."""
     running = {"import_id": import_id, "state": ImportState.RUNNING}
-    if not (await db["import"].update_one(running, {"$set": {"passed": 0}})).matched_count:
+    if not (await db["import"].update_one(running, {"$set": {"passed": passed}})).matched_count:
         raise NotRunning(import_id)
 
 
@@ -134,10 +141,10 @@ async def count(
     return None if before.get("is_logged") else to_import(before)
 
 
-async def end(db: Database, import_id: str, state: ImportState, failures: Sequence[str] = ()) -> None:
+async def end(db: Database, import_id: str, state: ImportState, failures: Sequence[Sentence] = ()) -> None:
     """Record how a running import has ended."""
     running = {"import_id": import_id, "state": ImportState.RUNNING}
-    await db["import"].update_one(running, {"$set": {"state": state, "failures": list(failures)}})
+    await db["import"].update_one(running, {"$set": {"state": state, "failures": _encoded(failures)}})
 
 
 def to_import(row: Mapping[str, Any]) -> StoredImport:
@@ -151,10 +158,24 @@ def to_import(row: Mapping[str, Any]) -> StoredImport:
             "found": tuple(FileColumn(*column) for column in row.get("found", ())),
             "columns": None if columns is None else dict(columns),
             "preview": PreviewCounts(*row.get("preview", ())),
-            "notes": tuple(row.get("notes", ())),
-            "failures": tuple(row.get("failures", ())),
+            "notes": _decoded(row.get("notes", ())),
+            "failures": _decoded(row.get("failures", ())),
+            "overrides": tuple(row.get("overrides", ())),
         }
     )
+
+
+def _encoded(sentences: Sequence[Sentence]) -> list[Any]:
+    return [message_codec.encode_text(one) for one in sentences]
+
+
+def _decoded(stored: Sequence[Any]) -> tuple[str | Sentence, ...]:
+    return tuple(message_codec.decode_text(one) for one in stored)
+
+
+def _pairs(columns: Mapping[str, str]) -> list[list[str]]:
+    """Return the columns as they are stored: a column may have a name that a field of MongoDB can't have."""
+    return [list(pair) for pair in columns.items()]
 
 
 class NotRunning(Exception):

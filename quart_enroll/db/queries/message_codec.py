@@ -15,6 +15,17 @@ def encode(sentence: Sentence | None) -> Any:
     return None if sentence is None else _encode(sentence)
 
 
+def encode_text(text: str | Sentence) -> Any:
+    """Return a text, or a sentence, as it is stored."""
+    return _encode(text)
+
+
+def decode_text(stored: Any) -> str | Sentence:
+    """Read a stored text or sentence; return an empty text if it is unreadable."""
+    found = _decode(stored)
+    return found if isinstance(found, str | Sentence) else ""
+
+
 def decode(stored: Any) -> Sentence | None:
     """Read a stored sentence; return None if it is missing or unreadable."""
     if not stored:

@@ -7,7 +7,9 @@ from typing import Any, ClassVar
 from werkzeug.datastructures import MultiDict
 from wtforms import Form, IntegerField, ValidationError
 
+from quart_enroll.forms.base import lazy
 from quart_enroll.forms.imports import cells
+from quart_enroll.i18n.language import Sentence, as_sentence
 
 
 def reads(read: Callable[[str], object]) -> Callable[[Form, Any], None]:
@@ -17,7 +19,7 @@ def reads(read: Callable[[str], object]) -> Callable[[Form, Any], None]:
         try:
             read(field.data or "")
         except ValueError as error:
-            raise ValidationError(str(error)) from None
+            raise ValidationError(error.args[0]) from None  # a Sentence
 
     return validator
 
@@ -33,14 +35,49 @@ class WholeNumberField(IntegerField):
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         if valuelist and valuelist[0].strip() and not re.fullmatch(r"-?\d{1,18}", valuelist[0].strip(), re.ASCII):
-            raise ValueError("This must be a whole number, like 30.")
+            raise ValueError(Sentence("This must be a whole number, like 30."))
         super().process_formdata(valuelist)
+
+
+MESSAGES = {
+    str(message): message
+    for message in (
+        lazy("This field is required."),
+        lazy("Not a valid integer value."),
+        lazy("Not a valid decimal value."),
+        lazy("Number must be between %(min)s and %(max)s."),
+    )
+}
+"""The messages of WTForms that have no plural."""
+
+TOO_LONG = lazy("Use at most %(max)s characters.")
+"""What replaces WTForms' message about long texts, which has a plural."""
+
+
+class ImportMessages:
+    """Gives WTForms sentences, which are translated when somebody reads what was wrong with a file."""
+
+    def gettext(self, message: str) -> str:
+        """Return the message of WTForms."""
+        return MESSAGES.get(message, message)
+
+    def ngettext(self, _one: str, _many: str, _number: int) -> str:
+        """Return the only message with a plural that the rows' validators use."""
+        return TOO_LONG
+
+
+IMPORT_MESSAGES = ImportMessages()
 
 
 class ImportRow(Form):
     """A row of a file to import."""
 
-    LISTS: ClassVar[dict[str, tuple[Callable[[list[Any]], str | None], str]]] = {}
+    class Meta:
+        def get_translations(self, _: Form) -> ImportMessages:
+            """Return the messages for the cases in which a field has none of its own."""
+            return IMPORT_MESSAGES
+
+    LISTS: ClassVar[dict[str, tuple[Callable[[list[Any]], str | None], Sentence]]] = {}
     """For each field that is a list in JSON, the function that writes it as in CSV, and the message if it can't."""
 
     NUMBERS: ClassVar[dict[str, Callable[[str], str]]] = {
@@ -57,17 +94,17 @@ class ImportRow(Form):
         return form, [f"{name}: {sentence}" for name, sentence in faults]
 
     @classmethod
-    def faults(cls, row: Mapping[str, Any]) -> tuple["ImportRow", list[tuple[str, str]]]:
+    def faults(cls, row: Mapping[str, Any]) -> tuple["ImportRow", list[tuple[str, Sentence]]]:
         """Read a row from a file, and return it with a sentence for each field that is wrong."""
         texts = {name: cls._text(name, value) for name, value in row.items()}
         form = cls(MultiDict({name: text for name, text in texts.items() if text is not None}))
         form.validate()
-        found = {field.name: str(field.errors[0]) for field in form if field.errors}
+        found = {field.name: as_sentence(field.errors[0]) for field in form if field.errors}
         for name, text in texts.items():
             if name not in form and name != "_id":
-                found[name] = "There is no such field."
+                found[name] = Sentence("There is no such field.")
             elif name in form and text is None and row[name] is not None:
-                found[name] = cls.LISTS[name][1] if name in cls.LISTS else "This must be text or a number."
+                found[name] = cls.LISTS[name][1] if name in cls.LISTS else Sentence("This must be text or a number.")
         return form, list(found.items())
 
     @classmethod

@@ -4,7 +4,6 @@ Functions that read a cell raise ValueError with a sentence.
 """
 
 import re
-from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,6 +11,7 @@ from zoneinfo import ZoneInfo
 from quart_enroll.domain.models import Meeting, find_timezone, start_of_day
 from quart_enroll.domain.roles import Role
 from quart_enroll.forms.imports import meeting_times
+from quart_enroll.i18n.language import Sentence
 
 _WHOLE = re.compile(r"(\d+)\.00?", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"\d{1,3},\d{1,2}", re.ASCII)
@@ -33,24 +33,21 @@ def amount(text: str) -> str:
     return whole_number(text.replace(",", ".") if _DECIMAL_COMMA.fullmatch(text) else text)
 
 
-def damage(value: Any) -> str:
-    """Return how a spreadsheet damaged a cell; empty if it didn't."""
+def damage(value: Any) -> Sentence | None:
+    """Return how a spreadsheet damaged a cell; None if it didn't."""
     if not isinstance(value, str):
-        return ""
+        return None
     if _FORMULA_ERROR.fullmatch(value):
-        return "A spreadsheet formula failed in this cell."
-    return "The spreadsheet rounded this number. Format its column as text." if _ROUNDED.fullmatch(value) else ""
-
-
-def listed(names: Sequence[str]) -> str:
-    """Return the names as a list in a sentence."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+        return Sentence("A spreadsheet formula failed in this cell.")
+    if _ROUNDED.fullmatch(value):
+        return Sentence("The spreadsheet rounded this number. Format its column as text.")
+    return None
 
 
 def timezone(text: str) -> ZoneInfo:
     """Return the timezone of that name."""
     if (zone := find_timezone(text)) is None:
-        raise ValueError("Use the name of a timezone, like Europe/Berlin or America/New_York.")
+        raise ValueError(Sentence("Use the name of a timezone, like Europe/Berlin or America/New_York."))
     return zone
 
 
@@ -59,18 +56,19 @@ def moment(text: str, zone: ZoneInfo) -> datetime:
     try:
         given = datetime.fromisoformat(text).replace(microsecond=0)
     except ValueError:
-        raise ValueError(
-            "Use a time like 2026-08-01T09:00 or 2026-08-01T09:00-04:00, or a date like 2026-08-01."
-        ) from None
+        sentence = Sentence("Use a time like 2026-08-01T09:00 or 2026-08-01T09:00-04:00, or a date like 2026-08-01.")
+        raise ValueError(sentence) from None
     if not 1900 <= given.year <= 2200:
-        raise ValueError("The year must be between 1900 and 2200.")
+        raise ValueError(Sentence("The year must be between 1900 and 2200."))
     if given.tzinfo is not None:
         return given.astimezone(UTC)
     local = given.replace(tzinfo=zone)
     if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != given:
-        raise ValueError(f"In {zone.key}, clocks skip this time. Choose another one.")
+        raise ValueError(Sentence("In %(timezone)s, clocks skip this time. Choose another one.", timezone=zone.key))
     if local.utcoffset() != local.replace(fold=1).utcoffset():
-        raise ValueError(f"In {zone.key}, this time occurs twice. Add the offset, like -04:00.")
+        raise ValueError(
+            Sentence("In %(timezone)s, this time occurs twice. Add the offset, like -04:00.", timezone=zone.key)
+        )
     return local.astimezone(UTC)
 
 
@@ -97,9 +95,9 @@ def day(text: str) -> date:
     try:
         given = date.fromisoformat(text)
     except ValueError:
-        raise ValueError("Use a date like 2026-08-31.") from None
+        raise ValueError(Sentence("Use a date like 2026-08-31.")) from None
     if not 1900 <= given.year <= 2200:
-        raise ValueError("The year must be between 1900 and 2200.")
+        raise ValueError(Sentence("The year must be between 1900 and 2200."))
     return given
 
 
@@ -108,7 +106,9 @@ def meetings(text: str) -> tuple[Meeting, ...]:
     found = meeting_times.parse(text)
     for place, one in enumerate(found):
         if any(one.overlaps(other) for other in found[:place]):
-            raise ValueError(f"{one} is at the same time as another meeting of the section.")
+            raise ValueError(
+                Sentence("%(meeting)s is at the same time as another meeting of the section.", meeting=str(one))
+            )
     return found
 
 
@@ -123,7 +123,9 @@ def people(text: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(re.split(r"[\s,;]+", text.strip()))) if text.strip() else ()
     for name in names:
         if "@" not in name and not re.fullmatch(r"\d{1,18}", name, re.ASCII):
-            raise ValueError(f"“{name}” is neither an email address nor a user_id. Names belong in instructor.")
+            raise ValueError(
+                Sentence("“%(name)s” is neither an email nor a user_id. Names belong in instructor.", name=name)
+            )
     return names
 
 
@@ -133,7 +135,7 @@ def roles(text: str) -> list[Role]:
     try:
         return [Role(name) for name in names]
     except ValueError:
-        raise ValueError(f"The roles are {', '.join(Role)}.") from None
+        raise ValueError(Sentence("The roles are %(roles)s.", roles=", ".join(Role))) from None
 
 
 def subjects(text: str) -> tuple[str, ...]:
@@ -141,7 +143,10 @@ def subjects(text: str) -> tuple[str, ...]:
     names = (" ".join(name.split()) for name in re.split(r"[;\n]", text))
     found = tuple(dict.fromkeys(filter(None, names)))
     if any(len(name) > MAX_SUBJECT_CHARACTERS for name in found):
-        raise ValueError(f"A subject has at most {MAX_SUBJECT_CHARACTERS} characters. Separate them by semicolons.")
+        sentence = Sentence(
+            "A subject has at most %(number)s characters. Separate them by semicolons.", number=MAX_SUBJECT_CHARACTERS
+        )
+        raise ValueError(sentence)
     return found
 
 
@@ -155,7 +160,7 @@ def yes_or_no(text: str) -> bool:
     try:
         return _YES_OR_NO[text.strip().lower()]
     except KeyError:
-        raise ValueError("This must be yes or no.") from None
+        raise ValueError(Sentence("This must be yes or no.")) from None
 
 
 def names_text(value: list[Any]) -> str | None:

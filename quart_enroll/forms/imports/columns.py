@@ -57,6 +57,7 @@ COLUMN_SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
         "term": _TERM,
         "courseID": _COURSE_ID,
         "section": _SECTION,
+        "dropped": ("dropped course", "drop course"),
     },
     TermRow: {
         "term": ("semester", "term name"),

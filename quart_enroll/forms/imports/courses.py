@@ -8,9 +8,10 @@ from wtforms.validators import DataRequired, InputRequired, Length
 
 from quart_enroll.domain.folding import visible
 from quart_enroll.domain.models import Course
-from quart_enroll.forms.base import one_line, several_lines, stripped
+from quart_enroll.forms.base import lazy, one_line, several_lines, stripped
 from quart_enroll.forms.imports import cells
 from quart_enroll.forms.imports.base import ImportRow, number, reads
+from quart_enroll.i18n.language import Sentence
 
 RESERVED_PREFIX = "v1/"
 """The prefix below /api/ of the URLs of the current API, with which no course number may begin; the other URLs are
@@ -21,13 +22,15 @@ def _fits_in_a_url(_: Form, field: Any) -> None:
     """Refuse a number that can't be part of a URL."""
     number = field.data or ""
     if visible(number) != number:
-        raise ValidationError("This number has invisible characters. Type it again.")
+        raise ValidationError(lazy("This number has invisible characters. Type it again."))
     if {"", ".", ".."}.intersection(number.split("/")):  # browsers drop such parts from a URL
         raise ValidationError(
-            "A course number can’t begin or end with a slash, or have nothing or only dots between slashes."
+            lazy("A course number can’t begin or end with a slash, or have nothing or only dots between slashes.")
         )
     if number.startswith(RESERVED_PREFIX):
-        raise ValidationError(f"A course number can’t begin with {RESERVED_PREFIX}, which is reserved for the API.")
+        raise ValidationError(
+            lazy("A course number can’t begin with %(prefix)s, which is reserved for the API.", prefix=RESERVED_PREFIX)
+        )
 
 
 COURSE_ID = [DataRequired(), one_line, Length(max=20)]
@@ -36,21 +39,21 @@ NEW_COURSE_ID = [*COURSE_ID, _fits_in_a_url]
 
 def _separated_by_commas(_: Form, field: Any) -> None:
     if re.search("[;|]", field.data or ""):
-        raise ValidationError("Separate seasons with commas, like Fall, Spring.")
+        raise ValidationError(lazy("Separate seasons with commas, like Fall, Spring."))
 
 
 def _are_course_ids(text: str) -> None:
     if any(len(name) > 20 for name in cells.courseIDs(text)):
-        raise ValueError("A courseID can have at most 20 characters.")
+        raise ValueError(Sentence("A courseID can have at most 20 characters."))
 
 
 def _is_credits(_: Form, field: Any) -> None:
     if not re.fullmatch(r"\d{1,2}(\.\d{1,2})?", field.data or "", re.ASCII) or float(field.data) > 30:
-        raise ValidationError("This must be a number from 0 to 30.")
+        raise ValidationError(lazy("This must be a number from 0 to 30."))
 
 
 class CourseRow(ImportRow):
-    A_LIST = (cells.courseIDs_text, "This must be a list of courseIDs.")
+    A_LIST = (cells.courseIDs_text, Sentence("This must be a list of courseIDs."))
     LISTS: ClassVar = {"prerequisites": A_LIST, "corequisites": A_LIST}
 
     courseID = StringField(validators=NEW_COURSE_ID, filters=[stripped])

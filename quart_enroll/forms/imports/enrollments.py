@@ -2,25 +2,40 @@
 
 from typing import ClassVar
 
-from wtforms import StringField
+from wtforms import StringField, ValidationError
 from wtforms.validators import AnyOf, DataRequired, Length
 
-from quart_enroll.forms.base import lowered, one_line, stripped
+from quart_enroll.forms.base import lazy, lowered, one_line, stripped
 from quart_enroll.forms.imports.base import ImportRow
 from quart_enroll.forms.imports.courses import COURSE_ID
 from quart_enroll.forms.imports.sections import names_a_term
-from quart_enroll.services.catalog.import_enrollments import ADD, DROP
+from quart_enroll.services.catalog.import_enrollments import ACTIONS
+from quart_enroll.services.enrollment.staff_changes import StaffAction
 
 
 class EnrollmentRow(ImportRow):
-    """A student to add to a section, or to drop from it."""
+    """A student, and what to do for the student in a section; a swap gives up the course `dropped`."""
 
-    NUMBERS: ClassVar = {**ImportRow.NUMBERS, "student": ImportRow.NUMBERS["user_id"]}
+    NUMBERS: ClassVar = {
+        **ImportRow.NUMBERS,
+        "student": ImportRow.NUMBERS["user_id"],
+        "dropped": ImportRow.NUMBERS["courseID"],
+    }
 
     student = StringField(validators=[DataRequired(), one_line, Length(max=254)], filters=[stripped])
     term = StringField(validators=[DataRequired(), one_line, names_a_term], filters=[stripped])
     courseID = StringField(validators=COURSE_ID, filters=[stripped])
     section = StringField(validators=[DataRequired(), one_line, Length(max=10)], filters=[stripped])
     action = StringField(
-        validators=[DataRequired(), AnyOf([ADD, DROP], "This must be add or drop.")], filters=[stripped, lowered]
+        validators=[
+            DataRequired(),
+            AnyOf(ACTIONS, lazy("This must be one of %(words)s.", words=", ".join(ACTIONS))),
+        ],
+        filters=[stripped, lowered],
     )
+    dropped = StringField(validators=[one_line, Length(max=100)], filters=[stripped])
+
+    def validate_dropped(self, field: StringField) -> None:
+        """Require the course that a swap gives up."""
+        if self.action.data == StaffAction.SWAP and not field.data:
+            raise ValidationError(lazy("Name the course that the swap gives up."))

@@ -86,7 +86,7 @@ def _read_user(number: int, row: UserRow) -> ImportedUser:
 
 
 def _read_enrollment(number: int, row: EnrollmentRow) -> ImportedEnrollment:
-    return ImportedEnrollment(number, **{field.name: str(field.data) for field in row})
+    return ImportedEnrollment(number, **{field.name: field.data or "" for field in row})
 
 
 READERS: Mapping[str, Callable[[FileRows], Sequence[Any]]] = {

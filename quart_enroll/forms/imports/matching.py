@@ -1,12 +1,13 @@
 """Matches the columns of a file with the fields of a form, by their names or as someone has chosen."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from quart_enroll.domain.stored_import import FileColumn
 from quart_enroll.domain.written import shortened
-from quart_enroll.forms.imports import cells, columns
+from quart_enroll.forms.imports import columns
 from quart_enroll.forms.imports.base import ImportRow
 from quart_enroll.forms.imports.table_reader import Table, UnreadableFile, read_table
+from quart_enroll.i18n.language import Sentence, plural
 
 MAX_NAMED_COLUMNS = 20
 """Columns that a message names."""
@@ -74,45 +75,82 @@ def fields_of_columns(form: type[ImportRow], table: Table, chosen: Mapping[str, 
     ]
     sentences = [*_nameless(table)]
     if unknown:
-        named = [f"{shortened(header[place])}{_first_row(table, place)}" for place in unknown[:MAX_NAMED_COLUMNS]]
-        names = cells.listed(
-            named + ([f"{len(unknown) - MAX_NAMED_COLUMNS} more"] if len(unknown) > MAX_NAMED_COLUMNS else [])
-        )
-        may_be = ", ".join(field.name for field in form())
-        plural, them = ("s", "them") if len(unknown) > 1 else ("", "it")
-        sentences.append(f"Unknown column{plural}: {names}. Remove or rename {them}. The columns may be {may_be}.")
+        sentences.append(_unknown(form, table, unknown))
     for name in dict.fromkeys(found.values()):
         same = [shortened(header[place]) for place, other in found.items() if other == name]
         if len(same) > 1:
-            sentences.append(f"The columns {cells.listed(same)} would all be read as {name}. Keep only one of them.")
+            sentences.append(
+                Sentence(
+                    "The columns %(same)s would all be read as %(name)s. Keep only one of them.", same=same, name=name
+                )
+            )
     if lacks := columns.missing(form, found.values()):
-        sentences.append(f"The column{'s' if len(lacks) > 1 else ''} {cells.listed(lacks)} must be in the file.")
+        sentences.append(
+            plural(
+                "The column %(names)s must be in the file.",
+                "The columns %(names)s must be in the file.",
+                len(lacks),
+                names=lacks,
+            )
+        )
     if sentences:
         raise UnreadableFile(*sentences)
     return found
 
 
-def _no_header(form: type[ImportRow], table: Table, known: Mapping[str, str]) -> str:
+def _unknown(form: type[ImportRow], table: Table, unknown: Sequence[int]) -> Sentence:
+    named = [f"{shortened(table.header.cells[place])}{_first_row(table, place)}" for place in unknown]
+    rest = len(named) - MAX_NAMED_COLUMNS
+    names: Sequence[str] | Sentence = named
+    if rest > 0:
+        first = ", ".join(named[:MAX_NAMED_COLUMNS])
+        names = Sentence("%(names)s and %(rest)s more", names=first, rest=str(rest))
+    return plural(
+        "Unknown column: %(names)s. Remove or rename it. The columns may be %(may_be)s.",
+        "Unknown columns: %(names)s. Remove or rename them. The columns may be %(may_be)s.",
+        len(unknown),
+        names=names,
+        may_be=", ".join(field.name for field in form()),
+    )
+
+
+def _no_header(form: type[ImportRow], table: Table, known: Mapping[str, str]) -> Sentence:
     names = ", ".join(columns.missing(form, ()))
     if not table.has_header:
-        return f"No object in the file has any of these: {names}."
+        return Sentence("No object in the file has any of these: %(names)s.", names=names)
     for row in table.rows[:20]:
         if sum(columns.key(cell) in known for cell in row.cells) > 1:
-            return f"The column names seem to be in {table.unit} {row.number}. Remove everything above them."
-    return f"{table.unit.capitalize()} {table.header.number} must have the column names, such as {names}."
+            place = place_of(table.unit, row.number)
+            return Sentence("The column names seem to be in %(place)s. Remove everything above them.", place=place)
+    header = str(table.header.number)
+    if table.unit == "line":
+        return Sentence("Line %(line)s must have the column names, such as %(names)s.", line=header, names=names)
+    return Sentence("Row %(row)s must have the column names, such as %(names)s.", row=header, names=names)
 
 
-def _nameless(table: Table) -> list[str]:
+def place_of(unit: str, number: int) -> Sentence:
+    """Return the place of a row in its file, within a sentence."""
+    if unit == "line":
+        return Sentence("line %(number)s", number=str(number))
+    return Sentence("row %(number)s", number=str(number))
+
+
+def _nameless(table: Table) -> list[Sentence]:
     """Return a sentence for each column that has text but no name; empty columns don't matter."""
     header = table.header.cells
-    first: dict[int, str] = {}
+    first: dict[int, tuple[int, str]] = {}
     for row in table.rows:
         for place, (name, text) in enumerate(zip(header, row.cells, strict=False)):
             if text and not name:
-                first.setdefault(place, f"{table.unit} {row.number} has {shortened(text)} in it")
+                first.setdefault(place, (row.number, shortened(text)))
     return [
-        f"Column {place + 1} has no name, but {what}. Name the column or remove it."
-        for place, what in sorted(first.items())[:MAX_NAMED_COLUMNS]
+        Sentence(
+            "Column %(column)s has no name, but %(place)s has %(text)s in it. Name the column or remove it.",
+            column=str(place + 1),
+            place=place_of(table.unit, number),
+            text=text,
+        )
+        for place, (number, text) in sorted(first.items())[:MAX_NAMED_COLUMNS]
     ]
 
 

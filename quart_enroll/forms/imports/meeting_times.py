@@ -6,9 +6,10 @@ all of them agree; otherwise it is refused with a sentence that says how to writ
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 from quart_enroll.domain.models import Meeting
-from quart_enroll.i18n.language import DAYS
+from quart_enroll.i18n.language import DAYS, Sentence
 
 NO_FIXED_TIME = re.compile(
     r"tb[ad]|arr|arranged|(to be|by) (announced|arranged|arrangement|determined)|online|web|async|"
@@ -59,22 +60,29 @@ def parse_days(text: str) -> str:
     words = [word for word in _BETWEEN_DAYS.split(text) if word]
     found = "".join(_days_of_word(word) for word in words)
     if not found:
-        raise ValueError("Name the days, like MWF or TuTh.")
+        raise ValueError(Sentence("Name the days, like MWF or TuTh."))
     if len(set(found)) < len(found):
-        raise ValueError(f"“{text}” names a day twice.")
+        raise ValueError(Sentence("“%(text)s” names a day twice.", text=text))
     return "".join(day for day in DAYS if day in found)
 
 
 def _meeting(text: str) -> Meeting:
     match = _MEETING.fullmatch(text)
     if match is None:
-        raise ValueError(f"Write “{text}” like MWF 09:00-09:50, with ; between meetings, or TBA for no fixed time.")
+        raise ValueError(
+            Sentence(
+                "Write “%(text)s” like MWF 09:00-09:50, with ; between meetings, or TBA for no fixed time.", text=text
+            )
+        )
     days = parse_days(match[1])
     start, end = _times(text, match.groups()[1:4], match.groups()[4:7])
     if start >= end:
         raise ValueError(
-            f"“{text}” ends before it begins. For the afternoon write 13:00 or 1:00 PM; "
-            "for a meeting past midnight write two, like F 22:00-23:59; Sa 00:00-01:00."
+            Sentence(
+                "“%(text)s” ends before it begins. For the afternoon write 13:00 or 1:00 PM; "
+                "for a meeting past midnight write two, like F 22:00-23:59; Sa 00:00-01:00.",
+                text=text,
+            )
         )
     return Meeting(days, start, end)
 
@@ -94,8 +102,20 @@ def _days_of_word(word: str) -> str:
         return certain.pop()
     if readings:
         ways = sorted("".join(_SHORT_NAMES[day] for day in reading) for reading in readings)
-        raise ValueError(f"“{word}” could mean different days. Write {' or '.join(ways)}.")
-    raise ValueError(f"“{word}” is not a list of days. Write each day, like MWF or TuTh; R is Thursday, U is Sunday.")
+        sentence = Sentence("“%(word)s” could mean different days. Write %(ways)s.", word=word, ways=_either(ways))
+        raise ValueError(sentence)
+    raise ValueError(
+        Sentence(
+            "“%(word)s” is not a list of days. Write each day, like MWF or TuTh; R is Thursday, U is Sunday.",
+            word=word,
+        )
+    )
+
+
+def _either(ways: Sequence[str]) -> str | Sentence:
+    """Return the ways to write something, of which one is to be chosen."""
+    first, *others = ways
+    return Sentence("%(first)s or %(second)s", first=first, second=_either(others)) if others else first
 
 
 def _readings(word: str, names: dict[str, str]) -> set[str]:
@@ -126,16 +146,20 @@ def _times(text: str, start: tuple[str | None, ...], end: tuple[str | None, ...]
 def _by_24_hours(text: str, time: tuple[str | None, ...]) -> str:
     hour, minute, _ = time
     if hour is None or minute is None:
-        raise ValueError(f"Write the times of “{text}” like 09:00-09:50 or 9:00-9:50 AM.")
+        raise ValueError(Sentence("Write the times of “%(text)s” like 09:00-09:50 or 9:00-9:50 AM.", text=text))
     if int(hour) > 23 or int(minute) > 59:
-        raise ValueError(f"{text}: Times are from 00:00 to 23:59.")
+        raise ValueError(Sentence("%(text)s: Times are from 00:00 to 23:59.", text=text))
     if len(hour) == 1 and int(hour) < EARLIEST_HOUR:
-        raise ValueError(f"“{text}” could be morning or afternoon. Write 13:00 or 1:00 PM, or 01:00 or 1:00 AM.")
+        raise ValueError(
+            Sentence(
+                "“%(text)s” could be morning or afternoon. Write 13:00 or 1:00 PM, or 01:00 or 1:00 AM.", text=text
+            )
+        )
     return f"{int(hour):02}:{minute}"
 
 
 def _by_12_hours(text: str, time: tuple[str | None, ...], half: str) -> str:
     hour, minute = int(time[0] or 0), int(time[1] or 0)
     if not 1 <= hour <= 12 or minute > 59:
-        raise ValueError(f"{text}: Times with AM or PM are from 1:00 to 12:59.")
+        raise ValueError(Sentence("%(text)s: Times with AM or PM are from 1:00 to 12:59.", text=text))
     return f"{hour % 12 + (12 if half.lower() == 'p' else 0):02}:{minute:02}"

@@ -7,10 +7,11 @@ from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, Numbe
 
 from quart_enroll.domain import terms
 from quart_enroll.domain.models import Section, SectionStatus
-from quart_enroll.forms.base import lowered, one_line, several_lines, stripped
+from quart_enroll.forms.base import lazy, lowered, one_line, several_lines, stripped
 from quart_enroll.forms.imports import cells
 from quart_enroll.forms.imports.base import ImportRow, WholeNumberField, reads
 from quart_enroll.forms.imports.courses import COURSE_ID
+from quart_enroll.i18n.language import Sentence
 from quart_enroll.services.catalog.import_sections import DEFAULT_WAITLIST_CAPACITY
 
 MAX_SEATS = 100_000
@@ -19,15 +20,15 @@ MAX_SEATS = 100_000
 def names_a_term(_: Form, field: Any) -> None:
     """Accept one term's name, or "Fall" for the next fall; which terms exist is not known here."""
     if len(terms.seasons(field.data)) > 1:
-        raise ValidationError("Name one term, like Fall 2026.")
+        raise ValidationError(lazy("Name one term, like Fall 2026."))
 
 
 class SectionRow(ImportRow):
     """A section."""
 
     LISTS: ClassVar = {
-        "meetings": (cells.meetings_text, "This must be a list of objects with days, start and end."),
-        "instructors": (cells.names_text, "This must be a list of email addresses or user_ids."),
+        "meetings": (cells.meetings_text, Sentence("This must be a list of objects with days, start and end.")),
+        "instructors": (cells.names_text, Sentence("This must be a list of emails or user_ids.")),
     }
 
     term = StringField(validators=[DataRequired(), one_line, names_a_term], filters=[stripped])
@@ -40,7 +41,10 @@ class SectionRow(ImportRow):
     room = StringField(validators=[one_line, Length(max=50)], filters=[stripped])
     instructors = StringField(validators=[several_lines, reads(cells.people)])
     status = StringField(
-        validators=[Optional(), AnyOf(list(SectionStatus), "This must be active, tentative, closed or cancelled.")],
+        validators=[
+            Optional(),
+            AnyOf(list(SectionStatus), lazy("This must be active, tentative, closed or cancelled.")),
+        ],
         filters=[stripped, lowered],
     )
 

@@ -16,8 +16,9 @@ from typing import Any
 
 from quart_enroll.forms.imports.sheet_program import MAX_CELLS, MAX_ROWS
 from quart_enroll.forms.imports.sheet_reader import SheetDamaged, SheetTooLarge, read_sheet
+from quart_enroll.i18n.language import Sentence, join_sentences
 
-SAVE_AS_CSV = "Open it in the spreadsheet program, save it as “CSV UTF-8”, and import that file."
+SAVE_AS_CSV = Sentence("Open it in the spreadsheet program, save it as “CSV UTF-8”, and import that file.")
 
 OTHER_FORMATS = {".xlsb", ".xls", ".ods", ".numbers", ".pdf"}
 
@@ -25,17 +26,19 @@ WORKBOOK_SIGNATURE = b"PK\x03\x04"
 """How a ZIP archive begins, such as an .xlsx file."""
 
 SIGNATURES = {
-    b"\xd0\xcf\x11\xe0": "an old Excel spreadsheet, or one with a password",
-    b"%PDF": "a PDF document",
-    b"{\\rtf": "a formatted text document",
-    b"\x1f\x8b": "a compressed file",
+    b"\xd0\xcf\x11\xe0": Sentence("This is an old Excel spreadsheet, or one with a password, not a CSV file."),
+    b"%PDF": Sentence("This is a PDF document, not a CSV file."),
+    b"{\\rtf": Sentence("This is a formatted text document, not a CSV file."),
+    b"\x1f\x8b": Sentence("This is a compressed file, not a CSV file."),
 }
 """How files that aren't text begin."""
 
 MAX_FILE_BYTES = 32 * 2**20
 """Longest file that is read: 50,000 users with their password hashes take a third of it."""
 
-TOO_MANY = f"The file has more than {MAX_ROWS:,} rows, or very many cells. Split it into several files."
+TOO_MANY = Sentence(
+    "The file has more than %(number)s rows, or very many cells. Split it into several files.", number=MAX_ROWS
+)
 
 BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
@@ -69,8 +72,8 @@ _LINE_END = re.compile(r"\r\n?|\n")
 class UnreadableFile(Exception):
     """The file can't be read; `sentences` say why and what to do."""
 
-    def __init__(self, *sentences: str) -> None:
-        super().__init__("\n".join(sentences))
+    def __init__(self, *sentences: Sentence) -> None:
+        super().__init__("\n".join(map(str, sentences)))
         self.sentences = sentences
 
 
@@ -94,7 +97,7 @@ class Table:
     unit: str
     header: TableRow
     rows: Sequence[TableRow]
-    notes: list[str] = field(default_factory=list)
+    notes: list[Sentence] = field(default_factory=list)
 
     @property
     def has_header(self) -> bool:
@@ -108,46 +111,58 @@ def read_table(filename: str, data: bytes, is_column: Callable[[str], bool]) -> 
     Raises UnreadableFile.
     """
     if len(data) > MAX_FILE_BYTES:
-        raise UnreadableFile(f"The file is larger than {MAX_FILE_BYTES // 2**20} MB. Split it into several files.")
+        megabytes = MAX_FILE_BYTES // 2**20
+        raise UnreadableFile(
+            Sentence("The file is larger than %(number)s MB. Split it into several files.", number=megabytes)
+        )
     _refuse_other_formats(PurePath(filename).suffix.lower(), data)
     if data.startswith(WORKBOOK_SIGNATURE):
         return _read_workbook(data)
     text, notes = _decode(data)
     begins = text.lstrip()[:1]
     if not begins:
-        raise UnreadableFile("The file is empty.")
+        raise UnreadableFile(Sentence("The file is empty."))
     if begins == "<":
-        raise UnreadableFile(f"This is a web page, not a table. {SAVE_AS_CSV}")
+        raise _save_as_csv(Sentence("This is a web page, not a table."))
     is_json = filename.lower().endswith(".json") or begins in "[{"
     if is_json and len(data) > MAX_JSON_BYTES:
         raise UnreadableFile(
-            f"JSON files can have at most {MAX_JSON_BYTES // 2**20} MB. Split it into several files, or save it as CSV."
+            Sentence(
+                "JSON files can have at most %(number)s MB. Split it into several files, or save it as CSV.",
+                number=MAX_JSON_BYTES // 2**20,
+            )
         )
     table = _read_json(text, notes) if is_json else _read_csv(text, is_column, notes)
     if not table.rows:
-        raise UnreadableFile("The file has no rows." if is_json else "The file has no rows below the column names.")
+        no_rows = Sentence("The file has no rows below the column names.")
+        raise UnreadableFile(Sentence("The file has no rows.") if is_json else no_rows)
     return table
 
 
 def _refuse_other_formats(suffix: str, data: bytes) -> None:
     for signature, what in SIGNATURES.items():
         if data.startswith(signature):
-            raise UnreadableFile(f"This is {what}, not a CSV file. {SAVE_AS_CSV}")
+            raise _save_as_csv(what)
     if suffix in OTHER_FORMATS:
-        raise UnreadableFile(f"{suffix} files can’t be read. {SAVE_AS_CSV}")
+        raise _save_as_csv(Sentence("%(suffix)s files can’t be read.", suffix=suffix))
 
 
 def _read_workbook(data: bytes) -> Table:
     try:
         sheet = read_sheet(data)
     except SheetTooLarge:
-        raise UnreadableFile("The workbook unpacks to more than can be read. Split it into several files.") from None
+        sentence = Sentence("The workbook unpacks to more than can be read. Split it into several files.")
+        raise UnreadableFile(sentence) from None
     except SheetDamaged:
-        raise UnreadableFile(f"This is not an .xlsx file, or it is damaged. {SAVE_AS_CSV}") from None
+        raise _save_as_csv(Sentence("This is not an .xlsx file, or it is damaged.")) from None
     rows = _collect(TableRow(number, [_clean(cell) for cell in cells]) for number, cells in sheet.rows)
     if len(rows) < 2:
-        raise UnreadableFile(f"The sheet “{sheet.name}” has no rows below the column names.")
-    only = f"Only the sheet “{sheet.name}” was read, and not the others: {', '.join(sheet.others)}."
+        raise UnreadableFile(Sentence("The sheet “%(name)s” has no rows below the column names.", name=sheet.name))
+    only = Sentence(
+        "Only the sheet “%(name)s” was read, and not the others: %(others)s.",
+        name=sheet.name,
+        others=", ".join(sheet.others),
+    )
     return Table("row", rows[0], rows[1:], [only] if sheet.others else [])
 
 
@@ -164,14 +179,14 @@ def _collect(rows: Iterable[TableRow]) -> list[TableRow]:
     return found
 
 
-def _decode(data: bytes) -> tuple[str, list[str]]:
+def _decode(data: bytes) -> tuple[str, list[Sentence]]:
     """Return the text, with a note where its encoding had to be assumed."""
     mark = next((mark for mark in BYTE_ORDER_MARKS if data.startswith(mark)), b"")
-    encoding, notes = BYTE_ORDER_MARKS.get(mark, "utf-8"), []
+    encoding, notes = BYTE_ORDER_MARKS.get(mark, "utf-8"), list[Sentence]()
     body = data.removeprefix(mark)
     if not mark and 0 in body[:2]:  # in UTF-16, one of the first two bytes of a column name is zero
         encoding = "utf-16-be" if body[0] == 0 else "utf-16-le"
-        notes = [f"The file was read as {encoding[:-3].upper()}."]
+        notes = [Sentence("The file was read as %(encoding)s.", encoding=encoding[:-3].upper())]
     try:
         text = body.decode(encoding)
     except UnicodeDecodeError as error:
@@ -179,11 +194,11 @@ def _decode(data: bytes) -> tuple[str, list[str]]:
             raise UnreadableFile(_broken(body[: error.start].decode(encoding, "replace"))) from None
         text, notes = _decode_windows(body, error.start)
     if "\0" in text:
-        raise UnreadableFile(f"This is not a text file. {SAVE_AS_CSV}")
+        raise _save_as_csv(Sentence("This is not a text file."))
     return text, notes
 
 
-def _decode_windows(data: bytes, first: int) -> tuple[str, list[str]]:
+def _decode_windows(data: bytes, first: int) -> tuple[str, list[Sentence]]:
     """Read text as Windows-1252; its first byte that isn't UTF-8 is at `first`."""
     if stray := _NOT_WINDOWS.search(data):
         raise UnreadableFile(_broken(data[: stray.start()].decode("latin-1")))
@@ -193,36 +208,57 @@ def _decode_windows(data: bytes, first: int) -> tuple[str, list[str]]:
     found = _NOT_ASCII.search(text)
     example = found[0][:40] if found else ""
     return text, [
-        f"The file was read as Windows-1252. Check “{example}” on line {_line(data[:first].decode('latin-1'))}: "
-        "if that is wrong, save the file as “CSV UTF-8” and import it again."
+        Sentence(
+            "The file was read as Windows-1252. Check “%(example)s” on line %(line)s: "
+            "if that is wrong, save the file as “CSV UTF-8” and import it again.",
+            example=example,
+            line=_line(data[:first].decode("latin-1")),
+        )
     ]
 
 
-def _broken(before: str) -> str:
-    encoding = "characters whose encoding can’t be determined"
-    return f"Line {_line(before)} has {encoding}. Save the file as “CSV UTF-8” and import that file."
+def _broken(before: str) -> Sentence:
+    return Sentence(
+        "Line %(line)s has characters whose encoding can’t be determined. Save the file as “CSV UTF-8” and import that "
+        "file.",
+        line=_line(before),
+    )
 
 
-def _line(before: str) -> int:
-    return 1 + len(_LINE_END.findall(before))
+def _save_as_csv(what: Sentence) -> UnreadableFile:
+    """Return the error that says what the file is, and how to get one that can be read."""
+    return UnreadableFile(join_sentences([what, SAVE_AS_CSV]))
 
 
-def _read_json(text: str, notes: list[str]) -> Table:
+def _line(before: str) -> str:
+    """Return the number of the line that follows, without separators of thousands."""
+    return str(1 + len(_LINE_END.findall(before)))
+
+
+def _read_json(text: str, notes: list[Sentence]) -> Table:
     if text.count("{") + text.count("[") > MAX_JSON_PARTS:
         raise UnreadableFile(TOO_MANY)
     try:
         items = json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
-        hint = "Put all objects into one list, like [{…}, {…}]" if error.msg == "Extra data" else error.msg
-        raise UnreadableFile(f"Line {error.lineno} is not valid JSON: {hint}.") from None
+        is_list_missing = error.msg == "Extra data"
+        hint = Sentence("Put all objects into one list, like [{…}, {…}]") if is_list_missing else error.msg
+        sentence = Sentence("Line %(line)s is not valid JSON: %(hint)s.", line=str(error.lineno), hint=hint)
+        raise UnreadableFile(sentence) from None
     except (ValueError, RecursionError):
-        raise UnreadableFile("The JSON has a number with too many digits, or lists nested too deeply.") from None
+        sentence = Sentence("The JSON has a number with too many digits, or lists nested too deeply.")
+        raise UnreadableFile(sentence) from None
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise UnreadableFile("JSON must be a list of objects, like [{…}, {…}].")
+        raise UnreadableFile(Sentence("JSON must be a list of objects, like [{…}, {…}]."))
     labels = list(dict.fromkeys(label for item in items for label in item))
     if len(labels) > MAX_JSON_COLUMNS:
-        names = f"{len(labels)} different names"
-        raise UnreadableFile(f"The objects have {names}, and {MAX_JSON_COLUMNS} at most are read.")
+        raise UnreadableFile(
+            Sentence(
+                "The objects have %(number)s different names, and %(most)s at most are read.",
+                number=str(len(labels)),
+                most=str(MAX_JSON_COLUMNS),
+            )
+        )
     rows = _collect(
         TableRow(number, [_clean(item.get(label)) for label in labels]) for number, item in enumerate(items, 1)
     )
@@ -233,18 +269,18 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
-        raise UnreadableFile(f"A JSON object has “{twice}” twice.")
+        raise UnreadableFile(Sentence("A JSON object has “%(name)s” twice.", name=twice))
     return found
 
 
-def _read_csv(text: str, is_column: Callable[[str], bool], notes: list[str]) -> Table:
+def _read_csv(text: str, is_column: Callable[[str], bool], notes: list[Sentence]) -> Table:
     declared = _EXCEL_SEPARATOR.match(text)
     skipped = 1 if declared else 0
     text = text[declared.end() :] if declared else text
     separator = declared[1] if declared else _separator(text, is_column)
     rows = _collect(_records(text, separator, skipped))
     if not rows:
-        raise UnreadableFile("The file is empty.")
+        raise UnreadableFile(Sentence("The file is empty."))
     return Table("line", rows[0], rows[1:], notes)
 
 
@@ -272,12 +308,17 @@ def _records(text: str, separator: str, skipped: int = 0) -> Iterator[TableRow]:
             return
         except csv.Error as error:
             if "field limit" in str(error):
-                raise UnreadableFile(
-                    f"Line {line}: A cell has more than {csv.field_size_limit()} characters."
-                ) from None
+                most = str(csv.field_size_limit())
+                sentence = Sentence(
+                    "Line %(line)s: A cell has more than %(most)s characters.", line=str(line), most=most
+                )
+                raise UnreadableFile(sentence) from None
             raise UnreadableFile(
-                f"Line {line}: A quotation mark opens a cell, but nothing closes it. "
-                'Remove it, or write "" for a quotation mark in the text.'
+                Sentence(
+                    "Line %(line)s: A quotation mark opens a cell, but nothing closes it. "
+                    'Remove it, or write "" for a quotation mark in the text.',
+                    line=str(line),
+                )
             ) from None
         yield TableRow(line, [_clean(cell) for cell in cells])
 

@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from werkzeug.datastructures import MultiDict
 from wtforms import DecimalField, StringField
@@ -14,6 +14,7 @@ from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, SEASON_AND_YEAR, Te
 from quart_enroll.forms.base import one_line, stripped
 from quart_enroll.forms.imports import cells
 from quart_enroll.forms.imports.base import ImportRow, number, reads
+from quart_enroll.i18n.language import Sentence
 
 DEADLINE_FIELDS = ("add_deadline", "drop_deadline", "withdraw_deadline")
 MOMENT_FIELDS = ("opens_at", *DEADLINE_FIELDS)
@@ -31,17 +32,17 @@ INVISIBLE_CATEGORIES = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
 """The Unicode categories of invisible characters."""
 
 
-def _name_problem(name: str) -> str:
-    """Return what is wrong with a term's name; empty for a season and year, or for the school's own name."""
+def _name_problem(name: str) -> Sentence | None:
+    """Return what is wrong with a term's name; None for a season and year, or for the school's own name."""
     if not terms.unknown_names(name, ()) and not SEASON_AND_YEAR.fullmatch(name):  # empty, or only seasons
-        return "Name one season and year, like Fall 2026, or give the school’s own name for the term."
+        return Sentence("Name one season and year, like Fall 2026, or give the school’s own name for the term.")
     if len(name) > MAX_TERM_NAME_LENGTH:
-        return f"A term’s name can have at most {MAX_TERM_NAME_LENGTH} characters."
+        return Sentence("A term’s name can have at most %(number)s characters.", number=MAX_TERM_NAME_LENGTH)
     if any(unicodedata.category(one) in INVISIBLE_CATEGORIES for one in name) or not any(map(str.isalnum, name)):
-        return "A term’s name must have letters or digits, and no invisible characters."
+        return Sentence("A term’s name must have letters or digits, and no invisible characters.")
     if {"", ".", ".."}.intersection(name.split("/")):  # browsers drop such parts from a URL
-        return "A term’s name can’t begin or end with a slash, or have nothing or only dots between slashes."
-    return ""
+        return Sentence("A term’s name can’t begin or end with a slash, or have nothing or only dots between slashes.")
+    return None
 
 
 class TermRow(ImportRow):
@@ -74,9 +75,9 @@ class TermRow(ImportRow):
         if problem := _name_problem(name):
             self._refuse("term", problem)
         elif self.season.data and terms.seasons(self.season.data) != [season]:
-            self._refuse("season", f"The term is {name}.")
+            self._refuse("season", Sentence("The term is %(name)s.", name=name))
         elif self.year.data and self.year.data != year:
-            self._refuse("year", f"The term is {name}.")
+            self._refuse("year", Sentence("The term is %(name)s.", name=name))
         if not self.timezone.errors:
             self._check_moments()
         self._check_days()
@@ -108,22 +109,23 @@ class TermRow(ImportRow):
                 try:
                     moments[name] = self._moment(name)
                 except ValueError as error:
-                    self._refuse(name, str(error))
+                    self._refuse(name, error.args[0])
         for early, late in MUST_COME_AFTER:
             if moments.keys() >= {early, late} and moments[late] <= moments[early]:
-                self._refuse(late, f"This must come after {early}.")
+                self._refuse(late, Sentence("This must come after %(field)s.", field=early))
         for early, late in MUST_NOT_COME_BEFORE:
             if moments.keys() >= {early, late} and moments[late] < moments[early]:
-                self._refuse(late, f"This must not come before {early}.")
+                self._refuse(late, Sentence("This must not come before %(field)s.", field=early))
 
     def _check_days(self) -> None:
         first, last = self.starts_on, self.ends_on
         if not first.data and not last.data:
             return
         if not first.data or not last.data:
-            self._refuse("ends_on" if first.data else "starts_on", "Give both starts_on and ends_on, or neither.")
+            sentence = Sentence("Give both starts_on and ends_on, or neither.")
+            self._refuse("ends_on" if first.data else "starts_on", sentence)
         elif not first.errors and not last.errors and cells.day(last.data) < cells.day(first.data):
-            self._refuse("ends_on", "This must not come before starts_on.")
+            self._refuse("ends_on", Sentence("This must not come before %(field)s.", field="starts_on"))
 
-    def _refuse(self, name: str, sentence: str) -> None:
-        self[name].errors = [*self[name].errors, sentence]
+    def _refuse(self, name: str, sentence: Sentence) -> None:
+        self[name].errors = [*self[name].errors, cast(str, sentence)]

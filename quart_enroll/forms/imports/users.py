@@ -7,11 +7,12 @@ from wtforms.validators import InputRequired, Length, NumberRange, Optional, Reg
 
 from quart_enroll.domain.roles import Role
 from quart_enroll.forms.accounts import NEW_EMAIL, PASSWORD_LENGTH, name_rules, normalized_email
-from quart_enroll.forms.base import several_lines, stripped
+from quart_enroll.forms.base import lazy, several_lines, stripped
 from quart_enroll.forms.imports import cells
 from quart_enroll.forms.imports.base import ImportRow, WholeNumberField, reads
+from quart_enroll.i18n.language import Sentence
 
-NO_HASH = (
+NO_HASH = lazy(
     "Only Werkzeug hashes are accepted. You can leave passwords out; people then choose one with “Forgot your "
     "password?”, or with a link from `password-link`."
 )
@@ -21,9 +22,9 @@ class UserRow(ImportRow):
     """A user; `advisors` are the emails or user_ids of other users, who may be in the same file."""
 
     LISTS: ClassVar = {
-        "roles": (cells.names_text, "This must be a list of roles."),
-        "subjects": (cells.names_text, "This must be a list of subjects."),
-        "advisors": (cells.names_text, "This must be a list of emails or user_ids."),
+        "roles": (cells.names_text, Sentence("This must be a list of roles.")),
+        "subjects": (cells.names_text, Sentence("This must be a list of subjects.")),
+        "advisors": (cells.names_text, Sentence("This must be a list of emails or user_ids.")),
     }
 
     user_id = WholeNumberField(validators=[Optional(), NumberRange(1, 2**53)])

@@ -14,6 +14,7 @@ from quart_enroll.forms.base import one_line
 from quart_enroll.forms.imports import cells, columns, matching
 from quart_enroll.forms.imports.base import ImportRow
 from quart_enroll.forms.imports.table_reader import Table, TableRow
+from quart_enroll.i18n.language import Sentence, join_sentences, plural
 from quart_enroll.services.catalog.imports import InvalidRows
 
 T = TypeVar("T")
@@ -44,23 +45,29 @@ class FileRows:
     unit: str
     rows: Sequence[FileRow]
     labels: Mapping[str, str]
-    notes: Sequence[str] = ()
+    notes: Sequence[Sentence] = ()
     faults: Sequence[RowProblem] = ()
 
-    def describe(self, bad: RowProblem) -> str:
+    def describe(self, bad: RowProblem) -> Sentence:
         """Return what is wrong with a row, with its place in the file, its column and its value."""
-        where, label = f"{self.unit} {bad.number}", self.labels.get(bad.field, bad.field)
-        return f"{where}: {label}{self.quote(bad)}: {self.sentence(bad)}" if label else f"{where}: {self.sentence(bad)}"
+        place, sentence = matching.place_of(self.unit, bad.number), self.sentence(bad)
+        if label := self.labels.get(bad.field, bad.field):
+            what = f"{label}{self.quote(bad)}"
+            return Sentence("%(place)s: %(what)s: %(sentence)s", place=place, what=what, sentence=sentence)
+        return Sentence("%(place)s: %(sentence)s", place=place, sentence=sentence)
 
-    def sentence(self, bad: RowProblem) -> str:
+    def sentence(self, bad: RowProblem) -> Sentence:
         """Return what is wrong, with the place of the other row if there are two."""
-        return bad.sentence if bad.first is None else f"{bad.sentence} See also {self.unit} {bad.first}."
+        if bad.first is None:
+            return bad.sentence
+        other = Sentence("See also %(place)s.", place=matching.place_of(self.unit, bad.first))
+        return join_sentences([bad.sentence, other])
 
     def quote(self, bad: RowProblem) -> str:
         """Return the value that is wrong in quotation marks, unless it is secret or the sentence already has it."""
         place = bisect_left(self.rows, bad.number, key=lambda row: row.number)
         value = self.rows[place].cells.get(bad.field) if place < len(self.rows) else None
-        return "" if bad.field in SECRET_FIELDS else _quoted(value, self.sentence(bad))
+        return "" if bad.field in SECRET_FIELDS else _quoted(value, str(self.sentence(bad)))
 
     def texts(self) -> dict[int, str]:
         """Return the cells of each row on one line, without secret ones, by its number."""
@@ -82,8 +89,8 @@ def read_rows(form: type[ImportRow], filename: str, data: bytes, chosen: Mapping
     table = matching.read_file(form, filename, data)
     fields = matching.fields_of_columns(form, table, chosen or {})
     labels = {name: matching.label(table, place) for place, name in fields.items()}
-    renamed = [f"“{label}” as {name}" for name, label in labels.items() if label != name]
-    notes = [*table.notes, *([f"Columns read: {', '.join(renamed)}."] if renamed else [])]
+    renamed = [f"“{label}” → {name}" for name, label in labels.items() if label != name]
+    notes = [*table.notes, *([Sentence("Columns read: %(columns)s.", columns=", ".join(renamed))] if renamed else [])]
     rows = [FileRow(row.number, _cells(row, fields, table)) for row in table.rows]
     return FileRows(table.unit, rows, labels, notes, _beyond(table))
 
@@ -109,15 +116,16 @@ def check_rows(form: type[ImportRow], file: FileRows, read: Callable[[int, Any],
 
 
 def _problems(
-    taken: ImportRow, faults: Sequence[tuple[str, str]], row: FileRow, labels: Mapping[str, str]
+    taken: ImportRow, faults: Sequence[tuple[str, Sentence]], row: FileRow, labels: Mapping[str, str]
 ) -> list[RowProblem]:
     """Return everything that is wrong with a row, which has these `faults` by itself."""
     lacks = columns.missing(type(taken), (name for name, value in row.cells.items() if value not in (None, "")))
     damage = {name: sentence for name, value in row.cells.items() if (sentence := cells.damage(value))}
     bad = []
     if lacks:
-        names = cells.listed([labels.get(name, name) for name in lacks])
-        bad.append(RowProblem(row.number, f"{names} {'is' if len(lacks) == 1 else 'are'} missing."))
+        names = [labels.get(name, name) for name in lacks]
+        sentence = plural("%(names)s is missing.", "%(names)s are missing.", len(lacks), names=names)
+        bad.append(RowProblem(row.number, sentence))
     bad += [RowProblem(row.number, sentence, name) for name, sentence in damage.items()]
     bad += [
         RowProblem(row.number, _line_break(taken[name], row.cells.get(name)) or sentence, name)
@@ -138,24 +146,27 @@ def _told_once(bad: Sequence[RowProblem]) -> list[RowProblem]:
 def _with_number(bad: RowProblem, others: int) -> RowProblem:
     if not others:
         return bad
-    rows = "1 more row" if others == 1 else f"{others} more rows"
-    return RowProblem(bad.number, f"{bad.sentence} The same problem is in {rows}.", bad.field)
+    more = plural("The same problem is in %(number)s more row.", "The same problem is in %(number)s more rows.", others)
+    return RowProblem(bad.number, join_sentences([bad.sentence, more]), bad.field)
 
 
 def _beyond(table: Table) -> list[RowProblem]:
     """Return the rows that have text after the last column."""
     width = len(table.header.cells)
     return [
-        RowProblem(row.number, f"There is text after the last column: “{text}”. Does a cell need quotation marks?")
+        RowProblem(
+            row.number,
+            Sentence("There is text after the last column: “%(text)s”. Does a cell need quotation marks?", text=text),
+        )
         for row in table.rows
         if (text := " ".join(str(cell) for cell in row.cells[width:] if cell))
     ]
 
 
-def _line_break(field: Field, value: Any) -> str:
+def _line_break(field: Field, value: Any) -> Sentence | None:
     """Return a sentence if a cell has several lines but may have only one, which a spreadsheet doesn't show."""
     is_broken = one_line in field.validators and isinstance(value, str) and len(value.splitlines()) > 1
-    return "There is a line break in this cell." if is_broken else ""
+    return Sentence("There is a line break in this cell.") if is_broken else None
 
 
 def _cells(row: TableRow, fields: Mapping[int, str], table: Table) -> dict[str, Any]:

@@ -3,19 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from quart import request
-from werkzeug.datastructures import CombinedMultiDict
-from wtforms import FileField, IntegerField, SelectField, StringField, ValidationError
+from wtforms import FileField, IntegerField, SelectField, SelectMultipleField, StringField, ValidationError
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.fields.core import UnboundField
 from wtforms.form import BaseForm
 from wtforms.validators import Length, NumberRange
 
 from quart_enroll.domain.stored_import import ENROLLMENTS, FileColumn, StoredImport
-from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
+from quart_enroll.forms.base import FileForm, SiteForm, lazy, one_line, stripped
 from quart_enroll.forms.imports import columns
 from quart_enroll.forms.imports.columns import ROW_FORMS
 from quart_enroll.forms.imports.matching import IGNORED
+from quart_enroll.forms.staff.students import OverridesForm
 from quart_enroll.i18n.language import Sentence, gettext
 
 KIND_NAMES: Mapping[str, Sentence] = {
@@ -30,8 +29,8 @@ KIND_NAMES: Mapping[str, Sentence] = {
 MAX_REASON_CHARACTERS = 300
 
 
-class UploadForm(SiteForm):
-    """A file, what it contains, and for enrollments the reason that students are told."""
+class UploadForm(FileForm, OverridesForm):
+    """A file, what it contains, and for enrollments the reason that students are told, and the rules to override."""
 
     kind = SelectField(lazy("What is in the file?"))
     file = FileField(
@@ -47,17 +46,12 @@ class UploadForm(SiteForm):
         filters=[stripped],
         description=lazy("Students see it if their enrollment changes."),
     )
+    overrides = SelectMultipleField(lazy("Rules to override (for enrollments)"), validate_choice=False)
 
     def __init__(self, *args: Any, **values: Any) -> None:
         super().__init__(*args, **values)
         self.kind.choices = [SelectChoice(kind, str(KIND_NAMES[kind])) for kind in KIND_NAMES]
-
-    @classmethod
-    async def from_request(cls, **values: Any) -> Self:
-        """Fill in the form from a POST's body and its files."""
-        if request.method != "POST":
-            return cls(**values)
-        return cls(CombinedMultiDict([await request.form, await request.files]), **values)
+        self.offer_overrides()
 
     def validate_file(self, field: FileField) -> None:
         """Refuse a form without a file."""

@@ -44,7 +44,7 @@ class RowForm(SiteForm):
         self.row, faults = self.ROW.faults({name: text for name, text in self.cells.items() if text})
         for name, sentence in faults:
             if name in self and not self[name].errors:
-                self[name].errors = [self._with_labels(sentence)]
+                self[name].errors = [self._with_labels(str(sentence))]
         return not self.errors
 
     def differences(self, values: Mapping[str, str]) -> list[Difference]:

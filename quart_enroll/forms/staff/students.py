@@ -1,19 +1,32 @@
 """The forms of a student's record: the search for students, a section to look at, and the reason for acting."""
 
 from collections.abc import Iterable
-from typing import Self
+from typing import Any, Self
 
 from werkzeug.datastructures import MultiDict
-from wtforms import Form, IntegerField, SelectField, SelectMultipleField, StringField
+from wtforms import (
+    FileField,
+    Form,
+    IntegerField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+    ValidationError,
+)
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import DataRequired, Length, NumberRange, Optional
 
 from quart_enroll.domain.actors import Override
-from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
+from quart_enroll.forms.base import FileForm, SiteForm, lazy, one_line, several_lines, stripped
 from quart_enroll.forms.search import MAX_SEARCH_CHARACTERS
-from quart_enroll.i18n.language import format_term
+from quart_enroll.i18n.language import format_term, gettext
+from quart_enroll.services.enrollment.staff_changes import ACTION_NAMES, StaffAction
 
 MAX_REASON_LENGTH = 300
+
+MAX_LIST_LENGTH = 50_000
+"""Characters of a list of students that someone types or pastes."""
 
 
 class StudentListForm(Form):
@@ -48,8 +61,23 @@ class SectionForm(Form):
         self.term.choices = [SelectChoice(name, format_term(name)) for name in terms]
 
 
-class ActForm(SiteForm):
-    """Why staff act for a student, and which rules they override."""
+class OverridesForm(SiteForm):
+    """Which rules staff override."""
+
+    overrides = SelectMultipleField(lazy("Rules to override"), validate_choice=False)
+
+    @property
+    def chosen_overrides(self) -> frozenset[Override]:
+        """The chosen overrides; unknown ones are ignored."""
+        return frozenset(one for one in Override if one in (self.overrides.data or ()))
+
+    def offer_overrides(self) -> None:
+        """Offer all rules that can be overridden."""
+        self.overrides.choices = [SelectChoice(one.value, str(one.label)) for one in Override]
+
+
+class ReasonForm(OverridesForm):
+    """Why staff act for students, and which rules they override."""
 
     reason = StringField(
         lazy("Reason"),
@@ -61,12 +89,61 @@ class ActForm(SiteForm):
         filters=[stripped],
         description=lazy("The student sees it in a notice and in the enrollment history."),
     )
-    overrides = SelectMultipleField(lazy("Rules to override"), validate_choice=False)
+
+
+class ActForm(ReasonForm):
+    """Act for one student; the position is for moving on a waitlist."""
+
     position = IntegerField(
         lazy("New position"), [Optional(), NumberRange(1, 9999, lazy("Enter a position of 1 or higher."))]
     )
 
+
+class ManyStudentsForm(FileForm, SectionForm, ReasonForm):
+    """Act for many students, who are listed in a text or a file."""
+
+    students = TextAreaField(
+        lazy("Students"),
+        [several_lines, Length(max=MAX_LIST_LENGTH, message=lazy("Upload a file for a list this long."))],
+        description=lazy("Emails or IDs, one per line."),
+        render_kw={"rows": 8},
+    )
+    file = FileField(
+        lazy("Or a file with the students"),
+        description=lazy("An Excel workbook (.xlsx), CSV or JSON with a column named student, email or ID."),
+    )
+    action = SelectField(lazy("What to do"))
+    dropped = StringField(
+        lazy("Course number to drop"),
+        [one_line, Length(max=20)],
+        filters=[stripped],
+        description=lazy("Only for a swap."),
+    )
+
+    def __init__(self, *args: Any, **values: Any) -> None:
+        super().__init__(*args, **values)
+        self.action.choices = [SelectChoice(one.value, str(name)) for one, name in ACTION_NAMES.items()]
+        self.offer_overrides()
+
+    def validate_students(self, field: TextAreaField) -> None:
+        """Require students, from one source."""
+        if self.has_file and field.data:
+            raise ValidationError(gettext("Use either the list or a file."))
+        if not self.has_file and not (field.data or "").strip():
+            raise ValidationError(gettext("Enter at least one student, or choose a file."))
+
+    def validate_dropped(self, field: StringField) -> None:
+        """Require the course that a swap gives up."""
+        if self.action.data == StaffAction.SWAP and not field.data:
+            raise ValidationError(gettext("Enter the number of the course to drop."))
+
     @property
-    def chosen_overrides(self) -> frozenset[Override]:
-        """The chosen overrides; unknown ones are ignored."""
-        return frozenset(one for one in Override if one in (self.overrides.data or ()))
+    def has_file(self) -> bool:
+        """Whether a file has the students."""
+        return bool(getattr(self.file.data, "filename", ""))
+
+    @property
+    def row(self) -> dict[str, str]:
+        """What the rows of the list have in common."""
+        names = ("term", "courseID", "section", "action", "dropped")
+        return {name: self[name].data or "" for name in names}

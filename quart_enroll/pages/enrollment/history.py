@@ -1,5 +1,6 @@
 """The student's enrollment history, in sentences."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ from quart_enroll.domain import rules
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import all_refusals
 from quart_enroll.domain.models import Event, Term
+from quart_enroll.domain.roles import Role
 from quart_enroll.i18n.language import Sentence, TermName, Value, format_moment, gettext
 from quart_enroll.services.enrollment import history as recorded
 from quart_enroll.state import catalog, database
@@ -39,6 +41,13 @@ REFUSED_ACTION_SENTENCES = {
 REFUSAL_REASONS = {kind.code: kind.history_reason for kind in all_refusals()}
 """The reason by the result of the event."""
 
+BY_STAFF: Mapping[str, Sentence] = {
+    Role.REGISTRAR: Sentence("By the registrar’s office: %(reason)s"),
+    Role.ADVISOR: Sentence("By your advisor: %(reason)s"),
+    Role.INSTRUCTOR: Sentence("By the instructor: %(reason)s"),
+}
+"""Who did it and why, by the role; the notice that the student got names the person."""
+
 EVENTS_PER_PAGE = 100
 
 
@@ -61,8 +70,8 @@ async def history() -> bytes:
     return render("history.html", enrollment=True, entries=entries, earlier=earlier)
 
 
-def in_words(event: Event, offered: Catalog) -> HistoryEntry:
-    """Return the event in sentences."""
+def in_words(event: Event, offered: Catalog, by_staff: Mapping[str, Sentence] = BY_STAFF) -> HistoryEntry:
+    """Return the event in sentences; `by_staff` says who did it, to the student or to other readers."""
     term = next((one for one in offered.terms if one.term == event.term), None)
     course = offered.find(event.courseID)
     when = _when(event.at, term)
@@ -75,8 +84,8 @@ def in_words(event: Event, offered: Catalog) -> HistoryEntry:
         what = ACTION_SENTENCES.get(event.action, Sentence(event.action)) % where
         if event.from_section:
             what += " " + gettext("It replaced section %(section)s.", section=event.from_section)
-        by_staff = gettext("By the registrar’s office: %(reason)s", reason=event.reason_text) if event.reason else ""
-        return HistoryEntry(when, what, by_staff)
+        by = by_staff.get(event.acted_as, by_staff[Role.REGISTRAR])
+        return HistoryEntry(when, what, by % {"reason": event.reason_text} if event.reason else "")
     reason = REFUSAL_REASONS.get(event.result) or Sentence(event.result)
     explanation = gettext("Not possible: %(because)s.", because=reason)
     if event.count > 1:

@@ -12,6 +12,7 @@ from quart_enroll.domain.actors import Actor, Override
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import Refused
 from quart_enroll.domain.models import SectionKey, User
+from quart_enroll.domain.roles import Role
 from quart_enroll.domain.rules import Rule
 from quart_enroll.forms.staff.students import ActForm, SectionForm
 from quart_enroll.i18n.language import Sentence, TermName, Value, gettext
@@ -104,7 +105,9 @@ async def act(user_id: int) -> ResponseReturnValue:
 
 
 async def _make(student: User, change: StaffChange, form: ActForm, now: datetime) -> None:
-    actor = Actor(auth.signed_in().user_id, form.reason.data or "", form.chosen_overrides)
+    staff = auth.signed_in()
+    role = permissions.acting_role(staff, Role.ADVISOR)
+    actor = Actor(staff.user_id, form.reason.data or "", form.chosen_overrides, role)
     changed = StaffChange(change.action, change.key, change.dropped, form.position.data or 1)
     await staff_changes.make(enrollment_context(), actor, student.user_id, changed, now)
 

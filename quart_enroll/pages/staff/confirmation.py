@@ -29,7 +29,7 @@ def confirmed(view: View) -> View:
     """Return the view, whose changes are made only soon after the person has entered their password.
 
     Otherwise a page asks for it, and sends the same form again together with the password. Where the form has a file,
-    which can't be sent again, the page comes before the form instead.
+    which can't be sent again, the page comes before the form instead, unless another page sends a part of the form.
     """
 
     @wraps(view)
@@ -42,17 +42,18 @@ def confirmed(view: View) -> View:
         is_upload = has_file and request.mimetype == "multipart/form-data"
         sent = MultiDict[str, str]() if is_upload else await request.form
         form = ConfirmationForm(sent if "confirmed_password" in sent else None)
+        own = {field.name for field in form}
+        repeated = [(name, value) for name, value in sent.items(multi=True) if name not in own]
         status, headers = HAS_ERRORS if request.method == "POST" else NO_ERRORS
         if "confirmed_password" in sent and form.validate():
             refused = await check_password(form, form.confirmed_password, TEMPLATE)
             if refused is None:
                 await sessions.confirm(database(), user_cache(), auth.this_login(), now())
-                if has_file:
+                if has_file and not repeated:
                     return redirect(current_request().full_path.rstrip("?"), 303)
                 return await view(*args, **kwargs)
             status, headers = refused
-        own = {field.name for field in form}
-        repeated = [(name, value) for name, value in sent.items(multi=True) if name not in own]
-        return render_staff(TEMPLATE, "", form=form, repeated=repeated, has_file=has_file), status, headers
+        needs_file = has_file and not repeated
+        return render_staff(TEMPLATE, "", form=form, repeated=repeated, needs_file=needs_file), status, headers
 
     return wrapped

@@ -1,13 +1,17 @@
 """Imports of files: the list, and the steps of one: its file, its columns, what it would do, and its outcome."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from quart import Response, abort, flash, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
+from quart_enroll.domain import permissions
+from quart_enroll.domain.actors import Override
+from quart_enroll.domain.roles import Role
 from quart_enroll.domain.stored_import import (
+    ENROLLMENTS,
     MATCHABLE_STATES,
     PENDING_STATES,
     FileColumn,
@@ -45,6 +49,7 @@ STATE_NAMES = {
 OUTCOME_NAMES = {
     "added": Sentence("Added"),
     "changed": Sentence("Changed"),
+    "unchanged": Sentence("Unchanged"),
     "refused": Sentence("Refused"),
     "gained": Sentence("Gets a seat"),
 }
@@ -62,15 +67,22 @@ LISTING: Listing[ListedImport] = Listing(
     ],
 )
 
+_ROW: Column[Outcome] = Column("row", Sentence("Row"), lambda row: row.number or None)
+
 OUTCOMES: Listing[Outcome] = Listing(
     "import",
     [
-        Column("row", Sentence("Row"), lambda row: row.number or None),
+        _ROW,
         Column("what", Sentence("Result"), lambda row: OUTCOME_NAMES[row.what]),
         Column("column", Sentence("Column"), lambda row: row.column),
         Column("text", Sentence("Details"), lambda row: row.text),
     ],
 )
+
+STUDENT_OUTCOMES: Listing[Outcome] = Listing(
+    "import", [_ROW, Column("student", Sentence("Student"), lambda row: row.student), *OUTCOMES.columns[1:]]
+)
+"""The outcomes of rows that are about students."""
 
 
 async def imports() -> RenderedPage:
@@ -88,10 +100,18 @@ async def new_import() -> ResponseReturnValue:
     try:
         found = await asyncio.to_thread(_read_columns, kind, filename, data)
     except UnreadableFile as unreadable:
-        form.file.errors = list(unreadable.sentences)
+        form.file.errors = [str(one) for one in unreadable.sentences]
         return _upload_page(form), 422
     import_id = await service.upload(
-        database(), auth.signed_in().user_id, kind, filename, data, now(), found=found, reason=form.reason.data or ""
+        database(),
+        auth.signed_in().user_id,
+        kind,
+        filename,
+        data,
+        now(),
+        found=found,
+        reason=form.reason.data or "",
+        overrides=form.chosen_overrides,
     )
     return redirect(url_for("staff_import_columns", import_id=import_id), 303)
 
@@ -112,11 +132,12 @@ async def columns() -> ResponseReturnValue:
 
 async def one_import() -> ResponseReturnValue:
     stored = await _requested()
+    staff_id = auth.signed_in().user_id
     if request.method == "POST":
+        if not _can_begin(stored):
+            abort(403)
         form = await BeginForm.from_request()
-        if form.validate() and await service.begin(
-            database(), stored.import_id, auth.signed_in().user_id, form.checks.data or 0
-        ):
+        if form.validate() and await service.begin(database(), stored.import_id, staff_id, form.checks.data or 0):
             import_wakeup().call()
         elif (await _requested()).state is ImportState.CHECKED:
             await flash(
@@ -130,13 +151,15 @@ async def one_import() -> ResponseReturnValue:
         return await _file(stored)
     if stored.state is ImportState.UPLOADED:
         return redirect(url_for("staff_import_columns", import_id=stored.import_id))
-    preview = {}
+    preview: Mapping[str, Sequence[Outcome]] = {}
     if stored.state in MATCHABLE_STATES:
         preview = await service.find_preview(database(), stored.import_id, SHOWN_ROWS)
+    elif stored.kind == ENROLLMENTS:
+        preview = {"refused": await service.find_refused(database(), stored.import_id, SHOWN_ROWS)}
     return _import_page(stored, preview)
 
 
-def _import_page(stored: StoredImport, preview: dict[str, list[Outcome]]) -> RenderedPage:
+def _import_page(stored: StoredImport, preview: Mapping[str, Sequence[Outcome]]) -> RenderedPage:
     return render_staff(
         "staff/import.html",
         HERE,
@@ -145,17 +168,34 @@ def _import_page(stored: StoredImport, preview: dict[str, list[Outcome]]) -> Ren
         state=STATE_NAMES[stored.state],
         is_pending=stored.state in PENDING_STATES,
         can_match=stored.state in MATCHABLE_STATES,
+        is_registrar=Role.REGISTRAR in auth.signed_in().roles,
+        is_about_students=stored.kind == ENROLLMENTS,
+        overrides=[one.label for one in Override if one in stored.overrides],
+        can_begin=_can_begin(stored),
+        changes=stored.preview.added + stored.preview.changed,
         preview=preview,
-        listing=OUTCOMES,
+        listing=_outcomes(stored),
     )
 
 
+def _can_begin(stored: StoredImport) -> bool:
+    """Return whether the person may run the import: only its author saw what it would do to the author's students."""
+    return stored.kind != ENROLLMENTS or stored.author == auth.signed_in().user_id
+
+
+def _outcomes(stored: StoredImport) -> Listing[Outcome]:
+    return STUDENT_OUTCOMES if stored.kind == ENROLLMENTS else OUTCOMES
+
+
 async def _file(stored: StoredImport) -> Response:
-    return await export(OUTCOMES, service.outcomes(database(), stored))
+    return await export(_outcomes(stored), service.outcomes(database(), stored))
 
 
 async def _requested() -> StoredImport:
-    return await service.find(database(), request.args.get("import_id", "")) or abort(404)
+    stored = await service.find(database(), request.args.get("import_id", ""))
+    if stored is None or not permissions.can_open_import(auth.signed_in(), stored.author, stored.kind):
+        abort(404)
+    return stored
 
 
 def _read_columns(kind: str, filename: str, data: bytes) -> Sequence[FileColumn]:

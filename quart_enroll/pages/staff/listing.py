@@ -71,11 +71,15 @@ UNSORTED = Sort("")
 
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[R]):
-    """A list: the `name` of its files, and its columns, of which the first names the row."""
+    """A list: the `name` of its files, and its columns, of which the first names the row.
+
+    If rows can be selected, `select` returns the value of the box.
+    """
 
     name: str
     columns: Sequence[Column[R]]
     default_sort: Sort = UNSORTED
+    select: Callable[[R], str] | None = None
 
     @property
     def shown(self) -> Sequence[Column[R]]:

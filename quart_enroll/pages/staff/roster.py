@@ -74,6 +74,7 @@ async def roster() -> RenderedPage | Response:
         section=opened.section,
         meetings=value_text(opened.section.meetings),
         groups=_groups(found, staff),
+        can_act=permissions.can_act_for_some(staff),
         listing=_file_listing(opened.section),
         leaves_out=any(row.student.directory_opt_out for row in found),
         can_manage=permissions.can_manage_roster(staff, opened.section.instructors),
@@ -84,6 +85,7 @@ async def roster() -> RenderedPage | Response:
 
 def _groups(found: Roster, staff: User) -> list[Group]:
     person, since = _person_columns(staff), _since
+    select = _user_id if permissions.can_act_for_some(staff) else None
     position = Column[RosterRow]("position", Sentence("Position"), lambda row: row.position)
     departure = [
         Column[RosterRow]("how", Sentence("What happened"), how_text),
@@ -93,30 +95,34 @@ def _groups(found: Roster, staff: User) -> list[Group]:
         Group(
             "enrolled",
             Sentence("Enrolled"),
-            Listing("enrolled", [*person, since(Sentence("Enrolled on"))]),
+            Listing("enrolled", [*person, since(Sentence("Enrolled on"))], select=select),
             found.enrolled,
             Sentence("Nobody is enrolled."),
         ),
         Group(
             "waiting",
             Sentence("On the waitlist"),
-            Listing("waiting", [*person[:1], position, *person[1:], since(Sentence("Joined on"))]),
+            Listing("waiting", [*person[:1], position, *person[1:], since(Sentence("Joined on"))], select=select),
             found.waiting,
             Sentence("Nobody is waiting."),
         ),
         Group(
             "withdrawn",
             Sentence("Withdrawn"),
-            Listing("withdrawn", [*person, since(Sentence("Withdrawn on")), departure[1]]),
+            Listing("withdrawn", [*person, since(Sentence("Withdrawn on")), departure[1]], select=select),
             found.withdrawn,
         ),
         Group(
             "left",
             Sentence("Dropped"),
-            Listing("left", [*person, since(Sentence("Dropped on")), *departure]),
+            Listing("left", [*person, since(Sentence("Dropped on")), *departure], select=select),
             found.left,
         ),
     ]
+
+
+def _user_id(row: RosterRow) -> str:
+    return str(row.student.user_id)
 
 
 def _person_columns(staff: User) -> list[Column[RosterRow]]:

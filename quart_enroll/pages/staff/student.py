@@ -10,9 +10,9 @@ from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import Event, SectionKey, Term, WaitlistEntry
 from quart_enroll.domain.roles import Role
 from quart_enroll.domain.student import StudentSeat, StudentSnapshot
-from quart_enroll.i18n.language import format_moment
+from quart_enroll.i18n.language import Sentence, format_moment
 from quart_enroll.pages.account.account import sign_ins_in_words
-from quart_enroll.pages.enrollment.history import HistoryEntry, in_words
+from quart_enroll.pages.enrollment.history import BY_STAFF, HistoryEntry, in_words
 from quart_enroll.pages.staff.layout import render_staff
 from quart_enroll.services.accounts import sessions
 from quart_enroll.services.enrollment import history as recorded
@@ -25,6 +25,9 @@ from quart_enroll.web.compression import RenderedPage
 from quart_enroll.web.records import open_record
 
 EVENTS_PER_PAGE = 30
+
+BY_STAFF_TO_STAFF = {**BY_STAFF, Role.ADVISOR: Sentence("By the advisor: %(reason)s")}
+"""Who acted for the student and why, as the record says it."""
 
 OPPOSITES = {
     "enroll": StaffAction.DROP,
@@ -72,7 +75,8 @@ async def student(user_id: int) -> RenderedPage:
         plan=snapshot.plan,
         alerts=snapshot.alerts,
         history=[
-            RecordedEvent(in_words(one, offered), _undo_url(one, happened) if can_act else "") for one in happened
+            RecordedEvent(in_words(one, offered, BY_STAFF_TO_STAFF), _undo_url(one, happened) if can_act else "")
+            for one in happened
         ],
         earlier=earlier,
         can_act=can_act,

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from quart import Response, flash, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
+from quart_enroll.domain import permissions
 from quart_enroll.domain.models import PeopleFilter, PeopleOrder, User
 from quart_enroll.forms.staff.students import StudentListForm
 from quart_enroll.i18n.language import Sentence, gettext
@@ -82,5 +83,6 @@ def _render(template: str, form: StudentListForm, page: Page[User], **variables:
         page=page,
         page_url=page_url,
         users=page.items,
+        can_act=permissions.can_act_for_some(auth.signed_in()),
         **variables,
     )

@@ -5,12 +5,13 @@ from collections.abc import Collection, Iterable, Sequence
 
 from quart_enroll.domain import terms
 from quart_enroll.domain.models import Course, SectionKey, Term
+from quart_enroll.i18n.language import Sentence, plural
 
 MAX_LISTED_NAMES = 10
 """Most names that a sentence lists; it only counts the others."""
 
 
-def without_sections(courses: Iterable[Course], known: Sequence[Term]) -> list[str]:
+def without_sections(courses: Iterable[Course], known: Sequence[Term]) -> list[Sentence]:
     """Describe these courses, which have no section in any term; `known` are all terms of the school."""
     lacking: list[str] = []
     by_text: defaultdict[str, list[str]] = defaultdict(list)
@@ -18,14 +19,27 @@ def without_sections(courses: Iterable[Course], known: Sequence[Term]) -> list[s
         of_no_term = bool(known) and not terms.known_in(course.term, known)
         (by_text[course.term] if of_no_term else lacking).append(course.courseID)
     sentences = [
-        f"No student can enroll in {_count(names)} of “{text}”, which is not a term of the school: {listed(names)}. "
-        "Add the term with `import term`, or change the course with `import course`."
+        plural(
+            "No student can enroll in %(number)s course of “%(term)s”, which is not a term of the school: %(names)s. "
+            "Add the term with `import term`, or change the course with `import course`.",
+            "No student can enroll in %(number)s courses of “%(term)s”, which is not a term of the school: %(names)s. "
+            "Add the term with `import term`, or change the course with `import course`.",
+            len(names),
+            term=text,
+            names=_some(names),
+        )
         for text, names in by_text.items()
     ]
     if lacking:
         sentences.append(
-            f"No student can enroll in {_count(lacking)} without sections: {listed(lacking)}. "
-            "Add sections with `import section`, or give each course a section 01 with `upgrade-db --sections`."
+            plural(
+                "No student can enroll in %(number)s course without sections: %(names)s. "
+                "Add sections with `import section`, or give each course a section 01 with `upgrade-db --sections`.",
+                "No student can enroll in %(number)s courses without sections: %(names)s. "
+                "Add sections with `import section`, or give each course a section 01 with `upgrade-db --sections`.",
+                len(lacking),
+                names=_some(lacking),
+            )
         )
     return sentences
 
@@ -60,5 +74,8 @@ def listed(names: Sequence[object]) -> str:
     return f"{text} and {rest} more" if rest > 0 else text
 
 
-def _count(names: Sequence[str]) -> str:
-    return "1 course" if len(names) == 1 else f"{len(names)} courses"
+def _some(names: Sequence[str]) -> str | Sentence:
+    """Return what `listed` returns, as a part of a sentence."""
+    rest = len(names) - MAX_LISTED_NAMES
+    first = ", ".join(names[:MAX_LISTED_NAMES])
+    return Sentence("%(names)s and %(rest)s more", names=first, rest=str(rest)) if rest > 0 else first

@@ -12,6 +12,7 @@ from quart_enroll.db.queries import import_guards
 from quart_enroll.domain import folding, terms
 from quart_enroll.domain.errors import RowProblem
 from quart_enroll.domain.models import SEASONS, Course, Term
+from quart_enroll.i18n.language import Sentence
 from quart_enroll.services.catalog import gaps
 from quart_enroll.services.catalog.imports import (
     SYSTEM,
@@ -23,6 +24,7 @@ from quart_enroll.services.catalog.imports import (
     refuse,
     refuse_duplicates,
     run_catalog_import,
+    unknown_course,
 )
 
 OPTIONAL_COURSE_FIELDS = ("description", "subject", "prerequisites", "corequisites")
@@ -120,7 +122,9 @@ def _refuse_other_spellings(rows: Sequence[ImportedCourse], before: Mapping[str,
     refuse(
         [
             RowProblem(
-                row.number, f"The catalog spells this course number {stored}. Use the same spelling.", "courseID"
+                row.number,
+                Sentence("The catalog spells this course number %(stored)s. Use the same spelling.", stored=stored),
+                "courseID",
             )
             for row in rows
             if row.course.courseID not in before and (stored := by_key.get(folding.key(row.course.courseID)))
@@ -135,9 +139,9 @@ def _refuse_unknown_requisites(rows: Sequence[ImportedCourse], after: Sequence[C
         for field in sorted({"prerequisites", "corequisites"} & row.given):
             for required in getattr(course, field):
                 if required not in known:
-                    problems.append(RowProblem(row.number, f"There is no course {required} in the catalog.", field))
+                    problems.append(unknown_course(row.number, required, field))
                 if required == course.courseID:
-                    problems.append(RowProblem(row.number, "A course can’t require itself.", field))
+                    problems.append(RowProblem(row.number, Sentence("A course can’t require itself."), field))
     refuse(problems)
 
 
@@ -146,7 +150,15 @@ def _refuse_unknown_terms(rows: Sequence[ImportedCourse], known: Sequence[Term])
     seasons = ", ".join(SEASONS)
     refuse(
         [
-            RowProblem(row.number, f"“{name}” is neither a season ({seasons}) nor a term of the catalog.", "term")
+            RowProblem(
+                row.number,
+                Sentence(
+                    "“%(name)s” is neither a season (%(seasons)s) nor a term of the catalog.",
+                    name=name,
+                    seasons=seasons,
+                ),
+                "term",
+            )
             for row in rows
             for name in terms.unknown_names(row.course.term, known)
         ]

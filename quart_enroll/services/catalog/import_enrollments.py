@@ -1,19 +1,22 @@
-"""Imports changes for students: each row is a transaction of its own, and has a result of its own."""
+"""Imports changes for students: each row is a transaction of its own, which also records what became of the row."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from quart_enroll.db.client import Database, Session
-from quart_enroll.db.collections import courses, enrollments, users
+from quart_enroll.db.collections import courses, enrollments, users, waitlist
 from quart_enroll.db.collections import terms as stored_terms
 from quart_enroll.db.queries import import_guards
 from quart_enroll.db.transactions import transaction
-from quart_enroll.domain import folding, terms
-from quart_enroll.domain.actors import Actor
-from quart_enroll.domain.errors import Refused, RowProblem, UnknownTerm
-from quart_enroll.domain.models import SectionKey, Term
+from quart_enroll.domain import folding, permissions, terms
+from quart_enroll.domain.actors import Actor, Override
+from quart_enroll.domain.errors import NotEnrolled, Refused, RowProblem, SectionFull, UnknownTerm, WaitlistFull
+from quart_enroll.domain.models import SYSTEM_ACTOR, Section, SectionKey, Term, User
 from quart_enroll.domain.roles import Role
+from quart_enroll.domain.stored_import import Outcome
+from quart_enroll.i18n.language import Sentence, TermName, join_sentences
 from quart_enroll.services.catalog.import_courses import KnownCourseIDs
 from quart_enroll.services.catalog.import_sections import accounts_of
 from quart_enroll.services.catalog.imports import (
@@ -23,20 +26,29 @@ from quart_enroll.services.catalog.imports import (
     ImportResult,
     RowChange,
     total,
+    unknown_course,
 )
 from quart_enroll.services.enrollment import staff_changes
 from quart_enroll.services.enrollment.context import EnrollmentContext
-from quart_enroll.services.enrollment.staff_changes import StaffAction, StaffChange
+from quart_enroll.services.enrollment.staff_changes import ACTION_NAMES, StaffAction, StaffChange
+from quart_enroll.services.staff import access
 
-ADD, DROP = "add", "drop"
+ACTIONS: Mapping[str, StaffAction] = {"add": StaffAction.ENROLL, **{str(one): one for one in ACTION_NAMES}}
+"""What a row may do, by the word for it in files."""
 
-RECORDED_ROWS = 100
-"""Rows whose results are recorded together; after a crash, up to so many are tried again, which changes nothing."""
+ADDING_ACTIONS = {StaffAction.ENROLL, StaffAction.JOIN}
+"""Actions that count as added rows; the others change what a student has."""
+
+PREVIEW_PAGE = "staff_act"
+"""The endpoint by which the access log names a preview: it shows what acting for one student would show."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedEnrollment:
-    """Row `number` of a file: a student, by user_id or email, to ADD to a section or to DROP from it."""
+    """Row `number` of a file: a student, by user_id or email, and one of ACTIONS in a section.
+
+    A swap gives up the course `dropped`.
+    """
 
     number: int
     student: str
@@ -44,33 +56,75 @@ class ImportedEnrollment:
     courseID: str
     section: str
     action: str
+    dropped: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownNames:
-    """What the rows of a file may name: students by what the file calls them, terms, courses and sections."""
+    """What the rows of a file may name: students by what the file calls them, terms, courses and sections.
 
-    students: dict[str, int]
+    `role` is the one in which the author acts for them.
+    """
+
+    students: Mapping[str, User]
     terms: Sequence[Term]
     courses: KnownCourseIDs
-    sections: dict[tuple[str, str, str], SectionKey]
+    titles: Mapping[str, str]
+    sections: Mapping[tuple[str, str, str], Section]
     now: datetime
+    role: Role
 
-    def resolve(self, row: ImportedEnrollment) -> tuple[int, SectionKey] | RowProblem:
-        """Return the student and the section that a row names, or what it names wrongly."""
+    def resolve(self, row: ImportedEnrollment) -> tuple[User, StaffChange, Section] | RowProblem:
+        """Return the student, the change and the section that a row names, or what it names wrongly."""
         try:
             term = terms.find(row.term, self.terms, self.now).term
         except UnknownTerm as unknown:
-            return RowProblem(row.number, unknown.text, "term")
+            return RowProblem(row.number, unknown.message, "term")
         courseID = self.courses.stored(row.courseID)
-        key = self.sections.get((term, courseID, folding.section_key(row.section)))
+        section = self.sections.get((term, courseID, folding.section_key(row.section)))
         if row.student not in self.students:
-            return RowProblem(row.number, f"There is no student {row.student}.", "student")
+            sentence = Sentence("There is no student %(student)s.", student=row.student)
+            return RowProblem(row.number, sentence, "student")
         if courseID not in self.courses:
-            return RowProblem(row.number, f"There is no course {courseID} in the catalog.", "courseID")
-        if key is None:
-            return RowProblem(row.number, f"There is no section {row.section} of {courseID} in {term}.", "section")
-        return self.students[row.student], key
+            return unknown_course(row.number, courseID, "courseID")
+        if section is None:
+            sentence = Sentence(
+                "There is no section %(section)s of %(courseID)s in %(term)s.",
+                section=row.section,
+                courseID=courseID,
+                term=TermName(term),
+            )
+            return RowProblem(row.number, sentence, "section")
+        change = StaffChange(ACTIONS[row.action], section.key, self.courses.stored(row.dropped))
+        return self.students[row.student], change, section
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What the earlier rows of a preview would do: seats and places that they take are gone for the next ones.
+
+    What earlier rows give up is not counted.
+    """
+
+    seats_taken: Counter[SectionKey] = field(default_factory=Counter)
+    places_taken: Counter[SectionKey] = field(default_factory=Counter)
+    changes: set[tuple[int, StaffChange]] = field(default_factory=set)
+
+    def add(self, change: StaffChange, section: Section, overrides: frozenset[Override], title: str) -> set[Override]:
+        """Count what a change takes; return the overrides that it needs, or raise SectionFull or WaitlistFull."""
+        if change.action not in (StaffAction.ENROLL, StaffAction.SWAP, StaffAction.JOIN):
+            return set()
+        if self.seats_taken[change.key] < section.free_seats:
+            self.seats_taken[change.key] += 1
+            return set()
+        if change.action is StaffAction.JOIN:
+            self.places_taken[change.key] += 1
+            if section.waiting + self.places_taken[change.key] > section.waitlist_capacity:
+                raise WaitlistFull(title, section.section)
+            return set()
+        if Override.FULL not in overrides:
+            raise SectionFull(title, section.section)
+        return {Override.FULL}
 
 
 async def import_enrollments(
@@ -81,71 +135,160 @@ async def import_enrollments(
     author: ImportAuthor,
     dry_run: bool = False,
 ) -> ImportResult:
-    """Add and drop the students, one after the other, and return the result with the rows that were refused.
+    """Make the changes, one after the other, and return the result with the rows that were refused.
 
-    A row that has come true already changes nothing. A dry run does not count the seats that one row takes from the
-    next.
+    A row that has come true already changes nothing. Students for whom the author may not act are, to the author, not
+    there.
     """
-    db, results = context.db, list[ImportResult]()
-    known = await _find_names(db, rows, now)
-    for start in range(0, len(rows), RECORDED_ROWS):
-        some = rows[start : start + RECORDED_ROWS]
-        done = total([await _change(context, row, known, author, dry_run=dry_run) for row in some])
-        results.append(done)
-        if not dry_run:
-
-            async def record(session: Session, done: ImportResult = done) -> None:
-                await author.record(session, done)
-
-            await transaction(db, record, IMPORT_RETRY_SECONDS)
-    return total(results)
+    known = await _find_names(context.db, rows, now, author)
+    if dry_run:
+        forecast = Forecast()
+        return total([await _preview(context.db, row, known, author, forecast) for row in rows])
+    recorded = author.recorded_rows
+    return total([await _make(context, row, known, author) for row in rows if row.number not in recorded])
 
 
-async def _change(
-    context: EnrollmentContext, row: ImportedEnrollment, known: KnownNames, author: ImportAuthor, *, dry_run: bool
+async def _make(
+    context: EnrollmentContext, row: ImportedEnrollment, known: KnownNames, author: ImportAuthor
 ) -> ImportResult:
+    """Make the change of a row and record its result, both in one transaction."""
     found = known.resolve(row)
     if isinstance(found, RowProblem):
-        return ImportResult(0, 0, 0, refused=[found])
-    user_id, key = found
-    change = StaffChange(StaffAction.ENROLL if row.action == ADD else StaffAction.DROP, key)
+        result = _refused(row, found, known.students.get(row.student))
+    else:
+        student, change, _ = found
+        made = _made(row, student, change)
+
+        async def record_change(session: Session) -> None:
+            await author.record(session, made)
+
+        try:
+            if not await _has_come_true(context.db, student.user_id, change):
+                staff = Actor(author.user_id, author.reason, author.overrides, known.role)
+                await staff_changes.make(context, staff, student.user_id, change, known.now, record_change)
+                return made
+            result = _unchanged(row, student, change)
+        except Refused as refusal:
+            result = _refused(row, RowProblem(row.number, refusal.message), student)
+
+    async def record(session: Session) -> None:
+        await author.record(session, result)
+
+    await transaction(context.db, record, IMPORT_RETRY_SECONDS)
+    return result
+
+
+async def _preview(
+    db: Database, row: ImportedEnrollment, known: KnownNames, author: ImportAuthor, forecast: Forecast
+) -> ImportResult:
+    """Return what would become of a row after the earlier ones."""
+    found = known.resolve(row)
+    if isinstance(found, RowProblem):
+        return _refused(row, found, known.students.get(row.student))
+    student, change, section = found
+    if author.user_id != SYSTEM_ACTOR:
+        await access.record_student(db, author.user_id, student.user_id, PREVIEW_PAGE, known.now)
+    is_repeated = (student.user_id, change) in forecast.changes
     try:
-        if await _has_come_true(context.db, user_id, change):
-            return ImportResult(0, 0, 1)
-        if dry_run:
-            await _check(context.db, user_id, change, known.now)
-        else:
-            await staff_changes.make(context, Actor(author.user_id, author.reason), user_id, change, known.now)
+        if is_repeated or await _has_come_true(db, student.user_id, change):
+            return _unchanged(row, student, change)
+        needed = await staff_changes.check(db, student.user_id, change, author.overrides, known.now)
+        needed |= forecast.add(change, section, author.overrides, known.titles[change.key.courseID])
     except Refused as refusal:
-        return ImportResult(0, 0, 0, refused=[RowProblem(row.number, refusal.text)])
-    if row.action == ADD:
-        return ImportResult(1, 0, 0, new_rows=[row.number])
-    dropped = RowChange(row.number, f"user {user_id}", [FieldChange("enrollment", f"{key.courseID}-{key.section}", "")])
-    return ImportResult(0, 1, 0, [dropped])
+        return _refused(row, RowProblem(row.number, refusal.message), student)
+    forecast.changes.add((student.user_id, change))
+    return _made(row, student, change, needed)
 
 
 async def _has_come_true(db: Database, user_id: int, change: StaffChange) -> bool:
-    """Return whether the student has the seat that is to be added, or has not the one that is to be dropped."""
+    """Return whether the student has, or has given up, what the change is about.
+
+    Raises NotEnrolled for a withdrawal from a section in which the student isn't.
+    """
     key = change.key
-    enrolled = [
-        one.section.key for one in await enrollments.find_in_term(db, user_id, key.term) if one.status == "enrolled"
-    ]
-    return (key in enrolled) is (change.action is StaffAction.ENROLL)
+    seats = await enrollments.find_in_term(db, user_id, key.term)
+    enrolled = {one.section.key for one in seats if one.status == "enrolled"}
+    entry = await waitlist.find(db, user_id, key.term, key.courseID)
+    is_waiting = entry is not None and entry.key == key
+    match change.action:
+        case StaffAction.ENROLL:
+            return key in enrolled
+        case StaffAction.SWAP:
+            gives_up = change.dropped in {one.courseID for one in enrolled - {key}}
+            return key in enrolled and not gives_up
+        case StaffAction.JOIN:
+            return is_waiting or key in enrolled
+        case StaffAction.LEAVE:
+            return not is_waiting
+        case StaffAction.WITHDRAW if key not in {one.section.key for one in seats}:
+            raise NotEnrolled(key.courseID, key.term)
+        case _:
+            return key not in enrolled
 
 
-async def _check(db: Database, user_id: int, change: StaffChange, now: datetime) -> None:
-    """Raise the first refusal that stands in the way of the change."""
-    for refusal in (await staff_changes.find_rules(db, user_id, change, now)).values():
-        if refusal is not None:
-            raise refusal
+def _made(row: ImportedEnrollment, student: User, change: StaffChange, needed: Iterable[Override] = ()) -> ImportResult:
+    """Return the result of a row that is made, with the overrides that are `needed` for it."""
+    set_aside = [Sentence("Set aside: %(rule)s.", rule=one.label) for one in sorted(needed)]
+    text = join_sentences([_in_words(change), *set_aside])
+    is_added = change.action in ADDING_ACTIONS
+    outcome = Outcome(row.number, "added" if is_added else "changed", text, student=student.full_name)
+    if is_added:
+        return ImportResult(1, 0, 0, new_rows=[row.number], outcomes=[outcome])
+    changed = RowChange(row.number, f"user {student.user_id}", [_field_change(change)])
+    return ImportResult(0, 1, 0, [changed], outcomes=[outcome])
 
 
-async def _find_names(db: Database, rows: Sequence[ImportedEnrollment], now: datetime) -> KnownNames:
+def _unchanged(row: ImportedEnrollment, student: User, change: StaffChange) -> ImportResult:
+    outcome = Outcome(row.number, "unchanged", _in_words(change), student=student.full_name)
+    return ImportResult(0, 0, 1, outcomes=[outcome])
+
+
+def _refused(row: ImportedEnrollment, bad: RowProblem, student: User | None) -> ImportResult:
+    name = student.full_name if student else row.student
+    outcome = Outcome(row.number, "refused", bad.sentence, bad.field, name)
+    return ImportResult(0, 0, 0, refused=[bad], outcomes=[outcome])
+
+
+def _in_words(change: StaffChange) -> Sentence:
+    section, term = f"{change.key.courseID}-{change.key.section}", TermName(change.key.term)
+    if change.action is StaffAction.SWAP:
+        return Sentence(
+            "Swap %(dropped)s for %(section)s, %(term)s.", dropped=change.dropped, section=section, term=term
+        )
+    action = ACTION_NAMES[change.action]
+    return Sentence("%(action)s: %(section)s, %(term)s.", action=action, section=section, term=term)
+
+
+def _field_change(change: StaffChange) -> FieldChange:
+    section = f"{change.key.courseID}-{change.key.section}"
+    match change.action:
+        case StaffAction.SWAP:
+            return FieldChange("enrollment", change.dropped, section)
+        case StaffAction.WITHDRAW:
+            return FieldChange("enrollment", section, "withdrawn")
+        case StaffAction.LEAVE:
+            return FieldChange("waitlist", section, "")
+        case _:
+            return FieldChange("enrollment", section, "")
+
+
+async def _find_names(
+    db: Database, rows: Sequence[ImportedEnrollment], now: datetime, author: ImportAuthor
+) -> KnownNames:
     accounts = await accounts_of(db, {row.student for row in rows})
-    people = await users.find_many(db, set(accounts.values()))
-    students = {text: one for text, one in accounts.items() if Role.STUDENT in people[one].roles}
+    people = await users.find_many(db, {*accounts.values(), author.user_id})
+    staff = people.get(author.user_id)
+    students = {text: person for text, one in accounts.items() if _may_act(author, staff, person := people[one])}
+    role = permissions.acting_role(staff, Role.ADVISOR) if staff else Role.REGISTRAR
     all_terms = await stored_terms.find_all(db)
-    keys = await import_guards.find_sections(db, [term.term for term in all_terms])
-    by_number = {(key.term, key.courseID, folding.section_key(key.section)): key for key in keys}
-    known_courses = KnownCourseIDs([course.courseID for course in await courses.find_all(db)])
-    return KnownNames(students, all_terms, known_courses, by_number, now)
+    sections = await import_guards.find_sections(db, [term.term for term in all_terms])
+    by_number = {(key.term, key.courseID, folding.section_key(key.section)): one for key, one in sections.items()}
+    titles = {course.courseID: course.title for course in await courses.find_all(db)}
+    return KnownNames(students, all_terms, KnownCourseIDs(titles), titles, by_number, now, role)
+
+
+def _may_act(author: ImportAuthor, staff: User | None, person: User) -> bool:
+    """Return whether the person is a student for whom the author may act; commands may act for all."""
+    if Role.STUDENT not in person.roles:
+        return False
+    return author.user_id == SYSTEM_ACTOR or (staff is not None and permissions.can_act_for(staff, person))

@@ -12,6 +12,7 @@ from quart_enroll.db.queries import import_guards
 from quart_enroll.domain import email_addresses, folding, section_edits, terms
 from quart_enroll.domain.errors import RowProblem, UnknownTerm
 from quart_enroll.domain.models import SYSTEM_ACTOR, Section, SectionKey
+from quart_enroll.i18n.language import Sentence
 from quart_enroll.services.catalog import moved_sections
 from quart_enroll.services.catalog.import_courses import KnownCourseIDs
 from quart_enroll.services.catalog.imports import (
@@ -24,6 +25,7 @@ from quart_enroll.services.catalog.imports import (
     refuse,
     refuse_duplicates,
     run_catalog_import,
+    unknown_course,
 )
 from quart_enroll.services.catalog.moved_sections import MoveNotice
 
@@ -111,11 +113,11 @@ async def _with_stored_terms_and_courses(
         try:
             term = terms.find(row.section.term, known_terms, now)
         except UnknownTerm as unknown:
-            problems.append(RowProblem(row.number, unknown.text, "term"))
+            problems.append(RowProblem(row.number, unknown.message, "term"))
         else:
             found.append(replace(row, section=replace(row.section, term=term.term, courseID=courseID)))
         if courseID not in known_courses:
-            problems.append(RowProblem(row.number, f"There is no course {courseID} in the catalog.", "courseID"))
+            problems.append(unknown_course(row.number, courseID, "courseID"))
     refuse(problems)
     return found
 
@@ -135,8 +137,8 @@ def _with_stored_numbers(
         key = row.section.key
         matches = [key] if key in before else by_key[_comparable(key)]
         if len(matches) > 1:
-            numbers = " and ".join(sorted(one.section for one in matches))
-            sentence = f"The course has the sections {numbers}. Use one of these numbers."
+            numbers = sorted(one.section for one in matches)
+            sentence = Sentence("The course has the sections %(numbers)s. Use one of these numbers.", numbers=numbers)
             problems.append(RowProblem(row.number, sentence, "section"))
         new_number = key.section.zfill(2) if _is_number(key.section) else key.section
         number = matches[0].section if matches else new_number
@@ -167,7 +169,7 @@ async def _with_user_ids(db: Database, rows: Sequence[ImportedSection]) -> list[
     people = await accounts_of(db, texts)
     refuse(
         [
-            RowProblem(row.number, f"There is no account {text}.", "instructors")
+            RowProblem(row.number, Sentence("There is no account %(name)s.", name=text), "instructors")
             for row in rows
             for text in row.instructors
             if text not in people
@@ -194,7 +196,7 @@ async def accounts_of(db: Database, texts: Collection[str]) -> dict[str, int]:
 def _refuse_faults(rows: Sequence[ImportedSection], after: Sequence[Section]) -> None:
     refuse(
         [
-            RowProblem(row.number, str(sentence), field)
+            RowProblem(row.number, sentence, field)
             for row, section in zip(rows, after, strict=True)
             for field, sentence in section_edits.find_faults(section).items()
         ]

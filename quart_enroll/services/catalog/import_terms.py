@@ -10,6 +10,7 @@ from quart_enroll.db.queries import import_guards
 from quart_enroll.domain import terms
 from quart_enroll.domain.errors import RowProblem
 from quart_enroll.domain.models import Term
+from quart_enroll.i18n.language import Sentence
 from quart_enroll.services.catalog.imports import (
     SYSTEM,
     ImportAuthor,
@@ -99,11 +100,11 @@ def _refuse_contradictions(rows: Sequence[ImportedTerm], after: Sequence[Term]) 
     problems = []
     for row, term in zip(rows, after, strict=True):
         if term.starts_on and term.local(term.withdraw_deadline - timedelta.resolution).date() < term.starts_on:
-            sentence = f"Courses begin on {term.starts_on}, leaving no time to withdraw."
+            sentence = Sentence("Courses begin on %(day)s, leaving no time to withdraw.", day=str(term.starts_on))
             problems.append(RowProblem(row.number, sentence, "withdraw_deadline"))
         for name in ("add_deadline", "drop_deadline"):
             last_day = term.local(getattr(term, name) - timedelta.resolution).date()
             if term.ends_on and last_day > term.ends_on:
-                sentence = f"Courses end on {term.ends_on}, before this deadline."
+                sentence = Sentence("Courses end on %(day)s, before this deadline.", day=str(term.ends_on))
                 problems.append(RowProblem(row.number, sentence, name))
     refuse(problems)

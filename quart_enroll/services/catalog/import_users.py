@@ -17,6 +17,7 @@ from quart_enroll.domain import email_addresses
 from quart_enroll.domain.errors import RowProblem
 from quart_enroll.domain.models import Credentials, User
 from quart_enroll.domain.roles import STAFF_ROLES, STUDENT_ONLY, Role
+from quart_enroll.i18n.language import Sentence
 from quart_enroll.services.catalog.imports import (
     ImportResult,
     InvalidRows,
@@ -33,7 +34,7 @@ from quart_enroll.services.catalog.imports import (
 BATCH_ROWS = 2000
 """Most users in one transaction: MongoDB ends one that takes a minute, and keeps what it has written in its cache."""
 
-UNCONFIRMED_STAFF = (
+UNCONFIRMED_STAFF = Sentence(
     "This email was registered, but never confirmed. First have its owner set a new password, with a link from "
     "`password-link`."
 )
@@ -43,7 +44,7 @@ UNCONFIRMED_STAFF = (
 KEPT_FIELDS = ("first_name", "last_name", "subjects", "advisors", "directory_opt_out")
 """The fields that keep their stored value if a row does not give them."""
 
-LAST_REGISTRAR = "This would leave the school without a registrar."
+LAST_REGISTRAR = Sentence("This would leave the school without a registrar.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +183,11 @@ async def _match(db: Database, rows: Sequence[ImportedUser], session: Session | 
         found = by_user_id.get(row.user_id) if row.user_id else next(iter(owners), None)
         if [owner for owner in owners if owner != found]:
             taken_by = " and ".join(str(owner.user_id) for owner in owners)
-            problems.append(RowProblem(row.number, f"This email belongs to user {taken_by}.", "email"))
+            problems.append(
+                RowProblem(
+                    row.number, Sentence("This email belongs to user %(user_id)s.", user_id=str(taken_by)), "email"
+                )
+            )
         elif found and found.email_unconfirmed and row.user.roles & STAFF_ROLES - found.roles:
             problems.append(RowProblem(row.number, UNCONFIRMED_STAFF, "roles"))
         else:
@@ -210,7 +215,7 @@ def _wrong_advisors(matches: MatchedRows) -> list[RowProblem]:
         numbers = (one.row.user_id, one.found and one.found.user_id)
         roles |= dict.fromkeys([_key(one.row.user.email), *(str(number) for number in numbers if number)], one.roles)
     return [
-        RowProblem(row.number, f"{name} isn’t an advisor.", "advisors")
+        RowProblem(row.number, Sentence("%(name)s isn’t an advisor.", name=name), "advisors")
         for row, _ in matches.rows
         for name in row.advisors
         if Role.ADVISOR not in roles.get(_key(name), ())

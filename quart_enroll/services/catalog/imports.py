@@ -1,6 +1,6 @@
 """The basis of all imports: transactions, dry runs, invalid rows, and reports of changes."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -8,8 +8,11 @@ from typing import Any, TypeVar
 
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.transactions import transaction
+from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.errors import RowProblem
 from quart_enroll.domain.models import SYSTEM_ACTOR, Course, Event, Section, Term, User
+from quart_enroll.domain.stored_import import Outcome
+from quart_enroll.i18n.language import Sentence
 from quart_enroll.services.enrollment import swap_cycles
 from quart_enroll.services.enrollment.promotion import promote_all_waitlists
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
@@ -64,7 +67,8 @@ class ImportResult:
 
     `changes` has the old and new values of each changed row, `promoted` the waitlisted students who got a seat,
     `notes` are sentences about what is still missing, and `new_rows` the numbers of the rows that were added. `refused`
-    are rows that were left out, in a file whose rows don't depend on each other.
+    are rows that were left out, in a file whose rows don't depend on each other; there, `outcomes` say what became of
+    each row.
     """
 
     added: int
@@ -72,9 +76,10 @@ class ImportResult:
     unchanged: int
     changes: Sequence[RowChange] = ()
     promoted: Sequence[Event] = ()
-    notes: Sequence[str] = ()
+    notes: Sequence[Sentence] = ()
     new_rows: Sequence[int] = ()
     refused: Sequence[RowProblem] = ()
+    outcomes: Sequence[Outcome] = ()
 
     @property
     def rows(self) -> int:
@@ -119,12 +124,15 @@ async def run_import(
 class ImportAuthor:
     """Who imports: a member of staff whose page does it, or the system; `record` runs in the import's transaction.
 
-    The `reason` is told to students whose enrollments change.
+    The `reason` is told to students whose enrollments change, and the `overrides` are set aside for them. What has
+    become of `recorded_rows` was recorded by an earlier run, which was interrupted.
     """
 
     user_id: int = SYSTEM_ACTOR
     record: Record = record_nothing
     reason: str = ""
+    overrides: frozenset[Override] = NO_OVERRIDES
+    recorded_rows: Collection[int] = ()
 
 
 SYSTEM = ImportAuthor()
@@ -167,6 +175,7 @@ def total(results: Iterable[ImportResult]) -> ImportResult:
         [note for part in parts for note in part.notes],
         [number for part in parts for number in part.new_rows],
         [bad for part in parts for bad in part.refused],
+        [outcome for part in parts for outcome in part.outcomes],
     )
 
 
@@ -191,11 +200,16 @@ def refuse_duplicates(names: Sequence[tuple[int, str]], field: str, key: Callabl
     """Raise InvalidRows if two rows, each given by its number and its name, have names with the same `key`."""
     first: dict[str, int] = {}
     problems = [
-        RowProblem(number, f"{name} is in the file twice.", field, first=first[key(name)])
+        RowProblem(number, Sentence("%(name)s is in the file twice.", name=name), field, first=first[key(name)])
         for number, name in names
         if first.setdefault(key(name), number) != number
     ]
     refuse(problems)
+
+
+def unknown_course(number: int, courseID: str, field: str) -> RowProblem:
+    """Return the problem that the field of a row names a course which doesn't exist."""
+    return RowProblem(number, Sentence("There is no course %(courseID)s in the catalog.", courseID=courseID), field)
 
 
 def refuse(problems: Sequence[RowProblem]) -> None:

@@ -1,13 +1,14 @@
 """Act for a student, with a reason: make the changes that the student could make, or override a rule.
 
-Each change is one transaction, with the event in the student's history, the audit entry and the notice to the student.
+Each change is one transaction, with the event in the student's history, the audit entry and the notice to the student,
+and whatever else the caller wants to `record` in it.
 """
 
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from quart_enroll.db.client import Database
+from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import courses, enrollments, notices, users
 from quart_enroll.db.queries import section_facts
 from quart_enroll.domain.actors import Actor
@@ -24,6 +25,14 @@ from quart_enroll.services.enrollment.swap_cycles import change_seats
 from quart_enroll.services.staff import audit
 
 Result = TypeVar("Result")
+
+Record = Callable[[Session], Awaitable[None]]
+"""Writes something in the transaction of a change; raises if that must not be committed."""
+
+
+async def record_nothing(_: Session) -> None:
+    """Write nothing."""
+
 
 NOTICE_SENTENCES = {
     "enroll": Sentence("%(name)s enrolled you in %(title)s, section %(section)s, for %(term)s. Reason: %(reason)s"),
@@ -59,7 +68,15 @@ AUDIT_ACTIONS = {
 
 
 @metrics.count_change("enroll")
-async def enroll(context: EnrollmentContext, staff: Actor, user_id: int, key: SectionKey, now: datetime) -> Enrolled:
+async def enroll(
+    context: EnrollmentContext,
+    staff: Actor,
+    user_id: int,
+    key: SectionKey,
+    now: datetime,
+    *,
+    record: Record = record_nothing,
+) -> Enrolled:
     """Enroll the student in the section; a full one only with the override FULL, ahead of its waitlist.
 
     Raises what `enroll.enroll` raises, unless one of the overrides allows it.
@@ -68,7 +85,7 @@ async def enroll(context: EnrollmentContext, staff: Actor, user_id: int, key: Se
     async def body(transaction: SeatTransaction) -> Enrolled:
         return await seat_actions.enroll(transaction, user_id, key)
 
-    return await _act(context, staff, user_id, now, [key], body)
+    return await _act(context, staff, user_id, now, [key], body, record)
 
 
 @metrics.count_change("drop")
@@ -81,6 +98,7 @@ async def drop(
     *,
     withdraw: bool | None = None,
     with_corequisites: bool = False,
+    record: Record = record_nothing,
 ) -> Dropped:
     """Drop the course, or withdraw the student from it: by default whichever the date says.
 
@@ -95,12 +113,19 @@ async def drop(
             transaction, user_id, course, term, with_corequisites=with_corequisites, withdraw=withdraw
         )
 
-    return await _act(context, staff, user_id, now, [key], body)
+    return await _act(context, staff, user_id, now, [key], body, record)
 
 
 @metrics.count_change("swap")
 async def swap(
-    context: EnrollmentContext, staff: Actor, user_id: int, dropped: str, key: SectionKey, now: datetime
+    context: EnrollmentContext,
+    staff: Actor,
+    user_id: int,
+    dropped: str,
+    key: SectionKey,
+    now: datetime,
+    *,
+    record: Record = record_nothing,
 ) -> Enrolled:
     """Enroll the student in the section in exchange for the course `dropped`.
 
@@ -111,7 +136,7 @@ async def swap(
         return await seat_actions.swap(transaction, user_id, dropped, key)
 
     old_keys = await enrollments.find_keys(context.db, user_id, key.term, dropped)
-    return await _act(context, staff, user_id, now, [key, *old_keys], body)
+    return await _act(context, staff, user_id, now, [key, *old_keys], body, record)
 
 
 @metrics.count_change("join")
@@ -122,6 +147,8 @@ async def join(
     key: SectionKey,
     now: datetime,
     drop_if_enrolled: str | None = None,
+    *,
+    record: Record = record_nothing,
 ) -> Joined:
     """Put the student at the end of the waitlist, or enroll them if a seat is open.
 
@@ -132,23 +159,38 @@ async def join(
     async def body(transaction: SeatTransaction) -> Joined:
         return await seat_actions.join(transaction, user_id, key, drop_if_enrolled)
 
-    return await _act(context, staff, user_id, now, [key], body)
+    return await _act(context, staff, user_id, now, [key], body, record)
 
 
 @metrics.count_change("leave")
-async def leave(context: EnrollmentContext, staff: Actor, user_id: int, key: SectionKey, now: datetime) -> SectionKey:
+async def leave(
+    context: EnrollmentContext,
+    staff: Actor,
+    user_id: int,
+    key: SectionKey,
+    now: datetime,
+    *,
+    record: Record = record_nothing,
+) -> SectionKey:
     """Take the student off the course's waitlist; raise UnknownCourse, UnknownTerm or NotWaiting."""
     term, course = await _term_and_course(context.db, key)
 
     async def body(transaction: SeatTransaction) -> SectionKey:
         return await seat_actions.leave(transaction, user_id, course, term)
 
-    return await _act(context, staff, user_id, now, [key], body)
+    return await _act(context, staff, user_id, now, [key], body, record)
 
 
 @metrics.count_change("reorder")
 async def reorder(
-    context: EnrollmentContext, staff: Actor, user_id: int, key: SectionKey, position: int, now: datetime
+    context: EnrollmentContext,
+    staff: Actor,
+    user_id: int,
+    key: SectionKey,
+    position: int,
+    now: datetime,
+    *,
+    record: Record = record_nothing,
 ) -> Reordered:
     """Move the student to another position on the course's waitlist, from 1; one beyond the end is the last.
 
@@ -159,7 +201,7 @@ async def reorder(
     async def body(transaction: SeatTransaction) -> Reordered:
         return await seat_actions.reorder(transaction, user_id, course, term, position)
 
-    return await _act(context, staff, user_id, now, [key], body)
+    return await _act(context, staff, user_id, now, [key], body, record)
 
 
 async def _act(
@@ -169,6 +211,7 @@ async def _act(
     now: datetime,
     keys: Iterable[SectionKey],
     body: Callable[[SeatTransaction], Coroutine[Any, Any, Result]],
+    record: Record,
 ) -> Result:
     async def recorded(transaction: SeatTransaction) -> Result:
         result = await body(transaction)
@@ -176,6 +219,7 @@ async def _act(
         for event in done:
             await audit.record(context.db, transaction.session, _audit_entry(event, result))
         await _notify(transaction, staff, done)
+        await record(transaction.session)
         return result
 
     return await change_seats(context.locks, user_id, now, keys, recorded, staff=staff)

@@ -211,6 +211,7 @@ async def record_event(
         from_section,
         reason=staff.reason if staff else "",
         overrides=tuple(sorted(overrides)),
+        acted_as=staff.role if staff else "",
     )
     if staff:
         transaction.student_events.append(event)

@@ -1,21 +1,23 @@
 """A change that staff make for a student: the rules that forbid it, and making it.
 
-For many students, the same change is tried for each, and each has a result of its own.
+For many students, `services.catalog.import_enrollments` makes one after the other.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from quart_enroll.db.client import Database
-from quart_enroll.db.collections import courses, enrollments, terms, users, waitlist
-from quart_enroll.domain import permissions, rules
+from quart_enroll.db.collections import courses, enrollments, terms, waitlist
+from quart_enroll.domain import rules
 from quart_enroll.domain.actors import Actor, Override
 from quart_enroll.domain.errors import NotEnrolled, NotWaiting, Refused, UnknownCourse, UnknownTerm
-from quart_enroll.domain.models import SectionKey, User
+from quart_enroll.domain.models import SectionKey
 from quart_enroll.domain.rules import Rule
+from quart_enroll.i18n.language import Sentence
 from quart_enroll.services.enrollment import act_for, eligibility, resolve
+from quart_enroll.services.enrollment.act_for import Record, record_nothing
 from quart_enroll.services.enrollment.candidates import load_candidate, with_course_names
 from quart_enroll.services.enrollment.context import EnrollmentContext
 
@@ -32,6 +34,17 @@ class StaffAction(StrEnum):
     REORDER = "reorder"
 
 
+ACTION_NAMES: Mapping[StaffAction, Sentence] = {
+    StaffAction.ENROLL: Sentence("Enroll"),
+    StaffAction.DROP: Sentence("Drop"),
+    StaffAction.WITHDRAW: Sentence("Withdraw"),
+    StaffAction.SWAP: Sentence("Swap"),
+    StaffAction.JOIN: Sentence("Put on the waitlist"),
+    StaffAction.LEAVE: Sentence("Take off the waitlist"),
+}
+"""What staff can do for many students at once: all but giving them the same position on a waitlist."""
+
+
 @dataclass(frozen=True, slots=True)
 class StaffChange:
     """A change in a section: a swap drops the course `dropped`, and reordering leads to the `position`."""
@@ -40,18 +53,6 @@ class StaffChange:
     key: SectionKey
     dropped: str = ""
     position: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class StudentResult:
-    """What came of the change for one student: None for `refusal` if it was made, or would be in a preview.
-
-    `student` is None if nobody in the person's scope is meant by the `text`.
-    """
-
-    text: str
-    student: User | None
-    refusal: Refused | None = None
 
 
 async def find_rules(db: Database, user_id: int, change: StaffChange, now: datetime) -> dict[Rule, Refused | None]:
@@ -69,77 +70,50 @@ async def find_rules(db: Database, user_id: int, change: StaffChange, now: datet
     return {rule: await with_course_names(db, refusal) if refusal else None for rule, refusal in found.items()}
 
 
-async def check(db: Database, user_id: int, change: StaffChange, overrides: frozenset[Override], now: datetime) -> None:
-    """Raise the first refusal that none of the overrides allows, and whatever `find_rules` raises."""
+async def check(
+    db: Database, user_id: int, change: StaffChange, overrides: frozenset[Override], now: datetime
+) -> set[Override]:
+    """Return the overrides that the change needs.
+
+    Raises the first refusal that none of the overrides allows, and whatever `find_rules` raises.
+    """
+    needed = set()
     for refusal in (await find_rules(db, user_id, change, now)).values():
         if refusal and refusal.override not in overrides:
             raise refusal
+        if refusal and refusal.override:
+            needed.add(refusal.override)
+    return needed
 
 
-async def make(context: EnrollmentContext, staff: Actor, user_id: int, change: StaffChange, now: datetime) -> None:
-    """Make the change; raise the first refusal that none of the actor's overrides allows."""
+async def make(
+    context: EnrollmentContext,
+    staff: Actor,
+    user_id: int,
+    change: StaffChange,
+    now: datetime,
+    record: Record = record_nothing,
+) -> None:
+    """Make the change, and `record` it in the same transaction.
+
+    Raises the first refusal that none of the actor's overrides allows.
+    """
     key = change.key
     match change.action:
         case StaffAction.ENROLL:
-            await act_for.enroll(context, staff, user_id, key, now)
+            await act_for.enroll(context, staff, user_id, key, now, record=record)
         case StaffAction.DROP:
-            await act_for.drop(context, staff, user_id, key, now, withdraw=False)
+            await act_for.drop(context, staff, user_id, key, now, withdraw=False, record=record)
         case StaffAction.WITHDRAW:
-            await act_for.drop(context, staff, user_id, key, now, withdraw=True)
+            await act_for.drop(context, staff, user_id, key, now, withdraw=True, record=record)
         case StaffAction.SWAP:
-            await act_for.swap(context, staff, user_id, change.dropped, key, now)
+            await act_for.swap(context, staff, user_id, change.dropped, key, now, record=record)
         case StaffAction.JOIN:
-            await act_for.join(context, staff, user_id, key, now)
+            await act_for.join(context, staff, user_id, key, now, record=record)
         case StaffAction.LEAVE:
-            await act_for.leave(context, staff, user_id, key, now)
+            await act_for.leave(context, staff, user_id, key, now, record=record)
         case StaffAction.REORDER:
-            await act_for.reorder(context, staff, user_id, key, change.position, now)
-
-
-async def preview_for_many(
-    db: Database, staff: User, actor: Actor, texts: Sequence[str], change: StaffChange, now: datetime
-) -> AsyncGenerator[StudentResult, None]:
-    """Yield for each student what would come of the change now; seats that it takes from the next are not counted.
-
-    Each of the `texts` is an ID or an email address; one that means the same student again is left out.
-    """
-    async for text, student in _students(db, staff, texts):
-        refusal = None
-        if student is not None:
-            try:
-                await check(db, student.user_id, change, actor.overrides, now)
-            except Refused as error:
-                refusal = error
-        yield StudentResult(text, student, refusal)
-
-
-async def make_for_many(
-    context: EnrollmentContext, staff: User, actor: Actor, texts: Sequence[str], change: StaffChange, now: datetime
-) -> AsyncGenerator[StudentResult, None]:
-    """Make the change for one student after the other, each in a transaction of its own, and yield the results.
-
-    Repeated after it was interrupted, it refuses those who have it already, and goes on with the others.
-    """
-    async for text, student in _students(context.db, staff, texts):
-        refusal = None
-        if student is not None:
-            try:
-                await make(context, actor, student.user_id, change, now)
-            except Refused as error:
-                refusal = error
-        yield StudentResult(text, student, refusal)
-
-
-async def _students(db: Database, staff: User, texts: Sequence[str]) -> AsyncGenerator[tuple[str, User | None], None]:
-    """Yield each text with the student for whom the person may act, or None."""
-    seen = set()
-    for text in texts:
-        student = await users.find_by_id_or_email(db, text)
-        if student is None or not permissions.can_act_for(staff, student):
-            yield text, None
-        elif student.user_id not in seen:
-            seen.add(student.user_id)
-            yield text, student
+            await act_for.reorder(context, staff, user_id, key, change.position, now, record=record)
 
 
 async def _seat_checks(db: Database, user_id: int, change: StaffChange, now: datetime) -> rules.Checks:

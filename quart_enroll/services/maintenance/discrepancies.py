@@ -53,7 +53,7 @@ def find_discrepancies(
     yield from [Discrepancy(one) for one in gaps.lost_sections(rows.sections, rows.courses, rows.term_names)]
     offered = {key.courseID for key in rows.sections}
     unoffered = [course for course in rows.courses.values() if course.courseID not in offered]
-    yield from [Discrepancy(one, False) for one in gaps.without_sections(unoffered, list(rows.terms.values()))]
+    yield from [Discrepancy(str(one), False) for one in gaps.without_sections(unoffered, list(rows.terms.values()))]
     for sentence in spelling_variants.sentences(rows.courses, rows.sections):
         yield Discrepancy(sentence, fault=False)
     for term, timezone in rows.unknown_timezones.items():

@@ -30,6 +30,11 @@ async def record_roster(db: Database, staff_id: int, key: SectionKey, page: str,
     await access.add(db, AccessEntry(now, staff_id, None, page, about))
 
 
+async def record_student(db: Database, staff_id: int, user_id: int, page: str, now: datetime) -> None:
+    """Log that the member of the staff sees what the page with this endpoint shows of the student's record."""
+    await access.add(db, AccessEntry(now, staff_id, user_id, page))
+
+
 async def page(
     db: Database, wanted: LogFilter, after: str, max_entries: int
 ) -> tuple[list[NamedEntry[AccessEntry]], str]:

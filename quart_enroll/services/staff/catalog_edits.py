@@ -148,7 +148,7 @@ async def _import_one(run: Callable[[], Coroutine[Any, Any, ImportResult]]) -> I
     try:
         return await run()
     except InvalidRows as refused:
-        raise WrongFields({one.field: one.sentence for one in refused.problems}) from refused
+        raise WrongFields({one.field: str(one.sentence) for one in refused.problems}) from refused
 
 
 def written(change: FieldChange) -> Change:

@@ -13,6 +13,8 @@ from quart_enroll.services.catalog.imports import ImportResult, RowChange
 
 async def find_outcomes(db: Database, result: ImportResult) -> list[Outcome]:
     """Return what becomes of the rows that are not left unchanged, by their numbers, and then who gains a seat."""
+    if result.outcomes:
+        return list(result.outcomes)
     names = await users.find_names(db, {event.user_id for event in result.promoted}) if result.promoted else {}
     return await asyncio.to_thread(_outcomes, result, names)
 
@@ -21,12 +23,20 @@ def _outcomes(result: ImportResult, names: Mapping[int, str]) -> list[Outcome]:
     found = [Outcome(number, "added", "") for number in result.new_rows]
     found += [Outcome(change.number, "changed", _describe(change)) for change in result.changes]
     found += [Outcome(bad.number, "refused", bad.sentence, bad.field) for bad in result.refused]
-    return [*sorted(found), *(Outcome(0, "gained", _seat(event, names)) for event in result.promoted)]
+    return [
+        *sorted(found, key=lambda one: one.number),
+        *(Outcome(0, "gained", _seat(event, names)) for event in result.promoted),
+    ]
 
 
 def _describe(change: RowChange) -> str:
-    fields = ", ".join(f"{one.field}: {written(one.old)} → {written(one.new)}" for one in change.fields)
+    fields = ", ".join(f"{one.field}: {_quoted(one.old)} → {_quoted(one.new)}" for one in change.fields)
     return f"{change.name}: {fields}"
+
+
+def _quoted(value: object) -> str:
+    """Return the value as `written` does, but an empty one in no language."""
+    return written(value) if value or value == 0 else "“”"
 
 
 def _seat(event: Event, names: Mapping[int, str]) -> str:

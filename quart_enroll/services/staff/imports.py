@@ -1,20 +1,23 @@
 """Imports in the browser: the uploaded file is stored, so that any process can continue after another one has died.
 
 What reads the file and its rows is in forms, so whoever calls `check` and `run` passes on how that is done. Importing
-the same rows again changes nothing, so a run begins at the first row, whatever an earlier one has done.
+the same rows again changes nothing, so a run begins at the first row, whatever an earlier one has done. Only rows about
+students that an earlier run has recorded are passed over, because the student may have changed something since then.
 """
 
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import import_parts, imports, users
 from quart_enroll.db.collections.imports import LIFETIME, NotRunning
+from quart_enroll.domain.actors import Override
 from quart_enroll.domain.audit import About, AuditEntry
 from quart_enroll.domain.models import SYSTEM_ACTOR
 from quart_enroll.domain.stored_import import (
+    ENROLLMENTS,
     MATCHABLE_STATES,
     NO_ROWS,
     OUTCOME_KINDS,
@@ -24,7 +27,8 @@ from quart_enroll.domain.stored_import import (
     PreviewCounts,
     StoredImport,
 )
-from quart_enroll.services.catalog.imports import ImportAuthor, ImportResult
+from quart_enroll.i18n.language import Sentence
+from quart_enroll.services.catalog.imports import ImportAuthor, ImportResult, Record, record_nothing
 from quart_enroll.services.staff import audit, import_lease
 from quart_enroll.services.staff.import_outcomes import find_outcomes
 
@@ -40,8 +44,8 @@ class Preview:
 
     counts: PreviewCounts = NO_ROWS
     outcomes: Sequence[Outcome] = ()
-    notes: Sequence[str] = ()
-    failures: Sequence[str] = ()
+    notes: Sequence[Sentence] = ()
+    failures: Sequence[Sentence] = ()
     is_refused: bool = False
 
 
@@ -61,11 +65,24 @@ async def upload(
     now: datetime,
     *,
     found: Sequence[FileColumn] = (),
+    columns: Mapping[str, str] | None = None,
     reason: str = "",
+    overrides: Collection[Override] = (),
 ) -> str:
-    """Store a file, and return the import_id."""
+    """Store a file, and return the import_id; with its `columns`, nobody has to match them, and it is checked."""
     import_id = secrets.token_urlsafe(16)
-    new = StoredImport(import_id, now, author, kind, filename[:255], reason=reason, found=tuple(found))
+    new = StoredImport(
+        import_id,
+        now,
+        author,
+        kind,
+        filename[:255],
+        state=ImportState.UPLOADED if columns is None else ImportState.CHECKING,
+        reason=reason,
+        overrides=tuple(sorted(overrides)),
+        found=tuple(found),
+        columns=columns,
+    )
     await import_parts.add_bytes(db, import_id, data, now + LIFETIME)
     await imports.add(db, new)
     return import_id
@@ -76,9 +93,12 @@ async def find(db: Database, import_id: str) -> StoredImport | None:
     return await imports.find(db, import_id)
 
 
-async def find_latest(db: Database) -> list[tuple[StoredImport, str]]:
-    """Return the latest imports, newest first, with the names of their authors."""
-    found = await imports.find_latest(db, MAX_LISTED_IMPORTS)
+async def find_latest(db: Database, author: int | None = None) -> list[tuple[StoredImport, str]]:
+    """Return the latest imports, newest first, with the names of their authors.
+
+    With an `author`, these are the changes for students that this person has begun.
+    """
+    found = await imports.find_latest(db, MAX_LISTED_IMPORTS, author, ENROLLMENTS)
     names = await users.find_names(db, {one.author for one in found})
     return [(one, names.get(one.author, str(one.author))) for one in found]
 
@@ -133,8 +153,9 @@ async def run(db: Database, stored: StoredImport, apply: Apply, holder: str, now
         if not is_held:
             return False
         try:
-            await imports.begin_run(db, stored.import_id)
-            await apply(ImportAuthor(stored.author, record, stored.reason))
+            recorded = await _recorded_rows(db, stored)
+            await imports.begin_run(db, stored.import_id, len(recorded))
+            await apply(import_author(stored, record, recorded))
         except NotRunning:
             return False
         await imports.end(db, stored.import_id, ImportState.DONE)
@@ -142,7 +163,20 @@ async def run(db: Database, stored: StoredImport, apply: Apply, holder: str, now
         return True
 
 
-async def fail(db: Database, stored: StoredImport, failures: Sequence[str]) -> None:
+def import_author(
+    stored: StoredImport, record: Record = record_nothing, recorded_rows: Collection[int] = ()
+) -> ImportAuthor:
+    """Return the author of the import, with what they chose for the students."""
+    overrides = frozenset(one for one in Override if one in stored.overrides)
+    return ImportAuthor(stored.author, record, stored.reason, overrides, recorded_rows)
+
+
+async def _recorded_rows(db: Database, stored: StoredImport) -> Collection[int]:
+    """Return the rows that an earlier run has recorded; only those about students are recorded one by one."""
+    return await import_parts.find_recorded_rows(db, stored.import_id) if stored.kind == ENROLLMENTS else ()
+
+
+async def fail(db: Database, stored: StoredImport, failures: Sequence[Sentence]) -> None:
     """Record why a check or an import can't go on."""
     if stored.state is ImportState.CHECKING:
         await imports.end_check(db, stored.import_id, ImportState.REFUSED, NO_ROWS, (), failures)
@@ -154,6 +188,11 @@ async def fail(db: Database, stored: StoredImport, failures: Sequence[str]) -> N
 async def find_preview(db: Database, import_id: str, at_most: int) -> dict[str, list[Outcome]]:
     """Return the first outcomes of each kind that the import would have."""
     return {kind: await import_parts.find_preview(db, import_id, kind, at_most) for kind in OUTCOME_KINDS}
+
+
+async def find_refused(db: Database, import_id: str, at_most: int) -> list[Outcome]:
+    """Return the first rows about students that were refused."""
+    return await import_parts.find_refused(db, import_id, at_most)
 
 
 def outcomes(db: Database, stored: StoredImport) -> AsyncGenerator[list[Outcome], None]:

@@ -6,9 +6,11 @@ from datetime import datetime
 
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import courses, enrollments, events, notices, terms
+from quart_enroll.domain import permissions
 from quart_enroll.domain.audit import About, AuditEntry
 from quart_enroll.domain.errors import CensusOver, UnknownCourse, UnknownTerm
 from quart_enroll.domain.models import NO_SHOW, Course, Event, Notice, SectionKey, User
+from quart_enroll.domain.roles import Role
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.promotion import promote_waitlists
@@ -78,8 +80,9 @@ async def _record(
 ) -> None:
     """Write each student's event, notice and audit entry."""
     db, session, now = transaction.db, transaction.session, transaction.now
+    role = permissions.acting_role(staff, Role.INSTRUCTOR)
     happened = [
-        Event(now, staff.user_id, user_id, "drop", key.courseID, key.term, key.section, reason=NO_SHOW)
+        Event(now, staff.user_id, user_id, "drop", key.courseID, key.term, key.section, reason=NO_SHOW, acted_as=role)
         for user_id in dropped
     ]
     because = Sentence("%(name)s recorded that you didn’t attend.", name=staff.full_name)

@@ -1,7 +1,7 @@
 """The roster of a section: the students who are enrolled, waiting, withdrawn or gone."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -27,8 +27,9 @@ class Standing(StrEnum):
 class RosterRow:
     """A student on a roster, since when, and for those who left the `departure`.
 
-    `position` is that on the waitlist, from 1. `author` is the name of the member of the staff who dropped the student,
-    if it was one: another student, whose change led to a promotion and so to this drop, stays private.
+    `position` is that on the waitlist, from 1, and `place` the stored number, which stays the same when others leave.
+    `author` is the name of the member of the staff who dropped the student, if it was one: another student, whose
+    change led to a promotion and so to this drop, stays private.
     """
 
     student: User
@@ -37,6 +38,7 @@ class RosterRow:
     position: int = 0
     departure: Event | None = None
     author: str = ""
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,10 @@ async def find(db: Database, key: SectionKey) -> Roster:
     seated = [row(one.user_id, Standing(one.status), one.since) for one in seats]
     return Roster(
         enrolled=_by_name(one for one in seated if one.standing is Standing.ENROLLED),
-        waiting=[row(one.user_id, Standing.WAITING, one.joined_at, place) for place, one in enumerate(entries, 1)],
+        waiting=[
+            replace(row(one.user_id, Standing.WAITING, one.joined_at, position), place=one.place)
+            for position, one in enumerate(entries, 1)
+        ],
         withdrawn=_by_name(one for one in seated if one.standing is Standing.WITHDRAWN),
         left=[row(one, Standing.LEFT, event.at) for one, event in departures.items() if one not in present],
     )
@@ -86,8 +91,10 @@ def _latest(departures: Sequence[Event]) -> dict[int, Event]:
 
 
 def _by_name(rows: Iterable[RosterRow]) -> list[RosterRow]:
-    def name(row: RosterRow) -> tuple[str, str, int]:
-        student = row.student
-        return fold(student.last_name), fold(student.first_name), student.user_id
+    return sorted(rows, key=name_key)
 
-    return sorted(rows, key=name)
+
+def name_key(row: RosterRow) -> tuple[str, str, int]:
+    """Return what sorts rows by the students' names."""
+    student = row.student
+    return fold(student.last_name), fold(student.first_name), student.user_id

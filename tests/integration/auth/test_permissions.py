@@ -78,6 +78,7 @@ STATUSES_BY_ROUTE = {
     "/staff/import/new": (303, 403, 200),
     "/staff/import/columns": (303, 403, 404),
     "/staff/students": (303, 403, 200),
+    "/staff/students/act": (303, 403, 200),
     "/staff/students/<int:user_id>": (303, 403, 200),
     "/staff/students/<int:user_id>/why": (303, 403, 200),
     "/staff/students/<int:user_id>/act": (303, 403, 404),
@@ -113,6 +114,8 @@ STATUSES_BY_ROUTE = {
     "/api/v1/staff/sections": (401, 403, 200),
     "/api/v1/staff/section": (401, 403, 422),
     "/api/v1/staff/section/cancel": (405, 405, 405),
+    "/api/v1/staff/roster": (401, 403, 422),
+    "/api/v1/staff/roster/no-show": (405, 405, 405),
     "/api/v1/staff/students": (401, 403, 200),
     "/api/v1/staff/students/<int:user_id>": (401, 403, 200),
     "/api/v1/staff/students/<int:user_id>/events": (401, 403, 200),
@@ -137,6 +140,7 @@ STAFF_PAGES = {
     "/staff/courses": {Role.SCHEDULER, Role.AUDITOR},
     "/staff/terms": {Role.SCHEDULER, Role.AUDITOR},
     "/staff/students": {Role.ADVISOR, Role.AUDITOR},
+    "/staff/students/act": {Role.ADVISOR},
     "/staff/students/<int:user_id>": {Role.AUDITOR},  # aron advises nobody
     "/staff/students/<int:user_id>/why": {Role.AUDITOR},
     "/staff/audit": {Role.AUDITOR},
@@ -198,6 +202,7 @@ PAGE_CHANGES = {
     "/staff/removals/<int:user_id>/decline": "/staff",
     "/staff/view-as": "/staff",
     "/staff/view-as/end": "/staff",
+    "/staff/students/act": "/staff",
     "/staff/import": "/staff",
     "/staff/import/new": "/staff",
     "/staff/import/columns": "/staff",
@@ -217,6 +222,7 @@ API_CHANGES = [
     ("POST", "/api/v1/staff/sections"),
     ("PATCH", "/api/v1/staff/section"),
     ("POST", "/api/v1/staff/section/cancel"),
+    ("POST", "/api/v1/staff/roster/no-show"),
     ("POST", "/api/v1/staff/students/<int:user_id>/act"),
     ("PATCH", "/api/v1/staff/people/<int:user_id>"),
 ]
@@ -311,7 +317,7 @@ async def test_a_form_on_another_site_changes_nothing(ada: Browser, db: Database
     for path in PAGE_CHANGES:
         response = await ada.post(path_of(path), form={"courseID": "1111"}, headers={"Sec-Fetch-Site": "cross-site"})
         # A long body isn't read at all.
-        assert response.status_code == (403 if path == "/staff/import/new" else 400), path
+        assert response.status_code == (403 if path in ("/staff/import/new", "/staff/students/act") else 400), path
     assert await rows(db) == before
 
 

@@ -210,7 +210,7 @@ async def test_an_invalid_header_is_reported_once(run: Run, db: Database) -> Non
 
 async def test_an_import_states_its_assumptions(run: Run, db: Database) -> None:
     result = await run("user", "E-mail;first_name;last_name\nzoe@school.example;Zoe;Adler\n")
-    assert result.output == "Note: Columns read: “E-mail” as email.\nuser: 1 added, 0 changed, 0 unchanged.\n"
+    assert result.output == "Note: Columns read: “E-mail” → email.\nuser: 1 added, 0 changed, 0 unchanged.\n"
 
 
 @pytest.mark.usefixtures("db")

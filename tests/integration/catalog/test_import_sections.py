@@ -36,7 +36,7 @@ async def test_an_unknown_instructor_is_refused(db: Database) -> None:
     with pytest.raises(InvalidRows) as refused:
         await import_one(db, PHP, "instructors", instructors=["nobody@school.example"])
     [problem] = refused.value.problems
-    assert (problem.field, problem.sentence) == ("instructors", "There is no account nobody@school.example.")
+    assert (problem.field, str(problem.sentence)) == ("instructors", "There is no account nobody@school.example.")
 
 
 async def test_a_file_without_status_and_instructors_keeps_them(db: Database) -> None:
@@ -72,5 +72,5 @@ async def test_an_import_does_not_hide_a_section_with_students(
         await import_one(db, replace(PHP, status=status), "status")
     [problem] = refused.value.problems
     assert problem.field == "status"
-    assert "Students are enrolled or waiting." in problem.sentence
+    assert "Students are enrolled or waiting." in str(problem.sentence)
     assert await db.enrollment.count_documents({"user_id": ADA.user_id}) == 1

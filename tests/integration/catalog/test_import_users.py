@@ -92,7 +92,7 @@ async def test_a_row_that_conflicts_with_a_concurrent_change_ends_the_import_the
     rows = [*FIVE[:3], person(4, user_id=800)]
     with pytest.raises(InvalidRows) as refused:
         await import_users(db, rows, unusable_password="x", record=register)
-    assert [one.sentence for one in refused.value.problems] == ["This email belongs to user 900."]
+    assert [str(one.sentence) for one in refused.value.problems] == ["This email belongs to user 900."]
     assert refused.value.imported == 2
 
 

@@ -177,7 +177,7 @@ async def test_an_import_with_bad_rows_names_each_and_imports_none(run: Run, db:
         "row 3: courseID is missing.",
         "row 3: term “Fall;Spring”: Separate seasons with commas, like Fall, Spring.",
         "row 4: courseID: This must be text or a number.",
-        f"row 5: courseID “{'x' * 21}”: Field cannot be longer than 20 characters.",
+        f"row 5: courseID “{'x' * 21}”: Use at most 20 characters.",
         "row 5: credits “31”: This must be a number from 0 to 30.",
         "row 6: courseID, title, credits and term are missing.",
         "Error: Nothing was imported.",

@@ -104,6 +104,14 @@ async def test_the_history_says_why_staff_acted_for_the_student(ada: Browser, db
     ]
     [stored], _ = await events.find_page(db, ADA.user_id, "", 10)
     assert stored == by_rita
+    for role, who in (
+        ("registrar", "the registrar’s office"),
+        ("advisor", "your advisor"),
+        ("instructor", "the instructor"),
+    ):
+        clock.now += timedelta(minutes=1)
+        await events.add(db, replace(by_rita, at=clock.now, acted_as=role))
+        assert (await history_entries(ada))[0].endswith(f"By {who}: Graduates in spring.")
 
 
 async def test_a_repeated_refusal_is_one_entry_with_a_count_and_both_times(

@@ -89,7 +89,14 @@ async def test_staff_exceed_the_capacity_with_a_reason(db: Database, rita: Brows
     assert f"Rita Moreno enrolled you in PHP 202, section 01, for Fall 2026. Reason: {REASON}" in unescape(
         await ada.read("/")
     )
-    assert REASON in await ada.read("/enrollment/history")
+    assert f"By the registrar’s office: {REASON}" in unescape(await ada.read("/enrollment/history"))
+
+
+async def test_the_history_says_that_an_advisor_acted(db: Database, aron: Browser, ada: Browser) -> None:
+    await advise(db)
+    assert (await aron.post(ENROLL, form={"reason": REASON})).status_code == 303
+    assert f"By your advisor: {REASON}" in await ada.read("/enrollment/history")
+    assert f"By the advisor: {REASON}" in await aron.read(RECORD)
 
 
 async def test_the_record_offers_to_undo(db: Database, rita: Browser) -> None:

@@ -130,6 +130,25 @@ async def test_refused_rows_name_row_column_and_reason_and_nothing_is_imported(
     assert "Match the columns again" in shown
 
 
+async def test_the_reader_decides_the_language_of_what_was_wrong_with_a_file(app: Quart, rita: Browser) -> None:
+    lines = ["term,courseID,section,capacity", f"Fall 2026,{'1' * 21},03,many", "Fall 2026,1111,03,"]
+    url = await match(app, rita, await upload(rita, "section", "\n".join(lines)), **SECTION_COLUMNS)
+    enrollments = ["Student,term,courseID,section,action", f"{BOB.email},Fall 2026,1111,77,add"]
+    mapped = ENROLLMENT_COLUMNS | {"column_5": ""}
+    other = await match(app, rita, await upload(rita, "enrollment", "\n".join(enrollments), reason="Advised"), **mapped)
+    english = ("This must be a whole number, like 30.", "Use at most 20 characters.", "capacity is missing.")
+    assert [sentence in await page(rita, url) for sentence in english] == [True] * 3
+    assert "There is no section 77 of 1111 in Fall 2026." in await page(rita, other)
+    await rita.post("/language", form={"language": "es"})
+    spanish = ("Debe ser un número entero, como 30.", "Usa como máximo 20 caracteres.", "Falta capacity.")
+    assert [sentence in await page(rita, url) for sentence in spanish] == [True] * 3
+    shown = await page(rita, other)
+    assert "No hay ninguna sección 77 de 1111 en " in shown
+    assert "Columnas leídas: “Student” → student." in shown
+    refused = await upload(rita, "user", b"%PDF-1.7", "file.pdf")
+    assert "Esto es un documento PDF" in unescape(await text(refused))
+
+
 async def test_the_preview_says_who_gains_a_seat(
     app: Quart, rita: Browser, ada: Browser, bob: Browser, db: Database
 ) -> None:
@@ -244,11 +263,12 @@ async def test_each_enrollment_has_its_own_result(app: Quart, rita: Browser, ada
     enrolled = [(row["user_id"], row["section"]) for row in await db.enrollment.find().to_list(None)]
     assert enrolled == [(BOB.user_id, "02")]
     outcome = await text(await rita.get(f"{url}&format=csv"))
-    assert [line.split(",")[:2] for line in outcome.splitlines()[1:]] == [
-        ["2", "Added"],
-        ["3", "Changed"],
-        ["5", "Refused"],
-        ["6", "Refused"],
+    assert [line.split(",")[:3] for line in outcome.splitlines()[1:]] == [
+        ["2", "Bob Okafor", "Added"],
+        ["3", "Ada Winters", "Changed"],
+        ["4", "Ada Winters", "Unchanged"],
+        ["5", "nobody@school.example", "Refused"],
+        ["6", "Ada Winters", "Refused"],
     ]
     entry = await db.audit.find_one({"action": "student.add"})
     assert entry is not None

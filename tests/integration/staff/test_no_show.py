@@ -50,7 +50,7 @@ async def test_the_student_is_told_and_has_no_withdrawal(ivan: Browser, ada: Bro
     assert "Ivan Petrov recorded that you didn’t attend. You no longer have a seat in PHP 202" in page
     history = await ada.read("/enrollment/history")
     assert "Dropped PHP 202, section 01, for Fall 2026." in history
-    assert "no-show" in history
+    assert "By the instructor: no-show" in history
 
 
 async def test_events_and_the_audit_log_have_the_author_and_the_reason(ivan: Browser, db: Database) -> None:

@@ -16,7 +16,7 @@ def check_row(kind: type[R], values: Mapping[str, Any], without: Collection[str]
     """Return the row with these values; raise WrongFields with a sentence for every invalid one."""
     row, faults = kind.faults({name: value for name, value in values.items() if name not in without})
     if faults:
-        raise WrongFields(dict(faults))
+        raise WrongFields({name: str(sentence) for name, sentence in faults})
     return cast(R, row)
 
 

@@ -1,5 +1,6 @@
 """The schemas of sections as staff see and change them."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -10,7 +11,7 @@ from quart_enroll.domain.models import Course, SectionKey
 from quart_enroll.services.catalog.imports import FieldChange
 from quart_enroll.services.staff.cancellation import CancelledStudent
 from quart_enroll.services.staff.catalog_edits import written
-from quart_enroll.services.staff.section_effects import Effects
+from quart_enroll.services.staff.section_effects import Effects, GainedSeat
 
 StoredTerm = Annotated[
     str,
@@ -186,6 +187,10 @@ class GainedSeatSchema(Struct, frozen=True):
     courseID: str
     section: str
 
+    @classmethod
+    def all(cls, gained: Iterable[GainedSeat]) -> list[Self]:
+        return [cls(one.user_id, one.key.term, one.key.courseID, one.key.section) for one in gained]
+
 
 class ConflictSchema(Struct, frozen=True):
     """A student who gets a time conflict."""
@@ -213,7 +218,7 @@ class SectionEdit(Struct, frozen=True):
         return cls(
             StaffSectionSchema.of(course, effects.section),
             ChangeSchema.all(list(effects.changes)),
-            [GainedSeatSchema(one.user_id, one.key.term, one.key.courseID, one.key.section) for one in effects.gained],
+            GainedSeatSchema.all(effects.gained),
             [ConflictSchema(one.user_id, one.is_waiting, str(one.sentence)) for one in effects.conflicts],
             effects.notified,
             effects.overbooked,

@@ -19,6 +19,7 @@ from quart_enroll.api.v1.staff.student_schemas import (
 from quart_enroll.domain import permissions
 from quart_enroll.domain.actors import Actor, Override
 from quart_enroll.domain.errors import WrongFields
+from quart_enroll.domain.roles import Role
 from quart_enroll.services.enrollment import history, staff_changes
 from quart_enroll.services.enrollment import student as student_facts
 from quart_enroll.services.enrollment.staff_changes import StaffAction
@@ -100,7 +101,8 @@ async def act(body: ActBody, user_id: int) -> Response:
     if body.dry_run:
         await staff_changes.check(db, user_id, change, overrides, now())
     else:
-        actor = Actor(auth.signed_in().user_id, body.reason.strip(), overrides)
+        role = permissions.acting_role(auth.signed_in(), Role.ADVISOR)
+        actor = Actor(auth.signed_in().user_id, body.reason.strip(), overrides, role)
         await staff_changes.make(enrollment_context(), actor, user_id, change, now())
     seats = await student_facts.registrations(db, user_id, [body.term])
     entry = await student_facts.waitlist_entry(db, user_id, body.key)

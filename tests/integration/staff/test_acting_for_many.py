@@ -1,0 +1,253 @@
+"""Acting for many students: a list and a change, the preview, the outcome, and who may do it for whom."""
+
+import io
+from collections.abc import Sequence
+from datetime import timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from quart import Quart
+from quart.datastructures import FileStorage
+from quart.wrappers import Response
+
+from quart_enroll.db.client import Database, Session
+from quart_enroll.db.collections import users
+from quart_enroll.domain.models import SectionRequest
+from quart_enroll.domain.stored_import import ImportState
+from quart_enroll.services.catalog.import_enrollments import ImportedEnrollment, import_enrollments
+from quart_enroll.services.catalog.imports import ImportAuthor, ImportResult
+from quart_enroll.services.enrollment import enroll
+from quart_enroll.services.enrollment.context import EnrollmentContext
+from quart_enroll.services.staff import imports
+from tests.integration.staff.test_import_pages import begin, page, settle
+from tests.support.people import (
+    ADA,
+    ARON,
+    BOB,
+    CAL,
+    FALL_MORNING,
+    PASSWORD,
+    PASSWORD_HASH,
+    RITA,
+    Browser,
+    Clock,
+    seats_taken,
+    text,
+)
+
+URL = "/staff/students/act"
+REASON = "The lab has moved."
+PYTHON = {"term": "Fall 2026", "courseID": "1111", "section": "01"}
+ENROLL = PYTHON | {"action": "enroll", "reason": REASON}
+
+
+class Killed(BaseException):
+    """Stands for the end of a process."""
+
+
+async def preview(app: Quart, browser: Browser, students: Sequence[object], **form: Any) -> str:
+    """Send the list, wait for the check, and return the URL of the preview."""
+    sent = {"students": "\n".join(map(str, students))} | form
+    response = await browser.send(URL, sent)
+    assert response.status_code == 303, await text(response)
+    await settle(app)
+    return str(response.location)
+
+
+async def act(app: Quart, browser: Browser, students: Sequence[object], **form: Any) -> list[list[str]]:
+    """Make the change for the students, and return what became of each."""
+    url = await preview(app, browser, students, **form)
+    await begin(browser, url)
+    await settle(app)
+    return await outcomes(browser, url)
+
+
+async def outcomes(browser: Browser, url: str) -> list[list[str]]:
+    """Return the number of each row, the student, and what became or would become of it."""
+    lines = (await text(await browser.get(f"{url}&format=csv"))).splitlines()[1:]
+    return [line.split(",")[:3] for line in lines]
+
+
+async def standing(db: Database, user_id: int) -> list[tuple[str, str, str]]:
+    seats = await db.enrollment.find({"user_id": user_id}).to_list(None)
+    waits = await db.waitlist.find({"user_id": user_id}).to_list(None)
+    found = [(row["courseID"], row["section"], row["status"]) for row in seats]
+    return sorted([*found, *((row["courseID"], row["section"], "waiting") for row in waits)])
+
+
+async def test_a_list_is_previewed_and_then_each_student_is_told(
+    app: Quart, rita: Browser, bob: Browser, db: Database
+) -> None:
+    await bob.post("/enrollment", form={"courseID": "1111", "section": "01"})
+    students = [ADA.email.upper(), BOB.user_id, "nobody@school.example", ADA.user_id]
+    url = await preview(app, rita, students, **ENROLL)
+    shown = await page(rita, url)
+    assert REASON in shown
+    assert "Make 1 change<" in shown
+    expected = [
+        ["1", "Ada Winters", "Added"],
+        ["2", "Bob Okafor", "Unchanged"],
+        ["3", "nobody@school.example", "Refused"],
+        ["4", "Ada Winters", "Unchanged"],
+    ]
+    assert sorted(await outcomes(rita, url)) == expected
+    assert await standing(db, ADA.user_id) == []
+    for _ in range(2):  # the second click does nothing
+        assert (await begin(rita, url)).status_code == 303
+    await settle(app)
+    assert await outcomes(rita, url) == expected
+    assert "There is no student nobody@school.example." in await page(rita, url)
+    entries = await db.audit.find({"action": "student.add"}).to_list(None)
+    assert [(one["actor"], one["user_id"], one["reason"]) for one in entries] == [(RITA.user_id, ADA.user_id, REASON)]
+    [told] = await db.notice.find({"user_id": ADA.user_id}).to_list(None)
+    assert told["because"]["values"]["name"] == RITA.full_name
+    looked_at = [look["user_id"] async for look in db.access.find({"actor": RITA.user_id})]
+    assert sorted(looked_at) == [ADA.user_id, BOB.user_id]
+
+
+async def test_students_are_swapped_withdrawn_and_put_on_and_off_waitlists(
+    app: Quart, rita: Browser, bob: Browser, db: Database, clock: Clock
+) -> None:
+    lab = {"term": "Fall 2026", "courseID": "3333", "section": "01", "reason": REASON}
+    await act(app, rita, [ADA.user_id], **ENROLL)
+    await bob.post("/enrollment", form={"courseID": "3333"})
+    assert await act(app, rita, [ADA.user_id], **lab, action="join") == [["1", "Ada Winters", "Added"]]
+    assert await standing(db, ADA.user_id) == [("1111", "01", "enrolled"), ("3333", "01", "waiting")]
+    assert await act(app, rita, [ADA.user_id], **lab, action="leave") == [["1", "Ada Winters", "Changed"]]
+    assert await act(app, rita, [BOB.user_id], **lab, action="drop") == [["1", "Bob Okafor", "Changed"]]
+    swap = lab | {"action": "swap", "dropped": "1111"}
+    assert await act(app, rita, [ADA.user_id, BOB.user_id], **swap) == [
+        ["1", "Ada Winters", "Changed"],
+        ["2", "Bob Okafor", "Refused"],
+    ]
+    assert await standing(db, ADA.user_id) == [("3333", "01", "enrolled")]
+    await db.term.update_one({"term": "Fall 2026"}, {"$set": {"drop_deadline": clock.now}})
+    students = [ADA.user_id, BOB.user_id]
+    expected = [["1", "Ada Winters", "Changed"], ["2", "Bob Okafor", "Refused"]]
+    assert await act(app, rita, students, **lab, action="withdraw") == expected
+    assert await standing(db, ADA.user_id) == [("3333", "01", "withdrawn")]
+    expected[0][2] = "Unchanged"
+    assert await act(app, rita, students, **lab, action="withdraw") == expected
+
+
+async def test_the_preview_counts_the_seats_that_earlier_rows_take(app: Quart, rita: Browser, db: Database) -> None:
+    await users.add(db, CAL, PASSWORD_HASH)
+    lab = ENROLL | {"courseID": "3333"}
+    students = [ADA.user_id, BOB.user_id, CAL.user_id]
+    added, refused = ["1", "Ada Winters", "Added"], [["2", "Bob Okafor", "Refused"], ["3", "Cal Lindqvist", "Refused"]]
+    assert sorted(await outcomes(rita, await preview(app, rita, students, **lab))) == [added, *refused]
+    waiting = await preview(app, rita, students, **lab | {"action": "join"})  # there is one place on the waitlist
+    assert [row[2] for row in sorted(await outcomes(rita, waiting))] == ["Added", "Added", "Refused"]
+    url = await preview(app, rita, students, **lab, overrides=["full"])
+    assert (await page(rita, url)).count("Set aside: Exceed the capacity.") == 2
+    await begin(rita, url)
+    await settle(app)
+    assert await seats_taken(db, "3333") == 3
+
+
+async def test_an_advisor_acts_for_advisees_only_and_sees_only_their_own(
+    app: Quart, rita: Browser, aron: Browser, db: Database
+) -> None:
+    await db.user.update_one({"user_id": ADA.user_id}, {"$set": {"advisors": [ARON.user_id]}})
+    url = await preview(app, aron, [ADA.user_id, BOB.user_id], **ENROLL)
+    assert "Act for several students" in await page(aron, url)
+    assert (await begin(rita, url)).status_code == 403  # rita has not seen what it does for her students
+    await db.user.update_one({"user_id": BOB.user_id}, {"$set": {"advisors": [ARON.user_id]}})
+    await db.user.update_one({"user_id": ADA.user_id}, {"$unset": {"advisors": ""}})
+    await begin(aron, url)
+    await settle(app)
+    event = await db.event.find_one({"user_id": BOB.user_id, "action": "enroll"})
+    assert event is not None
+    assert event["acted_as"] == "advisor"
+    assert await outcomes(aron, url) == [["1", str(ADA.user_id), "Refused"], ["2", "Bob Okafor", "Added"]]
+    others = await preview(app, rita, [ADA.user_id], **ENROLL)
+    assert (await aron.get(others)).status_code == 404
+    assert others.partition("import_id=")[2] not in await aron.read(URL)
+    assert url.partition("import_id=")[2] in await aron.read(URL)
+
+
+async def test_the_list_may_be_a_file_or_the_boxes_of_a_roster(
+    app: Quart, rita: Browser, bob: Browser, db: Database, clock: Clock
+) -> None:
+    await bob.post("/enrollment", form={"courseID": "1111", "section": "01"})
+    assert f'name="selected" value="{BOB.user_id}"' in await rita.read(f"/staff/roster?{_query(PYTHON)}")
+    clock.now += timedelta(minutes=31)
+    selected = PYTHON | {"roster": "y", "selected": [str(BOB.user_id), str(ADA.user_id)]}
+    asked = await text(await rita.send(URL, selected))
+    assert "Nothing you filled in is lost." in asked
+    confirmed = await text(await rita.send(URL, selected | {"confirmed_password": PASSWORD}))
+    assert f"{BOB.user_id}\n{ADA.user_id}</textarea>" in confirmed.replace("\r", "")
+    assert 'value="1111"' in confirmed
+    assert await db["import"].count_documents({}) == 0
+    for name, data in (("ids.csv", "Name;E-mail\nAda;ada@school.example\n"), ("ids.txt", "1\n2\n")):
+        response = await _send_file(rita, name, data)
+        assert response.status_code == 303, await text(response)
+        await settle(app)
+        assert ["1", "Ada Winters", "Added"] in await outcomes(rita, response.location)
+    refused = await _send_file(rita, "ids.csv", "Name;City\nAda;Bonn\n")
+    assert "No column is named student, email or ID." in await text(refused)
+
+
+async def test_what_is_wrong_is_said_beside_the_field(rita: Browser, db: Database) -> None:
+    cases = [
+        ({"students": " "}, "Enter at least one student, or choose a file."),
+        ({"reason": " "}, "Enter a reason."),
+        ({"action": "swap"}, "Enter the number of the course to give up."),
+        ({"section": "77"}, "section 77"),
+    ]
+    for wrong, sentence in cases:
+        response = await rita.post(URL, form={"students": "1"} | ENROLL | wrong)
+        assert response.status_code == 422
+        assert sentence in unescape(await text(response))
+    assert await db["import"].count_documents({}) == 0
+
+
+async def test_each_row_is_done_once_although_the_process_dies(db: Database) -> None:
+    rows = [ImportedEnrollment(one.user_id, one.email, "Fall 2026", "1111", "01", "add") for one in (ADA, BOB)]
+    import_id = await imports.upload(db, RITA.user_id, "enrollment", "list", b"", FALL_MORNING, columns={})
+    await db["import"].update_one({}, {"$set": {"state": ImportState.RUNNING}})
+    context, tries = EnrollmentContext(db), 0
+
+    async def die_after_the_first(session: Session, result: ImportResult) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 2:
+            raise Killed
+        await author_of_run[0].record(session, result)
+
+    author_of_run: list[ImportAuthor] = []
+
+    async def dying(author: ImportAuthor) -> ImportResult:
+        author_of_run[:] = [author]
+        dies = ImportAuthor(author.user_id, die_after_the_first, "Asked.")
+        return await import_enrollments(context, rows, FALL_MORNING, author=dies)
+
+    async def going_on(author: ImportAuthor) -> ImportResult:
+        return await import_enrollments(context, rows, FALL_MORNING, author=author)
+
+    stored = await imports.find(db, import_id)
+    assert stored is not None
+    with pytest.raises(Killed):
+        await imports.run(db, stored, dying, "dead", FALL_MORNING)
+    # What the dead process did is not done again, although ada has changed her mind meanwhile.
+    await enroll.drop(context, ADA.user_id, SectionRequest("1111", "Fall 2026", "01"), FALL_MORNING)
+    assert await imports.run(db, stored, going_on, "other", FALL_MORNING)
+    assert [await standing(db, one.user_id) for one in (ADA, BOB)] == [[], [("1111", "01", "enrolled")]]
+    done = await imports.find(db, import_id)
+    assert done is not None
+    assert (done.state, done.passed, done.added) == (ImportState.DONE, 2, 2)
+    assert [(one.number, one.what) async for batch in imports.outcomes(db, done) for one in batch] == [
+        (ADA.user_id, "added"),
+        (BOB.user_id, "added"),
+    ]
+    assert await db.audit.count_documents({"action": "student.add"}) == 2
+    assert await db.audit.count_documents({"action": "import"}) == 1
+
+
+def _query(section: dict[str, str]) -> str:
+    return "&".join(f"{name}={value.replace(' ', '+')}" for name, value in section.items())
+
+
+async def _send_file(browser: Browser, name: str, data: str) -> Response:
+    return await browser.post(URL, form=ENROLL, files={"file": FileStorage(io.BytesIO(data.encode()), name)})
