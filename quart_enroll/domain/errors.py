@@ -301,7 +301,7 @@ class NotWaiting(Refused):
         super().__init__(message)
 
 
-class WaitlistOver(NotWaiting):
+class WaitlistClosed(NotWaiting):
     """The student is on waitlists for the course only in terms whose deadline to drop has passed."""
 
     code = "waitlist_over"
@@ -401,7 +401,7 @@ class EditConflict(Refused):
         self.differences = differences
 
 
-class TermOver(Refused):
+class TermEnded(Refused):
     """Students' records of a past term can't be changed."""
 
     code = "term_over"
@@ -411,7 +411,7 @@ class TermOver(Refused):
         super().__init__(Sentence("%(term)s is over, so its sections can’t be canceled.", term=TermName(term)))
 
 
-class CensusOver(Refused):
+class CensusDatePassed(Refused):
     """After the census date, no-shows stay on record: they withdraw, or the registrar drops them."""
 
     code = "census_over"

@@ -37,7 +37,7 @@ class EventFilter:
         return {"term": self.term, "at": {"$gte": self.begins, "$lt": self.ends}} | of_courses
 
 
-class Happened(NamedTuple):
+class EventCount(NamedTuple):
     """How many events there were in a part of a period, by action and by whether they were refused."""
 
     part: int
@@ -92,7 +92,7 @@ async def find_planners(db: Database, term: str) -> dict[SectionKey, list[int]]:
     return {SectionKey(term, **row["_id"]): row["user_ids"] for row in rows}
 
 
-async def count_events(db: Database, wanted: EventFilter, part_seconds: int) -> list[Happened]:
+async def count_events(db: Database, wanted: EventFilter, part_seconds: int) -> list[EventCount]:
     """Count the events in each part of the period of that length; the parts are numbered from 0.
 
     Identical refusals count once, in the part with the first of them.
@@ -107,7 +107,7 @@ async def count_events(db: Database, wanted: EventFilter, part_seconds: int) -> 
     stages: list[Document] = [{"$match": match}, {"$group": {"_id": key, "number": {"$sum": 1}}}]
     rows: list[Document] = await db.event.aggregate(stages).to_list(None)
     return [
-        Happened(int(one["_id"]["part"]), one["_id"]["action"], one["_id"]["refused"], one["number"]) for one in rows
+        EventCount(int(one["_id"]["part"]), one["_id"]["action"], one["_id"]["refused"], one["number"]) for one in rows
     ]
 
 

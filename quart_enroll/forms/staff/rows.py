@@ -9,7 +9,7 @@ from quart_enroll.forms.base import SiteForm
 from quart_enroll.forms.imports.base import ImportRow
 
 
-class Difference(NamedTuple):
+class FieldDifference(NamedTuple):
     """A field for which two editors entered different values."""
 
     label: str
@@ -47,10 +47,10 @@ class RowForm(SiteForm):
                 self[name].errors = [self._with_labels(str(sentence))]
         return not self.errors
 
-    def differences(self, values: Mapping[str, str]) -> list[Difference]:
+    def differences(self, values: Mapping[str, str]) -> list[FieldDifference]:
         """Return the fields in which these values differ from what was entered."""
         return [
-            Difference(field.label.text, field.data or "", values[field.name])
+            FieldDifference(field.label.text, field.data or "", values[field.name])
             for field in self
             if field.name in values and (field.data or "") != values[field.name]
         ]

@@ -45,7 +45,7 @@ class StudentListForm(Form):
         return tuple(dict.fromkeys((self.q.data or "").replace("\0", " ").split()))
 
 
-class SectionForm(Form):
+class SectionChoiceForm(Form):
     """A section, to check a student's eligibility for it or to act for the student in it."""
 
     term = SelectField(lazy("Term"), validate_choice=False)
@@ -99,7 +99,7 @@ class ActForm(ReasonForm):
     )
 
 
-class ManyStudentsForm(FileForm, SectionForm, ReasonForm):
+class ManyStudentsForm(FileForm, SectionChoiceForm, ReasonForm):
     """Act for many students, who are listed in a text or a file."""
 
     students = TextAreaField(

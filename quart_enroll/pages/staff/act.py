@@ -14,7 +14,7 @@ from quart_enroll.domain.errors import Refused
 from quart_enroll.domain.models import SectionKey, User
 from quart_enroll.domain.roles import Role
 from quart_enroll.domain.rules import Rule
-from quart_enroll.forms.staff.students import ActForm, SectionForm
+from quart_enroll.forms.staff.students import ActForm, SectionChoiceForm
 from quart_enroll.i18n.language import Sentence, TermName, Value, gettext
 from quart_enroll.pages.staff.layout import render_staff
 from quart_enroll.services.enrollment import staff_changes
@@ -50,7 +50,7 @@ class AppliedRule(NamedTuple):
 
 async def why(user_id: int) -> ResponseReturnValue:
     student, offered = await open_record(user_id), await catalog()
-    form = SectionForm(request.args)
+    form = SectionChoiceForm(request.args)
     form.offer_terms(term.term for term in offered.terms)
     rules: list[AppliedRule] = []
     error = ""
@@ -128,16 +128,16 @@ async def _act_page(student: User, change: StaffChange, form: ActForm, rules: li
         "section": change.key.section,
         "term": TermName(change.key.term),
     }
-    standing = [rule for rule in rules if rule.refusal]
+    blocking_rules = [rule for rule in rules if rule.refusal]
     return render_staff(
         "staff/act.html",
         MENU_ENTRY,
         student=student,
         question=QUESTIONS[change.action] % where,
         form=form,
-        standing=standing,
-        overrides=list(dict.fromkeys(rule.override for rule in standing if rule.override)),
-        is_possible=all(rule.override for rule in standing),
+        blocking_rules=blocking_rules,
+        overrides=list(dict.fromkeys(rule.override for rule in blocking_rules if rule.override)),
+        is_possible=all(rule.override for rule in blocking_rules),
         is_reorder=change.action is StaffAction.REORDER,
     )
 

@@ -11,7 +11,7 @@ from quart_enroll.domain.folding import fold
 from quart_enroll.domain.models import Course
 from quart_enroll.domain.roles import Role
 from quart_enroll.forms.staff.catalog import CourseForm, CourseListForm, NewCourseForm
-from quart_enroll.forms.staff.rows import Difference
+from quart_enroll.forms.staff.rows import FieldDifference
 from quart_enroll.i18n.language import Sentence, TermName, gettext
 from quart_enroll.pages.paging import page_of, page_url, requested_page
 from quart_enroll.pages.staff.catalog_forms import save
@@ -122,7 +122,9 @@ def _values(course: Course) -> dict[str, str]:
     return CourseForm.values_of(course) | {"seen": catalog_edits.fingerprint(course)}
 
 
-def _page(form: CourseForm, heading: str, *, can_change: bool, differences: Sequence[Difference] = ()) -> RenderedPage:
+def _page(
+    form: CourseForm, heading: str, *, can_change: bool, differences: Sequence[FieldDifference] = ()
+) -> RenderedPage:
     return render_staff(
         "staff/course.html", HERE, form=form, heading=heading, can_change=can_change, differences=differences
     )

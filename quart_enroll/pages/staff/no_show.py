@@ -3,7 +3,7 @@
 from quart import flash, redirect, request
 from quart.typing import ResponseReturnValue
 
-from quart_enroll.domain.errors import CensusOver
+from quart_enroll.domain.errors import CensusDatePassed
 from quart_enroll.forms.staff.roster import NoShowForm
 from quart_enroll.i18n.language import gettext, plural
 from quart_enroll.pages.staff import effects
@@ -29,7 +29,7 @@ async def no_show() -> ResponseReturnValue:
     key, chosen = opened.section.key, form.students.data or []
     try:
         done = await service.drop(enrollment_context(), auth.signed_in(), key, chosen, now(), preview=is_preview)
-    except CensusOver as refusal:
+    except CensusDatePassed as refusal:
         await flash(refusal.text, refusal.severity)
         return redirect(roster_url(key), 303)
     lines = await effects.of_gained_seats(database(), done.gained, is_preview=is_preview)

@@ -16,7 +16,7 @@ from quart_enroll.pages.staff.report import Choice, Shown, bar_chart, cached
 from quart_enroll.pages.staff.sections import sort_rows
 from quart_enroll.services.staff import reports as service
 from quart_enroll.services.staff.report_cache import CachedReport
-from quart_enroll.services.staff.reports import PERIODS, EventFilter, Moment, ReasonCount
+from quart_enroll.services.staff.reports import PERIODS, ActivityInterval, EventFilter, ReasonCount
 from quart_enroll.state import database, load_history, now, report_cache
 
 WHOLE_TERM_PART_SECONDS = 24 * 3600
@@ -76,7 +76,7 @@ def events_of(choice: Choice) -> tuple[EventFilter, int]:
     return wanted, period.part_seconds
 
 
-async def opening(choice: Choice) -> Shown[Moment]:
+async def opening(choice: Choice) -> Shown[ActivityInterval]:
     """Show what happened second by second after the opening."""
     wanted, part_seconds = events_of(choice)
     found, as_of = await _moments(choice.term, wanted, part_seconds)
@@ -90,13 +90,15 @@ async def opening(choice: Choice) -> Shown[Moment]:
     return Shown(_moments_listing(choice.term), found.rows, charts, totals, as_of, str(found.computed_at))
 
 
-async def _moments(term: Term, wanted: EventFilter, part_seconds: int) -> tuple[CachedReport[Moment], datetime]:
+async def _moments(
+    term: Term, wanted: EventFilter, part_seconds: int
+) -> tuple[CachedReport[ActivityInterval], datetime]:
     """Return the parts of the period; those that have settled by the last time are not counted again."""
     key = ("opening", wanted, part_seconds)
 
-    async def compute() -> Sequence[Moment]:
+    async def compute() -> Sequence[ActivityInterval]:
         cache = report_cache()
-        known: Sequence[Moment] = ()
+        known: Sequence[ActivityInterval] = ()
         if (last := cache.last(key)) is not None:
             read_at = now() - timedelta(seconds=cache.age(last))
             known = service.settled(last.rows, part_seconds, read_at - term.opens_at)
@@ -105,10 +107,10 @@ async def _moments(term: Term, wanted: EventFilter, part_seconds: int) -> tuple[
     return await cached(key, compute)
 
 
-def _curve(rows: Sequence[Moment], part_seconds: int) -> LineChart:
+def _curve(rows: Sequence[ActivityInterval], part_seconds: int) -> LineChart:
     """Draw the numbers of each part."""
 
-    def line(name: Sentence, read: Callable[[Moment], int]) -> Line:
+    def line(name: Sentence, read: Callable[[ActivityInterval], int]) -> Line:
         return Line(str(name), [(row.second, read(row)) for row in rows])
 
     lines = [
@@ -130,8 +132,8 @@ def _part_name(seconds: int) -> str:
     return gettext("per day")
 
 
-def _moments_listing(term: Term) -> Listing[Moment]:
-    def at(row: Moment) -> datetime:
+def _moments_listing(term: Term) -> Listing[ActivityInterval]:
+    def at(row: ActivityInterval) -> datetime:
         return term.opens_at + timedelta(seconds=row.second)
 
     return Listing(

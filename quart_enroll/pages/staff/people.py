@@ -74,9 +74,9 @@ async def person(user_id: int) -> ResponseReturnValue:
         return await _person_page(found, form), 422
     try:
         wanted = await _wanted(form)
-        is_sure = "sure" in await request.form
+        is_confirmed = "confirmed" in await request.form
         await accounts.change_profile(
-            database(), auth.signed_in(), user_id, wanted, now(), seen=form.seen.data or "", dry_run=not is_sure
+            database(), auth.signed_in(), user_id, wanted, now(), seen=form.seen.data or "", dry_run=not is_confirmed
         )
     except accounts.NotPermitted:
         abort(403)
@@ -87,11 +87,11 @@ async def person(user_id: int) -> ResponseReturnValue:
     except Refused as refusal:
         _show_refusal(form, refusal)
         return await _person_page(found, form), 422
-    if wanted == Profile.of(found) or is_sure:
+    if wanted == Profile.of(found) or is_confirmed:
         user_cache().invalidate(user_id)
         await flash(gettext("Saved the changes for %(name)s.", name=found.full_name), "success")
         return redirect(url_for("staff_person", user_id=user_id), 303)
-    return await _sure_page(found, wanted)
+    return await _preview_page(found, wanted)
 
 
 async def _stored_form(found: User) -> PersonForm:
@@ -139,13 +139,13 @@ async def _person_page(found: User, form: PersonForm, **variables: object) -> Re
     return render_staff("staff/person.html", MENU_ENTRY, person=found, form=form, **variables)
 
 
-async def _sure_page(found: User, wanted: Profile) -> RenderedPage:
+async def _preview_page(found: User, wanted: Profile) -> RenderedPage:
     """Return a page that says what saving will do, with a button that does it."""
     before = Profile.of(found)
     names, advisees = await asyncio.gather(_names(found, wanted), accounts.count_advisees(database(), found.user_id))
     sent = [(name, value) for name, value in (await request.form).items(multi=True) if name != "csrf_token"]
     return render_staff(
-        "staff/person_sure.html",
+        "staff/person_preview.html",
         MENU_ENTRY,
         person=found,
         changes=describe_changes(before, wanted, names),

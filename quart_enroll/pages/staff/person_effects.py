@@ -8,7 +8,7 @@ from quart_enroll.domain.roles import ROLE_NAMES, ROLE_PERMISSIONS, Role, in_ord
 from quart_enroll.i18n.language import gettext, plural
 
 
-class Change(NamedTuple):
+class ProfileChange(NamedTuple):
     """A field that changes: its name, and its values before and after."""
 
     label: str
@@ -16,10 +16,10 @@ class Change(NamedTuple):
     after: str
 
 
-def describe_changes(before: Profile, after: Profile, names: Mapping[int, str]) -> list[Change]:
+def describe_changes(before: Profile, after: Profile, names: Mapping[int, str]) -> list[ProfileChange]:
     """Return the fields that differ; `names` are those of the advisors, by user_id."""
     rows = zip(_values(before, names), _values(after, names), strict=True)
-    return [Change(label, old, new) for (label, old), (_, new) in rows if old != new]
+    return [ProfileChange(label, old, new) for (label, old), (_, new) in rows if old != new]
 
 
 def describe_effects(before: Profile, after: Profile, advisees: int, *, is_self: bool) -> list[str]:

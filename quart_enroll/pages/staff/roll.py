@@ -10,7 +10,7 @@ from quart_enroll.i18n.language import TermName, gettext, plural
 from quart_enroll.pages.staff.effects import section_name
 from quart_enroll.pages.staff.layout import render_staff
 from quart_enroll.services.staff import catalog_edits, term_roll
-from quart_enroll.services.staff.term_roll import Roll, RollWish
+from quart_enroll.services.staff.term_roll import Roll, RollRequest
 from quart_enroll.state import database, now
 from quart_enroll.web import auth
 from quart_enroll.web.compression import RenderedPage
@@ -31,17 +31,19 @@ async def roll() -> ResponseReturnValue:
     if form.source.data == form.target.data:
         form.target.errors = [gettext("Choose another term.")]
         return _page(form), 422
-    wish = RollWish(form.source.data or "", form.target.data or "", form.with_instructors.data, form.as_tentative.data)
+    wanted = RollRequest(
+        form.source.data or "", form.target.data or "", form.with_instructors.data, form.as_tentative.data
+    )
     try:
         if not form.confirmed.data:
-            return _page(form, await term_roll.preview(database(), wish))
-        done = await term_roll.roll(database(), auth.signed_in().user_id, wish, now())
+            return _page(form, await term_roll.preview(database(), wanted))
+        done = await term_roll.roll(database(), auth.signed_in().user_id, wanted, now())
     except UnknownTerm as refusal:
         form.form_errors = [refusal.text]
         return _page(form), 422
     copied = plural("%(number)s section copied.", "%(number)s sections copied.", len(done.new))
     await flash(str(copied), "success" if done.new else "info")
-    return redirect(url_for("staff_sections", term=wish.target), 303)
+    return redirect(url_for("staff_sections", term=wanted.target), 303)
 
 
 def _page(form: RollForm, planned: Roll | None = None) -> RenderedPage:

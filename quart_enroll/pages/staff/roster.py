@@ -15,17 +15,17 @@ from quart_enroll.pages.staff.section import HERE, OpenedSection, open_section
 from quart_enroll.pages.staff.sections import in_batches, section_url
 from quart_enroll.services.staff import access
 from quart_enroll.services.staff import roster as service
-from quart_enroll.services.staff.roster import Roster, RosterRow, Standing
+from quart_enroll.services.staff.roster import Roster, RosterRow, RosterStatus
 from quart_enroll.state import database, now
 from quart_enroll.web import auth
 from quart_enroll.web.compression import RenderedPage
 from quart_enroll.web.request import current_request
 
 STANDING_NAMES = {
-    Standing.ENROLLED: Sentence("Enrolled"),
-    Standing.WAITING: Sentence("On the waitlist"),
-    Standing.WITHDRAWN: Sentence("Withdrawn"),
-    Standing.LEFT: Sentence("Dropped"),
+    RosterStatus.ENROLLED: Sentence("Enrolled"),
+    RosterStatus.WAITING: Sentence("On the waitlist"),
+    RosterStatus.WITHDRAWN: Sentence("Withdrawn"),
+    RosterStatus.LEFT: Sentence("Dropped"),
 }
 
 
@@ -157,7 +157,7 @@ def how_text(row: RosterRow) -> str | Sentence:
         return Sentence("Moved to section %(section)s", section=event.section)
     if event.action == "cancelled":
         return Sentence("Section canceled")
-    what = STANDING_NAMES[Standing.WITHDRAWN if event.action == "withdraw" else Standing.LEFT]
+    what = STANDING_NAMES[RosterStatus.WITHDRAWN if event.action == "withdraw" else RosterStatus.LEFT]
     return Sentence("%(what)s: %(reason)s", what=what, reason=event.reason_text) if event.reason else what
 
 

@@ -17,7 +17,7 @@ from quart_enroll.domain.errors import (
     WrongFields,
 )
 from quart_enroll.domain.models import Course, Section, SectionKey, SectionStatus, Term
-from quart_enroll.forms.staff.rows import Difference
+from quart_enroll.forms.staff.rows import FieldDifference
 from quart_enroll.forms.staff.sections import NewSectionForm, SectionForm
 from quart_enroll.i18n.language import TermName, gettext
 from quart_enroll.pages.staff import effects
@@ -148,17 +148,17 @@ async def _read(form: SectionForm, present: Collection[int] = ()) -> Section:
     return replace(section, instructors=instructors, revision=form.seen_revision)
 
 
-def _differences(form: SectionForm, mine: Section, current: Section) -> list[Difference]:
+def _differences(form: SectionForm, mine: Section, current: Section) -> list[FieldDifference]:
     """Return the fields in which the editor's section differs from the stored one, and let the form replace that."""
     form.revision.data = str(current.revision)
     form.confirmed.data = ""
     return [
-        Difference(form[one.field].label.text, effects.value_text(one.old), effects.value_text(one.new))
+        FieldDifference(form[one.field].label.text, effects.value_text(one.old), effects.value_text(one.new))
         for one in service.differences(mine, current)
     ]
 
 
-def _page(opened: OpenedSection, form: SectionForm, differences: list[Difference] | None = None) -> RenderedPage:
+def _page(opened: OpenedSection, form: SectionForm, differences: list[FieldDifference] | None = None) -> RenderedPage:
     section = opened.section
     facts = [(form[name].label.text, effects.value_text(getattr(section, name))) for name in SHOWN_FACTS]
     return render_staff(

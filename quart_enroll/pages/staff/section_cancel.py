@@ -5,7 +5,7 @@ from typing import NamedTuple
 from quart import abort, flash, redirect, request
 from quart.typing import ResponseReturnValue
 
-from quart_enroll.domain.errors import EditConflict, TermOver
+from quart_enroll.domain.errors import EditConflict, TermEnded
 from quart_enroll.forms.staff.sections import CancelForm
 from quart_enroll.i18n.language import gettext, plural
 from quart_enroll.pages.staff.layout import render_staff
@@ -45,7 +45,7 @@ async def cancel() -> ResponseReturnValue:
             form.reason.data or "",
             now(),
         )
-    except TermOver as refusal:
+    except TermEnded as refusal:
         await flash(refusal.text, refusal.severity)
         return redirect(section_url(key), 303)
     except EditConflict as refusal:

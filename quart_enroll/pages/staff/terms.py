@@ -10,7 +10,7 @@ from quart_enroll.domain import rules
 from quart_enroll.domain.models import Term
 from quart_enroll.domain.roles import Role
 from quart_enroll.forms.staff.catalog import NewTermForm, TermForm
-from quart_enroll.forms.staff.rows import Difference
+from quart_enroll.forms.staff.rows import FieldDifference
 from quart_enroll.i18n.language import Sentence, TermName, gettext
 from quart_enroll.pages.staff.catalog_forms import save
 from quart_enroll.pages.staff.layout import render_staff
@@ -105,7 +105,9 @@ def _values(term: Term) -> dict[str, str]:
     return TermForm.values_of(term) | {"seen": catalog_edits.fingerprint(term)}
 
 
-def _page(form: TermForm, heading: str, *, can_change: bool, differences: Sequence[Difference] = ()) -> RenderedPage:
+def _page(
+    form: TermForm, heading: str, *, can_change: bool, differences: Sequence[FieldDifference] = ()
+) -> RenderedPage:
     return render_staff(
         "staff/term.html", HERE, form=form, heading=heading, can_change=can_change, differences=differences
     )

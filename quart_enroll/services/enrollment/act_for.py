@@ -153,7 +153,7 @@ async def join(
     """Put the student at the end of the waitlist, or enroll them if a seat is open.
 
     What the overrides allow here, they also allow when a seat opens; but never more seats than the capacity.
-    Raises what `waitlist.join` raises, unless one of the overrides allows it, and WaitlistOver.
+    Raises what `waitlist.join` raises, unless one of the overrides allows it, and WaitlistClosed.
     """
 
     async def body(transaction: SeatTransaction) -> Joined:

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 
 from quart_enroll.domain import rules
-from quart_enroll.domain.errors import AlreadyWaiting, Refused, WaitlistFull, WaitlistOver
+from quart_enroll.domain.errors import AlreadyWaiting, Refused, WaitlistClosed, WaitlistFull
 from quart_enroll.domain.models import Registration, Term
 from quart_enroll.domain.rules import Checks, Rule
 from quart_enroll.services.enrollment.candidates import Candidate, enrollment_checks
@@ -83,9 +83,9 @@ def _check_not_waiting(candidate: Candidate) -> None:
 
 
 def _check_place(candidate: Candidate, now: datetime) -> None:
-    """Raise WaitlistOver if nobody is promoted any more, or WaitlistFull."""
+    """Raise WaitlistClosed if nobody is promoted any more, or WaitlistFull."""
     offering = candidate.offering
     if not offering.term.promotes_waitlist(now):
-        raise WaitlistOver(offering.course.title)
+        raise WaitlistClosed(offering.course.title)
     if offering.section.waiting >= offering.section.waitlist_capacity:
         raise WaitlistFull(offering.course.title, offering.section.section)

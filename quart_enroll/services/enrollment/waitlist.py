@@ -9,7 +9,7 @@ from quart_enroll.domain.errors import (
     AlreadyWaiting,
     NotWaiting,
     Refused,
-    WaitlistOver,
+    WaitlistClosed,
 )
 from quart_enroll.domain.models import SectionKey, SectionRequest
 from quart_enroll.observability import metrics
@@ -82,7 +82,7 @@ async def leave(context: EnrollmentContext, user_id: int, request: SectionReques
     waitlisted_terms = {key.term for key in waitlisted}
     term = resolve.choose_term(known_terms, request, course.title, waitlisted_terms, now)
     if term is None:
-        raise WaitlistOver(course.title) if waitlisted_terms else NotWaiting(course.title)
+        raise WaitlistClosed(course.title) if waitlisted_terms else NotWaiting(course.title)
 
     async def body(transaction: SeatTransaction) -> SectionKey:
         return await seat_actions.leave(transaction, user_id, course, term)

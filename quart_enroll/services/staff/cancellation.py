@@ -27,7 +27,7 @@ from quart_enroll.domain import rules
 from quart_enroll.domain.audit import About, AuditEntry, Change
 from quart_enroll.domain.errors import (
     EditConflict,
-    TermOver,
+    TermEnded,
     UnknownCourse,
     UnknownSection,
     UnknownTerm,
@@ -91,7 +91,7 @@ async def cancel(
 ) -> list[CancelledStudent]:
     """Cancel the section and return the students who lost their places.
 
-    Raises UnknownTerm, UnknownCourse, UnknownSection, TermOver, and EditConflict if the section was changed since the
+    Raises UnknownTerm, UnknownCourse, UnknownSection, TermEnded, and EditConflict if the section was changed since the
     `revision`. Canceling a canceled section changes nothing.
     """
     lost: list[CancelledStudent] = []
@@ -143,7 +143,7 @@ async def _find_affected(db: Database, key: SectionKey, now: datetime, session: 
     if section is None:
         raise UnknownSection(course.title, key.section, key.term)
     if not term.is_ongoing(now):
-        raise TermOver(key.term)
+        raise TermEnded(key.term)
     rows = await import_guards.find_affected(db, [key], session)
     return _Affected(term, course, section, rows, await _find_alternatives(db, term, course, section, rows, session))
 

@@ -8,7 +8,7 @@ from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import courses, enrollments, events, notices, terms
 from quart_enroll.domain import permissions
 from quart_enroll.domain.audit import About, AuditEntry
-from quart_enroll.domain.errors import CensusOver, UnknownCourse, UnknownTerm
+from quart_enroll.domain.errors import CensusDatePassed, UnknownCourse, UnknownTerm
 from quart_enroll.domain.models import NO_SHOW, Course, Event, Notice, SectionKey, User
 from quart_enroll.domain.roles import Role
 from quart_enroll.i18n.language import Sentence
@@ -41,7 +41,7 @@ async def drop(
 ) -> NoShowDrop:
     """Drop those of these students who are enrolled in the section; a `preview` only says what would happen.
 
-    Courses that need this one stay on their schedules. Raises UnknownTerm, UnknownCourse and CensusOver.
+    Courses that need this one stay on their schedules. Raises UnknownTerm, UnknownCourse and CensusDatePassed.
     """
 
     async def body(transaction: SeatTransaction) -> NoShowDrop:
@@ -71,7 +71,7 @@ async def _find_course(db: Database, key: SectionKey, now: datetime, session: Se
     if course is None:
         raise UnknownCourse(key.courseID)
     if now >= term.census_at:
-        raise CensusOver(key.term)
+        raise CensusDatePassed(key.term)
     return course
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import sections, users
 from quart_enroll.db.queries import reports as queries
-from quart_enroll.db.queries.reports import GETTING_A_SEAT, EventFilter, Happened, ReasonCount, RefusedStudent
+from quart_enroll.db.queries.reports import GETTING_A_SEAT, EventCount, EventFilter, ReasonCount, RefusedStudent
 from quart_enroll.domain import rules
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import Course, Meeting, Section, SectionKey, SectionStatus, Term, User
@@ -70,7 +70,7 @@ class SubjectDemand(NamedTuple):
     planned: int
 
 
-class Moment(NamedTuple):
+class ActivityInterval(NamedTuple):
     """What happened in a part of a period that begins `second` seconds after the opening."""
 
     second: int
@@ -135,26 +135,28 @@ def is_full(section: Section) -> bool:
     return section.status is SectionStatus.ACTIVE and section.seats_taken >= section.capacity
 
 
-async def moments(db: Database, wanted: EventFilter, part_seconds: int, known: Sequence[Moment] = ()) -> list[Moment]:
+async def moments(
+    db: Database, wanted: EventFilter, part_seconds: int, known: Sequence[ActivityInterval] = ()
+) -> list[ActivityInterval]:
     """Return what happened in each part of the period, up to the last one in which anything did.
 
     `known` are the first parts, which an earlier call has returned and which can't change any more.
     """
     first = len(known)
     rest = replace(wanted, begins=wanted.begins + timedelta(seconds=first * part_seconds))
-    parts: defaultdict[int, list[Happened]] = defaultdict(list)
+    parts: defaultdict[int, list[EventCount]] = defaultdict(list)
     for one in await queries.count_events(db, rest, part_seconds):
         parts[first + one.part].append(one)
     new = range(first, max(parts, default=first - 1) + 1)
     return [*known, *(_moment(part * part_seconds, parts[part]) for part in new)]
 
 
-def settled(rows: Sequence[Moment], part_seconds: int, age: timedelta) -> Sequence[Moment]:
+def settled(rows: Sequence[ActivityInterval], part_seconds: int, age: timedelta) -> Sequence[ActivityInterval]:
     """Return the first of these parts, which can't change any more; they were read `age` after the opening."""
     return rows[: max(0, (age - SETTLING_TIME) // timedelta(seconds=part_seconds))]
 
 
-def _moment(second: int, happened: Iterable[Happened]) -> Moment:
+def _moment(second: int, happened: Iterable[EventCount]) -> ActivityInterval:
     numbers: Counter[str] = Counter()
     for one in happened:
         if one.refused:
@@ -165,7 +167,7 @@ def _moment(second: int, happened: Iterable[Happened]) -> Moment:
             numbers["drops"] += one.number
         else:
             numbers["joins"] += one.number * (one.action == "join")
-    return Moment(second, numbers["seats"], numbers["joins"], numbers["drops"], numbers["refused"])
+    return ActivityInterval(second, numbers["seats"], numbers["joins"], numbers["drops"], numbers["refused"])
 
 
 async def refusal_reasons(db: Database, wanted: EventFilter) -> list[ReasonCount]:

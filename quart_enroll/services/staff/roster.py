@@ -14,7 +14,7 @@ MAX_DEPARTURES = 2000
 """The largest number of departures that a roster reads, the latest first."""
 
 
-class Standing(StrEnum):
+class RosterStatus(StrEnum):
     """What a student of a roster has in the section."""
 
     ENROLLED = "enrolled"
@@ -33,7 +33,7 @@ class RosterRow:
     """
 
     student: User
-    standing: Standing
+    standing: RosterStatus
     since: datetime | None
     position: int = 0
     departure: Event | None = None
@@ -63,22 +63,22 @@ async def find(db: Database, key: SectionKey) -> Roster:
     ids = present | {one.user_id for one in entries} | {*departures} | {one.actor for one in departures.values()}
     people = await users.find_many(db, ids)
 
-    def row(user_id: int, standing: Standing, since: datetime, position: int = 0) -> RosterRow:
-        departure = departures.get(user_id) if standing in (Standing.WITHDRAWN, Standing.LEFT) else None
+    def row(user_id: int, standing: RosterStatus, since: datetime, position: int = 0) -> RosterRow:
+        departure = departures.get(user_id) if standing in (RosterStatus.WITHDRAWN, RosterStatus.LEFT) else None
         student = people.get(user_id) or User(user_id, "", "", "")
         actor = people.get(departure.actor) if departure else None
         author = actor.full_name if actor and actor.is_staff else ""
         return RosterRow(student, standing, departure.at if departure else since, position, departure, author)
 
-    seated = [row(one.user_id, Standing(one.status), one.since) for one in seats]
+    seated = [row(one.user_id, RosterStatus(one.status), one.since) for one in seats]
     return Roster(
-        enrolled=_by_name(one for one in seated if one.standing is Standing.ENROLLED),
+        enrolled=_by_name(one for one in seated if one.standing is RosterStatus.ENROLLED),
         waiting=[
-            replace(row(one.user_id, Standing.WAITING, one.joined_at, position), place=one.place)
+            replace(row(one.user_id, RosterStatus.WAITING, one.joined_at, position), place=one.place)
             for position, one in enumerate(entries, 1)
         ],
-        withdrawn=_by_name(one for one in seated if one.standing is Standing.WITHDRAWN),
-        left=[row(one, Standing.LEFT, event.at) for one, event in departures.items() if one not in present],
+        withdrawn=_by_name(one for one in seated if one.standing is RosterStatus.WITHDRAWN),
+        left=[row(one, RosterStatus.LEFT, event.at) for one, event in departures.items() if one not in present],
     )
 
 

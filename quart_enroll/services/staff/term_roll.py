@@ -16,7 +16,7 @@ from quart_enroll.services.staff import audit
 
 
 @dataclass(frozen=True, slots=True)
-class RollWish:
+class RollRequest:
     """What to copy from the term `source` into `target`: times, rooms and capacities, and optionally the instructors.
 
     The new sections are tentative or active.
@@ -37,46 +37,46 @@ class Roll:
     cancelled: Sequence[SectionKey]
 
 
-def plan(wish: RollWish, offered: Sequence[Section], present: Sequence[Section]) -> Roll:
+def plan(wanted: RollRequest, offered: Sequence[Section], present: Sequence[Section]) -> Roll:
     """Return which of the `offered` sections are copied beside those `present` in the target."""
     used = {(one.courseID, folding.section_key(one.section)) for one in present}
     cancelled = [one.key for one in offered if one.status is SectionStatus.CANCELLED]
     held = [one for one in offered if one.status is not SectionStatus.CANCELLED]
     existing = [one.key for one in held if (one.courseID, folding.section_key(one.section)) in used]
-    return Roll([_copy(wish, one) for one in held if one.key not in set(existing)], existing, cancelled)
+    return Roll([_copy(wanted, one) for one in held if one.key not in set(existing)], existing, cancelled)
 
 
-def _copy(wish: RollWish, section: Section) -> Section:
-    status = SectionStatus.TENTATIVE if wish.as_tentative else SectionStatus.ACTIVE
-    new = replace(section, term=wish.target, seats_taken=0, waiting=0, revision=0, status=status)
-    return new if wish.with_instructors else replace(new, instructor="", instructors=())
+def _copy(wanted: RollRequest, section: Section) -> Section:
+    status = SectionStatus.TENTATIVE if wanted.as_tentative else SectionStatus.ACTIVE
+    new = replace(section, term=wanted.target, seats_taken=0, waiting=0, revision=0, status=status)
+    return new if wanted.with_instructors else replace(new, instructor="", instructors=())
 
 
-async def preview(db: Database, wish: RollWish) -> Roll:
+async def preview(db: Database, wanted: RollRequest) -> Roll:
     """Return what would be copied; raise UnknownTerm."""
-    return await transaction(db, lambda session: _plan(db, wish, session))
+    return await transaction(db, lambda session: _plan(db, wanted, session))
 
 
-async def roll(db: Database, staff_id: int, wish: RollWish, now: datetime) -> Roll:
+async def roll(db: Database, staff_id: int, wanted: RollRequest, now: datetime) -> Roll:
     """Copy the sections; a second click finds them existing, and copies nothing. Raises UnknownTerm."""
 
     async def body(session: Session) -> Roll:
-        planned = await _plan(db, wish, session)
+        planned = await _plan(db, wanted, session)
         if planned.new:
             await sections.put_all(db, planned.new, session)
             copied = Change("sections", "0", str(len(planned.new)))
-            about = About("term", wish.target, name=wish.source)
+            about = About("term", wanted.target, name=wanted.source)
             await audit.record(db, session, AuditEntry(now, staff_id, "term.roll", about, changes=(copied,)))
         return planned
 
     return await transaction(db, body)
 
 
-async def _plan(db: Database, wish: RollWish, session: Session) -> Roll:
-    for name in (wish.source, wish.target):
+async def _plan(db: Database, wanted: RollRequest, session: Session) -> Roll:
+    for name in (wanted.source, wanted.target):
         if await stored_terms.find(db, name, session) is None:
             raise UnknownTerm(name, [])
     known = {course.courseID for course in await courses.find_all(db, session)}
-    offered = await sections.find_all(db, [wish.source], session=session)
-    present = await sections.find_all(db, [wish.target], session=session)
-    return plan(wish, [one for one in offered if one.courseID in known], present)
+    offered = await sections.find_all(db, [wanted.source], session=session)
+    present = await sections.find_all(db, [wanted.target], session=session)
+    return plan(wanted, [one for one in offered if one.courseID in known], present)

@@ -308,7 +308,7 @@ async def use_accounts(full: FullRun, anyone: Browser, ada: Browser, bob: Browse
     changed = {"password": "another long sentence", "password_confirm": "another long sentence"}
     await full.request(ada, "POST", "/account/password", current=PASSWORD, **changed)
     await full.request(ada, "POST", "/account/sign-out")
-    await full.request(rita, "POST", "/staff/people/1", seen="", roles="student", advisors="", sure="y")
+    await full.request(rita, "POST", "/staff/people/1", seen="", roles="student", advisors="", confirmed="y")
     await full.request(bob, "POST", "/account/delete/end")
     await full.request(rita, "POST", "/staff/view-as", user_id="2")
     await full.request(rita, "POST", "/staff/view-as/end")

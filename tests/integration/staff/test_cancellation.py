@@ -7,7 +7,7 @@ import pytest
 
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import sections
-from quart_enroll.domain.errors import EditConflict, TermOver
+from quart_enroll.domain.errors import EditConflict, TermEnded
 from quart_enroll.domain.models import Section, SectionKey
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.maintenance import audit
@@ -129,5 +129,5 @@ async def test_a_large_section_is_closed_and_emptied_in_several_transactions(
 
 
 async def test_the_records_of_a_past_term_stay(db: Database) -> None:
-    with pytest.raises(TermOver):
+    with pytest.raises(TermEnded):
         await cancellation.preview(db, KEY, FALL.withdraw_deadline + timedelta(days=60))

@@ -18,7 +18,7 @@ from quart_enroll.web.route import GET, POST, Audience, Route
 from tests.support.people import BOB, PASSWORD, Browser, Clock, text
 
 PATH = f"/staff/people/{BOB.user_id}"
-FORM = {"seen": Profile.of(BOB).fingerprint, "roles": ["student", "auditor"], "advisors": "", "sure": "y"}
+FORM = {"seen": Profile.of(BOB).fingerprint, "roles": ["student", "auditor"], "advisors": "", "confirmed": "y"}
 
 
 async def is_auditor(db: Database) -> bool:
@@ -50,7 +50,7 @@ async def test_later_the_page_asks_for_the_password_and_keeps_the_form(
         ("roles", "student"),
         ("roles", "auditor"),
         ("advisors", ""),
-        ("sure", "y"),
+        ("confirmed", "y"),
     ]
     wrong = await rita.send(PATH, FORM | {"confirmed_password": "not my password"})
     assert wrong.status_code == 422

@@ -85,7 +85,9 @@ CHANGE_EXAMPLES: dict[str, Change] = {
     "staff_no_show": Change(
         f"/staff/roster/no-show?{PHP_SECTION}", {"students": str(ADA.user_id), "confirmed": "y"}, _enroll_ada
     ),
-    "staff_person": Change("/staff/people/1", {"seen": Profile.of(ADA).fingerprint, "roles": "auditor", "sure": "y"}),
+    "staff_person": Change(
+        "/staff/people/1", {"seen": Profile.of(ADA).fingerprint, "roles": "auditor", "confirmed": "y"}
+    ),
     "staff_removal": Change("/staff/removals/2", prepare=_bob_asks_for_removal),
     "staff_removal_decline": Change("/staff/removals/1/decline", {"reason": "You owe fees"}, _ada_asks_for_removal),
     "staff_section": Change("/staff/section" + SECTION_URL, SECTION_FORM),

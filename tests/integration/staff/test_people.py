@@ -55,7 +55,7 @@ async def fill_in(browser: Browser, user: User, **fields: Any) -> dict[str, Any]
 
 async def save(browser: Browser, user: User, **fields: Any) -> int:
     form = await fill_in(browser, user, **fields)
-    return (await browser.send(f"/staff/people/{user.user_id}", form | {"sure": "y"})).status_code
+    return (await browser.send(f"/staff/people/{user.user_id}", form | {"confirmed": "y"})).status_code
 
 
 async def test_a_change_is_made_after_a_page_that_says_what_it_does(rita: Browser, db: Database) -> None:
@@ -66,7 +66,7 @@ async def test_a_change_is_made_after_a_page_that_says_what_it_does(rita: Browse
     assert "Advisor: Sees the records of their own advisees and acts for them." in page
     assert await users.find(db, BOB.user_id) == BOB
     assert '<input type="hidden" name="roles" value="advisor">' in page
-    response = await rita.send(f"/staff/people/{BOB.user_id}", form | {"sure": "y"})
+    response = await rita.send(f"/staff/people/{BOB.user_id}", form | {"confirmed": "y"})
     assert (response.status_code, response.location) == (303, f"/staff/people/{BOB.user_id}")
     assert await users.find(db, BOB.user_id) == replace(BOB, roles=frozenset({Role.STUDENT, Role.ADVISOR}))
 
@@ -119,7 +119,7 @@ async def test_nobody_whose_email_is_unconfirmed_becomes_staff(rita: Browser, db
 async def test_the_second_of_two_registrars_sees_what_the_first_has_saved(rita: Browser, db: Database) -> None:
     form = await fill_in(rita, BOB, roles=["instructor"])
     await users_become(db, BOB, Role.AUDITOR)
-    response = await rita.send(f"/staff/people/{BOB.user_id}", form | {"sure": "y"})
+    response = await rita.send(f"/staff/people/{BOB.user_id}", form | {"confirmed": "y"})
     page = await text(response)
     assert response.status_code == 422
     assert "Someone else has changed this" in page

@@ -16,12 +16,12 @@ from quart_enroll.domain import permissions
 from quart_enroll.domain.models import SectionKey
 from quart_enroll.services.staff import access, no_show
 from quart_enroll.services.staff import roster as service
-from quart_enroll.services.staff.roster import RosterRow, Standing
+from quart_enroll.services.staff.roster import RosterRow, RosterStatus
 from quart_enroll.state import database, enrollment_context, now
 from quart_enroll.web import auth
 from quart_enroll.web.request import current_request
 
-STANDING_ORDER = list(Standing)
+STATUS_ORDER = list(RosterStatus)
 """The order of the groups; each is sorted on its own."""
 
 
@@ -68,11 +68,11 @@ async def _open_roster(key: SectionKey, *, to_manage: bool = False) -> SectionKe
 
 def _sort_key(row: RosterRow) -> list[str]:
     """Return what sorts the rows, and stays the same while other students come and go."""
-    rank = str(STANDING_ORDER.index(row.standing))
+    rank = str(STATUS_ORDER.index(row.standing))
     match row.standing:
-        case Standing.WAITING:
+        case RosterStatus.WAITING:
             return [rank, f"{row.place:020}", str(row.student.user_id)]
-        case Standing.LEFT:
+        case RosterStatus.LEFT:
             return [rank, row.since.isoformat() if row.since else "", str(row.student.user_id)]
         case _:
             last_name, first_name, user_id = service.name_key(row)
