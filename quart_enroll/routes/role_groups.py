@@ -1,0 +1,12 @@
+"""The roles that share a right, on pages and in the API."""
+
+from quart_enroll.domain.roles import Role
+
+REGISTRARS = frozenset({Role.REGISTRAR})
+SECTION_EDITORS = REGISTRARS | {Role.SCHEDULER}
+SECTION_READERS = SECTION_EDITORS | {Role.INSTRUCTOR, Role.AUDITOR}
+CATALOG_READERS = SECTION_EDITORS | {Role.AUDITOR}
+ROSTER_MANAGERS = REGISTRARS | {Role.INSTRUCTOR}
+READERS_OF_STUDENTS = frozenset({Role.REGISTRAR, Role.AUDITOR, Role.ADVISOR})
+ACTING_FOR_STUDENTS = frozenset({Role.REGISTRAR, Role.ADVISOR})
+READERS_OF_LOGS = frozenset({Role.REGISTRAR, Role.AUDITOR})
