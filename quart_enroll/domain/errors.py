@@ -655,10 +655,7 @@ class EmailUnconfirmed(Refused):
 
     def __init__(self) -> None:
         super().__init__(
-            Sentence(
-                "The email address of this account isn’t confirmed yet. Its owner must first open the link in our "
-                "email."
-            )
+            Sentence("The email of this account isn’t confirmed yet. Its owner must first open the link that we sent.")
         )
 
 

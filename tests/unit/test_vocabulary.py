@@ -13,7 +13,7 @@ from quart_enroll.i18n import language
 
 PACKAGE = Path(quart_enroll.__file__).parent
 TEMPLATES = sorted((PACKAGE / "templates").rglob("*.html"))
-OTHER_WORDS = re.compile(r"\b(class|classes|log ?in|log ?out|logged (in|out)|timetable)\b", re.IGNORECASE)
+OTHER_WORDS = re.compile(r"(?<!day of )\b(class|classes|log ?in|log ?out|logged (in|out)|timetable)\b", re.IGNORECASE)
 
 AVOIDED_WORDS = re.compile(
     r"\b(address(es)?|any ?more|e-mails?|g[ai]ven? back|gives? back|make an account|register"

@@ -61,7 +61,7 @@ class SectionForm(SeenRevision, RowForm):
     instructors = StringField(
         lazy("Instructor accounts"),
         filters=[stripped],
-        description=lazy("Email addresses, separated by spaces. These people can see the roster."),
+        description=lazy("Emails, separated by spaces. These people can see the roster."),
     )
     status = SelectField(
         lazy("Status"),

@@ -213,6 +213,7 @@ async def use_the_api_as_staff(full: FullRun, rita: Program) -> None:
         await full.request(rita, "GET", f"{staff}/{path}")
     for action in ("join", "leave"):
         await full.request(rita, "POST", f"{staff}/students/2/act", action=action, reason="Asked.", **section)
+    await full.request(rita, "POST", f"{staff}/roster/no-show", students=[2], **section)
     await full.request(rita, "PATCH", f"{staff}/section", revision=0, capacity=5, **section)
     await full.request(rita, "POST", f"{staff}/sections", capacity=5, **section | {"section": "9"})
     cancelled = section | {"section": "09"}

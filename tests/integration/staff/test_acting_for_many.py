@@ -175,7 +175,7 @@ async def test_the_list_may_be_a_file_or_the_boxes_of_a_roster(
     clock.now += timedelta(minutes=31)
     selected = PYTHON | {"roster": "y", "selected": [str(BOB.user_id), str(ADA.user_id)]}
     asked = await text(await rita.send(URL, selected))
-    assert "Nothing you filled in is lost." in asked
+    assert "Your entries won’t be lost." in asked
     confirmed = await text(await rita.send(URL, selected | {"confirmed_password": PASSWORD}))
     assert f"{BOB.user_id}\n{ADA.user_id}</textarea>" in confirmed.replace("\r", "")
     assert 'value="1111"' in confirmed
@@ -193,7 +193,7 @@ async def test_what_is_wrong_is_said_beside_the_field(rita: Browser, db: Databas
     cases = [
         ({"students": " "}, "Enter at least one student, or choose a file."),
         ({"reason": " "}, "Enter a reason."),
-        ({"action": "swap"}, "Enter the number of the course to give up."),
+        ({"action": "swap"}, "Enter the number of the course to drop."),
         ({"section": "77"}, "section 77"),
     ]
     for wrong, sentence in cases:

@@ -141,7 +141,7 @@ async def test_an_edit_without_effects_is_saved_at_once(rita: Browser, db: Datab
         ("capacity", "", "Enter the number of seats."),
         ("meetings", "MWF 9-8", "Write the times of"),
         ("instructors", "nobody@school.example", "No staff member has the email or ID nobody@school.example."),
-        ("instructors", "P. Silva", "is neither an email address nor a user_id."),
+        ("instructors", "P. Silva", "is neither an email nor a user_id."),
     ],
 )
 async def test_errors_are_beside_their_fields_and_nothing_is_saved(
