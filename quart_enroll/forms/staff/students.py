@@ -18,6 +18,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import DataRequired, Length, NumberRange, Optional
 
 from quart_enroll.domain.actors import Override
+from quart_enroll.domain.models import Term
 from quart_enroll.forms.base import FileForm, SiteForm, lazy, one_line, several_lines, stripped
 from quart_enroll.forms.search import MAX_SEARCH_CHARACTERS
 from quart_enroll.i18n.language import format_term, gettext
@@ -56,9 +57,11 @@ class SectionChoiceForm(Form):
         lazy("Section"), [DataRequired(lazy("Enter a section number, such as 01."))], filters=[stripped]
     )
 
-    def offer_terms(self, terms: Iterable[str]) -> None:
-        """Offer these terms."""
-        self.term.choices = [SelectChoice(name, format_term(name)) for name in terms]
+    def offer_terms(self, terms: Iterable[Term], current: Term | None) -> None:
+        """Offer these terms; without a choice, the current one is chosen."""
+        self.term.choices = [SelectChoice(one.term, format_term(one.term)) for one in terms]
+        if not self.term.data and current:
+            self.term.data = current.term
 
 
 class OverridesForm(SiteForm):

@@ -51,7 +51,7 @@ class AppliedRule(NamedTuple):
 async def why(user_id: int) -> ResponseReturnValue:
     student, offered = await open_record(user_id), await catalog()
     form = SectionChoiceForm(request.args)
-    form.offer_terms(term.term for term in offered.terms)
+    form.offer_terms(offered.terms, offered.current_term(now()))
     rules: list[AppliedRule] = []
     error = ""
     if "courseID" in request.args and form.validate():

@@ -23,7 +23,8 @@ from quart_enroll.web.compression import RenderedPage
 async def act_for_many() -> ResponseReturnValue:
     """Show the form, with the students who are `selected` in a roster if it sends them; or have the list checked."""
     form = await ManyStudentsForm.from_request()
-    form.offer_terms(term.term for term in (await catalog()).terms)
+    offered = await catalog()
+    form.offer_terms(offered.terms, offered.current_term(now()))
     if request.method != "POST":
         return await _page(form)
     sent = await request.form

@@ -30,9 +30,11 @@ from tests.support.people import (
     PASSWORD,
     PASSWORD_HASH,
     RITA,
+    SPRING,
     Browser,
     Clock,
     seats_taken,
+    set_clock,
     text,
 )
 
@@ -251,3 +253,9 @@ def _query(section: dict[str, str]) -> str:
 
 async def _send_file(browser: Browser, name: str, data: str) -> Response:
     return await browser.post(URL, form=ENROLL, files={"file": FileStorage(io.BytesIO(data.encode()), name)})
+
+
+async def test_the_current_term_is_chosen(rita: Browser, clock: Clock) -> None:
+    await set_clock(SPRING.opens_at + timedelta(days=60), clock, (rita, RITA))
+    for path in ("/staff/students/act", f"/staff/students/{ADA.user_id}/why"):
+        assert '<option selected value="Spring 2027">' in await rita.read(path)
