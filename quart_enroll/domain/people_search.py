@@ -1,9 +1,12 @@
 """How people are found: by the beginning of any word of their names or email address, or by their user_id."""
 
+import re
 from collections.abc import Iterable
 
 from quart_enroll.domain import folding
 from quart_enroll.domain.models import User
+
+_TRAILING_SIGNS = re.compile(r"[^\w]+$")
 
 MAX_WORD_LENGTH = 100
 """Longest search word, in characters after folding; the rest is ignored."""
@@ -26,7 +29,8 @@ def words_of(user: User) -> list[str]:
 def prefixes(words: Iterable[str]) -> list[list[str]]:
     """Return, for each word of a search, the prefixes of which a person must have one; the longest word first."""
     plain = {part for word in words for part in folding.plain(word).split()}
-    starts = {next(iter(folding.word_starts(part)), part)[:MAX_WORD_LENGTH] for part in plain}
+    bare = {_TRAILING_SIGNS.sub("", part) or part for part in plain}
+    starts = {next(iter(folding.word_starts(part)), part)[:MAX_WORD_LENGTH] for part in bare}
     longest_first = sorted(starts, key=lambda word: (-len(word), word))
     return [[word, _number(word)] if word.isascii() and word.isdigit() else [word] for word in longest_first]
 

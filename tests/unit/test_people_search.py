@@ -39,3 +39,8 @@ def test_whoever_searches_for_a_whole_name_finds_it(first: str, last: str) -> No
 def test_the_longest_word_is_looked_up_first() -> None:
     assert prefixes(["a", "(Bob", "O'Neill", "'", "7"]) == [["oneill"], ["bob"], ["7", "#7."], ["a"]]
     assert prefixes(["x" * 500]) == [["x" * MAX_WORD_LENGTH]]
+
+
+@pytest.mark.parametrize("word", ["Winters,", '"Winters"', "(Winters)", "<winters>", "winters;"])
+def test_signs_around_a_word_are_ignored(word: str) -> None:
+    assert prefixes([word]) == [["winters"]]

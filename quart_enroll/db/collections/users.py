@@ -142,11 +142,15 @@ async def find_many(db: Database, user_ids: Collection[int], session: Session | 
 
 
 async def find_by_emails(db: Database, emails: Collection[str], session: Session | None = None) -> dict[str, User]:
-    """Return the users with these email addresses, in any spelling, by the canonical spelling."""
+    """Return the users with these email addresses, in any spelling, by the canonical spelling.
+
+    If an old database has an address twice, this returns the older account.
+    """
     spellings = [spelling for email in emails for spelling in email_addresses.spellings(email)]
     wanted = HAS_USER_ID | {"email": {"$in": spellings}}
     found = db.user.find(wanted, USER_FIELDS, collation=CASE_INSENSITIVE, session=session)
-    return {email_addresses.canonical(row["email"]): to_user(row) async for row in found}
+    rows = sorted(await found.to_list(None), key=lambda row: -int(row["user_id"]))
+    return {email_addresses.canonical(row["email"]): to_user(row) for row in rows}
 
 
 async def find_names(db: Database, user_ids: Collection[int]) -> dict[int, str]:
@@ -183,9 +187,14 @@ async def count_students(db: Database) -> int:
     return int(await db.user.count_documents(HAS_USER_ID | {"roles": {"$in": [Role.STUDENT, None]}}))
 
 
+def is_user_id(text: str) -> bool:
+    """Tell whether the text is a number that an account could have."""
+    return text.isascii() and text.isdigit() and len(text) <= MAX_USER_ID_DIGITS
+
+
 async def find_by_id_or_email(db: Database, text: str) -> User | None:
     """Return the user with this user_id or email address, in any spelling."""
-    if text.isascii() and text.isdigit() and len(text) <= MAX_USER_ID_DIGITS:
+    if is_user_id(text):
         return await find(db, int(text))
     found = await find_credentials(db, text)
     return None if found is None else found.user

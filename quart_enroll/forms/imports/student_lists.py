@@ -9,8 +9,8 @@ from quart_enroll.forms.imports.enrollments import EnrollmentRow
 from quart_enroll.forms.imports.table_reader import UnreadableFile
 from quart_enroll.i18n.language import Sentence
 
-FIELD_NAMES = frozenset(map(columns.key, ("student", "email", "email address", "user_id", "id", "student id")))
-"""Names that a column of students may have."""
+FIELD_NAMES = tuple(map(columns.key, ("student", "email", "email address", "user_id", "id", "student id")))
+"""Names that a column of students may have, the clearest first: a “Student ID” may also be a number of the school's."""
 
 
 def read_text(text: str) -> list[str]:
@@ -25,8 +25,9 @@ def read_file(filename: str, data: bytes) -> list[str]:
     """
     table = matching.read_file(EnrollmentRow, filename, data)
     header = table.header.cells
-    place = next((place for place, cell in enumerate(header) if columns.key(cell) in FIELD_NAMES), None)
-    if place is not None:
+    keys = [columns.key(cell) for cell in header]
+    if name := next((name for name in FIELD_NAMES if name in keys), ""):
+        place = keys.index(name)
         return _texts(row.cells[place] for row in table.rows if place < len(row.cells))
     only = _texts([header[0], *(row.cells[0] for row in table.rows)])
     if len(header) > 1 or not table.has_header or any("@" not in text and not text.isdigit() for text in only):
@@ -40,5 +41,10 @@ def rows_file(students: Iterable[str], others: Mapping[str, str]) -> bytes:
 
 
 def _texts(cells: Iterable[object]) -> list[str]:
-    texts = (EnrollmentRow.NUMBERS["student"](str(cell)).strip() for cell in cells if cell not in (None, ""))
+    texts = (EnrollmentRow.NUMBERS["student"](_storable(str(cell))).strip() for cell in cells if cell not in (None, ""))
     return list(dict.fromkeys(filter(None, texts)))
+
+
+def _storable(text: str) -> str:
+    """Return the text without lone surrogates, which JSON can name and the database can't store."""
+    return text.encode("utf-8", "replace").decode()

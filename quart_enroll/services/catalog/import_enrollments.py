@@ -63,7 +63,8 @@ class ImportedEnrollment:
 class KnownNames:
     """What the rows of a file may name: students by what the file calls them, terms, courses and sections.
 
-    `role` is the one in which the author acts for them.
+    Sections are found by their number as it is stored, and by its folded form if only one section has that. `role` is
+    the one in which the author acts for the students.
     """
 
     students: Mapping[str, User]
@@ -81,7 +82,9 @@ class KnownNames:
         except UnknownTerm as unknown:
             return RowProblem(row.number, unknown.message, "term")
         courseID = self.courses.stored(row.courseID)
-        section = self.sections.get((term, courseID, folding.section_key(row.section)))
+        section = self.sections.get((term, courseID, row.section)) or self.sections.get(
+            (term, courseID, folding.section_key(row.section))
+        )
         if row.student not in self.students:
             sentence = Sentence("There is no student %(student)s.", student=row.student)
             return RowProblem(row.number, sentence, "student")
@@ -119,9 +122,11 @@ class Forecast:
             return set()
         if change.action is StaffAction.JOIN:
             self.places_taken[change.key] += 1
-            if section.waiting + self.places_taken[change.key] > section.waitlist_capacity:
+            if section.waiting + self.places_taken[change.key] <= section.waitlist_capacity:
+                return set()
+            if Override.FULL not in overrides:
                 raise WaitlistFull(title, section.section)
-            return set()
+            return {Override.FULL}
         if Override.FULL not in overrides:
             raise SectionFull(title, section.section)
         return {Override.FULL}
@@ -283,6 +288,9 @@ async def _find_names(
     all_terms = await stored_terms.find_all(db)
     sections = await import_guards.find_sections(db, [term.term for term in all_terms])
     by_number = {(key.term, key.courseID, folding.section_key(key.section)): one for key, one in sections.items()}
+    spellings = Counter((key.term, key.courseID, folding.section_key(key.section)) for key in sections)
+    by_number = {number: one for number, one in by_number.items() if spellings[number] == 1}
+    by_number |= {(key.term, key.courseID, key.section): one for key, one in sections.items()}
     titles = {course.courseID: course.title for course in await courses.find_all(db)}
     return KnownNames(students, all_terms, KnownCourseIDs(titles), titles, by_number, now, role)
 

@@ -183,7 +183,7 @@ async def _with_user_ids(db: Database, rows: Sequence[ImportedSection]) -> list[
 
 async def accounts_of(db: Database, texts: Collection[str]) -> dict[str, int]:
     """Return the user_ids of the accounts that these texts name, by an email address or a user_id."""
-    numbers = {text: int(text) for text in texts if text.isdigit()}
+    numbers = {text: int(text) for text in texts if users.is_user_id(text)}
     by_id = await users.find_many(db, list(numbers.values())) if numbers else {}
     emails = [text for text in texts if text not in numbers]
     by_email = await users.find_by_emails(db, emails) if emails else {}

@@ -141,6 +141,8 @@ async def test_the_preview_counts_the_seats_that_earlier_rows_take(app: Quart, r
     assert sorted(await outcomes(rita, await preview(app, rita, students, **lab))) == [added, *refused]
     waiting = await preview(app, rita, students, **lab | {"action": "join"})  # there is one place on the waitlist
     assert [row[2] for row in sorted(await outcomes(rita, waiting))] == ["Added", "Added", "Refused"]
+    beyond = await preview(app, rita, students, **lab | {"action": "join", "overrides": ["full"]})
+    assert [row[2] for row in sorted(await outcomes(rita, beyond))] == ["Added"] * 3
     url = await preview(app, rita, students, **lab, overrides=["full"])
     assert (await page(rita, url)).count("Set aside: Exceed the capacity.") == 2
     await begin(rita, url)
@@ -259,3 +261,34 @@ async def test_the_current_term_is_chosen(rita: Browser, clock: Clock) -> None:
     await set_clock(SPRING.opens_at + timedelta(days=60), clock, (rita, RITA))
     for path in ("/staff/students/act", f"/staff/students/{ADA.user_id}/why"):
         assert '<option selected value="Spring 2027">' in await rita.read(path)
+
+
+async def test_the_section_with_exactly_this_number_is_meant(app: Quart, rita: Browser, db: Database) -> None:
+    await db.section.update_one(
+        {"term": "Fall 2026", "courseID": "1111", "section": "02"}, {"$set": {"section": "1", "meetings": []}}
+    )
+    await act(app, rita, [ADA.user_id], **ENROLL)
+    assert [one["section"] async for one in db.enrollment.find({"user_id": ADA.user_id})] == ["01"]
+
+
+async def test_what_names_nobody_does_not_spoil_the_list(app: Quart, rita: Browser) -> None:
+    url = await preview(app, rita, ["1", "1" * 20, "²", "\u0663"], **ENROLL)
+    assert sorted(row[2] for row in await outcomes(rita, url)) == ["Added", "Refused", "Refused", "Refused"]
+    response = await _send_file(rita, "list.json", '[{"student": "1"}, {"student": "\\ud800"}]')
+    await settle(app)
+    assert sorted(row[2] for row in await outcomes(rita, response.location)) == ["Added", "Refused"]
+
+
+async def test_an_email_says_more_than_the_schools_own_number(app: Quart, rita: Browser) -> None:
+    response = await _send_file(rita, "list.csv", "Student ID,Name,Email\n2,Ada Winters,ada@school.example\n")
+    await settle(app)
+    assert await outcomes(rita, response.location) == [["1", "Ada Winters", "Added"]]
+
+
+async def test_of_two_accounts_with_one_email_the_older_is_meant(app: Quart, rita: Browser, db: Database) -> None:
+    await db.user.update_one({"user_id": ADA.user_id}, {"$unset": {"role": ""}})
+    twin = await db.user.find_one({"user_id": ADA.user_id})
+    assert twin is not None
+    del twin["_id"]
+    await db.user.insert_one(twin | {"user_id": 77, "first_name": "Twin"})
+    assert await outcomes(rita, await preview(app, rita, [ADA.email], **ENROLL)) == [["1", "Ada Winters", "Added"]]
