@@ -95,11 +95,11 @@ def measure(run: BenchRun) -> list[Row]:
 
 def _requests(headers: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, str, Mapping[str, str]]]:
     """Yield each kind of request with its name, URL and headers."""
-    for who, (path, sorts), q in product(("registrar", "advisor"), LISTS.items(), SEARCHES):
-        if who == "registrar" or path == "/staff/students":
+    for reader, (path, sorts), q in product(("registrar", "advisor"), LISTS.items(), SEARCHES):
+        if reader == "registrar" or path == "/staff/students":
             for sort, page in product(sorts, PAGES):
                 url = _url(path, q=q, sort=sort, page=page)
-                yield f"{url} by the {who}", url, headers[who]
+                yield f"{url} by the {reader}", url, headers[reader]
     for path, q in product(APIS, SEARCHES):
         url = _url(path, q=q)
         yield url, url, headers["program"]

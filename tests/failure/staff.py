@@ -25,7 +25,7 @@ class StaffChange:
     """A request by staff, and what is in its audit entry; a swap has two, one for each course.
 
     A request that is repeated after it was made gets one of `repeat_codes`, unless it succeeds again. A `rival` was
-    sent by somebody else at the same time, for a change of the same: one of the two is refused.
+    sent by another staff member at the same time and changes the same row: one of the two is refused.
     """
 
     method: str

@@ -287,9 +287,9 @@ async def _find_names(
     role = permissions.acting_role(staff, Role.ADVISOR) if staff else Role.REGISTRAR
     all_terms = await stored_terms.find_all(db)
     sections = await import_guards.find_sections(db, [term.term for term in all_terms])
-    by_number = {(key.term, key.courseID, folding.section_key(key.section)): one for key, one in sections.items()}
-    spellings = Counter((key.term, key.courseID, folding.section_key(key.section)) for key in sections)
-    by_number = {number: one for number, one in by_number.items() if spellings[number] == 1}
+    folded = {key: (key.term, key.courseID, folding.section_key(key.section)) for key in sections}
+    spellings = Counter(folded.values())
+    by_number = {folded[key]: one for key, one in sections.items() if spellings[folded[key]] == 1}
     by_number |= {(key.term, key.courseID, key.section): one for key, one in sections.items()}
     titles = {course.courseID: course.title for course in await courses.find_all(db)}
     return KnownNames(students, all_terms, KnownCourseIDs(titles), titles, by_number, now, role)

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import users
-from quart_enroll.db.collections.users import MAX_USER_ID_DIGITS
 from quart_enroll.domain import email_addresses
 from quart_enroll.domain.errors import RowProblem
 from quart_enroll.domain.models import Credentials, User
@@ -170,7 +169,7 @@ def _result(rows: Sequence[ImportedUser], prepared: PreparedUsers) -> ImportResu
 async def _match(db: Database, rows: Sequence[ImportedUser], session: Session | None = None) -> MatchedRows:
     """Compare the rows with the users who have their user_ids or email addresses."""
     names = {name for row in rows for name in row.advisors}
-    numbers = {int(name) for name in names if name.isascii() and name.isdigit() and len(name) <= MAX_USER_ID_DIGITS}
+    numbers = {int(name) for name in names if users.is_user_id(name)}
     user_ids = {row.user_id for row in rows if row.user_id is not None} | numbers
     known = await users.find_owners(db, user_ids, {row.user.email for row in rows} | names, session)
     by_user_id = {user.user_id: user for user in known}

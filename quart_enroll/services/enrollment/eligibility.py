@@ -83,7 +83,7 @@ def _check_not_waiting(candidate: Candidate) -> None:
 
 
 def _check_place(candidate: Candidate, now: datetime) -> None:
-    """Raise WaitlistClosed if nobody is promoted any more, or WaitlistFull."""
+    """Raise WaitlistClosed if students are no longer promoted, or WaitlistFull."""
     offering = candidate.offering
     if not offering.term.promotes_waitlist(now):
         raise WaitlistClosed(offering.course.title)

@@ -45,7 +45,7 @@ async def find_person(db: Database, text: str) -> int | None:
 
     A number needs no account: the logs still have the entries of deleted ones.
     """
-    if text.isascii() and text.isdigit() and len(text) <= users.MAX_USER_ID_DIGITS:
+    if users.is_user_id(text):
         return int(text)
     found = await users.find_credentials(db, text)
     return None if found is None else found.user.user_id

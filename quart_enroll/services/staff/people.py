@@ -75,11 +75,7 @@ async def find_advisors(db: Database, names: Sequence[str]) -> tuple[int, ...]:
     """Return the user_ids of the advisors with these emails or user_ids; raise NotAnAdvisor for any other name."""
     found = []
     for name in names:
-        if name.isascii() and name.isdigit() and len(name) <= users.MAX_USER_ID_DIGITS:
-            user = await users.find(db, int(name))
-        else:
-            credentials = await users.find_credentials(db, name)
-            user = credentials.user if credentials else None
+        user = await users.find_by_id_or_email(db, name)
         if user is None or Role.ADVISOR not in user.roles:
             raise NotAnAdvisor(name)
         found.append(user.user_id)
