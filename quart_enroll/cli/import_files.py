@@ -138,6 +138,8 @@ def _import(collection: str, file: Path, rows: FileRows, reason: str, *, dry_run
 
     async def work(db: Database) -> ImportResult:
         author = command_author(db, collection, file.name, now, reason)
-        return await import_rows_of_file(db, collection, rows, settings, now, dry_run=dry_run, author=author)
+        return await import_rows_of_file(
+            db, collection, rows, settings, lambda: datetime.now(UTC), dry_run=dry_run, author=author
+        )
 
     return run_with_database(work)

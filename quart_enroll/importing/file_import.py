@@ -1,6 +1,7 @@
 """Checks and imports the rows of a file. What takes long without waiting runs in a thread, so that no request waits."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -31,7 +32,7 @@ async def import_rows_of_file(
     kind: str,
     rows: FileRows,
     settings: ImportSettings,
-    now: datetime,
+    clock: Callable[[], datetime],
     *,
     dry_run: bool = False,
     author: ImportAuthor = SYSTEM,
@@ -40,4 +41,4 @@ async def import_rows_of_file(
     known = await known_terms(db) if kind == "term" else ()
     checked = await asyncio.to_thread(kinds.read, kind, rows, settings.term_defaults, known)
     password = unusable_hash(settings.password_method)
-    return await import_rows(db, kind, checked, now, unusable_password=password, dry_run=dry_run, author=author)
+    return await import_rows(db, kind, checked, clock, unusable_password=password, dry_run=dry_run, author=author)

@@ -1,7 +1,7 @@
 """Finds out what an import in the browser would do."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from quart_enroll.db.client import Database
@@ -26,7 +26,9 @@ async def read_stored(db: Database, stored: StoredImport) -> FileRows:
     return await asyncio.to_thread(read_rows, ROW_FORMS[stored.kind], stored.filename, data, stored.columns)
 
 
-async def find_preview(db: Database, stored: StoredImport, settings: ImportSettings, now: datetime) -> Preview:
+async def find_preview(
+    db: Database, stored: StoredImport, settings: ImportSettings, clock: Callable[[], datetime]
+) -> Preview:
     """Do everything but the import."""
     try:
         rows = await read_stored(db, stored)
@@ -34,7 +36,7 @@ async def find_preview(db: Database, stored: StoredImport, settings: ImportSetti
         return Preview(failures=unreadable.sentences, is_refused=True)
     try:
         author = imports.import_author(stored)
-        result = await import_rows_of_file(db, stored.kind, rows, settings, now, dry_run=True, author=author)
+        result = await import_rows_of_file(db, stored.kind, rows, settings, clock, dry_run=True, author=author)
     except EmailTaken:
         return Preview(notes=rows.notes, failures=[SPELLED_DIFFERENTLY], is_refused=True)
     except InvalidRows as invalid:

@@ -67,14 +67,14 @@ class ImportRunner:
                 await imports.fail(self.db, stored, [UNEXPECTED])
 
     async def _find_preview(self, stored: StoredImport) -> Preview:
-        return await find_preview(self.db, stored, self.settings, self.clock())
+        return await find_preview(self.db, stored, self.settings, self.clock)
 
     async def _run(self, stored: StoredImport) -> None:
         read: list[FileRows] = []
 
         async def apply(author: ImportAuthor) -> ImportResult:
             read[:] = [await read_stored(self.db, stored)]
-            return await import_rows_of_file(self.db, stored.kind, read[0], self.settings, self.clock(), author=author)
+            return await import_rows_of_file(self.db, stored.kind, read[0], self.settings, self.clock, author=author)
 
         try:
             await imports.run(self.db, stored, apply, self.holder, self.clock())

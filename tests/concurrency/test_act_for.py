@@ -71,7 +71,7 @@ async def test_each_of_many_students_gets_a_result(db: Database, context: Enroll
     rows = [ImportedEnrollment(number, text, FALL, "A", "01", "add") for number, text in enumerate(texts, 1)]
     author = ImportAuthor(RITA, reason="Asked.")
     for is_preview in (True, False):
-        done = await import_enrollments(context, rows, NOW, author=author, dry_run=is_preview)
+        done = await import_enrollments(context, rows, lambda: NOW, author=author, dry_run=is_preview)
         outcomes = [(one.student, one.what) for one in done.outcomes]
         assert outcomes == [
             ("Ada X", "added"),

@@ -50,7 +50,7 @@ SCHEMA = {
         "found": {"bsonType": "array"},
         "columns": {"bsonType": ["array", "null"]},
         "preview": {"bsonType": "array", "items": _COUNT},
-        **dict.fromkeys(("rows", "passed", "added", "changed", "checks"), _COUNT),
+        **dict.fromkeys(("rows", "passed", "added", "changed", "checks", "runs"), _COUNT),
         "notes": _SENTENCES,
         "failures": _SENTENCES,
         "is_logged": {"bsonType": "bool"},
@@ -116,22 +116,29 @@ async def begin(db: Database, import_id: str, author: int, checks: int) -> bool:
     return bool((await db["import"].update_one(wanted, change)).matched_count)
 
 
-async def begin_run(db: Database, import_id: str, passed: int) -> None:
-    """Count the rows that a run passes from this number again; raise NotRunning if the import has ended."""
+async def begin_run(db: Database, import_id: str, *, from_start: bool) -> int:
+    """Return the number of a new run; with `from_start`, it counts the rows again from the first one.
+
+    From now on, earlier runs can commit nothing, even if their process was only stopped for a while: what they have
+    recorded is stored by now. Raises NotRunning if the import has ended.
+    """
+    change: Document = {"$inc": {"runs": 1}} | ({"$set": {"passed": 0}} if from_start else {})
     running = {"import_id": import_id, "state": ImportState.RUNNING}
-    if not (await db["import"].update_one(running, {"$set": {"passed": passed}})).matched_count:
+    before: Document | None = await db["import"].find_one_and_update(running, change)
+    if before is None:
         raise NotRunning(import_id)
+    return int(before.get("runs", 0)) + 1
 
 
 async def count(
-    db: Database, import_id: str, *, passed: int, added: int, changed: int, session: Session
+    db: Database, import_id: str, run: int, *, passed: int, added: int, changed: int, session: Session
 ) -> StoredImport | None:
     """Count rows; return the import if it is not in the audit log yet, and mark it as logged.
 
-    Raises NotRunning if it has ended, so that the transaction is not committed.
+    Raises NotRunning if the run has ended, or another one has begun, so that the transaction is not committed.
     """
     before: Document | None = await db["import"].find_one_and_update(
-        {"import_id": import_id, "state": ImportState.RUNNING},
+        {"import_id": import_id, "state": ImportState.RUNNING, "runs": run},
         {"$inc": {"passed": passed, "added": added, "changed": changed}, "$set": {"is_logged": True}},
         return_document=ReturnDocument.BEFORE,
         session=session,

@@ -1,7 +1,7 @@
 """Imports changes for students: each row is a transaction of its own, which also records what became of the row."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -135,26 +135,30 @@ class Forecast:
 async def import_enrollments(
     context: EnrollmentContext,
     rows: Sequence[ImportedEnrollment],
-    now: datetime,
+    clock: Callable[[], datetime],
     *,
     author: ImportAuthor,
     dry_run: bool = False,
 ) -> ImportResult:
     """Make the changes, one after the other, and return the result with the rows that were refused.
 
-    A row that has come true already changes nothing. Students for whom the author may not act are, to the author, not
-    there.
+    Each change has the time at which it is made: the history, and what can be undone, go by it. A row that has come
+    true already changes nothing. Students for whom the author may not act are, to the author, not there.
     """
-    known = await _find_names(context.db, rows, now, author)
+    known = await _find_names(context.db, rows, clock(), author)
     if dry_run:
         forecast = Forecast()
         return total([await _preview(context.db, row, known, author, forecast) for row in rows])
     recorded = author.recorded_rows
-    return total([await _make(context, row, known, author) for row in rows if row.number not in recorded])
+    return total([await _make(context, row, known, author, clock) for row in rows if row.number not in recorded])
 
 
 async def _make(
-    context: EnrollmentContext, row: ImportedEnrollment, known: KnownNames, author: ImportAuthor
+    context: EnrollmentContext,
+    row: ImportedEnrollment,
+    known: KnownNames,
+    author: ImportAuthor,
+    clock: Callable[[], datetime],
 ) -> ImportResult:
     """Make the change of a row and record its result, both in one transaction."""
     found = known.resolve(row)
@@ -170,7 +174,7 @@ async def _make(
         try:
             if not await _has_come_true(context.db, student.user_id, change):
                 staff = Actor(author.user_id, author.reason, author.overrides, known.role)
-                await staff_changes.make(context, staff, student.user_id, change, known.now, record_change)
+                await staff_changes.make(context, staff, student.user_id, change, clock(), record_change)
                 return made
             result = _unchanged(row, student, change)
         except Refused as refusal:

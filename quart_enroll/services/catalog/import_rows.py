@@ -26,7 +26,7 @@ async def import_rows(
     db: Database,
     kind: str,
     rows: Sequence[Any],
-    now: datetime,
+    clock: Callable[[], datetime],
     *,
     unusable_password: str,
     dry_run: bool = False,
@@ -34,7 +34,7 @@ async def import_rows(
 ) -> ImportResult:
     """Import the rows of a file of this kind; raise InvalidRows, or EmailTaken for a user."""
     if kind == ENROLLMENTS:
-        return await import_enrollments(EnrollmentContext(db), rows, now, dry_run=dry_run, author=author)
+        return await import_enrollments(EnrollmentContext(db), rows, clock, dry_run=dry_run, author=author)
     if kind == "user":
         return await import_users(db, rows, unusable_password=unusable_password, dry_run=dry_run, record=author.record)
-    return await CATALOG_IMPORTS[kind](db, rows, now, dry_run=dry_run, author=author)
+    return await CATALOG_IMPORTS[kind](db, rows, clock(), dry_run=dry_run, author=author)

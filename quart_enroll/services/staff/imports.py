@@ -143,18 +143,16 @@ async def run(db: Database, stored: StoredImport, apply: Apply, holder: str, now
 
     Raises what `apply` raises: then the import is still running, and `fail` ends it if it can't succeed.
     """
-
-    async def record(session: Session, result: ImportResult) -> None:
-        if not await import_lease.acquire(db, stored, holder):
-            raise NotRunning(stored.import_id)  # this process was stopped for so long that another has taken over
-        await _record(db, stored.import_id, result, now, session)
-
     async with import_lease.held(db, stored, holder) as is_held:
         if not is_held:
             return False
         try:
-            recorded = await _recorded_rows(db, stored)
-            await imports.begin_run(db, stored.import_id, len(recorded))
+            number = await imports.begin_run(db, stored.import_id, from_start=stored.kind != ENROLLMENTS)
+
+            async def record(session: Session, result: ImportResult) -> None:
+                await _record(db, stored.import_id, number, result, now, session)
+
+            recorded = await _recorded_rows(db, stored)  # only now can no earlier run add any
             await apply(import_author(stored, record, recorded))
         except NotRunning:
             return False
@@ -215,10 +213,12 @@ def command_author(db: Database, kind: str, filename: str, now: datetime, reason
     return ImportAuthor(SYSTEM_ACTOR, record, reason)
 
 
-async def _record(db: Database, import_id: str, result: ImportResult, now: datetime, session: Session) -> None:
+async def _record(
+    db: Database, import_id: str, run: int, result: ImportResult, now: datetime, session: Session
+) -> None:
     """Count the rows of a batch and store what became of them, and the audit entry with the first."""
     unlogged = await imports.count(
-        db, import_id, passed=result.rows, added=result.added, changed=result.changed, session=session
+        db, import_id, run, passed=result.rows, added=result.added, changed=result.changed, session=session
     )
     await import_parts.add_outcomes(db, import_id, await find_outcomes(db, result), now + LIFETIME, session)
     if unlogged is not None:

@@ -4,7 +4,9 @@ import io
 from collections.abc import Sequence
 from datetime import timedelta
 from html import unescape
+from itertools import count
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from quart import Quart
@@ -12,6 +14,7 @@ from quart.datastructures import FileStorage
 from quart.wrappers import Response
 
 from quart_enroll.db.client import Database, Session
+from quart_enroll.db.collections import imports as stored_imports
 from quart_enroll.db.collections import users
 from quart_enroll.domain.models import SectionRequest
 from quart_enroll.domain.stored_import import ImportState
@@ -225,10 +228,10 @@ async def test_each_row_is_done_once_although_the_process_dies(db: Database) -> 
     async def dying(author: ImportAuthor) -> ImportResult:
         author_of_run[:] = [author]
         dies = ImportAuthor(author.user_id, die_after_the_first, "Asked.")
-        return await import_enrollments(context, rows, FALL_MORNING, author=dies)
+        return await import_enrollments(context, rows, lambda: FALL_MORNING, author=dies)
 
     async def going_on(author: ImportAuthor) -> ImportResult:
-        return await import_enrollments(context, rows, FALL_MORNING, author=author)
+        return await import_enrollments(context, rows, lambda: FALL_MORNING, author=author)
 
     stored = await imports.find(db, import_id)
     assert stored is not None
@@ -247,6 +250,49 @@ async def test_each_row_is_done_once_although_the_process_dies(db: Database) -> 
     ]
     assert await db.audit.count_documents({"action": "student.add"}) == 2
     assert await db.audit.count_documents({"action": "import"}) == 1
+
+
+async def test_a_stopped_process_that_goes_on_records_nothing_after_another_has_taken_over(db: Database) -> None:
+    """It is stopped for longer than its lease after it has read which rows are recorded."""
+    row = ImportedEnrollment(1, ADA.email, "Fall 2026", "1111", "01", "add")
+    import_id = await imports.upload(db, RITA.user_id, "enrollment", "list", b"", FALL_MORNING, columns={})
+    await db["import"].update_one({}, {"$set": {"state": ImportState.RUNNING}})
+    stored = await imports.find(db, import_id)
+    assert stored is not None
+
+    async def go_on(author: ImportAuthor) -> ImportResult:
+        return await import_enrollments(EnrollmentContext(db), [row], lambda: FALL_MORNING, author=author)
+
+    async def be_stopped(author: ImportAuthor) -> ImportResult:
+        await db.lease.delete_many({})
+        with patch.object(stored_imports, "end", _leave_running):
+            assert await imports.run(db, stored, go_on, "other", FALL_MORNING)
+        await enroll.drop(EnrollmentContext(db), ADA.user_id, SectionRequest("1111", "Fall 2026", "01"), FALL_MORNING)
+        return await go_on(author)
+
+    assert not await imports.run(db, stored, be_stopped, "stopped", FALL_MORNING)
+    assert await standing(db, ADA.user_id) == []
+    assert await db.audit.count_documents({"action": "student.add"}) == 1
+
+
+async def _leave_running(*_: object) -> None:
+    """Die before the end of the import is stored."""
+
+
+async def test_each_row_has_its_own_time_so_that_undoing_a_swap_names_the_right_course(db: Database) -> None:
+    changes = [("1111", "add", ""), ("3333", "swap", "1111"), ("3333", "drop", "")]
+    rows = [
+        ImportedEnrollment(number, ADA.email, "Fall 2026", courseID, "01", action, dropped)
+        for number, (courseID, action, dropped) in enumerate(changes)
+    ]
+    seconds = count()
+    author = ImportAuthor(RITA.user_id, reason="Asked.")
+    done = await import_enrollments(
+        EnrollmentContext(db), rows, lambda: FALL_MORNING + timedelta(seconds=next(seconds)), author=author
+    )
+    assert done.refused == []
+    events = await db.event.find({"user_id": ADA.user_id}).sort("at", 1).to_list(None)
+    assert len({event["at"] for event in events}) == len(rows)
 
 
 def _query(section: dict[str, str]) -> str:
