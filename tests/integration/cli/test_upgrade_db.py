@@ -1,14 +1,13 @@
 """`upgrade-db`: converts the database of a Flask site for this site, without losing anything."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from bson import ObjectId
 from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo.errors import DuplicateKeyError, WriteError
 
@@ -26,7 +25,7 @@ from quart_enroll.services.catalog.import_courses import ImportedCourse, import_
 from quart_enroll.services.maintenance import audit, schema_check
 from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, UpgradeReport, upgrade
 from tests.support import legacy_flask, people
-from tests.support.processes import quart, with_database
+from tests.support.processes import fresh_database, quart
 
 TERM = "Fall 2026"
 NOW = datetime(2026, 9, 1, 9, tzinfo=UTC)
@@ -34,14 +33,40 @@ NEXT_SPRING = datetime(2027, 2, 1, tzinfo=UTC)
 DEFAULTS = UpgradeDefaults("America/New_York", 15, section_capacity=1)
 
 
+FLASK_COLLECTIONS = ("course", "enrollment", "user")
+
+
 @pytest.fixture
-async def db(mongod: str) -> AsyncIterator[Database]:
-    """A separate database as a Flask site leaves it, without any index of this site."""
-    async with open_database(mongod, 20) as site:
-        database = site.client[f"flask_era_{ObjectId()}"]
+async def new_db(fresh_uri: str) -> AsyncIterator[Database]:
+    """A database of the test's own as a Flask site leaves it, without any collection of this site."""
+    async with open_database(fresh_uri, 20) as database:
         await legacy_flask.fill(database)
         yield database
-        await site.client.drop_database(database.name)
+
+
+@pytest.fixture(scope="module")
+def shared_uri(mongod: str) -> Iterator[str]:
+    """The URI of a database that keeps this site's own collections: creating them takes longer than a test."""
+    with fresh_database(mongod) as uri:
+        yield uri
+
+
+@pytest.fixture
+async def db(shared_uri: str) -> AsyncIterator[Database]:
+    """A database as a Flask site leaves it; the collections that only this site has may exist, and are empty."""
+    async with open_database(shared_uri, 20) as database:
+        await restore_flask_site(database)
+        yield database
+
+
+async def restore_flask_site(db: Database) -> None:
+    """Make the collections of the Flask site anew, and empty the others."""
+    for name in await db.list_collection_names():
+        if name in FLASK_COLLECTIONS:
+            await db.drop_collection(name)
+        else:
+            await db[name].delete_many({})
+    await legacy_flask.fill(db)
 
 
 async def seats(db: Database, term: str = TERM) -> list[tuple[int, str]]:
@@ -220,13 +245,13 @@ async def test_the_next_student_number_is_above_the_highest(db: Database) -> Non
     assert await users.next_user_id(db) == 10
 
 
-async def test_indexes_and_validators_are_added_beside_those_of_mongoengine(db: Database) -> None:
-    report = await upgrade(db, NOW, DEFAULTS)
+async def test_indexes_and_validators_are_added_beside_those_of_mongoengine(new_db: Database) -> None:
+    report = await upgrade(new_db, NOW, DEFAULTS)
     assert report.failures == []
     for repository, collection in ((courses, "course"), (users, "user"), (enrollments, "enrollment")):
         wanted = {index.document["name"] for index in repository.INDEXES}
-        assert wanted <= set(await db[collection].index_information())
-        assert (await db[collection].options())["validator"] == {"$jsonSchema": repository.SCHEMA}
+        assert wanted <= set(await new_db[collection].index_information())
+        assert (await new_db[collection].options())["validator"] == {"$jsonSchema": repository.SCHEMA}
 
 
 async def test_an_equal_index_under_another_name_is_accepted(db: Database) -> None:
@@ -291,12 +316,12 @@ async def test_a_course_without_a_usable_number_is_listed(db: Database, courseID
     assert await db.section.count_documents({"courseID": "1111"}) == 2
 
 
-async def test_rows_of_another_program_do_not_stop_the_upgrade(db: Database) -> None:
-    await db.section.insert_one({"heading": "News"})
-    await db.user.insert_one({"user_id": 50, "email": ["fay@school.example"]})
-    assert await seats(db) == []
-    await upgrade(db, NOW, DEFAULTS)
-    assert (1, "1111") in await seats(db)
+async def test_rows_of_another_program_do_not_stop_the_upgrade(new_db: Database) -> None:
+    await new_db.section.insert_one({"heading": "News"})
+    await new_db.user.insert_one({"user_id": 50, "email": ["fay@school.example"]})
+    assert await seats(new_db) == []
+    await upgrade(new_db, NOW, DEFAULTS)
+    assert (1, "1111") in await seats(new_db)
 
 
 async def test_a_row_without_a_timestamp_in_its_id_is_dated_now(db: Database) -> None:
@@ -527,8 +552,7 @@ class WriteLimiter:
 
 async def killed_before_write(db: Database, limiter: WriteLimiter, number: int) -> bool:
     """Upgrade a Flask site's database until that write, and return whether the upgrade had so many."""
-    await db.client.drop_database(db.name)
-    await legacy_flask.fill(db)
+    await restore_flask_site(db)
     limiter.remaining = number
     try:
         await upgrade(db, NOW, DEFAULTS)
@@ -618,16 +642,16 @@ async def test_a_validator_that_refused_credits_as_text_is_changed(db: Database)
     assert (await upgrade(db, NOW, DEFAULTS)).changes == []
 
 
-async def test_upgrades_that_run_at_the_same_time_all_succeed(db: Database) -> None:
-    reports = await asyncio.gather(*(upgrade(db, NOW, DEFAULTS) for _ in range(4)))
+async def test_upgrades_that_run_at_the_same_time_all_succeed(new_db: Database) -> None:
+    reports = await asyncio.gather(*(upgrade(new_db, NOW, DEFAULTS) for _ in range(4)))
     assert [report.failures for report in reports] == [[]] * 4
-    assert await schema_check.problems(db) == []
-    assert await seats(db) == [(1, "1111"), (1, "3333"), (2, "1111"), (2, "3333"), (9, "6666")]
-    assert (await upgrade(db, NOW, DEFAULTS)).changes == []
+    assert await schema_check.problems(new_db) == []
+    assert await seats(new_db) == [(1, "1111"), (1, "3333"), (2, "1111"), (2, "3333"), (9, "6666")]
+    assert (await upgrade(new_db, NOW, DEFAULTS)).changes == []
 
 
 async def test_a_collection_that_the_site_creates_meanwhile_gets_its_validator(
-    db: Database, monkeypatch: pytest.MonkeyPatch
+    new_db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def look_and_be_overtaken(db: Database) -> dict[str, Document]:
         found = await stored_options(db)
@@ -637,23 +661,22 @@ async def test_a_collection_that_the_site_creates_meanwhile_gets_its_validator(
 
     stored_options = schema.stored_options
     monkeypatch.setattr(schema, "stored_options", look_and_be_overtaken)
-    assert (await upgrade(db, NOW, DEFAULTS)).failures == []
+    assert (await upgrade(new_db, NOW, DEFAULTS)).failures == []
     monkeypatch.undo()
-    assert await schema_check.problems(db) == []
+    assert await schema_check.problems(new_db) == []
 
 
-async def test_the_upgrade_command_reports_and_exits_successfully(db: Database, mongod: str) -> None:
-    uri = with_database(mongod, db.name)
-    first, second = [await asyncio.to_thread(quart, "upgrade-db", MONGO_URI=uri) for _ in range(2)]
+async def test_the_upgrade_command_reports_and_exits_successfully(db: Database, shared_uri: str) -> None:
+    first, second = [await asyncio.to_thread(quart, "upgrade-db", MONGO_URI=shared_uri) for _ in range(2)]
     assert (first.returncode, second.returncode) == (0, 0), first.stderr
     assert "course: the credits of 3 courses converted to numbers\n" in first.stdout
     assert second.stdout.startswith("The database is up to date; nothing was changed.\nNot changed:\n")
 
 
-async def test_the_upgrade_command_explains_an_impossible_index(db: Database, mongod: str) -> None:
+async def test_the_upgrade_command_explains_an_impossible_index(db: Database, shared_uri: str) -> None:
     await db.course.drop_index("courseID_1")
     await db.course.create_index("courseID")
-    result = await asyncio.to_thread(quart, "upgrade-db", MONGO_URI=with_database(mongod, db.name))
+    result = await asyncio.to_thread(quart, "upgrade-db", MONGO_URI=shared_uri)
     assert result.returncode == 1
     assert result.stderr.startswith("Error: course: the index courseID_1 has other options")
     assert "Traceback" not in result.stderr
