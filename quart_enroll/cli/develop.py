@@ -1,5 +1,6 @@
 """`develop`: run the whole site on this machine with its own database, as `make run` does."""
 
+import io
 import json
 import os
 import signal
@@ -8,15 +9,16 @@ import subprocess
 import sys
 import time
 import webbrowser
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
+from contextlib import redirect_stdout, suppress
 from http.client import HTTPConnection, HTTPException
 
 import click
-from quart.cli import ScriptInfo, pass_script_info
 
-from quart_enroll.cli.command_context import PROJECT_FOLDER, announced_port
+from quart_enroll.cli.command_context import PROJECT_FOLDER, announced_port, current_site
 from quart_enroll.cli.local_mongod import database_uri
+from quart_enroll.cli.seed import seed
+from quart_enroll.cli.upgrade_db import upgrade_db
 from quart_enroll.system.process import child_process
 
 SITE_START_SECONDS = 60.0
@@ -24,16 +26,15 @@ SITE_START_SECONDS = 60.0
 
 DEMO_PASSWORD = "enroll-2026"  # noqa: S105  # of the accounts in data/users.json; no secret
 
-QUART_COMMAND = (sys.executable, "-m", "quart", "--app", "asgi")
 SERVER_COMMAND = (sys.executable, "-m", "hypercorn", "-c", "file:hypercorn_conf.py", "asgi:app")
 
 
 @click.command(short_help="Run the site on this machine.")
 @click.option("--browser/--no-browser", default=True, help="Open the site in a browser when it is ready.")
-@pass_script_info
-def develop(info: ScriptInfo, browser: bool) -> None:
+@click.pass_context
+def develop(context: click.Context, browser: bool) -> None:
     """Start a database, fill it with demo data, run the server, and open the site in a browser."""
-    settings = info.load_app().config
+    settings = current_site().config
     if settings["APP_ENV"] != "development":
         raise click.ClickException(
             "This creates demo accounts with a publicly known password. Set APP_ENV=development first."
@@ -45,27 +46,23 @@ def develop(info: ScriptInfo, browser: bool) -> None:
             signal.signal(ending, signal.default_int_handler)  # each stops the site cleanly
     click.echo("Preparing the database. The first time, this takes about ten seconds.")
     with suppress(KeyboardInterrupt), database_uri(settings["MONGO_URI"], PROJECT_FOLDER) as uri:
-        environ = {**os.environ, "MONGO_URI": uri}
-        for command in (("upgrade-db",), ("seed", "--demo")):
-            _run(command, environ)
+        settings["MONGO_URI"] = uri
+        _run(context, upgrade_db)
+        _run(context, seed, whole_school=True)
         with announced_port(port):
-            _serve(port, environ, browser=browser)
+            _serve(port, {**os.environ, "MONGO_URI": uri}, browser=browser)
     click.echo("\nThe site has stopped.")
 
 
-def _run(command: Sequence[str], environ: Mapping[str, str]) -> None:
+def _run(context: click.Context, command: click.Command, **options: bool) -> None:
     """Run a command of the site; print its output only if it fails."""
-    result = subprocess.run(  # noqa: S603  # our own
-        [*QUART_COMMAND, *command],
-        env=environ,
-        cwd=PROJECT_FOLDER,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    if result.returncode:
-        click.echo(result.stdout, err=True)
-        raise click.ClickException(f"`{' '.join(command)}` failed, so the site was not started.")
+    output = io.StringIO()
+    try:
+        with redirect_stdout(output):
+            context.invoke(command, **options)
+    except click.ClickException as error:
+        click.echo(f"{output.getvalue()}{error.message}", err=True)
+        raise click.ClickException(f"`{command.name}` failed, so the site was not started.") from error
 
 
 def _serve(port: int, environ: Mapping[str, str], *, browser: bool) -> None:
