@@ -21,7 +21,7 @@ from quart_enroll.db.collections import users
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import User
 from quart_enroll.pages import live_stream
-from quart_enroll.services.accounts import sessions
+from quart_enroll.services.accounts import accounts, sessions
 from quart_enroll.services.accounts.rate_limiter import RateLimiter
 from quart_enroll.services.catalog.cache import CatalogCache
 from quart_enroll.services.live.user_cache import UserCache
@@ -187,6 +187,12 @@ def short_streams(monkeypatch: pytest.MonkeyPatch) -> None:
     """End each live stream as soon as it has sent its first events."""
     monkeypatch.setattr(live_stream, "STREAM_SECONDS", (0.0, 0.0))
     monkeypatch.setattr(live_stream, "SIGN_IN_CHECK_SECONDS", (0.0, 0.0))
+
+
+@pytest.fixture(autouse=True)
+def no_refusal_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse a wrong password at once."""
+    monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", 0)
 
 
 SignIn: TypeAlias = Callable[[User | None], Awaitable[Browser]]

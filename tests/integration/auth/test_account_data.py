@@ -14,7 +14,6 @@ from quart_enroll.db.collections import enrollments, notices, users
 from quart_enroll.db.queries import user_data
 from quart_enroll.domain.errors import AccountGone
 from quart_enroll.domain.models import Notice, SectionRequest
-from quart_enroll.services.accounts import accounts
 from quart_enroll.services.enrollment import enroll, waitlist
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.maintenance import audit
@@ -36,11 +35,6 @@ from tests.support.people import (
 
 NOW = FALL_MORNING
 PHP, PYT = SectionRequest("3333"), SectionRequest("1111", section="02")
-
-
-@pytest.fixture(autouse=True)
-def _no_refusal_delay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", 0)
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import leases, notices, users
 from quart_enroll.domain.models import Notice, User
 from quart_enroll.domain.roles import Role
-from quart_enroll.services.accounts import accounts
 from quart_enroll.services.catalog.import_users import ImportedUser, import_users
 from quart_enroll.services.catalog.imports import InvalidRows
 from quart_enroll.services.notifications.outbox import LEASE_NAME
@@ -23,11 +22,6 @@ from tests.support.people import FALL_MORNING, PASSWORD, Browser, Clock, config,
 
 ZOE = "zoe@school.example"
 LURE = "Your prize: https://evil.example/win"
-
-
-@pytest.fixture(autouse=True)
-def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", 0)
 
 
 @pytest.fixture

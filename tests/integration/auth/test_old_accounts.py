@@ -6,18 +6,12 @@ import pytest
 from werkzeug.security import generate_password_hash
 
 from quart_enroll.db.client import Database
-from quart_enroll.services.accounts import accounts
 from tests.support.people import ADA, PASSWORD, PASSWORD_METHOD, Browser, registration, text
 
 SHORT_PASSWORD = "tulip"
 """Sites built from the same tutorial accepted passwords of 5 or 6 characters."""
 
 SUGGESTION = "fewer than the 8 characters we now require"
-
-
-@pytest.fixture(autouse=True)
-def _no_refusal_delay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", 0)
 
 
 async def store_old_credentials(db: Database, *, email: str = ADA.email, password: str = SHORT_PASSWORD) -> None:

@@ -12,7 +12,6 @@ from quart import Quart
 from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import leases, users
-from quart_enroll.services.accounts import accounts
 from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.notifications.mail import PrintedSender
 from quart_enroll.services.notifications.outbox import LEASE_NAME, send_due
@@ -25,11 +24,6 @@ PUBLIC_URL = "https://enroll.school.example"
 SETTINGS = {"public_url": PUBLIC_URL, "smtp_url": "smtp://127.0.0.1:9", "mail_from": "no-reply@school.example"}
 ME = "the tests"
 LINKS = EmailLinks("a key that only the tests know, and long", PUBLIC_URL)
-
-
-@pytest.fixture(autouse=True)
-def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", 0)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
 from quart_enroll.domain.errors import PleaseWait, WrongCredentials
 from quart_enroll.domain.models import RateLimit
-from quart_enroll.services.accounts import accounts, attempt_limits
+from quart_enroll.services.accounts import attempt_limits
 from quart_enroll.services.accounts.attempt_limits import AttemptSource, PasswordLocks, account_digest, network_digest
 from quart_enroll.services.accounts.hashing import Hasher, HashingNotStarted
 from tests.support.people import ADA, BOB, FALL_MORNING, PASSWORD, Browser, Clock, config, registration, text
@@ -21,11 +21,6 @@ from tests.support.people import ADA, BOB, FALL_MORNING, PASSWORD, Browser, Cloc
 WAIT_MESSAGE = "Too many attempts. Wait"
 UNKNOWN_BROWSER = AttemptSource(account_digest("key", ADA.email), network_digest("key", "192.0.2.1"))
 LOCKS = PasswordLocks()
-
-
-@pytest.fixture(autouse=True)
-def _no_refusal_delay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", 0)
 
 
 @pytest.fixture

@@ -18,11 +18,6 @@ from tests.support.people import ADA, BOB, PASSWORD, PASSWORD_METHOD, Browser, r
 DEFAULT_MIN_REFUSAL_SECONDS = accounts.MIN_REFUSAL_SECONDS
 
 
-@pytest.fixture(autouse=True)
-def _no_refusal_delay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", 0)
-
-
 async def test_registering_creates_an_account_and_signs_in(anyone: Browser, db: Database) -> None:
     response = await anyone.post("/register", form=registration())
     assert (response.status_code, response.location) == (303, "/")

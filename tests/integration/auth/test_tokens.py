@@ -14,7 +14,7 @@ from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
 from quart_enroll.domain.errors import SignInEnded
 from quart_enroll.domain.scopes import Scope
-from quart_enroll.services.accounts import accounts, tokens
+from quart_enroll.services.accounts import tokens
 from quart_enroll.state import API_PASSWORD_CHECKS, EXTENSION
 from tests.support.api_clients import ENROLLMENTS, PYT, Program, program, token
 from tests.support.people import ADA, BOB, FALL_MORNING, PASSWORD, SPRING, Browser, Clock, config, text
@@ -108,10 +108,7 @@ async def test_an_invalid_token_form_has_errors_beside_its_fields(ada: Browser, 
     assert await db.token.count_documents({}) == 0
 
 
-async def test_wrong_passwords_in_the_token_form_count_toward_the_sign_in_limit(
-    ada: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", 0)
+async def test_wrong_passwords_in_the_token_form_count_toward_the_sign_in_limit(ada: Browser, db: Database) -> None:
     wrong = TOKEN_FORM | {"password": "not the password"}
     assert {(await ada.post("/account/tokens", form=wrong)).status_code for _ in range(10)} == {422}
     response = await ada.post("/account/tokens", form=TOKEN_FORM)
@@ -263,10 +260,7 @@ async def test_a_new_password_revokes_tokens_but_signing_out_everywhere_does_not
     assert await _status_and_code(api_client) == (401, "wrong_token")
 
 
-async def test_an_api_client_has_as_many_guesses_as_a_person(
-    app: Quart, db: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", 0)
+async def test_an_api_client_has_as_many_guesses_as_a_person(app: Quart, db: Database) -> None:
     guessing_client = Program(app, basic(ADA.email, "not the password"))
     assert [await _status_and_code(guessing_client) for _ in range(10)] == [(401, "wrong_credentials")] * 10
     response = await Program(app, basic(ADA.email, PASSWORD)).send("GET", ME_PATH)

@@ -10,7 +10,6 @@ from quart import Quart
 from quart_enroll.app import create_app
 from quart_enroll.db.client import Database, open_database
 from quart_enroll.observability import metrics, sampler
-from quart_enroll.services.accounts import accounts
 from quart_enroll.services.accounts.attempt_limits import network_digest
 from quart_enroll.web import access_log
 from tests.support.people import ADA, PASSWORD, Browser, Clock, config, registration, text
@@ -35,11 +34,6 @@ async def student(metrics_app: Quart) -> Browser:
     browser = Browser(metrics_app.test_client())
     await browser.sign_in(ADA)
     return browser
-
-
-@pytest.fixture(autouse=True)
-def _quick_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", 0)
 
 
 async def read_metrics(browser: Browser) -> dict[str, float]:
@@ -234,7 +228,7 @@ def request_variants(path: str) -> Iterator[tuple[str, str]]:
 
 
 async def test_no_secret_in_a_path_is_logged_however_it_is_requested(
-    app: Quart, anyone: Browser, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    app: Quart, anyone: Browser, log: pytest.LogCaptureFixture
 ) -> None:
     rules = [rule for rule in app.url_map.iter_rules() if access_log.HIDDEN_ARGUMENT in rule.arguments]
     assert {rule.endpoint for rule in rules} >= {"calendar_feed", "password_link"}

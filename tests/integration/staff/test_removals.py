@@ -14,7 +14,6 @@ from quart_enroll.db.collections import notices, removals, users
 from quart_enroll.domain.audit import AuditEntry, LogFilter
 from quart_enroll.domain.errors import LastRegistrar, RemovalDecided
 from quart_enroll.domain.models import SectionRequest
-from quart_enroll.services.accounts import accounts
 from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.enrollment import enroll, waitlist
 from quart_enroll.services.enrollment.context import EnrollmentContext
@@ -40,9 +39,8 @@ LINKS = EmailLinks("a key that only the tests know, and long", "https://enroll.s
 
 
 @pytest.fixture(autouse=True)
-def by_registrar(app: Quart, monkeypatch: pytest.MonkeyPatch) -> None:
+def by_registrar(app: Quart) -> None:
     app.config["ACCOUNT_REMOVAL"] = "registrar"
-    monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", 0)
 
 
 @pytest.fixture
