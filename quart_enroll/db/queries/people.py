@@ -51,7 +51,10 @@ async def match(db: Database, wanted: PeopleFilter) -> PeopleMatches:
     """Return how many of these people there are; in a search, also who."""
     if not people_search.prefixes(wanted.words):
         plan = await _plan(db, replace(wanted, order="user_id"))  # the smallest index
-        total = await db.user.count_documents(plan.filter, hint=[*plan.keys], collation=CASE_INSENSITIVE)
+        anybody = (
+            {} if wanted.roles else {"is_student": {"$gte": False}}
+        )  # one range of it, counted twice as fast as two
+        total = await db.user.count_documents(plan.filter | anybody, hint=[*plan.keys], collation=CASE_INSENSITIVE)
         return PeopleMatches(int(total))
     plan = await _plan(db, wanted)
     found = _sorted(db, plan, wanted, ["user_id"]).limit(MAX_FOUND + 1)
