@@ -39,6 +39,13 @@ async def test_text_files_are_compressed_for_clients_that_accept_it(anyone: Brow
     assert "Content-Encoding" not in refused.headers
 
 
+async def test_the_layout_does_not_depend_on_the_language(anyone: Browser) -> None:
+    """A style that chooses cells by their label would not apply to pages in other languages."""
+    styles = await (await anyone.get("/static/site.css")).get_data(as_text=True)
+    assert "attr(data-label)" in styles
+    assert re.findall(r"\[data-label[^\]]*\]", styles) == []
+
+
 async def test_a_range_request_gets_the_whole_file(anyone: Browser) -> None:
     response = await anyone.get("/static/site.css", headers={"Range": "bytes=-1"})
     assert response.status_code == 200
