@@ -4,7 +4,7 @@ import os
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import fields
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, cast
@@ -42,6 +42,7 @@ from quart_enroll.services.notifications.mail import PrintedSender, Sender, Smtp
 from quart_enroll.services.notifications.outbox import run_outbox
 from quart_enroll.state import EXTENSION, AppState
 from quart_enroll.system.background import run_in_background
+from quart_enroll.system.clock import Clock, utc_now
 from quart_enroll.system.wakeup import Wakeup
 from quart_enroll.web import (
     access_log,
@@ -157,15 +158,11 @@ class Enroll(SiteApp):
         return response
 
 
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 def create_app(
     config: "Config",
     *,
     open_database: OpenDatabase = client.open_database,
-    clock: Callable[[], datetime] = utc_now,
+    clock: Clock = utc_now,
     fastpath: bool = True,
     fragment_cache: bool = True,
 ) -> Quart:

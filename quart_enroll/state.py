@@ -6,7 +6,7 @@ arguments.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -30,6 +30,7 @@ from quart_enroll.services.live.updates import UpdateBroker
 from quart_enroll.services.live.user_cache import UserCache
 from quart_enroll.services.maintenance.schema_check import SchemaCheck
 from quart_enroll.services.staff.report_cache import ReportCache
+from quart_enroll.system.clock import Clock
 from quart_enroll.system.wakeup import Wakeup
 
 EXTENSION = "quart_enroll"
@@ -48,7 +49,7 @@ class AppState:
     lifetimes: SignInLifetimes
     links: EmailLinks
     sends_mail: bool
-    clock: Callable[[], datetime]
+    clock: Clock
     catalog_cache: CatalogCache
     update_broker: UpdateBroker
     user_cache: UserCache
@@ -160,7 +161,7 @@ def sends_mail() -> bool:
     return _state().sends_mail
 
 
-def clock() -> Callable[[], datetime]:
+def clock() -> Clock:
     """Return the clock, for work that goes on after the request."""
     return _state().clock
 

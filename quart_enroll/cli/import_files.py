@@ -1,7 +1,6 @@
 """`import COLLECTION FILE`: import courses, terms, sections or users from Excel, CSV or JSON, all rows or none."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -20,6 +19,7 @@ from quart_enroll.forms.imports.validation import FileRows, read_rows
 from quart_enroll.importing.file_import import ImportSettings, import_rows_of_file
 from quart_enroll.services.catalog.imports import ImportResult, InvalidRows, RowChange
 from quart_enroll.services.staff.imports import command_author
+from quart_enroll.system.clock import utc_now
 
 T = TypeVar("T")
 
@@ -133,13 +133,11 @@ def _promotion_text(dry_run: bool, event: Event) -> str:
 
 
 def _import(collection: str, file: Path, rows: FileRows, reason: str, *, dry_run: bool) -> ImportResult:
-    config, now = current_site().config, datetime.now(UTC)
+    config, now = current_site().config, utc_now()
     settings = ImportSettings(config["TIMEZONE"], config["MAX_CREDITS"], config["PASSWORD_METHOD"])
 
     async def work(db: Database) -> ImportResult:
         author = command_author(db, collection, file.name, now, reason)
-        return await import_rows_of_file(
-            db, collection, rows, settings, lambda: datetime.now(UTC), dry_run=dry_run, author=author
-        )
+        return await import_rows_of_file(db, collection, rows, settings, utc_now, dry_run=dry_run, author=author)
 
     return run_with_database(work)

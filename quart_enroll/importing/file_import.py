@@ -1,8 +1,6 @@
 """Checks and imports the rows of a file. What takes long without waiting runs in a thread, so that no request waits."""
 
 import asyncio
-from collections.abc import Callable
-from datetime import datetime
 from typing import NamedTuple
 
 from quart_enroll.db.client import Database
@@ -12,6 +10,7 @@ from quart_enroll.services.accounts.hashing import unusable_hash
 from quart_enroll.services.catalog.import_rows import import_rows
 from quart_enroll.services.catalog.import_terms import known_terms
 from quart_enroll.services.catalog.imports import SYSTEM, ImportAuthor, ImportResult
+from quart_enroll.system.clock import Clock
 
 
 class ImportSettings(NamedTuple):
@@ -32,7 +31,7 @@ async def import_rows_of_file(
     kind: str,
     rows: FileRows,
     settings: ImportSettings,
-    clock: Callable[[], datetime],
+    clock: Clock,
     *,
     dry_run: bool = False,
     author: ImportAuthor = SYSTEM,

@@ -1,8 +1,7 @@
 """Finds out what an import in the browser would do."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 
 from quart_enroll.db.client import Database
 from quart_enroll.domain.errors import EmailTaken, RowProblem
@@ -16,6 +15,7 @@ from quart_enroll.services.catalog.imports import ImportResult, InvalidRows
 from quart_enroll.services.staff import imports
 from quart_enroll.services.staff.import_outcomes import find_outcomes
 from quart_enroll.services.staff.imports import Preview
+from quart_enroll.system.clock import Clock
 
 SPELLED_DIFFERENTLY = Sentence("Two rows have the same email in different spellings. Correct one of them.")
 
@@ -26,9 +26,7 @@ async def read_stored(db: Database, stored: StoredImport) -> FileRows:
     return await asyncio.to_thread(read_rows, ROW_FORMS[stored.kind], stored.filename, data, stored.columns)
 
 
-async def find_preview(
-    db: Database, stored: StoredImport, settings: ImportSettings, clock: Callable[[], datetime]
-) -> Preview:
+async def find_preview(db: Database, stored: StoredImport, settings: ImportSettings, clock: Clock) -> Preview:
     """Do everything but the import."""
     try:
         rows = await read_stored(db, stored)

@@ -5,9 +5,7 @@ A process that dies leaves its import behind, and another one does it again when
 
 import logging
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from quart_enroll.db.client import DATABASE_UNAVAILABLE, Database
 from quart_enroll.domain.errors import EmailTaken
@@ -20,6 +18,7 @@ from quart_enroll.importing.preview import SPELLED_DIFFERENTLY, find_preview, re
 from quart_enroll.services.catalog.imports import ImportAuthor, ImportResult, InvalidRows
 from quart_enroll.services.staff import imports
 from quart_enroll.services.staff.imports import Preview
+from quart_enroll.system.clock import Clock
 from quart_enroll.system.wakeup import Wakeup
 
 POLL_SECONDS = 5.0
@@ -39,7 +38,7 @@ class ImportRunner:
 
     db: Database
     settings: ImportSettings
-    clock: Callable[[], datetime]
+    clock: Clock
     wakeup: Wakeup
     holder: str = field(default_factory=lambda: secrets.token_hex(8))
 

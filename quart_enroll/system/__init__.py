@@ -1,4 +1,4 @@
-"""The operating system: files, processes, hosts and background tasks.
+"""The operating system: files, processes, hosts, the clock and background tasks.
 
 Nothing here knows what the site does.
 """

@@ -7,9 +7,8 @@ crowd takes seats, the catalog is replaced a few times a second, not once for ea
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Set
+from collections.abc import AsyncIterator, Iterable, Set
 from contextlib import asynccontextmanager
-from datetime import datetime
 from typing import Any
 
 from quart_enroll.bounded_cache import ByteCache
@@ -23,11 +22,10 @@ from quart_enroll.domain.catalog import Catalog, with_names
 from quart_enroll.domain.models import Registration, Section
 from quart_enroll.domain.student import StudentSeat
 from quart_enroll.system.background import run_in_background
+from quart_enroll.system.clock import Clock
 
 CATALOG_RETRY_SECONDS = 1.0
 """Seconds between two attempts to read what has changed."""
-
-Clock = Callable[[], datetime]
 
 logger = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """Imports changes for students: each row is a transaction of its own, which also records what became of the row."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -32,6 +32,7 @@ from quart_enroll.services.enrollment import staff_changes
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.staff_changes import ACTION_NAMES, StaffAction, StaffChange
 from quart_enroll.services.staff import access
+from quart_enroll.system.clock import Clock
 
 ACTIONS: Mapping[str, StaffAction] = {"add": StaffAction.ENROLL, **{str(one): one for one in ACTION_NAMES}}
 """What a row may do, by the word for it in files."""
@@ -135,7 +136,7 @@ class Forecast:
 async def import_enrollments(
     context: EnrollmentContext,
     rows: Sequence[ImportedEnrollment],
-    clock: Callable[[], datetime],
+    clock: Clock,
     *,
     author: ImportAuthor,
     dry_run: bool = False,
@@ -158,7 +159,7 @@ async def _make(
     row: ImportedEnrollment,
     known: KnownNames,
     author: ImportAuthor,
-    clock: Callable[[], datetime],
+    clock: Clock,
 ) -> ImportResult:
     """Make the change of a row and record its result, both in one transaction."""
     found = known.resolve(row)

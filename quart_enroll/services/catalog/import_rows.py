@@ -1,7 +1,6 @@
 """Imports the rows of any kind of file: the same for commands and for pages."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from quart_enroll.db.client import Database
@@ -13,6 +12,7 @@ from quart_enroll.services.catalog.import_terms import import_terms
 from quart_enroll.services.catalog.import_users import import_users
 from quart_enroll.services.catalog.imports import SYSTEM, ImportAuthor, ImportResult
 from quart_enroll.services.enrollment.context import EnrollmentContext
+from quart_enroll.system.clock import Clock
 
 CATALOG_IMPORTS: Mapping[str, Callable[..., Coroutine[Any, Any, ImportResult]]] = {
     "course": import_courses,
@@ -26,7 +26,7 @@ async def import_rows(
     db: Database,
     kind: str,
     rows: Sequence[Any],
-    clock: Callable[[], datetime],
+    clock: Clock,
     *,
     unusable_password: str,
     dry_run: bool = False,

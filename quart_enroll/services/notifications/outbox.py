@@ -9,7 +9,7 @@ retried.
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 
@@ -20,6 +20,7 @@ from quart_enroll.domain.models import Notice, User
 from quart_enroll.services.accounts.email_links import RESET_LIFETIME, EmailLinks
 from quart_enroll.services.notifications import mail, messages
 from quart_enroll.services.notifications.mail import Postponed, Sender, Undeliverable
+from quart_enroll.system.clock import Clock
 
 OUTBOX_POLL_SECONDS = 5.0
 """How often the outbox is checked."""
@@ -42,8 +43,6 @@ MAX_NOTICE_AGE = timedelta(hours=24)
 
 ALLOWED_IF_UNCONFIRMED = ("confirm_email", "password_forgotten")
 """The only emails sent to an unconfirmed address, without a name; other notices appear only on the site."""
-
-Clock = Callable[[], datetime]
 
 logger = logging.getLogger(__name__)
 
