@@ -156,6 +156,13 @@ def _mongod_for_tests(folder: Path) -> Iterator[str]:
         yield uri
 
 
+@pytest.fixture(scope="module")
+def module_uri(mongod: str) -> Iterator[str]:
+    """Yield the URI of a database that is new to the module, and whose indexes its tests share."""
+    with fresh_database(mongod) as uri:
+        yield uri
+
+
 @pytest.fixture
 def fresh_uri(mongod: str) -> Iterator[str]:
     """Yield the URI of an empty database of the test's own."""

@@ -1,6 +1,6 @@
 """Tests on a real mongod: each module has a database of its own, empty for each test."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -8,19 +8,12 @@ from quart_enroll.db import client
 from quart_enroll.db.client import Database
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from tests.support import school
-from tests.support.processes import fresh_database
-
-
-@pytest.fixture(scope="module")
-def database_uri(mongod: str) -> Iterator[str]:
-    with fresh_database(mongod) as uri:
-        yield uri
 
 
 @pytest.fixture
-async def db(database_uri: str) -> AsyncIterator[Database]:
+async def db(module_uri: str) -> AsyncIterator[Database]:
     """A database with indexes and validators and without a row."""
-    async with client.open_database(database_uri, 20) as db:
+    async with client.open_database(module_uri, 20) as db:
         await school.empty(db)
         yield db
 

@@ -415,8 +415,8 @@ class SchoolMachine(RuleBasedStateMachine):
 
 
 @pytest.mark.timeout(600 + 5 * RANDOM_RUNS)
-def test_the_site_and_the_model_agree_after_every_step(database_uri: str) -> None:
-    with asyncio.Runner() as runner, open_database(runner, database_uri) as db:
+def test_the_site_and_the_model_agree_after_every_step(module_uri: str) -> None:
+    with asyncio.Runner() as runner, open_database(runner, module_uri) as db:
 
         class MachineOnDatabase(SchoolMachine):
             def __init__(self) -> None:

@@ -25,11 +25,11 @@ pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture
-def ports(database_uri: str, tmp_path: Path) -> Iterator[list[int]]:
+def ports(module_uri: str, tmp_path: Path) -> Iterator[list[int]]:
     """The ports of two processes that share only the database."""
     with ExitStack() as stack:
         servers = [
-            stack.enter_context(server(tmp_path / f"{name}.log", MONGO_URI=database_uri, WEB_CONCURRENCY=1))
+            stack.enter_context(server(tmp_path / f"{name}.log", MONGO_URI=module_uri, WEB_CONCURRENCY=1))
             for name in ("one", "two")
         ]
         yield [one.port for one in servers]

@@ -1,7 +1,7 @@
 """`upgrade-db`: converts the database of a Flask site for this site, without losing anything."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -25,13 +25,12 @@ from quart_enroll.services.catalog.import_courses import ImportedCourse, import_
 from quart_enroll.services.maintenance import audit, schema_check
 from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, UpgradeReport, upgrade
 from tests.support import legacy_flask, people
-from tests.support.processes import fresh_database, quart
+from tests.support.processes import quart
 
 TERM = "Fall 2026"
 NOW = datetime(2026, 9, 1, 9, tzinfo=UTC)
 NEXT_SPRING = datetime(2027, 2, 1, tzinfo=UTC)
 DEFAULTS = UpgradeDefaults("America/New_York", 15, section_capacity=1)
-
 
 FLASK_COLLECTIONS = ("course", "enrollment", "user")
 
@@ -44,17 +43,13 @@ async def new_db(fresh_uri: str) -> AsyncIterator[Database]:
         yield database
 
 
-@pytest.fixture(scope="module")
-def shared_uri(mongod: str) -> Iterator[str]:
-    """The URI of a database that keeps this site's own collections: creating them takes longer than a test."""
-    with fresh_database(mongod) as uri:
-        yield uri
-
-
 @pytest.fixture
-async def db(shared_uri: str) -> AsyncIterator[Database]:
-    """A database as a Flask site leaves it; the collections that only this site has may exist, and are empty."""
-    async with open_database(shared_uri, 20) as database:
+async def db(module_uri: str) -> AsyncIterator[Database]:
+    """A database as a Flask site leaves it; the collections that only this site has may exist, and are empty.
+
+    Creating those takes longer than a test.
+    """
+    async with open_database(module_uri, 20) as database:
         await restore_flask_site(database)
         yield database
 
@@ -666,17 +661,17 @@ async def test_a_collection_that_the_site_creates_meanwhile_gets_its_validator(
     assert await schema_check.problems(new_db) == []
 
 
-async def test_the_upgrade_command_reports_and_exits_successfully(db: Database, shared_uri: str) -> None:
-    first, second = [await asyncio.to_thread(quart, "upgrade-db", MONGO_URI=shared_uri) for _ in range(2)]
+async def test_the_upgrade_command_reports_and_exits_successfully(db: Database, module_uri: str) -> None:
+    first, second = [await asyncio.to_thread(quart, "upgrade-db", MONGO_URI=module_uri) for _ in range(2)]
     assert (first.returncode, second.returncode) == (0, 0), first.stderr
     assert "course: the credits of 3 courses converted to numbers\n" in first.stdout
     assert second.stdout.startswith("The database is up to date; nothing was changed.\nNot changed:\n")
 
 
-async def test_the_upgrade_command_explains_an_impossible_index(db: Database, shared_uri: str) -> None:
+async def test_the_upgrade_command_explains_an_impossible_index(db: Database, module_uri: str) -> None:
     await db.course.drop_index("courseID_1")
     await db.course.create_index("courseID")
-    result = await asyncio.to_thread(quart, "upgrade-db", MONGO_URI=shared_uri)
+    result = await asyncio.to_thread(quart, "upgrade-db", MONGO_URI=module_uri)
     assert result.returncode == 1
     assert result.stderr.startswith("Error: course: the index courseID_1 has other options")
     assert "Traceback" not in result.stderr
