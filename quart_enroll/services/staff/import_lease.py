@@ -14,15 +14,10 @@ LEASE_DURATION = timedelta(seconds=15)
 """How long an import stays with a process that no longer renews it, because it has died."""
 
 
-async def acquire(db: Database, stored: StoredImport, holder: str) -> bool:
-    """Acquire or extend the import's lease; return False while another process holds it."""
-    return await leases.acquire(db, _name(stored), holder, LEASE_DURATION)
-
-
 @asynccontextmanager
 async def held(db: Database, stored: StoredImport, holder: str) -> AsyncIterator[bool]:
     """Hold the import's lease during the block, and yield whether that is possible."""
-    if not await acquire(db, stored, holder):
+    if not await _acquire(db, stored, holder):
         yield False
         return
     async with run_in_background(_renew(db, stored, holder)):
@@ -36,7 +31,12 @@ async def _renew(db: Database, stored: StoredImport, holder: str) -> None:
     while True:
         await asyncio.sleep(LEASE_DURATION.total_seconds() / 3)
         with suppress(*DATABASE_UNAVAILABLE):  # the next renewal may still be in time
-            await acquire(db, stored, holder)
+            await _acquire(db, stored, holder)
+
+
+async def _acquire(db: Database, stored: StoredImport, holder: str) -> bool:
+    """Acquire or extend the import's lease; return False while another process holds it."""
+    return await leases.acquire(db, _name(stored), holder, LEASE_DURATION)
 
 
 def _name(stored: StoredImport) -> str:

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import import_parts, imports, users
@@ -148,10 +149,7 @@ async def run(db: Database, stored: StoredImport, apply: Apply, holder: str, now
             return False
         try:
             number = await imports.begin_run(db, stored.import_id, from_start=stored.kind != ENROLLMENTS)
-
-            async def record(session: Session, result: ImportResult) -> None:
-                await _record(db, stored.import_id, number, result, now, session)
-
+            record = partial(_record, db, stored.import_id, number, now)
             recorded = await _recorded_rows(db, stored)  # only now can no earlier run add any
             await apply(import_author(stored, record, recorded))
         except NotRunning:
@@ -214,7 +212,7 @@ def command_author(db: Database, kind: str, filename: str, now: datetime, reason
 
 
 async def _record(
-    db: Database, import_id: str, run: int, result: ImportResult, now: datetime, session: Session
+    db: Database, import_id: str, run: int, now: datetime, session: Session, result: ImportResult
 ) -> None:
     """Count the rows of a batch and store what became of them, and the audit entry with the first."""
     unlogged = await imports.count(
