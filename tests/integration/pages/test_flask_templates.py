@@ -195,6 +195,7 @@ async def test_other_pages_do_not_set_the_term(ada: Browser, page: str) -> None:
 async def test_the_term_of_the_page_is_kept_when_a_form_is_retried(
     ada: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    await ada.read("/courses/Spring")
     monkeypatch.setattr(sessions, "resume", _raise_outcome_unknown)
     response = await ada.post("/enrollment", form={"courseID": "1111", "term": "Fall, Spring"}, headers=SPRING_PAGE)
     assert response.status_code == 503
