@@ -13,6 +13,7 @@ from pymongo import MongoClient
 from quart import Quart
 from quart_auth import generate_auth_token
 
+import quart_enroll.app
 from quart_enroll.app import Enroll, create_app
 from quart_enroll.db import client
 from quart_enroll.db.change_streams import ChangeFollower
@@ -187,6 +188,12 @@ def short_streams(monkeypatch: pytest.MonkeyPatch) -> None:
     """End each live stream as soon as it has sent its first events."""
     monkeypatch.setattr(live_stream, "STREAM_SECONDS", (0.0, 0.0))
     monkeypatch.setattr(live_stream, "SIGN_IN_CHECK_SECONDS", (0.0, 0.0))
+
+
+@pytest.fixture(autouse=True)
+def idle_outbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave emails in the outbox, for tests that send them: the site would do it in a test that lasts five seconds."""
+    monkeypatch.setattr(quart_enroll.app, "run_outbox", lambda *_: nullcontext())
 
 
 @pytest.fixture(autouse=True)
