@@ -16,11 +16,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from quart_enroll.cli.local_mongod import local_mongod
 from quart_enroll.db.client import open_database
@@ -32,6 +33,9 @@ LOCUST = PROJECT / ".venv-load" / "bin" / "python"
 REPORTS = PROJECT / ".load"
 EARLY_SHARE = 0.25
 """The fraction of the time in which students arrive, before enrollment opens."""
+
+SIGN_INS_PER_SECOND = 5.0
+"""Arrivals with a password each second, for each core: half of what a core can check (docs/deploy.md)."""
 
 STARTUP_SECONDS = 6.0
 """The time until Locust and its processes have started."""
@@ -76,10 +80,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary, _target(Path(temporary)) as target:
         folder = Path(temporary)
         bare_per_second = goals.measure_bare(folder) if target.site else 0.0
-        _prepare(scenario, target, students, devices, seconds, folder)
+        arrival_seconds = _prepare(scenario, target, students, devices, seconds, folder)
+        seconds += arrival_seconds - EARLY_SHARE * seconds
         report = REPORTS / f"{name}.html"
         print(f"{name}: {students} students, {seconds:g} s, {target.host}", flush=True)
-        problems = _run(scenario, target, students, seconds, folder, report)
+        problems = _run(scenario, target, seconds, arrival_seconds, folder, report)
         problems += _audit_seats(target, folder)
         if target.site and name == "RegistrationDay":
             _print_goals(folder, students, bare_per_second)
@@ -102,26 +107,39 @@ def _target(folder: Path) -> Iterator[Target]:
         yield Target(f"http://127.0.0.1:{site.port}", uri, servers.SECRET_KEY, site.wait())
 
 
-def _prepare(scenario: Scenario, target: Target, students: int, devices: int, seconds: float, folder: Path) -> None:
-    """Fill the database, schedule the opening of enrollment, and write the file that Locust's students read."""
+def _prepare(scenario: Scenario, target: Target, students: int, devices: int, seconds: float, folder: Path) -> float:
+    """Fill the database, schedule the opening of enrollment, and write the file that Locust's students read.
 
-    async def prepare() -> None:
+    Return the seconds in which the students arrive, before the opening.
+    """
+
+    async def prepare() -> float:
         async with open_database(target.uri, 20) as db:
             if await db.user.find_one() or await db.course.find_one():
                 sys.exit("The database is not empty. A load test needs its own database, never the school’s.")
             opened = datetime.now(UTC) - timedelta(hours=1)
             description = await school.create_school(db, students, opened, scenario.seats, target.key, devices)
+            arrival_seconds = max(EARLY_SHARE * seconds, _sign_in_seconds(description["people"]))
             if not scenario.is_open:
-                opened = datetime.now(UTC) + timedelta(seconds=STARTUP_SECONDS + EARLY_SHARE * seconds)
+                opened = datetime.now(UTC) + timedelta(seconds=STARTUP_SECONDS + arrival_seconds)
                 await school.open_at(db, opened)
             (folder / "school.json").write_text(json.dumps(description | {"opens_at": opened.timestamp()}))
+            return arrival_seconds
 
     started = time.monotonic()
-    asyncio.run(prepare())
+    arrival_seconds = asyncio.run(prepare())
     print(f"The school with {students} students was created in {time.monotonic() - started:.1f} s.")
+    return arrival_seconds
 
 
-def _run(scenario: Scenario, target: Target, students: int, seconds: float, folder: Path, report: Path) -> list[str]:
+def _sign_in_seconds(people: Sequence[dict[str, Any]]) -> float:
+    """Return how long a server of this machine's size lets these people sign in, with room for everything else."""
+    return sum(one["signs_in"] for one in people) / (SIGN_INS_PER_SECOND * (os.cpu_count() or 1))
+
+
+def _run(
+    scenario: Scenario, target: Target, seconds: float, arrival_seconds: float, folder: Path, report: Path
+) -> list[str]:
     """Run Locust; return the problems found."""
     processes = int(os.environ.get("PROCESSES") or 1)
     command = [
@@ -135,6 +153,7 @@ def _run(scenario: Scenario, target: Target, students: int, seconds: float, fold
         "LOAD_FOLDER": str(folder),
         "LOAD_HOST": target.host,
         "LOAD_SECONDS": str(seconds),
+        "LOAD_ARRIVAL_SECONDS": str(arrival_seconds),
     }
     completed = subprocess.run(command, cwd=PROJECT, env={**os.environ, **settings}, check=False)
     return ["Some requests failed: see the table of failures."] if completed.returncode else []

@@ -4,7 +4,7 @@ import random
 
 from locust import between, task
 
-from tests.load.locust_students import RUN_SECONDS, SCHOOL, TERM, CrowdShape, LocustStudent
+from tests.load.locust_students import SCHOOL, TERM, CrowdShape, LocustStudent
 
 SEARCH_WORDS = ("algebra", "biology", "law", "teacher 0", "draw", "no such course", "history", "french")
 
@@ -56,4 +56,4 @@ class BrowsingStudent(LocustStudent):
 
 
 class BrowsingDay(CrowdShape):
-    early = RUN_SECONDS * 0.2
+    """Students arrive one after another."""

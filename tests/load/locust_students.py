@@ -25,6 +25,7 @@ STUDENTS = len(SCHOOL["people"])
 """The number of browsers: some students have several devices."""
 
 RUN_SECONDS = float(os.environ.get("LOAD_SECONDS", "100"))
+ARRIVAL_SECONDS = float(os.environ.get("LOAD_ARRIVAL_SECONDS", "25"))
 TERM, OPENS_AT = SCHOOL["term"], float(SCHOOL["opens_at"])
 
 ENROLLED = re.compile(r"(?:[Yy]ou’re now enrolled in|[Yy]ou’re enrolled in|we swapped you into) ([A-Z][a-z]+ \d{4})")
@@ -279,15 +280,14 @@ def _claim_file(index: int) -> Path:
 
 
 class CrowdShape(LoadTestShape):
-    """All students have arrived after `early` seconds, and stay until the end."""
+    """All students have arrived after ARRIVAL_SECONDS, and stay until the end."""
 
     abstract = True
-    early = 10.0
 
     def tick(self) -> tuple[int, float] | None:
         if self.get_run_time() >= RUN_SECONDS:
             return None
-        return STUDENTS, max(1.0, STUDENTS / self.early)
+        return STUDENTS, max(1.0, STUDENTS / ARRIVAL_SECONDS)
 
 
 def wait_for_opening(max_delay_seconds: float) -> None:

@@ -4,7 +4,7 @@ import random
 
 from locust import between, task
 
-from tests.load.locust_students import RUN_SECONDS, SCHOOL, TERM, CrowdShape, LocustStudent, wait_for_opening
+from tests.load.locust_students import SCHOOL, TERM, CrowdShape, LocustStudent, wait_for_opening
 
 
 class RegisteringStudent(LocustStudent):
@@ -63,4 +63,4 @@ class RegisteringStudent(LocustStudent):
 
 
 class RegistrationDay(CrowdShape):
-    early = RUN_SECONDS * 0.25
+    """All students arrive before the opening."""

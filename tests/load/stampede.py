@@ -4,7 +4,7 @@ import random
 
 from locust import between, task
 
-from tests.load.locust_students import RUN_SECONDS, SCHOOL, CrowdShape, LocustStudent, wait_for_opening
+from tests.load.locust_students import SCHOOL, CrowdShape, LocustStudent, wait_for_opening
 
 
 class StampedingStudent(LocustStudent):
@@ -39,4 +39,4 @@ class StampedingStudent(LocustStudent):
 
 
 class Stampede(CrowdShape):
-    early = RUN_SECONDS * 0.25
+    """All students wait on the page when the section opens."""
