@@ -225,7 +225,7 @@ class LocustStudent(FastHttpUser):
     def _read_stream(self, path: str) -> None:
         while True:
             started = time.perf_counter()
-            client = HTTPClient.from_url(self.host, concurrency=1, network_timeout=30, connection_timeout=30)
+            client = HTTPClient.from_url(self.host, concurrency=1, network_timeout=60, connection_timeout=30)
             cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
             problem: Exception | None = None
             try:
