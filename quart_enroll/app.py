@@ -22,7 +22,7 @@ from quart_enroll.fastpath.direct_protocol import DECLINED_KEY, DirectProtocol
 from quart_enroll.fastpath.hypercorn_writer import Answer, send_response
 from quart_enroll.fastpath.light_requests import Visitors
 from quart_enroll.fastpath.page_views import PageViews
-from quart_enroll.fastpath.request_line import RequestLine
+from quart_enroll.fastpath.request_queue import RequestQueue
 from quart_enroll.fastpath.response_cache import ResponseCache
 from quart_enroll.forms.accounts import LoginForm, RegisterForm
 from quart_enroll.i18n import language
@@ -82,7 +82,7 @@ class Enroll(SiteApp):
         self.config["FASTPATH"] = fastpath
         self.response_cache = ResponseCache(enabled=fastpath)
         self.page_views: PageViews | None = None
-        self._request_line = RequestLine()
+        self._request_queue = RequestQueue()
         self._awaits_shutdown = False
         self.button_posts: ButtonPosts | None = None
         if fastpath:
@@ -119,7 +119,7 @@ class Enroll(SiteApp):
             return answer
         if state is None or self.page_views is None:
             return None
-        await self._request_line.wait(seats_change=state.enrollment.locks.pending_changes > 0)
+        await self._request_queue.wait(seats_change=state.enrollment.locks.pending_changes > 0)
         return await self.page_views.answer(scope)
 
     def prepare(self, scope: Any) -> Any:

@@ -1,13 +1,12 @@
 """`check-seats`: recount seats, waitlists and credits."""
 
-from datetime import UTC, datetime
-
 import click
 
 from quart_enroll.cli.command_context import run_with_database
 from quart_enroll.db.client import Database
 from quart_enroll.services.maintenance import audit
 from quart_enroll.services.maintenance.audit import AuditReport
+from quart_enroll.system.clock import utc_now
 
 
 @click.command("check-seats", short_help="Recount all seats, waitlists and credits.")
@@ -28,6 +27,6 @@ def check_seats(repair: bool) -> None:
 
 
 async def _check(db: Database, *, repair: bool) -> tuple[list[str], AuditReport]:
-    now = datetime.now(UTC)
+    now = utc_now()
     repairs = await audit.repair(db, now) if repair else []
     return repairs, await audit.check(db, now)

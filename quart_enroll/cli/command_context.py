@@ -7,7 +7,6 @@ import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,6 +28,7 @@ from quart_enroll.services.maintenance.demo_school import is_unused
 from quart_enroll.services.maintenance.schema_check import problems
 from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, upgrade
 from quart_enroll.system.background import run_in_background
+from quart_enroll.system.clock import utc_now
 
 T = TypeVar("T")
 
@@ -118,7 +118,7 @@ async def _upgrade_if_empty(uri: str) -> None:
         await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
         async with open_database(uri, OPERATION_TIMEOUT_SECONDS) as db:
             if await is_unused(db) and await problems(db):
-                await upgrade(db, datetime.now(UTC), _defaults(current_app.config))
+                await upgrade(db, utc_now(), _defaults(current_app.config))
                 logger.info("the local database was empty: `quart seed --demo` fills it with a demo school")
 
 

@@ -10,9 +10,9 @@ import click
 from quart_enroll.cli.command_context import current_site, run_with_database
 from quart_enroll.db.client import Database
 from quart_enroll.domain.errors import EmailTaken
+from quart_enroll.domain.formatting import one_line
 from quart_enroll.domain.models import Event
 from quart_enroll.domain.stored_import import ENROLLMENTS
-from quart_enroll.domain.written import written
 from quart_enroll.forms.imports.columns import ROW_FORMS
 from quart_enroll.forms.imports.table_reader import UnreadableFile
 from quart_enroll.forms.imports.validation import FileRows, read_rows
@@ -113,7 +113,7 @@ def _printable(text: str) -> str:
 
 
 def _change_text(unit: str, change: RowChange) -> str:
-    fields = ", ".join(f"{one.field} {written(one.old)} → {written(one.new)}" for one in change.fields)
+    fields = ", ".join(f"{one.field} {one_line(one.old)} → {one_line(one.new)}" for one in change.fields)
     counts = {"enrolled": change.enrolled, "waiting": change.waiting}
     people = ", ".join(f"{number} {what}" for what, number in counts.items() if number)
     return f"{unit} {change.number}: {change.name}: {fields}{f' ({people})' if people else ''}"

@@ -1,11 +1,10 @@
 """`password-link`: let a user who can't receive email choose a new password."""
 
-from datetime import UTC, datetime
-
 import click
 
 from quart_enroll.cli.command_context import current_site, run_with_database, running_port
 from quart_enroll.services.accounts.email_links import EmailLinks
+from quart_enroll.system.clock import utc_now
 
 
 @click.command("password-link", short_help="Print a link to choose a new password.")
@@ -19,7 +18,7 @@ def password_link(email: str) -> None:
     if public_url == f"http://localhost:{config['PORT']}":  # the default in development
         public_url = f"http://localhost:{running_port(config['PORT'])}"
     links = EmailLinks(config["SECRET_KEY"], public_url)
-    link = run_with_database(lambda db: links.find_reset(db, email, datetime.now(UTC)))
+    link = run_with_database(lambda db: links.find_reset(db, email, utc_now()))
     if link is None:
         raise click.ClickException("There is no account with this email.")
     click.echo(link)

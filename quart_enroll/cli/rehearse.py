@@ -5,7 +5,6 @@ import json
 import os
 import signal
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,6 +39,7 @@ from quart_enroll.server.connections import raise_file_limit
 from quart_enroll.services.accounts.hash_slots import slots_per_process
 from quart_enroll.services.maintenance import rehearsal
 from quart_enroll.services.maintenance.rehearsal import RehearsalRefused, SchoolFacts
+from quart_enroll.system.clock import utc_now
 
 T = TypeVar("T")
 
@@ -175,7 +175,7 @@ async def _remove_leftovers(uri: str) -> bool:
 async def _read_school(uri: str, term_name: str) -> tuple[SchoolFacts, str]:
     """Return the facts, and the name of the database for the rehearsal."""
     async with open_database(uri, OPERATION_TIMEOUT_SECONDS) as school:
-        return await rehearsal.read_school(school, term_name, datetime.now(UTC)), rehearsal.database_name(school.name)
+        return await rehearsal.read_school(school, term_name, utc_now()), rehearsal.database_name(school.name)
 
 
 def _extent(facts: SchoolFacts, students: int | None, minutes: float, password_percent: int, seed: int) -> Extent:
@@ -189,7 +189,7 @@ def _extent(facts: SchoolFacts, students: int | None, minutes: float, password_p
 def _check_openings(facts: SchoolFacts, *, force: bool) -> None:
     if not force:
         try:
-            rehearsal.check_openings(facts.terms, datetime.now(UTC))
+            rehearsal.check_openings(facts.terms, utc_now())
         except RehearsalRefused as refusal:
             raise click.ClickException(str(refusal)) from refusal
 
@@ -237,7 +237,7 @@ def _signer(sign_ins: QuartAuth, app: Quart) -> Callable[[str], str]:
 
 def _report(figures: Figures, output: str, *, as_json: bool) -> None:
     advice = advise(figures)
-    page = report.render(figures, advice, datetime.now(UTC))
+    page = report.render(figures, advice, utc_now())
     if output == "-":
         click.echo(page)
     else:

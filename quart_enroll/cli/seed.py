@@ -1,6 +1,6 @@
 """`seed`: fill an empty catalog with a few courses, or an empty database with a realistic demo school."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import click
 
@@ -13,6 +13,7 @@ from quart_enroll.services.accounts.hashing import unusable_hash
 from quart_enroll.services.maintenance import demo_school
 from quart_enroll.services.maintenance.demo_school import School
 from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, create_terms
+from quart_enroll.system.clock import utc_now
 
 DATA_FOLDER = PROJECT_FOLDER / "data"
 
@@ -41,7 +42,7 @@ def seed(force: bool, whole_school: bool) -> None:
         return
     import_and_report("course", DATA_FOLDER / "courses.json")
     settings = defaults()
-    for sentence in run_with_database(lambda db: create_terms(db, datetime.now(UTC), settings)):
+    for sentence in run_with_database(lambda db: create_terms(db, utc_now(), settings)):
         click.echo(sentence)
     import_and_report("section", DATA_FOLDER / "sections.json")
     if development:  # the README publishes their password
@@ -49,7 +50,7 @@ def seed(force: bool, whole_school: bool) -> None:
 
 
 def _create_school() -> None:
-    settings, now = defaults(), datetime.now(UTC)
+    settings, now = defaults(), utc_now()
     no_password = unusable_hash(current_site().config["PASSWORD_METHOD"])
     school = run_with_database(lambda db: _store_school(db, settings, no_password, now))
     if school is None:

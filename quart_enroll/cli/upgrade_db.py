@@ -1,12 +1,11 @@
 """`upgrade-db`: bring the database up to date before each deploy, and convert that of a Flask site."""
 
-from datetime import UTC, datetime
-
 import click
 
 from quart_enroll.cli.command_context import defaults, run_with_database
 from quart_enroll.db.client import Database, assert_transactions, ping
 from quart_enroll.services.maintenance.upgrade import UpgradeReport, upgrade
+from quart_enroll.system.clock import utc_now
 
 
 @click.command("upgrade-db", short_help="Bring the database up to date.")
@@ -32,4 +31,4 @@ def upgrade_db(all_sections: bool) -> None:
 async def _upgrade(db: Database, *, all_sections: bool) -> UpgradeReport:
     await ping(db)
     assert_transactions(db)
-    return await upgrade(db, datetime.now(UTC), defaults(), all_sections=all_sections)
+    return await upgrade(db, utc_now(), defaults(), all_sections=all_sections)

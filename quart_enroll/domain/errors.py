@@ -190,7 +190,7 @@ class Closed(Refused):
         super().__init__(message)
 
 
-class DropClosed(Refused):
+class WithdrawalDeadlinePassed(Refused):
     code = "drop_closed"
     meaning = "The deadline to drop the course has passed."
     is_recorded = True
@@ -213,7 +213,7 @@ class DropClosed(Refused):
         super().__init__(message)
 
 
-class OnlyWithdrawal(Refused):
+class DropDeadlinePassed(Refused):
     """Staff want to drop a course without a trace, but the deadline for that has passed."""
 
     code = "only_withdrawal"
@@ -383,7 +383,7 @@ class Difference:
     current: str
 
 
-class EditConflict(Refused):
+class SectionEditConflict(Refused):
     """Someone else has changed the section since the editor read it; `current` is how it is stored now.
 
     For programs, `differences` are those between what they sent and what is stored.
@@ -668,7 +668,7 @@ class NotAnAdvisor(Refused):
         super().__init__(Sentence("%(name)s isn’t an advisor. Enter the email or ID of an advisor.", name=name))
 
 
-class ChangedMeanwhile(Refused):
+class EditConflict(Refused):
     code = "changed_meanwhile"
     meaning = "Someone else has changed it since it was read."
 

@@ -16,14 +16,14 @@ from quart_enroll.domain.errors import (
     CorequisiteMissing,
     CorequisitesWouldGo,
     CreditLimit,
-    DropClosed,
+    DropDeadlinePassed,
     NotOpenYet,
-    OnlyWithdrawal,
     PrerequisiteMissing,
     Refused,
     SectionClosed,
     SectionFull,
     TimeConflict,
+    WithdrawalDeadlinePassed,
 )
 from quart_enroll.domain.models import Course, Meeting, Registration, Section, SectionStatus, Term
 from quart_enroll.i18n.language import LastDay, Moment, Sentence
@@ -85,11 +85,11 @@ def check_open(term: Term, now: datetime) -> None:
 
 
 def check_drop(term: Term, course: Course, now: datetime, *, withdraw: bool) -> None:
-    """Raise DropClosed if it is too late to withdraw from the course, or OnlyWithdrawal if it's too late to drop it."""
+    """Raise WithdrawalDeadlinePassed or DropDeadlinePassed if it is too late to withdraw from the course or drop it."""
     if withdraw and now >= term.withdraw_deadline:
-        raise DropClosed(course.title, localized_deadline(term, term.withdraw_deadline))
+        raise WithdrawalDeadlinePassed(course.title, localized_deadline(term, term.withdraw_deadline))
     if not withdraw and now >= term.drop_deadline:
-        raise OnlyWithdrawal(course.title, localized_deadline(term, term.drop_deadline))
+        raise DropDeadlinePassed(course.title, localized_deadline(term, term.drop_deadline))
 
 
 def is_withdrawal(term: Term, now: datetime) -> bool:

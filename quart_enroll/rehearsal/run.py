@@ -6,7 +6,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from random import Random
@@ -24,6 +24,7 @@ from quart_enroll.rehearsal.student import Actor, Scene
 from quart_enroll.rehearsal.summary import Records, summarize
 from quart_enroll.services.maintenance import audit, rehearsal
 from quart_enroll.services.maintenance.rehearsal import SchoolFacts
+from quart_enroll.system.clock import utc_now
 from quart_enroll.system.usage import read_machine
 
 OPERATION_TIMEOUT_SECONDS = 60.0
@@ -48,7 +49,7 @@ async def rehearse(uri: str, facts: SchoolFacts, extent: Extent, settings: SiteS
         ):
             say(f"Filling the database {db.name} with the catalog and {extent.students:,} invented students …")
             cast = await asyncio.to_thread(choose_cast, facts, extent, settings.password_method)
-            now = datetime.now(UTC)
+            now = utc_now()
             uncopied = await rehearsal.fill(
                 school, db, facts, cast.rows(now), settings.defaults, password=cast.password_hash, now=now
             )
@@ -85,7 +86,7 @@ class _Opening:
     async def run(self) -> Figures:
         """Let the students through the opening, and return the figures."""
         arriving, term = self.extent.arriving_seconds, self.facts.term
-        await rehearsal.open_at(self.db, term, datetime.now(UTC) + timedelta(seconds=self.opens_at - time.monotonic()))
+        await rehearsal.open_at(self.db, term, utc_now() + timedelta(seconds=self.opens_at - time.monotonic()))
         self.say(f"{term} opens in {arriving:.0f} s; then the students act for {60 * self.extent.minutes:.0f} s.")
         watch = Watch(self.db, term.term, self.site, self.opens_at, self.say)
         scene = self._scene()
@@ -123,7 +124,7 @@ class _Opening:
     async def _records(self, watch: Watch, actors: Sequence[Actor]) -> Records:
         term = self.facts.term.term
         seated, waiting = await rehearsal.find_seats(self.db, term), await rehearsal.find_places(self.db, term)
-        found = (await audit.check(self.db, datetime.now(UTC))).discrepancies
+        found = (await audit.check(self.db, utc_now())).discrepancies
         return Records(
             opened_at=self.opens_at,
             samples=watch.samples,

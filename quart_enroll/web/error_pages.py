@@ -12,7 +12,7 @@ from werkzeug import Response as AnyResponse
 from werkzeug.exceptions import HTTPException
 
 from quart_enroll.db.client import DATABASE_UNAVAILABLE, NoTransactions
-from quart_enroll.domain.errors import Busy, EditConflict, OnlyViewing, PleaseWait, Refused, WrongFields
+from quart_enroll.domain.errors import Busy, OnlyViewing, PleaseWait, Refused, SectionEditConflict, WrongFields
 from quart_enroll.domain.models import SectionRequest
 from quart_enroll.i18n.language import Sentence, gettext
 from quart_enroll.state import cached_catalog
@@ -131,7 +131,7 @@ async def refused(error: Refused) -> Response:
     details: Mapping[str, Sequence[Any]] = error.details
     if isinstance(error, WrongFields):
         details = {"errors": [problem_details.WrongField(name, sentence) for name, sentence in error.fields.items()]}
-    elif isinstance(error, EditConflict):
+    elif isinstance(error, SectionEditConflict):
         details = {
             "differences": [
                 problem_details.DifferentField(one.field, one.yours, one.current) for one in error.differences

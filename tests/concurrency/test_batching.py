@@ -10,7 +10,7 @@ from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import enrollments, schedules, sections
 from quart_enroll.domain.errors import Crowded, Refused
 from quart_enroll.domain.models import SectionKey
-from quart_enroll.services.enrollment import batch_transaction, batching, server_turns
+from quart_enroll.services.enrollment import batch_transaction, batching, server_lock
 from quart_enroll.services.enrollment.batch_decisions import Waitlisted
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.enroll import enroll
@@ -320,7 +320,7 @@ async def test_after_a_failed_batch_each_student_enrolls_alone(
 async def test_students_do_not_wait_long_for_a_single_change(
     db: Database, context: EnrollmentContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_turns, "MAX_TURN_SECONDS", 0.01)
+    monkeypatch.setattr(server_lock, "MAX_SERVER_LOCK_SECONDS", 0.01)
     await store(db, term(), course("A"), course("B"), section("A", 9), section("B", 9))
     holds, free = asyncio.Event(), asyncio.Event()
 
@@ -340,7 +340,7 @@ async def test_students_do_not_wait_for_a_stalled_batch(
     db: Database, context: EnrollmentContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batching, "STALLED_BATCH_SECONDS", 0.01)
-    monkeypatch.setattr(server_turns, "MAX_TURN_SECONDS", 0.01)
+    monkeypatch.setattr(server_lock, "MAX_SERVER_LOCK_SECONDS", 0.01)
     await store(db, term(), course("A"), course("B"), section("A", 9), section("B", 9))
     begun, free, take_seats = asyncio.Event(), asyncio.Event(), sections.take_seats
 
@@ -364,10 +364,10 @@ async def test_students_do_not_wait_for_a_stalled_batch(
 async def test_a_student_who_waits_too_long_is_told_so_and_not_enrolled(
     db: Database, context: EnrollmentContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_turns, "MAX_TURN_SECONDS", 20)
-    monkeypatch.setattr(server_turns, "MAX_TURN_WAIT_SECONDS", 20)
+    monkeypatch.setattr(server_lock, "MAX_SERVER_LOCK_SECONDS", 20)
+    monkeypatch.setattr(server_lock, "MAX_SERVER_LOCK_WAIT_SECONDS", 20)
     await store(db, term(), course("A"), section("A", 9))
-    async with context.locks.turns.beside_others():
+    async with context.locks.server_lock.shared():
         waiting = [asyncio.ensure_future(try_in_batch(context, ADA, "A"))]
         await until_waiting(context, 1)
         context.batches._waiting[0].queued_at -= batching.MAX_QUEUE_SECONDS
@@ -381,10 +381,10 @@ async def test_a_student_who_waits_too_long_is_told_so_and_not_enrolled(
 async def test_everyone_who_arrives_before_its_turn_joins_the_batch(
     db: Database, context: EnrollmentContext, sizes: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_turns, "MAX_TURN_SECONDS", 20)
-    monkeypatch.setattr(server_turns, "MAX_TURN_WAIT_SECONDS", 20)
+    monkeypatch.setattr(server_lock, "MAX_SERVER_LOCK_SECONDS", 20)
+    monkeypatch.setattr(server_lock, "MAX_SERVER_LOCK_WAIT_SECONDS", 20)
     await store(db, term(), course("A"), section("A", 9))
-    async with context.locks.turns.beside_others():
+    async with context.locks.server_lock.shared():
         waiting = []
         for student in (ADA, BOB, CAY):
             waiting.append(asyncio.ensure_future(try_in_batch(context, student, "A")))
@@ -416,7 +416,7 @@ async def test_a_student_blocked_by_another_transaction_does_not_block_the_other
     db: Database, context: EnrollmentContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch_transaction, "BATCH_TIMEOUT_SECONDS", 0.05)
-    monkeypatch.setattr(server_turns, "MAX_TURN_SECONDS", 0.05)
+    monkeypatch.setattr(server_lock, "MAX_SERVER_LOCK_SECONDS", 0.05)
     courses = [course("A"), course("B"), course("C")]
     await store(db, term(), *courses, section("A", 9), section("B", 9), section("C", 9))
     await enroll(context, ADA, request("B"), NOW)

@@ -13,7 +13,7 @@ from quart_enroll.db.collections import notices, sections
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.errors import SectionFull
 from quart_enroll.domain.models import Course, SectionRequest
-from quart_enroll.services.enrollment import seat_changes, server_turns
+from quart_enroll.services.enrollment import seat_changes, server_lock
 from quart_enroll.services.enrollment.candidates import load_candidate
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.enroll import drop, enroll, swap
@@ -489,9 +489,9 @@ async def test_a_crowd_for_one_section_does_not_lock_out_the_others(
 ) -> None:
     context.locks.max_section_changes = 2
     await store(db, term(), *_courses(A=3, B=3), section("A", 9), section("B", 9))
-    monkeypatch.setattr(server_turns, "MAX_TURN_SECONDS", 20)
-    monkeypatch.setattr(server_turns, "MAX_TURN_WAIT_SECONDS", 20)
-    async with context.locks.turns.beside_others():
+    monkeypatch.setattr(server_lock, "MAX_SERVER_LOCK_SECONDS", 20)
+    monkeypatch.setattr(server_lock, "MAX_SERVER_LOCK_WAIT_SECONDS", 20)
+    async with context.locks.server_lock.shared():
         wanted = [(ADA, "A"), (BOB, "A"), (CAY, "A"), (DAN, "B")]
         crowd = [asyncio.ensure_future(outcome(enroll(context, one, request(name), NOW))) for one, name in wanted]
         [refused], _ = await asyncio.wait(crowd, return_when=asyncio.FIRST_COMPLETED)

@@ -21,7 +21,7 @@ from quart_enroll.db.client import DATABASE_UNAVAILABLE, Database, OutcomeUnknow
 from quart_enroll.db.collections import sections
 from quart_enroll.domain.errors import AlreadyEnrolled
 from quart_enroll.domain.models import SectionKey, SectionRequest
-from quart_enroll.services.enrollment import batching, section_lock, server_turns
+from quart_enroll.services.enrollment import batching, section_lock, server_lock
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.enroll import enroll
 from quart_enroll.services.enrollment.section_lock import SectionLocks
@@ -236,7 +236,7 @@ async def test_a_student_waiting_behind_a_stalled_change_gets_a_response_in_time
     context = EnrollmentContext(db)
     context.locks.timeout_seconds = 0.5
     monkeypatch.setattr(batching, "STALLED_BATCH_SECONDS", 0.1)
-    monkeypatch.setattr(server_turns, "MAX_TURN_SECONDS", 0.1)
+    monkeypatch.setattr(server_lock, "MAX_SERVER_LOCK_SECONDS", 0.1)
     started, transaction = asyncio.Event(), section_lock.transaction
 
     async def run_and_signal(*arguments: Any) -> Any:

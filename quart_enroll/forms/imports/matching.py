@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from quart_enroll.domain.formatting import shortened
 from quart_enroll.domain.stored_import import FileColumn
-from quart_enroll.domain.written import shortened
 from quart_enroll.forms.imports import columns
 from quart_enroll.forms.imports.base import ImportRow
 from quart_enroll.forms.imports.table_reader import Table, UnreadableFile, read_table

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from wtforms import Field
 
 from quart_enroll.domain.errors import RowProblem
-from quart_enroll.domain.written import shortened
+from quart_enroll.domain.formatting import shortened
 from quart_enroll.forms.base import one_line
 from quart_enroll.forms.imports import cells, columns, matching
 from quart_enroll.forms.imports.base import ImportRow

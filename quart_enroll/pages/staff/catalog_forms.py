@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from quart import flash, redirect
 from quart.typing import ResponseReturnValue
 
-from quart_enroll.domain.errors import ChangedMeanwhile, WrongFields
+from quart_enroll.domain.errors import EditConflict, WrongFields
 from quart_enroll.forms.staff.catalog import CatalogForm
 from quart_enroll.i18n.language import gettext
 from quart_enroll.pages.staff import effects
@@ -54,7 +54,7 @@ async def save(
     except WrongFields as refusal:
         form.show(dict(refusal.fields))
         return page(), 422
-    except ChangedMeanwhile as refusal:
+    except EditConflict as refusal:
         access_log.note(code=refusal.code)
         stored = await reread()
         form.seen.data, form.confirmed.data = stored["seen"], ""

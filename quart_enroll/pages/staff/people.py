@@ -7,7 +7,7 @@ from quart.typing import ResponseReturnValue
 
 from quart_enroll.domain.errors import (
     AccountGone,
-    ChangedMeanwhile,
+    EditConflict,
     LastRegistrar,
     NotAnAdvisor,
     Refused,
@@ -82,7 +82,7 @@ async def person(user_id: int) -> ResponseReturnValue:
         abort(403)
     except AccountGone:
         abort(404)
-    except ChangedMeanwhile as refusal:
+    except EditConflict as refusal:
         return await _show_conflict(user_id, form, refusal), 422
     except Refused as refusal:
         _show_refusal(form, refusal)
@@ -126,7 +126,7 @@ def _show_refusal(form: PersonForm, refusal: Refused) -> None:
         field.errors = [gettext("This is the only registrar. Make someone else a registrar first.")]
 
 
-async def _show_conflict(user_id: int, form: PersonForm, refusal: ChangedMeanwhile) -> RenderedPage:
+async def _show_conflict(user_id: int, form: PersonForm, refusal: EditConflict) -> RenderedPage:
     """Return the form as it was filled in, with the values that someone else has saved meanwhile."""
     found = await accounts.find(database(), user_id) or abort(404)
     form.seen.data = Profile.of(found).fingerprint

@@ -9,7 +9,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 
 from quart_enroll.domain import permissions
 from quart_enroll.domain.errors import (
-    EditConflict,
+    SectionEditConflict,
     SectionExists,
     UnknownCourse,
     UnknownSection,
@@ -73,7 +73,7 @@ async def section() -> ResponseReturnValue:
     except WrongFields as refusal:
         form.show(dict(refusal.fields))
         return _page(opened, form), 422
-    except EditConflict as refusal:
+    except SectionEditConflict as refusal:
         access_log.note(code=refusal.code)
         mine = await _read(form, opened.section.instructors)
         return _page(opened, form, _differences(form, mine, refusal.current)), refusal.status

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from quart import abort, flash, redirect, request
 from quart.typing import ResponseReturnValue
 
-from quart_enroll.domain.errors import EditConflict, TermEnded
+from quart_enroll.domain.errors import SectionEditConflict, TermEnded
 from quart_enroll.forms.staff.sections import CancelForm
 from quart_enroll.i18n.language import gettext, plural
 from quart_enroll.pages.staff.layout import render_staff
@@ -48,7 +48,7 @@ async def cancel() -> ResponseReturnValue:
     except TermEnded as refusal:
         await flash(refusal.text, refusal.severity)
         return redirect(section_url(key), 303)
-    except EditConflict as refusal:
+    except SectionEditConflict as refusal:
         form.revision.data = str(refusal.current.revision)
         form.form_errors = [gettext("Someone else has changed this section. Check it again before you cancel it.")]
         return await _page(opened, form), refusal.status

@@ -103,8 +103,8 @@ async def drop(
     """Drop the course, or withdraw the student from it: by default whichever the date says.
 
     Without `with_corequisites`, the override REQUISITES leaves courses that need this one on the schedule.
-    Raises UnknownCourse, UnknownTerm, NotEnrolled; and unless an override allows it, OnlyWithdrawal, DropClosed or
-    CorequisitesWouldGo.
+    Raises UnknownCourse, UnknownTerm, NotEnrolled; and unless an override allows it, DropDeadlinePassed,
+    WithdrawalDeadlinePassed or CorequisitesWouldGo.
     """
     term, course = await _term_and_course(context.db, key)
 

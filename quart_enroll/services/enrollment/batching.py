@@ -22,7 +22,7 @@ MAX_BATCH_SIZE, MIN_BATCH_SIZE = 150, 4
 """Students in one transaction. A batch that conflicts with changes of other servers makes the next ones smaller."""
 
 STALLED_BATCH_SECONDS = 4.0
-"""How long other students wait for a batch after its turn has come; then the next one begins beside it."""
+"""How long other students wait for a batch that holds the server lock; then the next one begins beside it."""
 
 MAX_QUEUE_SECONDS = 15.0
 """How long a request waits for its batch; then Crowded answers it. What is begun so late would not end in time, and
@@ -89,7 +89,7 @@ class BatchQueue:
     async def _run_batches(self) -> None:
         task = asyncio.current_task()
         while self._running is task and self._waiting:
-            async with self.locks.turns.alone():
+            async with self.locks.server_lock.exclusive():
                 timer = asyncio.get_running_loop().call_later(STALLED_BATCH_SECONDS, self._stop_waiting_for, task)
                 halves = await self._run(self._next_batch())
             try:
@@ -104,8 +104,8 @@ class BatchQueue:
             self._add([])
 
     async def _run_half(self, half: Sequence[PendingRequest]) -> None:
-        """Settle the half of a failed batch in a turn of its own."""
-        async with self.locks.turns.alone():
+        """Settle the half of a failed batch under a lock of its own."""
+        async with self.locks.server_lock.exclusive():
             halves = await self._run(_in_time(half, OutcomeUnknown()))
         await asyncio.gather(*map(self._run_half, halves))
 

@@ -5,11 +5,11 @@ from datetime import datetime
 from quart_enroll.db.collections import enrollments, sections
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import (
-    DropClosed,
     EnrollmentOver,
     NotEnrolled,
     Refused,
     SectionFull,
+    WithdrawalDeadlinePassed,
 )
 from quart_enroll.domain.models import SectionRequest
 from quart_enroll.observability import metrics
@@ -49,8 +49,8 @@ async def drop(
 ) -> Dropped:
     """Drop the student's seat, and promote from the waitlist.
 
-    Raises UnknownCourse, UnknownTerm, TermNeeded, NotEnrolled, DropClosed; and CorequisitesWouldGo when other courses
-    need this one and would be dropped too, unless the student agreed to that `with_corequisites`.
+    Raises UnknownCourse, UnknownTerm, TermNeeded, NotEnrolled, WithdrawalDeadlinePassed; and CorequisitesWouldGo when
+    other courses need this one and would be dropped too, unless the student agreed to that `with_corequisites`.
     """
     db = context.db
     course, known_terms, enrolled, _ = await resolve.find_own_course(db, user_id, request)
@@ -65,7 +65,7 @@ async def drop(
     keys = [key for key in enrolled if key.term == term.term]
     try:
         return await change_seats(context.locks, user_id, now, keys, body)
-    except DropClosed as refusal:
+    except WithdrawalDeadlinePassed as refusal:
         raise await record_refusal(db, user_id, "drop", keys[0], now, refusal) from None
 
 

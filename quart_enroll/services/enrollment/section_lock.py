@@ -17,7 +17,7 @@ from quart_enroll.db.transactions import AbandonedTransactions, transaction, wai
 from quart_enroll.domain.errors import Crowded, Refused
 from quart_enroll.domain.models import SectionKey
 from quart_enroll.observability import metrics
-from quart_enroll.services.enrollment.server_turns import ServerTurns
+from quart_enroll.services.enrollment.server_lock import ServerLock
 
 Result = TypeVar("Result")
 
@@ -43,9 +43,9 @@ class SectionLocks:
     The three limits are attributes, so that a test can set others.
     """
 
-    def __init__(self, db: Database, turns: ServerTurns | None = None) -> None:
+    def __init__(self, db: Database, server_lock: ServerLock | None = None) -> None:
         self.db = db
-        self.turns = turns or ServerTurns(None)
+        self.server_lock = server_lock or ServerLock(None)
         self.max_changes = MAX_CHANGES
         self.max_section_changes = MAX_SECTION_CHANGES
         self.timeout_seconds = CHANGE_TIMEOUT_SECONDS
@@ -129,7 +129,7 @@ class SectionLocks:
         timeout_seconds: float,
         recheck: Callable[[], Coroutine[Any, Any, None]] = nothing,
     ) -> Result:
-        """Wait for the locks of these sections and for a turn (see `server_turns`), then run `body` in a transaction.
+        """Wait for the locks of these sections and for the server lock, then run `body` in a transaction.
 
         Raises one of DATABASE_UNAVAILABLE when that takes longer than `timeout_seconds`: then nobody knows whether it
         was committed.
@@ -139,14 +139,14 @@ class SectionLocks:
             metrics.record_lock_wait(time.monotonic() - began)
             if waited:
                 await recheck()
-            async with self.turns.beside_others():
+            async with self.server_lock.shared():
                 remaining = began + timeout_seconds - time.monotonic()
                 return await transaction(self.db, body, remaining, self._abandoned)
 
     async def run_batch(
         self, body: Callable[[Session], Coroutine[Any, Any, Result]], *, attempt_seconds: float, end: float
     ) -> Result:
-        """Run `body` in a transaction without section locks, in a turn that the caller holds `alone`.
+        """Run `body` in a transaction without section locks, while the caller holds the server lock exclusively.
 
         It is retried for `attempt_seconds`, but not after `end`. Raises one of DATABASE_UNAVAILABLE, as
         `run_transaction` does.

@@ -24,6 +24,7 @@ from quart_enroll.db.queries.rehearsal import (
 from quart_enroll.domain.models import Course, Section, SectionKey, Term
 from quart_enroll.services.maintenance.upgrade import UpgradeDefaults, upgrade
 from quart_enroll.system.background import run_in_background
+from quart_enroll.system.clock import utc_now
 
 __all__ = [
     "SeatCounts",
@@ -128,7 +129,7 @@ async def open_rehearsal_database(db: Database, school: str) -> AsyncIterator[No
         if not await rehearsal.is_empty(db):
             await _take_over(db, school, holder)
             await rehearsal.remove(db, school)
-        if not await rehearsal.mark(db, school, datetime.now(UTC)):
+        if not await rehearsal.mark(db, school, utc_now()):
             raise _running_elsewhere()
         await leases.acquire(db, LEASE_NAME, holder, LEASE_DURATION)
     except DATABASE_REFUSED as error:

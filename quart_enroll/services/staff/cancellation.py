@@ -26,7 +26,7 @@ from quart_enroll.db.transactions import transaction as run_transaction
 from quart_enroll.domain import rules
 from quart_enroll.domain.audit import About, AuditEntry, Change
 from quart_enroll.domain.errors import (
-    EditConflict,
+    SectionEditConflict,
     TermEnded,
     UnknownCourse,
     UnknownSection,
@@ -78,7 +78,7 @@ class _Affected:
 
 
 async def preview(db: Database, key: SectionKey, now: datetime) -> list[CancelledStudent]:
-    """Return the students who would lose their places; raise what `cancel` raises, except EditConflict."""
+    """Return the students who would lose their places; raise what `cancel` raises, except SectionEditConflict."""
 
     async def body(session: Session) -> list[CancelledStudent]:
         return (await _find_affected(db, key, now, session)).students
@@ -91,8 +91,8 @@ async def cancel(
 ) -> list[CancelledStudent]:
     """Cancel the section and return the students who lost their places.
 
-    Raises UnknownTerm, UnknownCourse, UnknownSection, TermEnded, and EditConflict if the section was changed since the
-    `revision`. Canceling a canceled section changes nothing.
+    Raises UnknownTerm, UnknownCourse, UnknownSection, TermEnded, and SectionEditConflict if it was changed since
+    the `revision`. Canceling a canceled section changes nothing.
     """
     lost: list[CancelledStudent] = []
     while True:
@@ -114,14 +114,14 @@ async def _cancel_batch(
     if old.status is SectionStatus.CANCELLED:
         return [], old
     if old.revision != revision:
-        raise EditConflict(old)
+        raise SectionEditConflict(old)
     batch = replace(affected, rows=affected.rows[:MAX_STUDENTS_IN_TRANSACTION])
     is_last = len(batch.rows) == len(affected.rows)
     status = SectionStatus.CANCELLED if is_last else SectionStatus.CLOSED
     await _drop(transaction, batch)
     new = replace(old, status=status, revision=old.revision + 1)
     if not await sections.edit(db, new, session):
-        raise EditConflict(old)
+        raise SectionEditConflict(old)
     if is_last and (hoping := await alerts.find_students(db, key, session)):
         await alerts.remove_all(db, key, hoping, session)
     await promote_waitlists(transaction)

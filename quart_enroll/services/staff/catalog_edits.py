@@ -12,7 +12,7 @@ from quart_enroll.db.collections import courses
 from quart_enroll.db.collections import terms as stored_terms
 from quart_enroll.domain import folding, terms
 from quart_enroll.domain.audit import About, AuditEntry, Change
-from quart_enroll.domain.errors import ChangedMeanwhile, WrongFields
+from quart_enroll.domain.errors import EditConflict, WrongFields
 from quart_enroll.domain.models import Course, Term
 from quart_enroll.i18n.language import gettext
 from quart_enroll.services.catalog.import_courses import OPTIONAL_COURSE_FIELDS, ImportedCourse, import_courses
@@ -59,7 +59,7 @@ async def edit_term(
 ) -> ImportResult:
     """Store the term, with the promotions that a later deadline makes possible; a `preview` stores nothing.
 
-    Raises WrongFields if its dates contradict each other, and ChangedMeanwhile if the editor saw another one, of which
+    Raises WrongFields if its dates contradict each other, and EditConflict if the editor saw another one, of which
     `seen` is the fingerprint.
     """
 
@@ -84,7 +84,7 @@ async def edit_course(
 ) -> ImportResult:
     """Store the course, with the promotions that this makes possible; a `preview` stores nothing.
 
-    Raises WrongFields for unknown terms and requisites, and ChangedMeanwhile if the editor saw another one, of which
+    Raises WrongFields for unknown terms and requisites, and EditConflict if the editor saw another one, of which
     `seen` is the fingerprint.
     """
 
@@ -121,12 +121,12 @@ class _Seen:
     find: Callable[[Session], Awaitable[Term | Course | None]]
 
     async def check(self, session: Session, change: RowChange) -> None:
-        """Raise ChangedMeanwhile if the row was another one before this change, which is in the same transaction."""
+        """Raise EditConflict if the row was another one before this change, which is in the same transaction."""
         row = await self.find(session)
         if self.fingerprint and row is not None:
             before = replace(row, **{one.field: one.old for one in change.fields})
             if fingerprint(before) != self.fingerprint:
-                raise ChangedMeanwhile
+                raise EditConflict
 
 
 def _author(db: Database, staff_id: int, now: datetime, kind: str, about: About, seen: _Seen) -> ImportAuthor:
@@ -137,7 +137,7 @@ def _author(db: Database, staff_id: int, now: datetime, kind: str, about: About,
             return
         for change in result.changes:
             await seen.check(session, change)
-        changes = tuple(map(written, result.changes[0].fields)) if result.changes else ()
+        changes = tuple(map(audit_change, result.changes[0].fields)) if result.changes else ()
         action = f"{kind}.{'add' if result.added else 'edit'}"
         await audit.record(db, session, AuditEntry(now, staff_id, action, about, changes=changes))
 
@@ -151,7 +151,7 @@ async def _import_one(run: Callable[[], Coroutine[Any, Any, ImportResult]]) -> I
         raise WrongFields({one.field: str(one.sentence) for one in refused.problems}) from refused
 
 
-def written(change: FieldChange) -> Change:
+def audit_change(change: FieldChange) -> Change:
     """Return the change as the audit log has it."""
     return Change(change.field, _text(change.old), _text(change.new))
 

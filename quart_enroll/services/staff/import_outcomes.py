@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import users
+from quart_enroll.domain.formatting import one_line
 from quart_enroll.domain.models import Event
 from quart_enroll.domain.stored_import import Outcome
-from quart_enroll.domain.written import written
 from quart_enroll.services.catalog.imports import ImportResult, RowChange
 
 
@@ -35,8 +35,8 @@ def _describe(change: RowChange) -> str:
 
 
 def _quoted(value: object) -> str:
-    """Return the value as `written` does, but an empty one in no language."""
-    return written(value) if value or value == 0 else "“”"
+    """Return the value as `one_line` does, but an empty one in no language."""
+    return one_line(value) if value or value == 0 else "“”"
 
 
 def _seat(event: Event, names: Mapping[int, str]) -> str:

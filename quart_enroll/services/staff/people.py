@@ -9,7 +9,7 @@ from quart_enroll.db.collections import users
 from quart_enroll.db.queries import people
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.audit import About, AuditEntry, Change
-from quart_enroll.domain.errors import AccountGone, ChangedMeanwhile, EmailUnconfirmed, LastRegistrar, NotAnAdvisor
+from quart_enroll.domain.errors import AccountGone, EditConflict, EmailUnconfirmed, LastRegistrar, NotAnAdvisor
 from quart_enroll.domain.models import PeopleFilter, PeopleMatches, Profile, User
 from quart_enroll.domain.permissions import can_manage_people
 from quart_enroll.domain.roles import STAFF_ROLES, STUDENT_ONLY, Role
@@ -88,7 +88,7 @@ async def change_profile(
     """Set the person's profile, and return the person as they were before.
 
     `seen` is the fingerprint of the profile that the registrar saw; a dry run only checks. Raises AccountGone,
-    ChangedMeanwhile, EmailUnconfirmed, LastRegistrar and NotAnAdvisor, and NotPermitted if `staff` is no registrar any
+    EditConflict, EmailUnconfirmed, LastRegistrar and NotAnAdvisor, and NotPermitted if `staff` is no registrar any
     more. Repeating the request changes nothing.
     """
 
@@ -101,7 +101,7 @@ async def change_profile(
         before = Profile.of(found)
         if before != wanted:
             if before.fingerprint != seen:
-                raise ChangedMeanwhile
+                raise EditConflict
             await _check(db, found, wanted, session)
             if not dry_run:
                 await users.set_profile(db, user_id, wanted, session)

@@ -11,7 +11,7 @@ from quart_enroll.db.queries import import_guards
 from quart_enroll.domain import folding, section_edits
 from quart_enroll.domain.audit import About, AuditEntry
 from quart_enroll.domain.errors import (
-    EditConflict,
+    SectionEditConflict,
     SectionExists,
     UnknownCourse,
     UnknownSection,
@@ -28,7 +28,7 @@ from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.promotion import promote_waitlists
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
 from quart_enroll.services.staff import audit
-from quart_enroll.services.staff.catalog_edits import written
+from quart_enroll.services.staff.catalog_edits import audit_change
 from quart_enroll.services.staff.section_effects import Effects, GainedSeat, NewConflict, change_section
 
 COUNTED = ("seats_taken", "waiting", "revision")
@@ -119,7 +119,7 @@ async def edit(
 ) -> Effects:
     """Store the section as the editor wants it, and return what this does to people; a `preview` stores nothing.
 
-    `wanted.revision` is the one that the editor saw; if the section was changed since then, EditConflict is raised.
+    `wanted.revision` is the one that the editor saw; if the section was changed since, SectionEditConflict is raised.
     Students keep their seats, whatever the capacity. Raises UnknownSection and WrongFields too.
     """
     key = wanted.key
@@ -133,7 +133,7 @@ async def edit(
         if not changes:
             return Effects(old)
         if old.revision != wanted.revision:
-            raise EditConflict(old)
+            raise SectionEditConflict(old)
         if faults := section_edits.find_faults(new):
             raise WrongFields({field: str(sentence) for field, sentence in faults.items()})
         return await _store(transaction, old, replace(new, revision=old.revision + 1), changes)
@@ -154,7 +154,7 @@ async def _store(transaction: SeatTransaction, old: Section, new: Section, chang
     await import_guards.guard_students(db, [one.key for one in rescheduled], session)
     await import_guards.note_section_changes(db, resized, rescheduled, transaction.now, session)
     if not await sections.edit(db, new, session):
-        raise EditConflict(old)
+        raise SectionEditConflict(old)
     moves = await _notify_of_move(transaction, old, new)
     if rescheduled:  # students who had a conflict with it may be able to take another section now
         transaction.unblocked_students.extend((one.student.user_id, key.term) for one in moves)
@@ -194,5 +194,5 @@ async def _record(
     transaction: SeatTransaction, action: str, key: SectionKey, changes: Iterable[FieldChange] = ()
 ) -> None:
     about = About("section", key.term, key.courseID, key.section)
-    entry = AuditEntry(transaction.now, transaction.actor, action, about, changes=tuple(map(written, changes)))
+    entry = AuditEntry(transaction.now, transaction.actor, action, about, changes=tuple(map(audit_change, changes)))
     await audit.record(transaction.db, transaction.session, entry)

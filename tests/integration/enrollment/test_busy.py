@@ -11,7 +11,7 @@ from quart_enroll.db.client import Database, OutcomeUnknown, Session
 from quart_enroll.domain.models import SectionRequest
 from quart_enroll.services.accounts import sessions
 from quart_enroll.services.accounts.hashing import Hasher
-from quart_enroll.services.enrollment import plan, server_turns
+from quart_enroll.services.enrollment import plan, server_lock
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.section_lock import SectionLocks
 from quart_enroll.state import EXTENSION, AppState
@@ -122,9 +122,9 @@ async def test_a_slow_change_is_answered_before_the_router_times_out(
     ada: Browser, db: Database, locks: SectionLocks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(application, "MAX_CHANGE_SECONDS", 0.2)
-    monkeypatch.setattr(server_turns, "MAX_TURN_SECONDS", 20)
-    monkeypatch.setattr(server_turns, "MAX_TURN_WAIT_SECONDS", 20)
-    async with locks.turns.beside_others():
+    monkeypatch.setattr(server_lock, "MAX_SERVER_LOCK_SECONDS", 20)
+    monkeypatch.setattr(server_lock, "MAX_SERVER_LOCK_WAIT_SECONDS", 20)
+    async with locks.server_lock.shared():
         response = await ada.post("/enrollment", form=SECTION_FORM)
         assert response.status_code == 503
     await locks.finish()

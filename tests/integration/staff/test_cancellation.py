@@ -7,7 +7,7 @@ import pytest
 
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import sections
-from quart_enroll.domain.errors import EditConflict, TermEnded
+from quart_enroll.domain.errors import SectionEditConflict, TermEnded
 from quart_enroll.domain.models import Section, SectionKey
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.maintenance import audit
@@ -112,7 +112,7 @@ async def test_a_second_click_changes_nothing(db: Database) -> None:
 
 async def test_a_section_that_was_edited_meanwhile_is_not_cancelled(db: Database) -> None:
     await db.section.update_one({"courseID": "3333"}, {"$set": {"revision": 3}})
-    with pytest.raises(EditConflict):
+    with pytest.raises(SectionEditConflict):
         await cancel(db)
     assert (await find(db)).seats_taken == 1
 

@@ -10,7 +10,7 @@ import pytest
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import users
 from quart_enroll.domain.audit import About, Change, LogFilter
-from quart_enroll.domain.errors import ChangedMeanwhile, LastRegistrar
+from quart_enroll.domain.errors import EditConflict, LastRegistrar
 from quart_enroll.domain.models import Profile, User
 from quart_enroll.domain.roles import Role
 from quart_enroll.services.staff import audit, people
@@ -147,7 +147,7 @@ async def test_a_repeated_change_changes_nothing(db: Database) -> None:
     before, wanted = Profile.of(BOB), Profile(frozenset({Role.STUDENT, Role.ADVISOR}))
     for _ in range(2):
         await people.change_profile(db, RITA, BOB.user_id, wanted, FALL_MORNING, seen=before.fingerprint)
-    with pytest.raises(ChangedMeanwhile):
+    with pytest.raises(EditConflict):
         await people.change_profile(db, RITA, BOB.user_id, before, FALL_MORNING, seen=before.fingerprint)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import sections
-from quart_enroll.domain.errors import EditConflict, SectionExists, WrongFields
+from quart_enroll.domain.errors import SectionEditConflict, SectionExists, WrongFields
 from quart_enroll.domain.models import Section, SectionKey, SectionStatus
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.maintenance import audit
@@ -105,7 +105,7 @@ async def test_reopening_gives_the_seats_to_the_waitlist(ada: Browser, db: Datab
 
 async def test_the_second_of_two_editors_sees_what_the_first_changed(db: Database) -> None:
     await edit(db, replace(PHP, capacity=5))
-    with pytest.raises(EditConflict) as conflict:
+    with pytest.raises(SectionEditConflict) as conflict:
         await edit(db, replace(PHP, room="Hall 3"))
     mine = replace(PHP, room="Hall 3")
     changes = staff_sections.differences(mine, conflict.value.current)

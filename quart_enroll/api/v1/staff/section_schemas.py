@@ -10,7 +10,7 @@ from quart_enroll.domain import models
 from quart_enroll.domain.models import Course, SectionKey
 from quart_enroll.services.catalog.imports import FieldChange
 from quart_enroll.services.staff.cancellation import CancelledStudent
-from quart_enroll.services.staff.catalog_edits import written
+from quart_enroll.services.staff.catalog_edits import audit_change
 from quart_enroll.services.staff.section_effects import Effects, GainedSeat
 
 StoredTerm = Annotated[
@@ -176,7 +176,7 @@ class ChangeSchema(Struct, frozen=True):
 
     @classmethod
     def all(cls, changes: "list[FieldChange] | tuple[FieldChange, ...]") -> list[Self]:
-        return [cls(one.field, one.old, one.new) for one in map(written, changes)]
+        return [cls(one.field, one.old, one.new) for one in map(audit_change, changes)]
 
 
 class GainedSeatSchema(Struct, frozen=True):

@@ -24,7 +24,7 @@ from quart_enroll.domain import permissions
 from quart_enroll.domain import terms as domain_terms
 from quart_enroll.domain.errors import (
     Difference,
-    EditConflict,
+    SectionEditConflict,
     UnknownCourse,
     UnknownSection,
     UnknownTerm,
@@ -36,7 +36,7 @@ from quart_enroll.forms.imports.sections import SectionRow
 from quart_enroll.forms.staff.sections import SectionForm
 from quart_enroll.services.staff import cancellation
 from quart_enroll.services.staff import sections as service
-from quart_enroll.services.staff.catalog_edits import written
+from quart_enroll.services.staff.catalog_edits import audit_change
 from quart_enroll.state import catalog, database, enrollment_context, now
 from quart_enroll.web import auth
 
@@ -110,8 +110,8 @@ async def edit_section(body: EditSectionBody) -> Response:
         effects = await service.edit(
             enrollment_context(), auth.signed_in().user_id, wanted, now(), preview=body.dry_run
         )
-    except EditConflict as refusal:
-        raise EditConflict(refusal.current, _differences(wanted, refusal.current)) from refusal
+    except SectionEditConflict as refusal:
+        raise SectionEditConflict(refusal.current, _differences(wanted, refusal.current)) from refusal
     return respond(SectionEdit.of(course, effects, dry_run=body.dry_run))
 
 
@@ -157,7 +157,7 @@ async def _read(row: SectionRow) -> Section:
 
 
 def _differences(wanted: Section, current: Section) -> list[Difference]:
-    changes = map(written, service.differences(wanted, current))
+    changes = map(audit_change, service.differences(wanted, current))
     return [Difference(one.field, one.old, one.new) for one in changes]
 
 

@@ -1,4 +1,4 @@
-"""Turns: while a batch runs, no other change of seats runs in any process of this server.
+"""A readers-writer lock for all processes of a server: while a batch runs, no other change of seats does.
 
 A batch writes hundreds of sections, so nearly every change beside it would conflict, and MongoDB would abort one of the
 two. Single changes write a few sections, and run beside each other. Changes on other servers conflict, and are retried.
@@ -12,21 +12,21 @@ from pathlib import Path
 
 from quart_enroll.system.file_lock import locked
 
-MAX_TURN_SECONDS = 4.0
-"""How long a turn lasts. It only prevents conflicts, so others may then run beside a change that is slow. With all
-cores in use, a batch of a hundred plans takes more than a second."""
+MAX_SERVER_LOCK_SECONDS = 4.0
+"""How long a change holds the lock. The lock only prevents conflicts, so others may then run beside a slow change.
+With all cores in use, a batch of a hundred plans takes more than a second."""
 
-MAX_TURN_WAIT_SECONDS = 5.0
-"""How long a change waits for the one before it: longer than a turn lasts, unless that one's process is stopped."""
+MAX_SERVER_LOCK_WAIT_SECONDS = 5.0
+"""How long a change waits for the one before it: longer than the lock is held, unless that one's process is stopped."""
 
 POLL_SECONDS = 0.002
 """Pause between attempts to lock a file."""
 
 
-class ServerTurns:
-    """The turns of this process, and with a folder that the processes of a server share, of all of them.
+class ServerLock:
+    """The lock of this process, and with a folder that the processes of a server share, of all of them.
 
-    Within a process, changes take turns in the order of arrival.
+    Within a process, changes get it in the order of arrival.
     """
 
     def __init__(self, folder: str | None) -> None:
@@ -37,28 +37,28 @@ class ServerTurns:
         self._idle.set()
 
     @asynccontextmanager
-    async def alone(self) -> AsyncIterator[None]:
+    async def exclusive(self) -> AsyncIterator[None]:
         """Run the block while no other change runs."""
-        with ExitStack() as turn:
-            await self._stand_in_line(turn)
+        with ExitStack() as held:
+            await self._wait_in_line(held)
             with suppress(TimeoutError):
-                async with asyncio.timeout(MAX_TURN_WAIT_SECONDS):
+                async with asyncio.timeout(MAX_SERVER_LOCK_WAIT_SECONDS):
                     await self._idle.wait()
-            turn.enter_context(await self._lock(shared=False))
-            with _limit(turn):
+            held.enter_context(await self._lock_file(shared=False))
+            with _limit(held):
                 yield
 
     @asynccontextmanager
-    async def beside_others(self) -> AsyncIterator[None]:
-        """Run the block while no change runs `alone`."""
-        with ExitStack() as turn:
+    async def shared(self) -> AsyncIterator[None]:
+        """Run the block beside other such changes, while none holds the lock exclusively."""
+        with ExitStack() as held:
             with ExitStack() as place:
-                await self._stand_in_line(place)
-                turn.enter_context(await self._lock(shared=True))
+                await self._wait_in_line(place)
+                held.enter_context(await self._lock_file(shared=True))
                 self._running += 1
                 self._idle.clear()
-                turn.callback(self._end)
-            with _limit(turn):
+                held.callback(self._end)
+            with _limit(held):
                 yield
 
     def _end(self) -> None:
@@ -66,29 +66,29 @@ class ServerTurns:
         if not self._running:
             self._idle.set()
 
-    async def _stand_in_line(self, place: ExitStack) -> None:
+    async def _wait_in_line(self, place: ExitStack) -> None:
         """Wait for the first place in this process's line, which `place` gives up."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(MAX_TURN_WAIT_SECONDS):
+            async with asyncio.timeout(MAX_SERVER_LOCK_WAIT_SECONDS):
                 await self._line.acquire()
                 place.callback(self._line.release)
 
-    async def _lock(self, *, shared: bool) -> ExitStack:
-        """Lock this server's turn, and return what releases it; if the folder has been deleted, nothing.
+    async def _lock_file(self, *, shared: bool) -> ExitStack:
+        """Lock the server's file, and return what unlocks it; if the folder has been deleted, nothing.
 
-        The process that is next in line locks a second file, so one that has just had its turn can't overtake it.
+        The process that is next in line locks a second file, so one that has just held the lock can't overtake it.
         """
-        with ExitStack() as turn:
+        with ExitStack() as held:
             if self._folder is not None:
                 with suppress(OSError), await _wait_for(self._folder / "next-change", shared=False):
-                    turn.enter_context(await _wait_for(self._folder / "change", shared=shared))
-            return turn.pop_all()
+                    held.enter_context(await _wait_for(self._folder / "change", shared=shared))
+            return held.pop_all()
 
 
 @contextmanager
-def _limit(turn: ExitStack) -> Iterator[None]:
-    """End the turn with the block, or after MAX_TURN_SECONDS."""
-    timer = asyncio.get_running_loop().call_later(MAX_TURN_SECONDS, turn.close)
+def _limit(held: ExitStack) -> Iterator[None]:
+    """Release the lock after MAX_SERVER_LOCK_SECONDS if the block takes longer."""
+    timer = asyncio.get_running_loop().call_later(MAX_SERVER_LOCK_SECONDS, held.close)
     try:
         yield
     finally:
@@ -110,5 +110,5 @@ async def _wait_for(path: Path, *, shared: bool) -> ExitStack:
 def _replace_if_stopped(path: Path) -> None:
     """Remove the file if it was locked for so long that the process must be stopped; `locked` sets the file's time."""
     with suppress(FileNotFoundError):
-        if time.time() - path.stat().st_mtime > MAX_TURN_WAIT_SECONDS:
+        if time.time() - path.stat().st_mtime > MAX_SERVER_LOCK_WAIT_SECONDS:
             path.unlink()

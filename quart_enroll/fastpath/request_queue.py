@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 
 
-class RequestLine:
+class RequestQueue:
     """The requests of this process that wait to begin."""
 
     def __init__(self) -> None:

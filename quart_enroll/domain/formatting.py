@@ -9,7 +9,7 @@ MAX_PRINTED_CHARACTERS = 60
 """Characters of a text that a message quotes, or that are printed for comparison with another one."""
 
 
-def written(value: Any) -> str:
+def one_line(value: Any) -> str:
     """Return a value on one line, much as a file would have it, for comparison with another one."""
     match value:
         case datetime():
