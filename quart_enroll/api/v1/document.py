@@ -4,19 +4,20 @@ Quart-Schema is not installed in the application itself: it would wrap every res
 """
 
 from collections.abc import Callable, Iterable
-from functools import cached_property
+from functools import cached_property, partial
 from http import HTTPStatus
 from typing import Any, cast
 
 import msgspec
 from msgspec import Struct
-from quart import Quart, Response, current_app
+from quart import Quart, Response, current_app, redirect, request, url_for
 from quart_schema import OpenAPIProvider, QuartSchema
 from quart_schema.openapi import HttpSecurityScheme, Info, Tag
 from quart_schema.validation import DataSource
 from werkzeug.routing import BaseConverter, Rule
 
 from quart_enroll.api.v1.codes import CODES
+from quart_enroll.api.v1.examples import curl
 from quart_enroll.api.v1.json_views import JSON, PROBLEM_STATUSES, respond_with_etag
 from quart_enroll.api.v1.schemas import CourseID, UserID
 from quart_enroll.domain.roles import in_order
@@ -112,7 +113,7 @@ class Document(OpenAPIProvider):
 
     def build_request_body(self, model: Any, source: DataSource) -> tuple[dict[str, Any], dict[str, Any]]:
         reference, components = _schema(model)
-        return {"required": True, "content": {JSON: {"schema": reference}}}, components
+        return {"required": True, "content": {JSON: {"schema": reference, "example": model.example}}}, components
 
     def build_response_object(self, model: Any, headers_model: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         reference, components = _schema(model)
@@ -138,7 +139,12 @@ async def openapi() -> Response:
 
 async def docs() -> bytes:
     document = msgspec.json.decode(current_app.extensions[EXTENSION].json)
-    return render("api.html", document=document, codes=CODES)
+    return render("api.html", document=document, codes=CODES, example=partial(curl, request.host_url.rstrip("/")))
+
+
+async def overview() -> Response:
+    """Lead from the API's root to its documentation."""
+    return cast(Response, redirect(url_for("v1_docs")))
 
 
 def _schema(model: type[Struct]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -1,8 +1,8 @@
 """The request and response schemas, whose fields have their stored names; the OpenAPI document is made from them."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from datetime import date, datetime
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -41,7 +41,7 @@ SectionNumber = Annotated[
 ]
 UserID = Annotated[
     int,
-    Meta(ge=0, le=10**18, description="The number of an account.", extra={"sentence": "Send a user_id."}),
+    Meta(ge=0, le=10**18, description="The number of an account.", examples=[1], extra={"sentence": "Send a user_id."}),
 ]
 Text = Annotated[str, Meta(max_length=100, extra={"sentence": "Send text of at most 100 characters."})]
 Credits = Annotated[float, Meta(ge=0, le=30, extra={"sentence": "Send a number from 0 to 30."})]
@@ -91,6 +91,8 @@ class TermSchema(Struct, frozen=True):
     withdraw_deadline: Annotated[datetime, Meta(tz=True, description=f"When withdrawing ends. {END_OF_DAY}")]
     max_credits: float
     timezone: Annotated[str, Meta(description="The school’s time zone.")]
+    starts_on: Annotated[date | None, Meta(description="The first day of class; null if the school has not set it.")]
+    ends_on: Annotated[date | None, Meta(description="The last day of class; null if the school has not set it.")]
 
     @classmethod
     def of(cls, term: models.Term) -> Self:
@@ -176,7 +178,10 @@ class CourseQuery(Struct, frozen=True):
 
     q: Annotated[
         Text,
-        Meta(description="Courses with all of these words in number, title, description, subject or instructor."),
+        Meta(
+            description="Courses with all of these words in number, title, description, subject or instructor.",
+            examples=["python"],
+        ),
     ] = ""
     term: TermName = ""
     subject: Annotated[Text, Meta(description="Only courses in this subject.")] = ""
@@ -256,6 +261,8 @@ class EnrollBody(Struct, frozen=True):
     `with_corequisites` also enrolls in every corequisite that you neither have nor have taken: in all of them or none.
     """
 
+    example: ClassVar = {"courseID": "1111", "term": "Fall 2026", "section": "01"}
+
     courseID: CourseID
     term: TermName = ""
     section: SectionNumber = ""
@@ -268,6 +275,8 @@ class EnrollBody(Struct, frozen=True):
 class SwapBody(Struct, frozen=True):
     """The course to drop, and the one to enroll in instead."""
 
+    example: ClassVar = {"drop": "1111", "add": "3333", "term": "Fall 2026"}
+
     drop: CourseID
     add: Annotated[CourseID, Meta(examples=["3333"])]
     term: TermName = ""
@@ -279,6 +288,8 @@ class SwapBody(Struct, frozen=True):
 
 class WaitlistBody(Struct, frozen=True):
     """The waitlist to join; the course `drop_if_enrolled` is dropped at the moment when you get the seat."""
+
+    example: ClassVar = {"courseID": "3333", "term": "Fall 2026", "drop_if_enrolled": "1111"}
 
     courseID: CourseID
     term: TermName = ""

@@ -52,6 +52,8 @@ async def test_terms_are_listed_with_their_windows_in_utc(anyone: Browser) -> No
         "withdraw_deadline": "2026-11-01T04:00:00Z",
         "max_credits": 18.0,
         "timezone": "America/New_York",
+        "starts_on": None,
+        "ends_on": None,
     }
     assert [term["term"] for term in body["terms"]] == ["Fall 2026", "Spring 2027"]
 

@@ -1,7 +1,7 @@
 """The schemas of terms and courses as staff see and change them."""
 
 from datetime import date
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -76,6 +76,18 @@ class TermQuery(Struct, frozen=True):
 class NewTermBody(Struct, frozen=True):
     """A new term."""
 
+    example: ClassVar = {
+        "term": "Fall 2027",
+        "opens_at": "2027-04-12T09:00",
+        "add_deadline": "2027-09-13",
+        "drop_deadline": "2027-09-20",
+        "withdraw_deadline": "2027-11-05",
+        "max_credits": 18,
+        "timezone": "America/New_York",
+        "starts_on": "2027-08-30",
+        "ends_on": "2027-12-17",
+    }
+
     term: StoredTerm
     opens_at: Moment
     add_deadline: Moment
@@ -89,6 +101,8 @@ class NewTermBody(Struct, frozen=True):
 
 class EditTermBody(Struct, frozen=True):
     """The term, and the fields to change; fields that you don't send keep their values."""
+
+    example: ClassVar = {"term": "Fall 2026", "withdraw_deadline": "2026-11-06", "dry_run": True}
 
     term: StoredTerm
     opens_at: Moment | UnsetType = UNSET
@@ -120,6 +134,14 @@ class CourseKeyQuery(Struct, frozen=True):
 class NewCourseBody(Struct, frozen=True):
     """A new course."""
 
+    example: ClassVar = {
+        "courseID": "6666",
+        "title": "RUS 101",
+        "credits": 3,
+        "term": "Fall",
+        "description": "Introduction to Rust",
+    }
+
     courseID: CourseID
     title: Title
     credits: Credits
@@ -132,6 +154,8 @@ class NewCourseBody(Struct, frozen=True):
 
 class EditCourseBody(Struct, frozen=True):
     """The course, and the fields to change; fields that you don't send keep their values."""
+
+    example: ClassVar = {"courseID": "1111", "description": "Python for beginners", "dry_run": True}
 
     courseID: CourseID
     title: Title | UnsetType = UNSET

@@ -27,7 +27,10 @@ class AccessQuery(Struct, frozen=True):
     actor: Annotated[UserID, Meta(description="Only entries of what this person did.")] | UnsetType = UNSET
     user_id: Annotated[UserID, Meta(description="Only entries about this person.")] | UnsetType = UNSET
     begins: Annotated[Time, Meta(description="Only entries from this time on.")] | UnsetType = UNSET
-    ends: Annotated[Time, Meta(description="Only entries before this time.")] | UnsetType = UNSET
+    ends: (
+        Annotated[Time, Meta(examples=["2026-12-01T00:00:00Z"], description="Only entries before this time.")]
+        | UnsetType
+    ) = UNSET
     limit: Limit = 50
     cursor: Cursor = ""
 

@@ -1,6 +1,6 @@
 """The schemas of accounts and their roles."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -71,6 +71,8 @@ class PersonQuery(Struct, frozen=True):
 
 class EditPersonBody(Struct, frozen=True):
     """The fields to change; fields that you don't send keep their values."""
+
+    example: ClassVar = {"version": "3f7c…", "roles": ["student", "advisor"], "dry_run": True}
 
     version: Annotated[
         str,

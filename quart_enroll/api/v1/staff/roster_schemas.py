@@ -1,12 +1,12 @@
 """The schemas of rosters, and of the drop of students who don't come."""
 
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from msgspec import Meta, Struct
 
 from quart_enroll.api.v1.schemas import Cursor, Flag, Limit, Next, UserID
-from quart_enroll.api.v1.staff.section_schemas import DryRun, GainedSeatSchema, SectionKeyQuery
+from quart_enroll.api.v1.staff.section_schemas import SECTION_EXAMPLE, DryRun, GainedSeatSchema, SectionKeyQuery
 from quart_enroll.domain.models import Event
 from quart_enroll.services.staff.no_show import MAX_STUDENTS_AT_ONCE, NoShowDrop
 from quart_enroll.services.staff.roster import RosterRow
@@ -90,6 +90,8 @@ class RosterPage(Struct, frozen=True):
 
 class NoShowBody(SectionKeyQuery, frozen=True, kw_only=True):
     """The section, and the students who don't come."""
+
+    example: ClassVar = {**SECTION_EXAMPLE, "students": [1, 2], "dry_run": True}
 
     students: Annotated[
         list[UserID],

@@ -1,7 +1,7 @@
 """The schemas of sections as staff see and change them."""
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -49,6 +49,9 @@ UserIDs = Annotated[
 Meetings = Annotated[
     list[MeetingSchema], Meta(max_length=50, extra={"sentence": "Send a list of objects with days, start and end."})
 ]
+
+SECTION_EXAMPLE = {"term": "Fall 2026", "courseID": "1111", "section": "01"}
+"""How examples of requests name a section."""
 
 
 class StaffSectionSchema(Struct, frozen=True):
@@ -125,6 +128,15 @@ class SectionKeyQuery(Struct, frozen=True):
 class NewSectionBody(Struct, frozen=True):
     """A new section; its number must never have been used in the term."""
 
+    example: ClassVar = {
+        "term": "Fall 2026",
+        "courseID": "1111",
+        "section": "05",
+        "capacity": 24,
+        "meetings": [{"days": "MWF", "start": "09:00", "end": "09:50"}],
+        "room": "Turing Hall 101",
+    }
+
     term: StoredTerm
     courseID: CourseID
     section: StoredSection
@@ -140,6 +152,15 @@ class NewSectionBody(Struct, frozen=True):
 class EditSectionBody(SectionKeyQuery, frozen=True, kw_only=True):
     """The section, and the fields to change; fields that you don't send keep their values."""
 
+    example: ClassVar = {
+        "term": "Fall 2026",
+        "courseID": "1111",
+        "section": "01",
+        "revision": 0,
+        "capacity": 30,
+        "dry_run": True,
+    }
+
     revision: Revision
     capacity: Seats | UnsetType = UNSET
     waitlist_capacity: Seats | UnsetType = UNSET
@@ -153,6 +174,15 @@ class EditSectionBody(SectionKeyQuery, frozen=True, kw_only=True):
 
 class CancelSectionBody(SectionKeyQuery, frozen=True, kw_only=True):
     """The section to cancel, and why."""
+
+    example: ClassVar = {
+        "term": "Fall 2026",
+        "courseID": "1111",
+        "section": "01",
+        "revision": 0,
+        "reason": "Too few students",
+        "dry_run": True,
+    }
 
     revision: Revision
     reason: Annotated[

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
@@ -130,6 +130,15 @@ class RuleList(Struct, frozen=True):
 
 class ActBody(SectionKeyQuery, frozen=True, kw_only=True):
     """What to do for the student in the section, and why."""
+
+    example: ClassVar = {
+        "term": "Fall 2026",
+        "courseID": "1111",
+        "section": "01",
+        "action": "enroll",
+        "reason": "The dean agreed.",
+        "overrides": ["full"],
+    }
 
     action: Annotated[
         Literal["enroll", "drop", "withdraw", "swap", "join", "leave", "reorder"],
