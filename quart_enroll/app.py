@@ -35,6 +35,7 @@ from quart_enroll.services.accounts.hashing import Hasher
 from quart_enroll.services.accounts.sessions import REMEMBERED_LIFETIME, SignInLifetimes
 from quart_enroll.services.catalog.cache import CatalogCache, open_catalog_cache
 from quart_enroll.services.enrollment.context import EnrollmentContext
+from quart_enroll.services.enrollment.waitlist_odds import WaitlistOdds
 from quart_enroll.services.live.updates import UpdateBroker, open_update_broker
 from quart_enroll.services.live.user_cache import open_user_cache
 from quart_enroll.services.maintenance.schema_check import SchemaCheck
@@ -216,6 +217,7 @@ def create_app(
                         load_history := new_history(),
                     ),
                     (schema := SchemaCheck(database)).check_at_start(),
+                    (odds := WaitlistOdds(database)).refresh_forever(catalog_cache.get, clock),
                     ImportRunner(database, _import_settings(config), clock, import_wakeup := Wakeup()).run_forever(),
                 ),
                 run_outbox(database, sender, clock, links),
@@ -233,6 +235,7 @@ def create_app(
                     schema=schema,
                     enrollment=enrollment,
                     load_history=load_history,
+                    waitlist_odds=odds,
                     import_wakeup=import_wakeup,
                 )
                 yield

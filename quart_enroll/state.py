@@ -26,6 +26,7 @@ from quart_enroll.services.accounts.rate_limiter import CHANGE_RATES, DOWNLOAD_R
 from quart_enroll.services.accounts.sessions import SignInLifetimes
 from quart_enroll.services.catalog.cache import CatalogCache
 from quart_enroll.services.enrollment.context import EnrollmentContext
+from quart_enroll.services.enrollment.waitlist_odds import WaitlistOdds
 from quart_enroll.services.live.updates import UpdateBroker
 from quart_enroll.services.live.user_cache import UserCache
 from quart_enroll.services.maintenance.schema_check import SchemaCheck
@@ -56,6 +57,7 @@ class AppState:
     schema: SchemaCheck
     enrollment: EnrollmentContext
     load_history: deque[Sample]
+    waitlist_odds: WaitlistOdds
     report_cache: ReportCache = field(default_factory=ReportCache)
     import_wakeup: Wakeup = field(default_factory=Wakeup)
     password_locks: PasswordLocks = field(default_factory=PasswordLocks)
@@ -119,6 +121,11 @@ def load_history() -> deque[Sample]:
 def import_wakeup() -> Wakeup:
     """Return what makes the imports that are begun run at once."""
     return _state().import_wakeup
+
+
+def waitlist_odds() -> WaitlistOdds:
+    """Return what past terms say about positions on waitlists."""
+    return _state().waitlist_odds
 
 
 def change_limiter() -> RateLimiter:

@@ -4,7 +4,7 @@ Repeated refusals share one row for each student, action, section, reason and `d
 last time and a count. So an account that keeps trying doesn't fill the database.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC
 from typing import Any
@@ -139,3 +139,12 @@ async def find_departures(db: Database, key: SectionKey, at_most: int) -> list[E
         rows = await db.event.find(left).sort("at", -1).limit(at_most).to_list(at_most)
         found += [to_event(row) for row in rows if row.get("result") == "ok"]
     return sorted(found, key=lambda event: event.at, reverse=True)
+
+
+async def find_in_term(db: Database, term: str, actions: Sequence[str]) -> list[Event]:
+    """Return the events of a term with one of these actions that were not refused, in the order of time.
+
+    Those of the same moment are in the order of their actions.
+    """
+    wanted = {"term": term, "action": {"$in": list(actions)}, "result": "ok"}
+    return [to_event(row) async for row in db.event.find(wanted).sort([("at", 1), ("action", 1)])]

@@ -17,7 +17,7 @@ from quart_enroll.pages.enrollment.schedule_rows import StudentTerm, TermPhase, 
 from quart_enroll.pages.live_url import live_url
 from quart_enroll.pages.student_state import WaitlistedSection, load_snapshot, load_waitlist_positions
 from quart_enroll.pages.term_window import closed_window
-from quart_enroll.state import catalog, now, registrations_of
+from quart_enroll.state import catalog, now, registrations_of, waitlist_odds
 from quart_enroll.web.compression import InputFreeText, Secret
 from quart_enroll.web.templating import is_overridden, render, render_frame
 
@@ -103,6 +103,7 @@ def _student_terms(
             [one for one in registrations if one.section.term == phase.term.term],
             [one for one in positions if one.entry.key.term == phase.term.term],
             taken,
+            waitlist_odds().find(phase.term.term),
         )
         for phase in phases
     ]

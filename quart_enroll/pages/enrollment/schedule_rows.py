@@ -3,14 +3,15 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from quart_enroll.domain import rules
+from quart_enroll.domain import rules, waitlist_odds
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import CorequisiteMissing, CreditLimit
 from quart_enroll.domain.models import Registration, ScheduledCourse, Term, WaitlistEntry
+from quart_enroll.domain.waitlist_odds import Odds
 from quart_enroll.domain.week import WeekEntry
-from quart_enroll.i18n.language import format_list_of, gettext
+from quart_enroll.i18n.language import TermName, format_list_of, gettext
 from quart_enroll.pages.catalog.section_actions import Button, drop_button, leave_button, waitlist_status
 from quart_enroll.pages.enrollment import week_grid
 from quart_enroll.pages.enrollment.week_grid import WeekGrid
@@ -32,12 +33,16 @@ class TermPhase(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StudentTerm:
-    """What a student has in a term, and the courses `taken` in any term, each with its term."""
+    """What a student has in a term, and the courses `taken` in any term, each with its term.
+
+    The `odds` are what past terms say about positions on waitlists.
+    """
 
     phase: TermPhase
     registrations: Sequence[Registration]
     positions: Sequence[WaitlistedSection]
     taken: Sequence[tuple[str, Term]]
+    odds: Sequence[Odds] = ()
 
     @property
     def enrolled(self) -> list[Registration]:
@@ -54,7 +59,7 @@ class WaitlistRow:
     """A waitlist position with the titles of its course and of the course that it replaces.
 
     `skip_warning` says why the next seat would go to another student. It is empty once that has happened, because the
-    entry itself then has the reason.
+    entry itself then has the reason. `odds` says how many students got a seat from there in past terms.
     """
 
     position: WaitlistedSection
@@ -63,6 +68,7 @@ class WaitlistRow:
     instead_of: str
     button: Button
     skip_warning: str
+    odds: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +145,27 @@ def _waitlist_row(student: StudentTerm, position: WaitlistedSection, offered: Ca
     title = _title(key.courseID, offered)
     status, instead_of = waitlist_status(position.position, position.length), position.entry.drop_if_enrolled or ""
     warning = "" if position.entry.skipped_because else _skip_warning(student, position.entry, offered)
-    return WaitlistRow(position, status, title, _title(instead_of, offered), leave_button(key, title), warning)
+    odds = "" if warning or position.entry.skipped_because else odds_text(position.position, student.odds)
+    return WaitlistRow(position, status, title, _title(instead_of, offered), leave_button(key, title), warning, odds)
+
+
+def odds_text(position: int, known: Sequence[Odds]) -> str:
+    """Return how many students got a seat from that position in past terms; empty if too few were there."""
+    if (odds := waitlist_odds.at_position(position, known)) is None:
+        return ""
+    facts: dict[str, Any] = {"terms": [TermName(one) for one in odds.terms], "seated": odds.seated}
+    facts |= {"waited": odds.waited, "first": odds.first, "last": odds.last}
+    if odds.first == odds.last:
+        return gettext(
+            "At this time in %(terms)s, %(waited)s students were at position %(first)s of a waitlist. %(seated)s of "
+            "them got a seat.",
+            **facts,
+        )
+    return gettext(
+        "At this time in %(terms)s, %(waited)s students were at positions %(first)s to %(last)s of a waitlist. "
+        "%(seated)s of them got a seat.",
+        **facts,
+    )
 
 
 def _skip_warning(student: StudentTerm, entry: WaitlistEntry, offered: Catalog) -> str:

@@ -142,8 +142,8 @@ def _waitlists(phase: TermPhase, rows: Sequence[WaitlistRow], overload_warning: 
     yield _text("waitlists_start", ())
     for row in rows:
         entry, linked_term = row.position.entry, phase.linked_term
-        reason = str(entry.skipped_because or row.skip_warning)
-        key = entry.key, linked_term, row.status, row.title, row.instead_of, bool(entry.skipped_because), reason
+        reasons = str(entry.skipped_because or ""), row.skip_warning, row.odds
+        key = entry.key, linked_term, row.status, row.title, row.instead_of, *reasons
         yield _text("waitlist_row", key, row, linked_term)
     yield _text("waitlists_end", overload_warning, overload_warning)
 

@@ -1,0 +1,74 @@
+"""What a waitlisted student reads about the chances of a seat."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from quart import Quart
+
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import events, terms
+from quart_enroll.domain.models import Event
+from quart_enroll.domain.waitlist_odds import MIN_STUDENTS
+from quart_enroll.state import EXTENSION, AppState
+from tests.support.people import FALL, Browser, Clock
+
+WEEKS = timedelta(days=364)
+PHP = {"term": "Fall 2026", "courseID": "3333"}
+
+
+@pytest.fixture
+async def waiting(db: Database, bob: Browser, ada: Browser) -> None:
+    """Bob has the only seat in PHP 202; ada is first in line."""
+    await db.section.update_one(PHP, {"$set": {"waitlist_capacity": 5}})
+    await bob.post("/enrollment", form=PHP)
+    await ada.post("/waitlist", form=PHP)
+
+
+async def add_past_term(db: Database, lines: int) -> None:
+    """Add last year's fall, in which the first student in each of these lines got a seat at the end."""
+    past = replace(
+        FALL,
+        term="Fall 2025",
+        opens_at=FALL.opens_at - WEEKS,
+        add_deadline=FALL.add_deadline - WEEKS,
+        drop_deadline=FALL.drop_deadline - WEEKS,
+        withdraw_deadline=FALL.withdraw_deadline - WEEKS,
+    )
+    await terms.put_all(db, [past])
+    for number in range(lines):
+        joined, promoted = past.opens_at, past.add_deadline - timedelta(minutes=1)
+        for action, at in (("join", joined), ("promote", promoted)):
+            await events.add(db, _event(number, action, at))
+
+
+def _event(number: int, action: str, at: datetime) -> Event:
+    return Event(at, 0, 1000 + number, action, "1111", "Fall 2025", f"{number:02}")
+
+
+async def read_schedule(app: Quart, clock: Clock, ada: Browser) -> str:
+    state: AppState = app.extensions[EXTENSION]
+    await state.waitlist_odds.refresh(await state.catalog_cache.get(), clock())
+    return await ada.read("/enrollment")
+
+
+@pytest.mark.usefixtures("waiting")
+async def test_the_schedule_says_how_many_got_a_seat_from_the_same_position(
+    app: Quart, db: Database, clock: Clock, ada: Browser
+) -> None:
+    await add_past_term(db, MIN_STUDENTS)
+    page = await read_schedule(app, clock, ada)
+    assert (
+        f"At this time in Fall 2025, {MIN_STUDENTS} students were at position 1 of a waitlist. "
+        f"{MIN_STUDENTS} of them got a seat."
+    ) in page
+
+
+@pytest.mark.usefixtures("waiting")
+async def test_the_schedule_says_nothing_if_too_few_students_were_at_that_position(
+    app: Quart, db: Database, clock: Clock, ada: Browser
+) -> None:
+    await add_past_term(db, MIN_STUDENTS - 1)
+    page = await read_schedule(app, clock, ada)
+    assert "Waitlisted, 1 of 1" in page
+    assert "got a seat" not in page
