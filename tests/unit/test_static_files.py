@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from quart_enroll.web.static_files import StaticFiles
+from tests.support import dark_css
 from tests.support.people import Browser
 
 
@@ -44,6 +45,12 @@ async def test_the_layout_does_not_depend_on_the_language(anyone: Browser) -> No
     styles = await (await anyone.get("/static/site.css")).get_data(as_text=True)
     assert "attr(data-label)" in styles
     assert re.findall(r"\[data-label[^\]]*\]", styles) == []
+
+
+def test_the_dark_colors_without_scripts_are_those_of_the_dark_theme() -> None:
+    assert dark_css.FILE.read_text() == dark_css.dark_css(), "run: python -m tests.support.dark_css"
+    assert ":root{color-scheme:dark;" in dark_css.dark_css()
+    assert "--surface: #172327;" in dark_css.dark_css()
 
 
 async def test_a_range_request_gets_the_whole_file(anyone: Browser) -> None:
