@@ -24,6 +24,11 @@ PROJECT_FOLDER = Path(__file__).parent
 DATABASE_NAME = "FLASK_Enrollment"
 """The same as in quart_enroll/db/client.py, which can't be imported before asgi.py sets the driver's threads."""
 
+MAX_SCHOOL_NAME_LENGTH = 60
+"""In characters: a longer one would not fit into the header."""
+
+IMAGE_SUFFIXES = (".svg", ".png", ".webp", ".jpg", ".jpeg")
+
 MIN_SCRYPT_COST = 1024
 """With a much lower cost, OpenSSL rejects the memory limit that Werkzeug sets."""
 
@@ -107,6 +112,20 @@ def _folder(text: str) -> Path:
     return path
 
 
+def _school_name(text: str) -> str:
+    name = " ".join(text.split())
+    if not (0 < len(name) <= MAX_SCHOOL_NAME_LENGTH and name.isprintable()):
+        raise ValueError(f"must have at most {MAX_SCHOOL_NAME_LENGTH} characters")
+    return name
+
+
+def _image(text: str) -> Path:
+    path = PROJECT_FOLDER / os.path.expanduser(text)  # noqa: PTH111  # Path.expanduser() raises for an unknown user
+    if not (path.is_file() and path.suffix in IMAGE_SUFFIXES):
+        raise ValueError(f"must be an existing file that ends in {', '.join(IMAGE_SUFFIXES)}")
+    return path
+
+
 def _languages(text: str) -> tuple[str, ...]:
     languages = tuple(dict.fromkeys(text.replace(",", " ").split()))
     if not set(languages) <= set(known_languages()):
@@ -165,6 +184,16 @@ class Config:
         "Proxies in front of the site that append to X-Forwarded-For, such as Heroku's router. None in development.",
         _number(int, 0, 10),
         default=1,
+    )
+    school_name: str = _setting(
+        "The school's name, in the header and the title of each page and in calendars: at most 60 characters.",
+        _school_name,
+        default="Quart Enroll",
+    )
+    school_logo: Path | None = _setting(  # noqa: RUF009  # it gives a dataclass field
+        "An image beside the school's name: an .svg, .png, .webp or .jpg file. If empty, the site's own.",
+        _image,
+        default=None,
     )
     template_overrides: Path | None = _setting(  # noqa: RUF009  # it gives a dataclass field
         "A folder with the school's own templates, searched before the site's.", _folder, default=None

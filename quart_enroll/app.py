@@ -175,7 +175,8 @@ def create_app(
     _configure(app, config)
     app.config["FRAGMENT_CACHE"] = fragment_cache
     templating.init_app(app, config.template_overrides, shared_context, session_facts, csrf_token)
-    static_files.init_app(app, config.template_overrides)
+    static_files.init_app(app, config.template_overrides, config.school_logo)
+    app.jinja_env.globals["school_name"] = config.school_name
     locale.init_app(app, _languages(config))
     app.session_interface = CookieSessions(app)
     sign_in_cookies = auth.init_app(app, remembered=REMEMBERED_LIFETIME)

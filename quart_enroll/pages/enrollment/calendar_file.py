@@ -20,9 +20,11 @@ REFRESH_INTERVAL = timedelta(hours=6)
 """How often a subscribed calendar should update."""
 
 
-def schedule(user_id: int, courses: Iterable[ScheduledCourse], terms: Iterable[Term], now: datetime) -> bytes:
-    """Return the file with the student's courses of those terms."""
-    file = Calendar.new(name="Quart Enroll", prodid="-//Quart Enroll//Schedule//EN", uid=_name(user_id))
+def schedule(
+    user_id: int, courses: Iterable[ScheduledCourse], terms: Iterable[Term], now: datetime, *, name: str
+) -> bytes:
+    """Return the file with the student's courses of those terms; the calendar has the school's `name`."""
+    file = Calendar.new(name=name, prodid="-//Quart Enroll//Schedule//EN", uid=_name(user_id))
     file.add("refresh-interval", REFRESH_INTERVAL, {"value": "DURATION"})
     known = {term.term: term for term in terms}
     days: list[date] = []
