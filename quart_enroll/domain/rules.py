@@ -210,10 +210,12 @@ def eligibility_checks(
 
 
 def overlap(one: Section, other: Section) -> Meeting | None:
-    """Return the first meeting of `one` that overlaps one of `other`, or None."""
+    """Return the first time at which both sections meet, or None."""
     for meeting in one.meetings:
-        if any(meeting.overlaps(theirs) for theirs in other.meetings):
-            return meeting
+        for theirs in other.meetings:
+            if meeting.overlaps(theirs):
+                days = "".join(day for day in meeting.days if day in theirs.days)
+                return Meeting(days, max(meeting.start, theirs.start), min(meeting.end, theirs.end))
     return None
 
 

@@ -4,7 +4,7 @@ from quart_enroll.forms.search import SearchForm
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.pages import help, home, languages, live_stream
 from quart_enroll.pages.account import account, data_export, deletion, email_confirmation, passwords, sign_in, tokens
-from quart_enroll.pages.catalog import course, courses
+from quart_enroll.pages.catalog import course, courses, instructor
 from quart_enroll.pages.enrollment import alerts, calendar, enrollment, enrollment_form, history, plan, waitlist
 from quart_enroll.services.accounts import email_links
 from quart_enroll.web.route import GET, POST, Audience, Route
@@ -39,6 +39,14 @@ ROUTES = [
         query_parameters=("term",),
         shows_notices=True,
         opens_record=Sentence("Course, as the student sees it"),
+    ),
+    Route(
+        "/instructor/<path:name>",
+        "instructor",
+        instructor.instructor,
+        query_parameters=(),
+        shows_notices=True,
+        opens_record=Sentence("Instructor, as the student sees them"),
     ),
     Route("/live", "live", live_stream.live, works_in_views=True),
     Route("/register", "register", sign_in.register, GET + POST),

@@ -17,6 +17,8 @@ INDEXES = [
     IndexModel("courseID"),
     IndexModel("waiting"),
     IndexModel("instructors"),
+    # Most recently stored first. Sections without an instructor's name are never looked for by it.
+    IndexModel([("instructor", 1), ("_id", -1)], partialFilterExpression={"instructor": {"$gt": ""}}),
 ]
 
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
@@ -92,6 +94,16 @@ async def find_keys(db: Database) -> list[SectionKey]:
     fields = dict.fromkeys(section_keys.KEY_FIELDS, 1)
     found = db.section.find(section_keys.HAS_KEY, fields).sort(section_keys.SORT_ORDER)
     return [section_keys.from_row(row) async for row in found]
+
+
+async def find_taught(db: Database, instructor: str, at_most: int) -> list[SectionKey]:
+    """Return the keys of the latest sections that students saw with this instructor."""
+    fields = dict.fromkeys((*section_keys.KEY_FIELDS, "status"), 1)
+    found = db.section.find({"instructor": instructor}, fields).sort("_id", -1).limit(at_most)
+    listed = (None, str(SectionStatus.ACTIVE), str(SectionStatus.CLOSED))
+    return [
+        section_keys.from_row(row) async for row in found if section_keys.has_key(row) and row.get("status") in listed
+    ]
 
 
 async def find_by_id(db: Database, terms: Sequence[str]) -> dict[Any, Section]:

@@ -22,6 +22,7 @@ STATUSES_BY_ROUTE = {
     "/courses/": (200, 200, 200),
     "/courses/<path:term>": (200, 200, 200),
     "/course/<path:courseID>": (200, 200, 200),
+    "/instructor/<path:name>": (404, 404, 404),
     "/live": (200, 200, 200),
     "/register": (200, 303, 303),
     "/login": (200, 303, 303),
@@ -162,6 +163,7 @@ PATH_ARGUMENTS = {
     "<path:term>": "Fall",
     "<flask_api:idx>": "0",
     "<path:filename>": "site.css",
+    "<path:name>": "Nobody",
     "<token>": "no-link",
     "<int:user_id>": "1",
 }

@@ -1,0 +1,57 @@
+"""The page of an instructor: what they teach now, and what they taught before."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from quart import abort
+
+from quart_enroll.domain.catalog import Catalog
+from quart_enroll.domain.models import Course, Section, SectionKey, Term
+from quart_enroll.i18n.language import gettext
+from quart_enroll.services.catalog import teaching
+from quart_enroll.state import catalog, database, now
+from quart_enroll.web.templating import render
+
+
+@dataclass(frozen=True, slots=True)
+class TaughtSection:
+    """A section that the instructor teaches in a term that isn't over."""
+
+    course: Course
+    section: Section
+
+
+@dataclass(frozen=True, slots=True)
+class TaughtTerm:
+    """A past term, and the courses that the instructor taught in it, in the order of their numbers."""
+
+    term: str
+    courses: Sequence[Course]
+
+
+async def instructor(name: str) -> bytes:
+    offered, moment = await catalog(), now()
+    coming = {term.term for term in offered.active_terms(moment)}
+    current = [one for one in offered.sections if one.instructor == name and one.is_listed and one.term in coming]
+    past = [key for key in await teaching.find_taught(database(), name) if key.term not in coming]
+    if not current and not past:
+        abort(404, gettext("We don’t know an instructor with this name."))
+    return render(
+        "instructor.html",
+        courses=True,
+        name=name,
+        current=[TaughtSection(course, one) for one in current if (course := offered.find(one.courseID))],
+        past=_by_term(past, offered),
+    )
+
+
+def _by_term(past: Iterable[SectionKey], offered: Catalog) -> list[TaughtTerm]:
+    """Return the past terms, the latest first; courses that are no longer in the catalog are left out."""
+    known: dict[str, Term] = {term.term: term for term in offered.terms}
+    courses = defaultdict[str, dict[str, Course]](dict)
+    for key in sorted(past):
+        if key.term in known and (course := offered.find(key.courseID)):
+            courses[key.term][key.courseID] = course
+    names = sorted(courses, key=lambda name: known[name].order, reverse=True)
+    return [TaughtTerm(name, list(courses[name].values())) for name in names]

@@ -1,0 +1,56 @@
+"""The page of an instructor."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import sections, terms
+from quart_enroll.domain.models import SectionStatus
+from tests.support.people import FALL, SECTIONS, Browser, text
+
+URL = "/instructor/Grace%20Hopper"
+
+
+@pytest.fixture
+async def teaching(db: Database) -> None:
+    """Grace Hopper teaches PHP 202, and taught PYT 101 a year ago."""
+    weeks = timedelta(days=364)
+    past = replace(
+        FALL,
+        term="Fall 2025",
+        opens_at=FALL.opens_at - weeks,
+        add_deadline=FALL.add_deadline - weeks,
+        drop_deadline=FALL.drop_deadline - weeks,
+        withdraw_deadline=FALL.withdraw_deadline - weeks,
+    )
+    await terms.put_all(db, [past])
+    await sections.put_all(db, [replace(SECTIONS[0], term="Fall 2025", courseID="1111", instructor="Grace Hopper")])
+    await db.section.update_one({"courseID": "3333"}, {"$set": {"instructor": "Grace Hopper"}})
+
+
+@pytest.mark.usefixtures("teaching")
+async def test_the_page_lists_what_an_instructor_teaches_and_taught_before(anyone: Browser) -> None:
+    page = await anyone.read(URL)
+    now, before = page.split("Taught before")
+    assert "<h1>Grace Hopper</h1>" in now
+    assert "PHP 202" in now
+    assert "PYT 101" not in now
+    assert "Fall 2025" in before
+    assert "PYT 101" in before
+
+
+@pytest.mark.usefixtures("teaching")
+async def test_sections_that_students_do_not_see_are_left_out(anyone: Browser, db: Database) -> None:
+    await db.section.update_many({}, {"$set": {"status": str(SectionStatus.TENTATIVE)}})
+    response = await anyone.get(URL)
+    assert response.status_code == 404
+    assert "We don’t know an instructor with this name." in await text(response)
+
+
+async def test_the_course_page_leads_to_its_instructors(anyone: Browser, db: Database) -> None:
+    await db.section.update_one({"courseID": "3333"}, {"$set": {"instructor": "Grace O’Neil/Hopper"}})
+    page = await anyone.read("/course/3333")
+    assert '<a href="/instructor/Grace%20O%E2%80%99Neil/Hopper">Grace O’Neil/Hopper</a>' in page
+    assert "PHP 202" in await anyone.read("/instructor/Grace%20O%E2%80%99Neil/Hopper")
