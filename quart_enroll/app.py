@@ -91,7 +91,7 @@ class Enroll(SiteApp):
             self.protocol_class = DirectProtocol
 
     def _open_fast_connection(self, _: Quart, scope: Any) -> FastConnection:
-        return FastConnection(self, scope, self.button_posts)
+        return FastConnection(self, scope, self.page_views, self.button_posts)
 
     async def asgi_app(self, scope: Any, receive: Any, send: Any) -> None:
         """Handle a connection; the site has no websockets."""

@@ -19,6 +19,7 @@ from quart.wrappers.response import DataBody
 from quart_enroll.fastpath.button_posts import ButtonPosts
 from quart_enroll.fastpath.direct_stream import send_directly
 from quart_enroll.fastpath.hypercorn_writer import SerializedResponse, send_response
+from quart_enroll.fastpath.page_views import PageViews
 from quart_enroll.fastpath.streaming import StreamingChannel
 from quart_enroll.web.application import SiteApp
 
@@ -28,9 +29,11 @@ HTTP_1_VERSIONS = ("1.0", "1.1")
 class FastConnection(ASGIHTTPConnection):
     """A request and its response."""
 
-    def __init__(self, app: Quart, scope: HTTPScope, button_posts: ButtonPosts | None) -> None:
+    def __init__(
+        self, app: Quart, scope: HTTPScope, page_views: PageViews | None, button_posts: ButtonPosts | None
+    ) -> None:
         super().__init__(app, scope)
-        self._button_posts = button_posts
+        self._page_views, self._button_posts = page_views, button_posts
 
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         channel = StreamingChannel(self.scope, receive, send)
@@ -53,7 +56,7 @@ class FastConnection(ASGIHTTPConnection):
         return await channel.receive_arrived_body() if survives else None
 
     async def _respond(self, body: bytes, channel: StreamingChannel, send: ASGISendCallable) -> None:
-        response = await self._press(body) or await self._handle(body, send)
+        response = await self._handle_lightly(body) or await self._handle(body, send)
         with suppress(TimeoutError):  # the client reads too slowly
             if (content := _content(response)) is not None:
                 complete = SerializedResponse(response.status_code, encode_headers(response.headers), content)
@@ -62,10 +65,13 @@ class FastConnection(ASGIHTTPConnection):
             elif not isinstance(response, Response) or not send_directly(self.scope, response, send):
                 await self._send_in_parts(response, channel.receive, channel.send)
 
-    async def _press(self, body: bytes) -> ResponseTypes | None:
-        """Handle a button in light contexts; return None for what only the framework handles."""
-        buttons = self._button_posts if self.scope["method"] == "POST" else None
-        return await buttons.handle(self.scope, body) if buttons else None
+    async def _handle_lightly(self, body: bytes) -> ResponseTypes | None:
+        """Handle a button or the page after one in light contexts; return None for what only the framework handles."""
+        if self._page_views is None or self._button_posts is None:
+            return None
+        if self.scope["method"] == "POST":
+            return await self._button_posts.handle(self.scope, body)
+        return await self._page_views.show_messages(self.scope)
 
     async def _handle(self, body: bytes, send: ASGISendCallable) -> ResponseTypes:
         request = self._create_request_from_scope(send)

@@ -47,13 +47,7 @@ class ButtonPosts:
             return None
         request = ButtonRequest(scope, self._match(scope["path"]), form)
         visitor = self._visitors.recognize(request, cookie_header)
-        if visitor is None:
-            return None
-        with self._visitors.contexts(request, visitor) as context:
-            try:
-                return await self._app.full_dispatch_request(context)  # type: ignore[arg-type]  # it has what is used
-            except Exception as error:  # noqa: BLE001  # as in Quart.handle_request
-                return await self._app.handle_exception(error)
+        return None if visitor is None or visitor.has_messages else await self._visitors.dispatch(request, visitor)
 
     def _match(self, path: str) -> MatchedPath:
         if (matched := self._paths.get(path)) is None:

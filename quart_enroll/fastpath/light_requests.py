@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 from quart import Quart
 from quart.globals import _cv_app, _cv_request
 from quart.sessions import SecureCookieSession
+from quart.typing import ResponseTypes
 from quart_auth import AuthUser
 from werkzeug.datastructures import Headers, ImmutableMultiDict
 
@@ -34,6 +35,11 @@ class KnownVisitor(NamedTuple):
     session: Mapping[str, Any]
     identity: str | None
     end: float
+
+    @property
+    def has_messages(self) -> bool:
+        """Whether the next page shows messages."""
+        return "_flashes" in self.session
 
 
 class LightRequest(SiteRequest):
@@ -68,7 +74,8 @@ class RequestContext:
 
     def __init__(self, app: Quart, request: LightRequest, session: SecureCookieSession) -> None:
         self.app, self.request, self.session = app, request, session
-        self.flashes: list[tuple[str, str]] = []
+        # For None, Quart takes the messages out of the session.
+        self.flashes: list[tuple[str, str]] | None = None if "_flashes" in session else []
 
     @cached_property
     def url_adapter(self) -> Any:
@@ -84,14 +91,22 @@ class Visitors:
         self._known: ByteCache[bytes, KnownVisitor] = ByteCache("visitors", _visitor_size)
 
     def recognize(self, request: LightRequest, cookie_header: bytes) -> KnownVisitor | None:
-        """Return what the cookies say; None if one of them is too old, or if there are messages to show."""
+        """Return what the cookies say; None if one of them is too old."""
         visitor = self._known.get(cookie_header)
         if visitor is None:
             session, session_end = self._sessions.read(self._app, request)
             identity, sign_in_end = self._sign_in.read_identity(request.cookie(self._sign_in.cookie_name or ""))
             visitor = KnownVisitor(request.cookies, session or {}, identity, min(session_end, sign_in_end))
             self._known[cookie_header] = visitor
-        return visitor if time.time() < visitor.end and "_flashes" not in visitor.session else None
+        return visitor if time.time() < visitor.end else None
+
+    async def dispatch(self, request: LightRequest, visitor: KnownVisitor) -> ResponseTypes:
+        """Handle the visitor's request by all steps of the framework."""
+        with self.contexts(request, visitor) as context:
+            try:
+                return await self._app.full_dispatch_request(context)  # type: ignore[arg-type]  # it has what is used
+            except Exception as error:  # noqa: BLE001  # as in Quart.handle_request
+                return await self._app.handle_exception(error)
 
     @contextmanager
     def contexts(self, request: LightRequest, visitor: KnownVisitor) -> Iterator[RequestContext]:

@@ -4,17 +4,19 @@ For each request, Quart starts tasks, sends signals, matches the URL, runs hooks
 several times what a page does whose fragments are cached. A view that only reads needs little of this: here it runs in
 contexts that hold nothing but what views use. Whatever is unusual about the request or its result (an error, a
 redirect, a message to show, a cookie to set) is left to the framework, which then handles the request from the start.
+The page after a press shows a message: it passes all steps of the framework, in these contexts.
 """
 
 from typing import Any, cast
 
 from quart import Response, g
+from quart.typing import ResponseTypes
 from quart.utils import encode_headers
 from werkzeug.exceptions import HTTPException
 
 from quart_enroll.bounded_cache import ByteCache, size_of_entry
 from quart_enroll.fastpath.hypercorn_writer import Answer, SerializedResponse
-from quart_enroll.fastpath.light_requests import LightRequest, MatchedPath, Visitors, only_cookies
+from quart_enroll.fastpath.light_requests import KnownVisitor, LightRequest, MatchedPath, Visitors, only_cookies
 from quart_enroll.i18n import language
 from quart_enroll.system.time_limit import run_within
 from quart_enroll.web import access_log, auth, security_headers, viewing
@@ -36,13 +38,10 @@ class PageViews:
 
     async def answer(self, scope: Any) -> Answer | None:
         """Return the page that the request asks for; None if the framework must answer."""
-        if scope["method"] != "GET" or (matched := self._match(scope["path"])) is None:
+        if (recognized := self._recognize(scope)) is None:
             return None
-        if (cookie_header := only_cookies(scope)) is None:
-            return None
-        request = LightRequest(scope, matched)
-        visitor = self._visitors.recognize(request, cookie_header)
-        if visitor is None:
+        request, visitor = recognized
+        if visitor.has_messages:
             return None
         with self._visitors.contexts(request, visitor) as context:
             page = await self._render(request)
@@ -50,6 +49,22 @@ class PageViews:
                 return None
             access_log.log_response(200)
             return Answer(self._response(page, request), [(b"x-request-id", g.request_id.encode())])
+
+    async def show_messages(self, scope: Any) -> ResponseTypes | None:
+        """Return the page that the request asks for, with the messages for its visitor; None if there are none."""
+        if (recognized := self._recognize(scope)) is None or not recognized[1].has_messages:
+            return None
+        return await self._visitors.dispatch(*recognized)
+
+    def _recognize(self, scope: Any) -> tuple[LightRequest, KnownVisitor] | None:
+        """Return the request for a page and its visitor; None for a request that only the framework handles."""
+        if scope["method"] != "GET" or (matched := self._match(scope["path"])) is None:
+            return None
+        if (cookie_header := only_cookies(scope)) is None:
+            return None
+        request = LightRequest(scope, matched)
+        visitor = self._visitors.recognize(request, cookie_header)
+        return None if visitor is None else (request, visitor)
 
     def _match(self, path: str) -> MatchedPath | None:
         """Return the page at the path; None for anything else."""

@@ -12,7 +12,9 @@ from quart.wrappers import Response
 from quart_enroll.db.client import Database
 from quart_enroll.domain.models import User
 from quart_enroll.services.enrollment.batching import BatchQueue
-from tests.integration.cache.test_user_cache import framework_only, open_process
+from quart_enroll.state import EXTENSION
+from tests.integration.cache.test_page_views import seats_taken
+from tests.integration.cache.test_user_cache import framework_only, open_process, wait_until
 from tests.support.people import ADA, BOB, FALL_MORNING, Browser, Clock, text
 
 pytestmark = pytest.mark.caches
@@ -88,6 +90,28 @@ async def test_a_button_gets_the_frameworks_response(
     assert _facts(light) == _facts(framework)
     assert await _shared_text(light, ADA) == await _shared_text(framework, BOB)
     assert (await ada.read("/help")).count("alert ") == (await bob.read("/help")).count("alert ")
+
+
+@pytest.mark.parametrize("path", ["/enrollment", "/courses/Fall", "/course/1111", "/plan"])
+async def test_the_page_after_a_button_is_the_frameworks(
+    app: Quart, ada: Browser, bob: Browser, framework_requests: list[str], path: str
+) -> None:
+    for browser in (ada, bob):
+        await browser.post("/enrollment", form=SEAT)
+    await wait_until(lambda: seats_taken(app.extensions[EXTENSION]) == 2)
+    framework_requests.clear()
+    light = await ada.get(path)
+    assert framework_requests == []
+    with framework_only(app):
+        framework = await bob.get(path)
+    assert framework_requests == [path]
+    for response in (light, framework):
+        del response.headers["Content-Length"]  # their names have different lengths
+    assert _facts(light) == _facts(framework)
+    page = await _shared_text(light, ADA)
+    assert page == await _shared_text(framework, BOB)
+    assert "You’re enrolled in PYT 101 for Fall 2026." in page
+    assert "You’re enrolled in PYT 101 for Fall 2026." not in await ada.read(path)
 
 
 async def test_an_error_in_a_button_is_answered_as_by_the_framework(

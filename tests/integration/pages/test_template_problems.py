@@ -79,8 +79,8 @@ def add_line(folder: Path, name: str, line: str) -> int:
             "gone.css",
         ),
         ("login.html", "<i>[{{ form.captcha }}]</i>", "names “captcha”", "<i>[]</i>"),
-        ("base.html", "<i>[{{ school_name }}]</i>", "names “school_name”", "<i>[]</i>"),
-        ("includes/menu.html", "<i>[{{ school_name }}]</i>", "names “school_name”", "<i>[]</i>"),
+        ("base.html", "<i>[{{ college_name }}]</i>", "names “college_name”", "<i>[]</i>"),
+        ("includes/menu.html", "<i>[{{ college_name }}]</i>", "names “college_name”", "<i>[]</i>"),
     ],
 )
 async def test_an_unknown_name_is_logged_once_and_the_rest_is_shown(
