@@ -1,4 +1,4 @@
-"""How many students got a seat from a waitlist in past terms, from the same position at the same time before its end.
+"""What the waitlists of past terms say: who got a seat from which position, and how soon sections were full.
 
 Only what happened is counted; nothing is estimated. Moves of a position by staff are ignored.
 """
@@ -6,7 +6,7 @@ Only what happened is counted; nothing is estimated. Moves of a position by staf
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from quart_enroll.domain.models import Event, SectionKey, Term
@@ -43,6 +43,13 @@ class Odds:
     waited: int
     seated: int
     terms: tuple[str, ...]
+
+
+class PastFill(NamedTuple):
+    """When the first section of a course was full: so long after enrollment opened in a past term."""
+
+    term: str
+    after: timedelta
 
 
 def comparable_terms(term: Term, known: Iterable[Term]) -> list[Term]:
@@ -95,6 +102,21 @@ def compute(
         for positions, (waited, seated) in counts.items()
         if waited >= MIN_STUDENTS
     )
+
+
+def past_fills(past: Iterable[tuple[Term, Mapping[SectionKey, Sequence[Wait]]]]) -> dict[str, PastFill]:
+    """Return for each course when its first section was full, in the latest of the past terms in which one was.
+
+    A section was full when the first student joined its waitlist. The terms come in order.
+    """
+    fills = {}
+    for term, by_section in past:
+        first: dict[str, datetime] = {}
+        for key, section_waits in by_section.items():
+            began_at = min(one.began_at for one in section_waits)
+            first[key.courseID] = min(began_at, first.get(key.courseID, began_at))
+        fills.update({courseID: PastFill(term.term, at - term.opens_at) for courseID, at in first.items()})
+    return fills
 
 
 def at_position(position: int, known: Iterable[Odds]) -> Odds | None:

@@ -6,7 +6,16 @@ from datetime import datetime, timedelta
 import pytest
 
 from quart_enroll.domain.models import Event, SectionKey, Term
-from quart_enroll.domain.waitlist_odds import MIN_STUDENTS, Wait, at_position, comparable_terms, compute, waits
+from quart_enroll.domain.waitlist_odds import (
+    MIN_STUDENTS,
+    PastFill,
+    Wait,
+    at_position,
+    comparable_terms,
+    compute,
+    past_fills,
+    waits,
+)
 from tests.support.people import FALL, SPRING
 
 PAST = replace(
@@ -97,3 +106,12 @@ def test_only_the_last_two_terms_of_the_same_season_count() -> None:
     ]
     assert [one.term for one in comparable_terms(FALL, [*moved, FALL, SPRING])] == ["Fall 2024", "Fall 2025"]
     assert comparable_terms(moved[0], [*moved, FALL]) == []
+
+
+def test_a_section_was_full_when_its_first_student_began_to_wait() -> None:
+    [(term, by_section)] = past(line(0, 2), line(1, 3))
+    later = [event(9, "join", OPENING + HOUR)]
+    assert past_fills([(term, by_section)]) == {"1111": PastFill("Fall 2025", timedelta(0))}
+    assert past_fills([(term, by_section), (FALL, waits([replace(one, term=FALL.term) for one in later]))]) == {
+        "1111": PastFill("Fall 2026", OPENING + HOUR - FALL.opens_at)
+    }

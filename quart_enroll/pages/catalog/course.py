@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from markupsafe import escape
@@ -12,6 +12,8 @@ from quart_enroll.domain import rules, terms
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import NoTerms, NotTaught, UnknownCourse
 from quart_enroll.domain.models import Course, Term
+from quart_enroll.domain.waitlist_odds import PastFill
+from quart_enroll.i18n.language import TermName, gettext, ngettext
 from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog import section_actions
 from quart_enroll.pages.catalog.course_rows import section_parts
@@ -19,7 +21,7 @@ from quart_enroll.pages.catalog.section_actions import swappable_courses
 from quart_enroll.pages.live_url import live_url
 from quart_enroll.pages.student_state import StudentState
 from quart_enroll.pages.term_window import closed_window
-from quart_enroll.state import catalog, now
+from quart_enroll.state import catalog, now, waitlist_odds
 from quart_enroll.web import auth
 from quart_enroll.web.templating import is_overridden, render, render_frame, render_shared_parts
 
@@ -32,6 +34,9 @@ class Requisite:
     title: str
     is_taken: bool | None
 
+
+MINUTES_IN_WORDS, HOURS_IN_WORDS = 120, 48
+"""From how many minutes on a time is said in hours, and from how many hours on in days."""
 
 TEXTS = ("title", "heading", "details", "live_url", "rows_url")
 """The gaps for what the page says about the course itself."""
@@ -56,6 +61,7 @@ async def course(courseID: str) -> bytes:
         "terms": tuple(str(one) for one in taught),
         "not_taught": not_taught if taught else "",
         "prerequisites": tuple(_prerequisite(name, offered, term, state) for name in found.prerequisites),
+        "past_fill": _past_fill(waitlist_odds().find_fill(term.term, courseID)) if term else "",
         "corequisites": tuple(_corequisite(name, offered, term, found, state) for name in found.corequisites),
     }
     window = closed_window(term, moment) if term else None
@@ -74,17 +80,37 @@ async def course(courseID: str) -> bytes:
 
 def _texts(course: Course, term: Term | None, facts: Mapping[str, Any]) -> dict[str, Sequence[bytes]]:
     """Return what the page says about the course itself."""
-    terms, prerequisites, corequisites = facts["terms"], facts["prerequisites"], facts["corequisites"]
+    terms, past_fill = facts["terms"], facts["past_fill"]
+    prerequisites, corequisites = facts["prerequisites"], facts["corequisites"]
 
     def render_texts(macros: Any) -> Iterator[str]:
         yield macros.title(course, term).strip()
         yield macros.heading(course, term, terms)
-        yield macros.details(course, prerequisites, corequisites)
+        yield macros.details(course, prerequisites, corequisites, past_fill)
         yield live_url([str(term)], [course.courseID]).decode()
         yield escape(url_for("course", courseID=course.courseID, term=term))
 
-    texts = render_shared_parts("macros/course.html", (course, term, terms, prerequisites, corequisites), render_texts)
+    texts = render_shared_parts(
+        "macros/course.html", (course, term, terms, prerequisites, corequisites, past_fill), render_texts
+    )
     return {name: [text] for name, text in zip(TEXTS, texts, strict=True)}
+
+
+def _past_fill(fill: PastFill | None) -> str:
+    """Return in words when the first section of a course was full in a past term; empty if none was."""
+    if fill is None:
+        return ""
+    minutes = round(fill.after / timedelta(minutes=1))
+    after = (
+        ngettext("%(number)s minute", "%(number)s minutes", max(1, minutes))
+        if minutes < MINUTES_IN_WORDS
+        else ngettext("%(number)s hour", "%(number)s hours", round(minutes / 60))
+        if minutes < HOURS_IN_WORDS * 60
+        else ngettext("%(number)s day", "%(number)s days", round(minutes / (24 * 60)))
+    )
+    return gettext(
+        "In %(term)s, a section was full %(after)s after enrollment opened.", term=TermName(fill.term), after=after
+    )
 
 
 def _term(offered: Catalog, found: Course, moment: datetime) -> tuple[Term | None, str]:

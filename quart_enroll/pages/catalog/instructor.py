@@ -32,8 +32,9 @@ class TaughtTerm:
 
 async def instructor(name: str) -> bytes:
     offered, moment = await catalog(), now()
-    coming = {term.term for term in offered.active_terms(moment)}
+    coming = {term.term: term.order for term in offered.active_terms(moment)}
     current = [one for one in offered.sections if one.instructor == name and one.is_listed and one.term in coming]
+    current.sort(key=lambda one: (coming[one.term], one.key))
     past = [key for key in await teaching.find_taught(database(), name) if key.term not in coming]
     if not current and not past:
         abort(404, gettext("We don’t know an instructor with this name."))

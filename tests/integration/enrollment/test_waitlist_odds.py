@@ -72,3 +72,17 @@ async def test_the_schedule_says_nothing_if_too_few_students_were_at_that_positi
     page = await read_schedule(app, clock, ada)
     assert "Waitlisted, 1 of 1" in page
     assert "got a seat" not in page
+
+
+@pytest.mark.parametrize(("minutes", "words"), [(0, "1 minute"), (4, "4 minutes"), (600, "10 hours"), (4320, "3 days")])
+async def test_the_course_page_says_how_soon_a_section_was_full(
+    app: Quart, db: Database, clock: Clock, ada: Browser, minutes: int, words: str
+) -> None:
+    await add_past_term(db, 0)
+    opened = FALL.opens_at - WEEKS
+    for wait in (minutes, minutes + 50):
+        await events.add(db, _event(wait, "join", opened + timedelta(minutes=wait)))
+    state: AppState = app.extensions[EXTENSION]
+    await state.waitlist_odds.refresh(await state.catalog_cache.get(), clock())
+    assert f"In Fall 2025, a section was full {words} after enrollment opened." in await ada.read("/course/1111")
+    assert "after enrollment opened" not in await ada.read("/course/3333")
