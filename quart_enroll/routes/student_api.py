@@ -60,7 +60,6 @@ ROUTES = [
         "/api/v1/me/waitlist", "v1_leave", me.leave, DELETE, audience=SIGNED_IN, is_localized=False, api_tag="Changes"
     ),
     Route("/api/v1/me/events", "v1_events", me.events, audience=SIGNED_IN, is_localized=False, api_tag="Me"),
-    Route("/api/v1", "v1", document.overview, aliases=("/api/v1/",), audience=EVERYBODY, query_parameters=()),
     Route("/api/v1/openapi.json", "v1_document", document.openapi, audience=EVERYBODY, is_localized=False),
     Route("/api/v1/docs", "v1_docs", document.docs),
 ]

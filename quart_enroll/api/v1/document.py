@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import msgspec
 from msgspec import Struct
-from quart import Quart, Response, current_app, redirect, request, url_for
+from quart import Quart, Response, current_app, request
 from quart_schema import OpenAPIProvider, QuartSchema
 from quart_schema.openapi import HttpSecurityScheme, Info, Tag
 from quart_schema.validation import DataSource
@@ -140,11 +140,6 @@ async def openapi() -> Response:
 async def docs() -> bytes:
     document = msgspec.json.decode(current_app.extensions[EXTENSION].json)
     return render("api.html", document=document, codes=CODES, example=partial(curl, request.host_url.rstrip("/")))
-
-
-async def overview() -> Response:
-    """Lead from the API's root to its documentation."""
-    return cast(Response, redirect(url_for("v1_docs")))
 
 
 def _schema(model: type[Struct]) -> tuple[dict[str, Any], dict[str, Any]]:

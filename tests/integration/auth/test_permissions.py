@@ -99,8 +99,6 @@ STATUSES_BY_ROUTE = {
     "/user": (303, 403, 200),
     "/api/": (200, 200, 200),
     "/api/<flask_api:idx>": (200, 200, 200),
-    "/api/v1": (302, 302, 302),
-    "/api/v1/": (302, 302, 302),
     "/api/v1/terms": (200, 200, 200),
     "/api/v1/courses": (200, 200, 200),
     "/api/v1/courses/<path:courseID>": (200, 200, 200),

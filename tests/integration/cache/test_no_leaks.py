@@ -26,6 +26,7 @@ EXCLUDED_PATHS = {
 """Paths that the test leaves out, each with the reason."""
 
 PATH_ARGUMENTS = {
+    "name": "Nobody",
     "term": "Fall",
     "courseID": "1111",
     "token": "of-nobody",

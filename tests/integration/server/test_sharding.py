@@ -9,7 +9,8 @@ import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,13 @@ from quart.datastructures import FileStorage
 from quart.wrappers import Response
 
 from quart_enroll.db.client import Database
+from quart_enroll.db.collections import terms
 from quart_enroll.db.queries import multi_find
 from quart_enroll.domain.scopes import Scope
 from quart_enroll.pages.staff.dashboard import REPORTS
 from quart_enroll.routes import ROUTES
 from quart_enroll.services.maintenance.schema_check import COLLECTION_MODULES
-from quart_enroll.state import EXTENSION
+from quart_enroll.state import EXTENSION, AppState
 from quart_enroll.system.wakeup import Wakeup
 from tests.support import api_clients, command_checks
 from tests.support.api_clients import Program
@@ -194,6 +196,17 @@ async def change_seats(full: FullRun, ada: Browser, bob: Browser) -> None:
     await post(ada, "POST", "/waitlist", courseID="3333")
 
 
+async def compare_with_past_terms(full: FullRun) -> None:
+    """Read the history of a past term, as each process does in the background."""
+    weeks = timedelta(days=364)
+    boundaries = {name: getattr(FALL, name) - weeks for name in ("opens_at", "add_deadline", "drop_deadline")}
+    past = replace(FALL, term="Fall 2025", withdraw_deadline=FALL.withdraw_deadline - weeks, **boundaries)
+    await terms.put_all(full.db, [past])
+    state: AppState = full.app.extensions[EXTENSION]
+    await state.catalog_cache.reload()
+    await state.waitlist_odds.refresh(await state.catalog_cache.get(), state.clock())
+
+
 async def use_the_api(full: FullRun, program: Program) -> None:
     wanted = {"courseID": "4444", "term": "Fall 2026", "section": "01"}
     await full.request(program, "POST", "/api/v1/me/enrollments", **wanted)
@@ -234,6 +247,7 @@ async def open_every_page(full: FullRun, *visitors: Browser | Program) -> None:
         "term": "fall-2026",
         "filename": "site.css",
         "token": "unknown",
+        "name": "Grace Hopper",
         "user_id": "1",
     }
     for route in ROUTES:
@@ -345,6 +359,7 @@ async def test_a_full_run_asks_all_shards_only_as_the_document_says(
     await change_the_catalog(full_run, rita)
     await import_in_the_browser(full_run, rita)
     await use_accounts(full_run, anyone, ada, bob, rita)
+    await compare_with_past_terms(full_run)
     assert {route.endpoint for route in ROUTES} == full_run.endpoints
     assert full_run.transactions == TABLE.transactions
     asked = {
