@@ -110,11 +110,12 @@ def active(known: Iterable[Term], now: datetime) -> list[Term]:
 
 
 def by_relevance(known: Sequence[Term], now: datetime) -> list[Term]:
-    """Return all terms, most relevant first: those whose courses meet now, other active ones, then past ones, latest
-    first."""
+    """Return all terms, most relevant first: those that are open for enrollment, those whose courses meet now, other
+    active ones, then past ones, latest first."""
     meeting = [term for term in known if term.first_day <= term.local(now).date() <= term.last_day]
-    to_come = [term for term in active(known, now) if term not in meeting]
-    return [*meeting, *to_come, *(term for term in reversed(known) if term not in meeting and term not in to_come)]
+    still_active = active(known, now)
+    is_open = [term for term in still_active if term.is_open(now)]
+    return list(dict.fromkeys([*is_open, *meeting, *still_active, *reversed(known)]))
 
 
 def start_of_next_day(known: Iterable[Term], now: datetime) -> datetime:

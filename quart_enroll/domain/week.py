@@ -1,8 +1,9 @@
 """A student's week: where each meeting goes, and which sections conflict."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
+from zlib import crc32
 
 from quart_enroll.domain.models import Meeting
 from quart_enroll.i18n.language import DAYS
@@ -13,12 +14,15 @@ WORKING_DAYS = "MTWRF"
 DEFAULT_HOURS = (9, 16)
 """The hours that every week shows, from and to."""
 
+WEEK_COLORS = 8
+"""The number of colors that distinguish the courses of a week."""
+
 
 @dataclass(frozen=True, slots=True)
 class WeekEntry:
     """A section in the student's week; `status` is "enrolled", "waiting" or "withdrawn".
 
-    `instead_of` is the course that would be dropped for it.
+    `instead_of` is the course that would be dropped for it. `color` is the number of its course's color.
     """
 
     courseID: str
@@ -27,6 +31,7 @@ class WeekEntry:
     meetings: tuple[Meeting, ...] = ()
     room: str = ""
     instead_of: str = ""
+    color: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,20 @@ def week(entries: Sequence[WeekEntry]) -> Week:
         conflicts=[conflict for pair in combinations(entries, 2) for conflict in _conflict(*pair)],
         untimed=[entry for entry in entries if not entry.meetings],
     )
+
+
+def with_colors(entries: Sequence[WeekEntry]) -> list[WeekEntry]:
+    """Return the entries, each with the color of its course.
+
+    A course has the same color in all weeks, except those in which an earlier entry has it already: there it has the
+    next color that is free, as long as there is one.
+    """
+    colors: dict[str, int] = {}
+    for courseID in dict.fromkeys(entry.courseID for entry in entries):
+        own = crc32(courseID.encode()) % WEEK_COLORS
+        in_turn = [(own + step) % WEEK_COLORS for step in range(WEEK_COLORS)]
+        colors[courseID] = next((color for color in in_turn if color not in colors.values()), own)
+    return [replace(entry, color=colors[entry.courseID]) for entry in entries]
 
 
 def _on(day: str, entries: Iterable[WeekEntry]) -> list[Block]:

@@ -88,6 +88,11 @@ def to_page(endpoint: str) -> RefusalUrl:
     return lambda refusal, requested: url_for(endpoint)
 
 
+def to_schedule(refusal: Refused, requested: SectionRequest) -> str:
+    """Return the URL of the schedule in the term of the request."""
+    return url_for("enrollment", term=requested.term[:100] or None)
+
+
 def to_row_or_page(endpoint: str) -> RefusalUrl:
     """Return what leads to the row of the button, or without JavaScript to the page of that endpoint."""
     return lambda refusal, requested: row_url(requested, url_for(endpoint))
@@ -96,7 +101,7 @@ def to_row_or_page(endpoint: str) -> RefusalUrl:
 def to_alternatives(refusal: Refused, requested: SectionRequest) -> str:
     """Return the URL of the form with the student's options, or of the schedule if nothing had to change."""
     if refusal.severity == "info" or isinstance(refusal, AlreadyEnrolled | AlreadyWaiting):
-        return url_for("enrollment")
+        return to_schedule(refusal, requested)
     return form_url(requested)
 
 

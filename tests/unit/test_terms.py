@@ -53,14 +53,15 @@ WITH_CLASSES = [
     ("now", "turn"),
     [
         (midnight(2026, 8, 31) - SECOND, ["Fall 2026", "Spring 2027", "Fall 2027", "Fall 2025", "Fall 2024"]),
-        (midnight(2026, 11, 20), ["Fall 2026", "Spring 2027", "Fall 2027", "Fall 2025", "Fall 2024"]),
-        (midnight(2026, 12, 19) - SECOND, ["Fall 2026", "Spring 2027", "Fall 2027", "Fall 2025", "Fall 2024"]),
+        (midnight(2026, 11, 10), ["Fall 2026", "Spring 2027", "Fall 2027", "Fall 2025", "Fall 2024"]),
+        (midnight(2026, 11, 20), ["Spring 2027", "Fall 2026", "Fall 2027", "Fall 2025", "Fall 2024"]),
+        (midnight(2026, 12, 19) - SECOND, ["Spring 2027", "Fall 2026", "Fall 2027", "Fall 2025", "Fall 2024"]),
         (midnight(2026, 12, 19), ["Spring 2027", "Fall 2027", "Fall 2026", "Fall 2025", "Fall 2024"]),
         (midnight(2027, 5, 1), ["Spring 2027", "Fall 2027", "Fall 2026", "Fall 2025", "Fall 2024"]),
         (midnight(2027, 5, 8), ["Fall 2027", "Spring 2027", "Fall 2026", "Fall 2025", "Fall 2024"]),
     ],
 )
-def test_current_terms_come_first_then_future_ones_then_past_ones(now: datetime, turn: list[str]) -> None:
+def test_open_terms_come_first_then_current_future_and_past_ones(now: datetime, turn: list[str]) -> None:
     assert [term.term for term in terms.by_relevance(WITH_CLASSES, now)] == turn
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from quart_enroll.domain.models import Meeting
-from quart_enroll.domain.week import Block, Week, WeekEntry, week
+from quart_enroll.domain.week import WEEK_COLORS, Block, Week, WeekEntry, week, with_colors
 from quart_enroll.pages.enrollment.week_grid import build
 
 MORNING, LATE_MORNING = Meeting("MW", "09:00", "09:50"), Meeting("WF", "09:30", "11:00")
@@ -112,3 +112,19 @@ def test_the_list_shows_days_with_meetings_in_order_of_time() -> None:
         ("Wed", ["B", "A"]),
         ("Fri", ["A"]),
     ]
+
+
+def test_a_course_has_the_same_color_in_every_week() -> None:
+    [alone] = with_colors([entry("PYT 101", MORNING)])
+    assert alone.color == with_colors([entry("PYT 101", LATE_MORNING, status="waiting"), entry("JAV 201")])[0].color
+
+
+def test_the_courses_of_a_week_have_different_colors_as_long_as_there_are_enough() -> None:
+    many = with_colors([entry(f"C{number}") for number in range(WEEK_COLORS + 2)])
+    assert {one.color for one in many[:WEEK_COLORS]} == set(range(WEEK_COLORS))
+    assert {one.color for one in many} == set(range(WEEK_COLORS))
+
+
+def test_two_sections_of_a_course_have_one_color() -> None:
+    first, other, second = with_colors([entry("PYT 101"), entry("JAV 201"), entry("PYT 101", status="waiting")])
+    assert first.color == second.color != other.color

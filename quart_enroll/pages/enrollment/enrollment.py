@@ -22,7 +22,7 @@ from quart_enroll.pages.form_views import (
     malformed,
     section_form,
     to_alternatives,
-    to_page,
+    to_schedule,
 )
 from quart_enroll.services.enrollment import enroll as service
 from quart_enroll.services.enrollment.enroll_together import enroll_with_corequisites
@@ -39,7 +39,7 @@ async def enrollment() -> ResponseReturnValue:
     return await _enroll() if request.method == "POST" else await schedule.page(auth.signed_in())
 
 
-@section_form(DropForm, refused_to=to_page("enrollment"))
+@section_form(DropForm, refused_to=to_schedule)
 async def drop(form: DropForm, requested: SectionRequest) -> ResponseReturnValue:
     offered = await catalog()
     requested = with_page_term(requested, offered)
@@ -56,7 +56,7 @@ async def drop(form: DropForm, requested: SectionRequest) -> ResponseReturnValue
         withdraws = is_withdrawal(requested, offered)
         return render("drop.html", enrollment=True, requested=requested, sentence=refusal.text, withdraws=withdraws)
     await flash(_dropped_message(dropped), "success")
-    return redirect(url_for("enrollment"), 303)
+    return redirect(url_for("enrollment", term=dropped.term), 303)
 
 
 @section_form(SwapForm, refused_to=to_alternatives)
@@ -72,7 +72,7 @@ async def swap(form: SwapForm, requested: SectionRequest) -> ResponseReturnValue
         section=placed.offering.key.section,
     )
     await flash(f"{swapped}{_left_waitlist_message(placed)}", "success")
-    return redirect(url_for("enrollment"), 303)
+    return redirect(url_for("enrollment", term=placed.offering.term.term), 303)
 
 
 async def _enroll() -> ResponseReturnValue:
@@ -101,7 +101,9 @@ async def _enroll() -> ResponseReturnValue:
             await flash(enrolled_message(one), "success")
         else:
             await flash(one.text, "info")
-    return redirect(url_for("enrollment"), 303)
+    changed = outcomes[-1]
+    term = changed.offering.term.term if isinstance(changed, Enrolled) else changed.term
+    return redirect(url_for("enrollment", term=term), 303)
 
 
 def enrolled_message(placed: Enrolled) -> str:

@@ -1,13 +1,15 @@
-"""The student's schedule: courses, waitlist positions and withdrawals, term by term."""
+"""The student's schedule: courses, waitlist positions and withdrawals of one term, with tabs for the others."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
 from markupsafe import Markup, escape
+from quart import request
 
 from quart_enroll.domain import rules, terms
 from quart_enroll.domain.catalog import Catalog
+from quart_enroll.domain.errors import NoTerms, UnknownTerm
 from quart_enroll.domain.models import Registration, Term, User
 from quart_enroll.fastpath.per_catalog import cached_per_catalog
 from quart_enroll.pages.account.email_confirmation import must_confirm
@@ -26,12 +28,16 @@ TERM_PHASE_BYTES = 300
 
 
 async def page(user: User) -> bytes:
-    """Return the page of the student's schedule: the current terms, then the coming ones, then the earlier ones."""
+    """Return the page of the student's schedule in the term that the URL names, else in the most relevant term.
+
+    A school's own template gets all terms, the most relevant first.
+    """
     moment, offered, snapshot = now(), await catalog(), await load_snapshot(user.user_id)
     phases = _phases(offered, moment)
     registrations = await registrations_of(snapshot.seats)
     positions = await load_waitlist_positions(user.user_id, snapshot, [phase.term for phase in phases])
-    student_terms = _student_terms(offered, registrations, positions, phases)
+    named = _named_term(offered, moment)
+    student_terms = _student_terms(offered, registrations, positions, phases, named)
     current, enrolled = offered.current_term(moment), [one for one in registrations if one.status == "enrolled"]
     alert_rows = alerts.rows(snapshot.alerts, offered, moment, [one.section.key for one in enrolled])
     calendar_since, calendar_url = snapshot.calendar_since, calendar.take_new_url()
@@ -49,7 +55,7 @@ async def page(user: User) -> bytes:
         facts |= {"calendar_url": calendar_url, "calendar_link": calendar.subscribe_link(calendar_url)}
         return render("enrollment.html", **facts, **_whole_schedule(student_terms, offered))
     gaps: dict[str, Sequence[bytes]] = {
-        "schedule": [InputFreeText(b"".join(schedule_texts.render(student_terms, offered)))],
+        "schedule": [InputFreeText(b"".join(schedule_texts.render(student_terms, named, offered)))],
         "alert_rows": schedule_texts.render_alerts(alert_rows),
         "fingerprint": [snapshot.fingerprint.encode()],
         **({"live_url": [_live_url(positions)]} if positions else {}),
@@ -89,13 +95,23 @@ def _term_phases(offered: Catalog, moment: datetime, since: datetime, days: tupl
     return tuple(TermPhase(term, last_boundary(term, moment), term.is_ongoing(moment)) for term in shown)
 
 
+def _named_term(offered: Catalog, moment: datetime) -> Term | None:
+    """Return the term that the URL names; None without a name, and for one that no term has any more."""
+    text = request.args.get("term", "")
+    try:
+        return terms.find(text, offered.terms, moment) if text else None
+    except (UnknownTerm, NoTerms):
+        return None
+
+
 def _student_terms(
     offered: Catalog,
     registrations: Sequence[Registration],
     positions: Sequence[WaitlistedSection],
     phases: Iterable[TermPhase],
+    named: Term | None,
 ) -> list[StudentTerm]:
-    """Return the terms in which the student has something."""
+    """Return the terms in which the student has something, and the one that the URL names; none if all are empty."""
     taken = _taken_courses(registrations, offered)
     student_terms = [
         StudentTerm(
@@ -107,7 +123,8 @@ def _student_terms(
         )
         for phase in phases
     ]
-    return [one for one in student_terms if one.registrations or one.positions]
+    has_any = not all(one.is_empty for one in student_terms)
+    return [one for one in student_terms if has_any and (not one.is_empty or one.phase.term == named)]
 
 
 def _taken_courses(registrations: Iterable[Registration], offered: Catalog) -> list[tuple[str, Term]]:

@@ -10,7 +10,7 @@ from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import CorequisiteMissing, CreditLimit
 from quart_enroll.domain.models import Registration, ScheduledCourse, Term, WaitlistEntry
 from quart_enroll.domain.waitlist_odds import Odds
-from quart_enroll.domain.week import WeekEntry
+from quart_enroll.domain.week import WeekEntry, with_colors
 from quart_enroll.i18n.language import TermName, format_list_of, gettext
 from quart_enroll.pages.catalog.section_actions import Button, drop_button, leave_button, waitlist_status
 from quart_enroll.pages.enrollment import week_grid
@@ -47,6 +47,10 @@ class StudentTerm:
     @property
     def enrolled(self) -> list[Registration]:
         return [one for one in self.registrations if one.status == "enrolled"]
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.registrations and not self.positions
 
     @property
     def credits(self) -> int | float:
@@ -212,10 +216,8 @@ def overload_warning(student: StudentTerm, rows: Sequence[WaitlistRow], offered:
 def week_entries(student: StudentTerm, offered: Catalog) -> list[WeekEntry]:
     """Return the sections of the student's week: the courses, and then the sections that the school still offers for
     which the student is waitlisted."""
-    return [
-        *map(_enrolled, student.registrations),
-        *(entry for one in student.positions for entry in _waitlisted(one, offered)),
-    ]
+    waitlisted = (entry for one in student.positions for entry in _waitlisted(one, offered))
+    return with_colors([*map(_enrolled, student.registrations), *waitlisted])
 
 
 def _enrolled(registration: Registration) -> WeekEntry:

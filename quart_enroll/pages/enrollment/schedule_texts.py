@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from quart_enroll.domain import week
 from quart_enroll.domain.catalog import Catalog
-from quart_enroll.domain.models import Meeting, Registration
+from quart_enroll.domain.models import Meeting, Registration, Term
 from quart_enroll.domain.week import Week, WeekEntry
 from quart_enroll.i18n.language import DAYS, format_day_name
 from quart_enroll.pages.enrollment import schedule_rows, week_grid
@@ -24,6 +24,9 @@ from quart_enroll.web.compression import InputFreeText
 from quart_enroll.web.templating import render_shared, render_shared_parts
 
 SCHEDULE_MACROS = "macros/schedule.html"
+
+WEEK_NAME = "week"
+"""What the IDs in the week begin with."""
 
 
 class TimedBlock(NamedTuple):
@@ -58,15 +61,13 @@ class CourseTexts(NamedTuple):
     items: Sequence[InputFreeText]
 
 
-def render(student_terms: Sequence[StudentTerm], offered: Catalog) -> list[bytes]:
-    """Return the texts of these terms."""
-    parts: list[bytes] = []
-    if len(student_terms) > 1:
-        names = tuple(one.phase.term.term for one in student_terms)
-        parts.append(_text("term_links", names, names))
-    for number, student in enumerate(student_terms, 1):
-        parts += _term(student, number, offered)
-    return parts
+def render(student_terms: Sequence[StudentTerm], named: Term | None, offered: Catalog) -> list[bytes]:
+    """Return the texts of the `named` term, else of the first, and tabs for all of these terms if there are several."""
+    if not student_terms:
+        return []
+    shown = next((one for one in student_terms if one.phase.term == named), student_terms[0])
+    tabs = tuple(one.phase.term.term for one in student_terms), shown.phase.term.term
+    return [*([_text("term_tabs", tabs, *tabs)] if len(student_terms) > 1 else ()), *_term(shown, offered)]
 
 
 def render_alerts(rows: Iterable[AlertRow]) -> list[bytes]:
@@ -74,27 +75,29 @@ def render_alerts(rows: Iterable[AlertRow]) -> list[bytes]:
     return [_text("alert_row", (one.key, one.title), one) for one in rows]
 
 
-def _term(student: StudentTerm, number: int, offered: Catalog) -> Iterator[bytes]:
+def _term(student: StudentTerm, offered: Catalog) -> Iterator[bytes]:
+    """Yield the term's dates, the week, the courses and the waitlists."""
     phase, has_courses = student.phase, bool(student.registrations)
     entries = schedule_rows.week_entries(student, offered)
-    plain_week = _plain_week(f"week-{number}", entries) if phase.is_running else None
+    plain_week = _plain_week(WEEK_NAME, entries) if phase.is_running else None
     courses = [
         _course(phase, one, entry, schedule_rows.corequisite_warning(student, one, offered), plain_week)
         for one, entry in zip(student.registrations, entries, strict=False)  # the waitlisted sections follow
     ]
-    start = phase.term.term, number, has_courses, not phase.is_running
-    yield _text("term_start", start, *start)
-    yield from (one.row for one in courses)
-    total = has_courses, student.credits, phase.term.max_credits
-    yield _text("courses_end", total, *total)
+    yield _text("term_start", (phase.term, student.is_empty), phase.term, student.is_empty)
+    if plain_week:
+        waitlisted = [_waitlisted(phase, entry, plain_week) for entry in entries[len(courses) :]]
+        yield from _plain_week_texts(phase, plain_week, entries, [*courses, *waitlisted])
+    elif phase.is_running and entries:
+        arguments = week_grid.build(entries), WEEK_NAME, phase.term.term, phase.linked_term
+        yield from render_shared_parts(SCHEDULE_MACROS, None, lambda macros: [macros.weeks.week(*arguments)])
+    if not student.is_empty:
+        yield _text("courses_start", has_courses, has_courses)
+        yield from (one.row for one in courses)
+        total = has_courses, student.credits, phase.term.max_credits
+        yield _text("courses_end", total, *total)
     if waiting := schedule_rows.waitlist_rows(student, offered):
         yield from _waitlists(phase, waiting, schedule_rows.overload_warning(student, waiting, offered))
-    if plain_week:
-        courses += [_waitlisted(phase, entry, plain_week) for entry in entries[len(courses) :]]
-        yield from _plain_week_texts(phase, plain_week, entries, courses)
-    elif phase.is_running and entries:
-        arguments = week_grid.build(entries), f"week-{number}", phase.term.term, phase.linked_term
-        yield from render_shared_parts(SCHEDULE_MACROS, None, lambda macros: [macros.weeks.week(*arguments)])
     yield _text("term_end", ())
 
 

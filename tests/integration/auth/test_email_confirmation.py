@@ -144,7 +144,7 @@ async def test_pages_mention_that_the_email_is_not_confirmed(zoe: Browser, db: D
 
 async def test_an_unconfirmed_student_can_enroll(zoe: Browser) -> None:
     response = await zoe.post("/enrollment", form={"courseID": "1111", "section": "01"})
-    assert response.location == "/enrollment"
+    assert response.location == "/enrollment?term=Fall+2026"
     assert "PYT 101" in await zoe.read("/enrollment")
 
 

@@ -52,15 +52,15 @@ async def test_a_page_from_an_earlier_sign_in_of_the_same_student_still_works(ad
     form = {"courseID": "1111", "csrf_token": await _csrf_token(ada)}
     await ada.post("/logout")
     await ada.sign_in(ADA)
-    assert (await ada.post("/enrollment", form=form)).location == "/enrollment"
+    assert (await ada.post("/enrollment", form=form)).location == "/enrollment?term=Fall+2026"
     assert await db.enrollment.count_documents({"user_id": ADA.user_id}) == 1
 
 
 async def test_a_visitors_page_and_a_page_without_a_token_still_work(anyone: Browser, db: Database) -> None:
     form = {"courseID": "1111", "csrf_token": await _csrf_token(anyone, "/login")}
     await anyone.sign_in(ADA)
-    assert (await anyone.post("/enrollment", form=form)).location == "/enrollment"
-    assert (await anyone.post("/enrollment/drop", form={"courseID": "1111"})).location == "/enrollment"
+    assert (await anyone.post("/enrollment", form=form)).location == "/enrollment?term=Fall+2026"
+    assert (await anyone.post("/enrollment/drop", form={"courseID": "1111"})).location == "/enrollment?term=Fall+2026"
     assert await db.enrollment.count_documents({}) == 0
 
 

@@ -36,7 +36,15 @@ from tests.support.people import (
 
 pytestmark = pytest.mark.caches
 
-PATHS = ("/enrollment", "/plan", "/plan?term=Spring", "/course/1111", "/course/4444", "/")
+PATHS = (
+    "/enrollment",
+    "/enrollment?term=Spring+2027",
+    "/plan",
+    "/plan?term=Spring",
+    "/course/1111",
+    "/course/4444",
+    "/",
+)
 LANGUAGES = ("en", "es")
 STATES = ("enrolled", "withdrawn", "waiting", "skipped", "planned", "refused", "alert", "", "")
 MOMENTS = (

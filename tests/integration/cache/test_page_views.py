@@ -42,7 +42,7 @@ async def ada(app: Quart) -> Browser:
     """The browser of ada, who has enrolled and has seen the message about it."""
     browser = Browser(app.test_client())
     await browser.sign_in(ADA)
-    assert (await browser.post("/enrollment", form=SEAT)).location == "/enrollment"
+    assert (await browser.post("/enrollment", form=SEAT)).location == "/enrollment?term=Fall+2026"
     await browser.get("/enrollment")
     await wait_until(lambda: seats_taken(app.extensions[EXTENSION]) == 1)
     return browser

@@ -82,8 +82,8 @@ async def test_every_link_to_a_term_with_a_custom_name_works(ada: Browser, db: D
         one.items() for one in terms_found["terms"] if one["term"] == name
     )
     response = await ada.post("/enrollment", form={"courseID": "3333", "term": name, "section": "01"})
-    assert (response.status_code, response.location) == (303, "/enrollment")
-    assert f'<h2 id="term-1">{escape(name)}</h2>' in await ada.read("/enrollment")
+    assert response.status_code == 303
+    assert f'<h2 id="term">{escape(name)}</h2>' in await ada.read(response.location)
     assert (await db.enrollment.find_one({}))["term"] == name
 
 

@@ -69,12 +69,13 @@ async def test_swapping_a_course_with_a_waitlist_must_be_confirmed(ada: Browser,
     assert "Others are waiting for PHP 202. Your seat goes to the first student in line" in page
     assert buttons(page) == ["Swap", "Keep PHP 202"]
     assert await db.enrollment.count_documents({"user_id": ADA.user_id, "courseID": "3333"}) == 1
-    assert (await ada.post("/enrollment/swap", form=button_fields(page, "/enrollment/swap"))).location == "/enrollment"
+    response = await ada.post("/enrollment/swap", form=button_fields(page, "/enrollment/swap"))
+    assert response.location == "/enrollment?term=Fall+2026"
     assert await db.enrollment.count_documents({"user_id": ADA.user_id, "courseID": "1111"}) == 1
 
 
 async def test_swapping_a_course_without_a_waitlist_needs_no_confirmation(ada: Browser, db: Database) -> None:
     await ada.post("/enrollment", form=PHP)
     swap = {"drop": "3333", "add": "1111", "term": "Fall 2026", "section": "01", "ask": "y"}
-    assert (await ada.post("/enrollment/swap", form=swap)).location == "/enrollment"
+    assert (await ada.post("/enrollment/swap", form=swap)).location == "/enrollment?term=Fall+2026"
     assert await db.enrollment.count_documents({"user_id": ADA.user_id, "courseID": "1111"}) == 1

@@ -26,7 +26,7 @@ SECOND = timedelta(seconds=1)
 async def test_dropping_frees_the_seat_without_a_trace(ada: Browser, db: Database) -> None:
     await ada.post("/enrollment", form={"courseID": "3333"})
     response = await ada.post("/enrollment/drop", form={"courseID": "3333", "term": "Fall 2026"})
-    assert (response.status_code, response.location) == (303, "/enrollment")
+    assert (response.status_code, response.location) == (303, "/enrollment?term=Fall+2026")
     page = await ada.read("/enrollment")
     assert "You dropped PHP 202 for Fall 2026." in page
     assert "You don’t have any courses yet" in page

@@ -8,12 +8,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from quart_enroll.db.client import Database
-from tests.support.people import ADA, BOB, FALL, SPRING, Browser, Clock, buttons, midnight, set_clock, text
+from tests.support.people import ADA, BOB, FALL, SPRING, Browser, Clock, buttons, set_clock, text
 
 
 async def test_enrolling_leads_to_the_schedule_with_the_course(ada: Browser, db: Database) -> None:
     response = await ada.post("/enrollment", form={"courseID": "1111", "title": "Free money"})
-    assert (response.status_code, response.location) == (303, "/enrollment")
+    assert (response.status_code, response.location) == (303, "/enrollment?term=Fall+2026")
     page = await ada.read("/enrollment")
     assert "You’re enrolled in PYT 101 for Fall 2026." in page
     assert "Introduction to Python" in page
@@ -146,22 +146,78 @@ async def test_the_schedule_is_in_the_order_of_course_numbers(ada: Browser, bob:
         await ada.post("/enrollment", form={"courseID": courseID})
     page = await ada.read("/enrollment")
     assert page.index("PYT 101</a><span") < page.index("PHP 202</a><span")
-    assert page.index("Fall 2026</h2>") < page.index("Spring 2027</h2>") < page.index("JAV 201</a><span")
     assert "7 of 18 credits" in page
     assert "PYT 101" not in await bob.read("/enrollment")
 
 
-async def test_the_current_term_comes_before_the_next(ada: Browser, clock: Clock, db: Database) -> None:
+def tabs(page: str) -> list[tuple[str, str, str]]:
+    """Return the URL of each term's tab, whether it is the current one, and the term."""
+    [nav] = re.findall(r'<nav class="tabs".*?</nav>', page, re.DOTALL)
+    return re.findall(r'<a href="([^"]*)"( aria-current="page")?>(.*?)</a>', nav)
+
+
+FALL_URL, SPRING_URL = "/enrollment?term=Fall+2026", "/enrollment?term=Spring+2027"
+CURRENT = ' aria-current="page"'
+
+
+async def test_the_term_that_is_open_for_enrollment_comes_before_the_running_one(
+    ada: Browser, clock: Clock, db: Database
+) -> None:
     await db.term.update_one({"term": "Fall 2026"}, {"$set": {"starts_on": "2026-08-31", "ends_on": "2026-12-18"}})
     await ada.post("/enrollment", form={"courseID": "1111"})
-    assert '<nav class="terms"' not in await ada.read("/enrollment")
+    page = await ada.read("/enrollment")
+    assert '<nav class="tabs"' not in page
+    assert "Courses meet from 31 Aug 2026 to 18 Dec 2026." in page
     await set_clock(SPRING.opens_at, clock, (ada, ADA))
     await ada.post("/enrollment", form={"courseID": "2222"})
-    for day, order in ((18, ["Fall 2026", "Spring 2027"]), (19, ["Spring 2027", "Fall 2026"])):
-        await set_clock(midnight(2026, 12, day), clock, (ada, ADA))
-        page = await ada.read("/enrollment")
-        assert re.findall(r'<h2 id="(term-\d)">(.*?)</h2>', page) == [("term-1", order[0]), ("term-2", order[1])]
-        assert re.findall(r'<a href="#(term-\d)">(.*?)</a>', page) == [("term-1", order[0]), ("term-2", order[1])]
+    page = await ada.read("/enrollment")
+    assert tabs(page) == [(SPRING_URL, CURRENT, "Spring 2027"), (FALL_URL, "", "Fall 2026")]
+    assert re.findall(r'<h2 id="term">(.*?)</h2>', page) == ["Spring 2027"]
+    assert ("JAV 201" in page, "PYT 101" in page, "Courses meet from" in page) == (True, False, False)
+
+
+async def test_after_the_add_deadline_the_running_term_comes_first(ada: Browser, clock: Clock, db: Database) -> None:
+    await db.term.update_one({"term": "Spring 2027"}, {"$set": {"opens_at": FALL.opens_at}})
+    for courseID in ("1111", "2222"):
+        await ada.post("/enrollment", form={"courseID": courseID})
+    await db.term.update_one({"term": "Spring 2027"}, {"$set": {"opens_at": SPRING.opens_at}})
+    await set_clock(FALL.add_deadline, clock, (ada, ADA))
+    page = await ada.read("/enrollment")
+    assert tabs(page) == [(FALL_URL, CURRENT, "Fall 2026"), (SPRING_URL, "", "Spring 2027")]
+
+
+async def test_a_tab_shows_its_term(ada: Browser, db: Database) -> None:
+    await db.term.update_one({"term": "Spring 2027"}, {"$set": {"opens_at": FALL.opens_at}})
+    for courseID in ("1111", "2222"):
+        await ada.post("/enrollment", form={"courseID": courseID})
+    for path in (SPRING_URL, "/enrollment?term=spring"):
+        page = await ada.read(path)
+        assert tabs(page) == [(FALL_URL, "", "Fall 2026"), (SPRING_URL, CURRENT, "Spring 2027")]
+        assert ("JAV 201</a>" in page, "PYT 101</a>" in page, "4 of 18 credits" in page) == (True, False, True)
+        assert page.index("Your week") < page.index("Your courses")
+
+
+@pytest.mark.parametrize("term", ["Never", "Fall+1999", "%00", "%ff", "x" * 3000, "Fall,Spring"])
+async def test_an_unknown_term_shows_the_one_that_is_open(ada: Browser, term: str) -> None:
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    response = await ada.get(f"/enrollment?term={term}")
+    assert response.status_code == 200
+    assert '<h2 id="term">Fall 2026</h2>' in await text(response)
+
+
+async def test_a_term_whose_last_course_is_dropped_keeps_its_tab_until_the_student_leaves_it(
+    ada: Browser, db: Database
+) -> None:
+    await db.term.update_one({"term": "Spring 2027"}, {"$set": {"opens_at": FALL.opens_at}})
+    for courseID in ("1111", "2222"):
+        await ada.post("/enrollment", form={"courseID": courseID})
+    response = await ada.post("/enrollment/drop", form={"courseID": "2222"})
+    assert response.location == SPRING_URL
+    page = await ada.read(response.location)
+    assert "You dropped JAV 201 for Spring 2027." in page
+    assert "You don’t have any courses in Spring 2027." in page
+    assert tabs(page) == [(FALL_URL, "", "Fall 2026"), (SPRING_URL, CURRENT, "Spring 2027")]
+    assert '<nav class="tabs"' not in await ada.read("/enrollment")
 
 
 async def test_an_empty_schedule_says_what_to_do_next(bob: Browser) -> None:

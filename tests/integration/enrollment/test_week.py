@@ -9,8 +9,9 @@ from tests.support.people import ADA, FALL, NOONS, Browser, Clock, offer_course,
 async def week_boxes(browser: Browser) -> list[tuple[str, str]]:
     """Return the state and the text of each box in the week."""
     page = await browser.read("/enrollment")
-    found = re.findall(r'<svg class="box(?: narrow)? is-(.*?)".*?<div class="box-text">(.*?)</div>', page, re.DOTALL)
-    return [(state, " ".join(re.sub("<[^>]+>", "", content).split())) for state, content in found]
+    box = r'<svg class="box(?: narrow)? is-(\w+) color-\d( clashes|)".*?<div class="box-text">(.*?)</div>'
+    found = re.findall(box, page, re.DOTALL)
+    return [(state + clashes, " ".join(re.sub("<[^>]+>", "", content).split())) for state, clashes, content in found]
 
 
 async def conflicts(browser: Browser) -> list[str]:
@@ -27,9 +28,9 @@ async def test_the_week_shows_enrolled_and_waitlisted_courses(ada: Browser, bob:
     await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
     await ada.post("/waitlist", form={"courseID": "3333"})
     assert await week_boxes(ada) == [
-        ("enrolled", "PYT 101 09:00–09:50 Hall 12"),
-        ("waiting", "PHP 202 waitlisted 12:00–13:15 Lab 1"),
-    ] * 2 + [("enrolled", "PYT 101 09:00–09:50 Hall 12")]
+        ("enrolled", "1111 PYT 101 09:00–09:50 Hall 12"),
+        ("waiting", "3333 PHP 202 waitlisted 12:00–13:15 Lab 1"),
+    ] * 2 + [("enrolled", "1111 PYT 101 09:00–09:50 Hall 12")]
     assert await conflicts(ada) == []
 
 
@@ -46,7 +47,7 @@ async def test_a_waitlisted_course_at_the_same_time_shows_the_conflict(
     [conflict] = await conflicts(ada)
     assert conflict.startswith("BIO 101 conflicts with PHP 202 (waitlisted): T 13:00–13:15.")
     assert '<a href="/help#swap">' in conflict
-    assert ("waiting clashes", "PHP 202 waitlisted 12:00–13:15 Lab 1") in await week_boxes(ada)
+    assert ("waiting clashes", "3333 PHP 202 waitlisted 12:00–13:15 Lab 1") in await week_boxes(ada)
 
 
 async def test_a_waitlisted_replacement_is_no_conflict(ada: Browser, bob: Browser, db: Database) -> None:
@@ -62,7 +63,7 @@ async def test_a_withdrawn_course_is_marked_in_the_week(ada: Browser, clock: Clo
     await ada.post("/enrollment", form={"courseID": "1111"})
     await set_clock(FALL.drop_deadline, clock, (ada, ADA))
     await ada.post("/enrollment/drop", form={"courseID": "1111"})
-    assert set(await week_boxes(ada)) == {("withdrawn", "PYT 101 withdrawn 09:00–09:50 Hall 12")}
+    assert set(await week_boxes(ada)) == {("withdrawn", "1111 PYT 101 withdrawn 09:00–09:50 Hall 12")}
 
 
 async def test_a_course_without_times_is_listed_below_the_week(ada: Browser, db: Database) -> None:
@@ -118,3 +119,16 @@ async def test_a_course_of_a_past_term_links_to_its_page_in_the_next(ada: Browse
     await set_clock(FALL.withdraw_deadline, clock, (ada, ADA))
     [link] = set(re.findall(r'href="(/course/[^"]*)">PYT 101</a>', await ada.read("/enrollment")))
     assert "<h1>PYT 101 <small>Spring 2027" in await ada.read(link)
+
+
+async def test_a_course_has_one_color_in_the_picture_and_in_the_list(ada: Browser) -> None:
+    for courseID in ("1111", "3333"):
+        await ada.post("/enrollment", form={"courseID": courseID})
+    page = await ada.read("/enrollment")
+    colors = {}
+    for courseID in ("1111", "3333"):
+        number = f'<span class="course-number">{courseID}</span>'
+        found = re.findall(rf'class="(?:box )?is-enrolled (color-\d)"(?:(?!color-).)*?{number}', page, re.DOTALL)
+        assert len(found) == page.count(number)
+        [colors[courseID]] = set(found)
+    assert colors["1111"] != colors["3333"]

@@ -29,7 +29,7 @@ async def test_a_button_sends_its_fields_in_the_url_and_the_token_in_the_body(ad
     )
     [url] = re.findall(r'<button [^>]*form="act" formaction="(/enrollment\?courseID=3333[^"]*)"', page)
     response = await ada.client.post(url.replace("&amp;", "&"), form={"csrf_token": token})
-    assert (response.status_code, response.location) == (303, "/enrollment")
+    assert (response.status_code, response.location) == (303, "/enrollment?term=Fall+2026")
     assert await seats_taken(db, "3333") == 1
 
 

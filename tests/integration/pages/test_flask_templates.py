@@ -122,7 +122,7 @@ async def test_registering_enrolling_and_signing_out_work(anyone: Browser) -> No
     assert "Good to see you, Zoe" in page
     assert 'class="alert alert-success' in page
 
-    assert await press_enroll(anyone, await anyone.read("/courses/"), "1111") == "/enrollment"
+    assert await press_enroll(anyone, await anyone.read("/courses/"), "1111") == "/enrollment?term=Fall+2026"
     page = await anyone.read("/enrollment")
     assert "You’re enrolled in PYT 101 for Fall 2026." in page
     assert "Zoe's classes" in page
