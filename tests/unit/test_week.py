@@ -120,7 +120,9 @@ def test_a_course_has_the_same_color_in_every_week() -> None:
 
 
 def test_the_courses_of_a_week_have_different_colors_as_long_as_there_are_enough() -> None:
-    many = with_colors([entry(f"C{number}") for number in range(WEEK_COLORS + 2)])
+    numbers = (101, 115, 120, 201, 230, 301, 310, 402, 411, 420)
+    assert len({with_colors([entry(f"MAT {number}")])[0].color for number in numbers}) < WEEK_COLORS
+    many = with_colors([entry(f"MAT {number}") for number in numbers])
     assert {one.color for one in many[:WEEK_COLORS]} == set(range(WEEK_COLORS))
     assert {one.color for one in many} == set(range(WEEK_COLORS))
 
