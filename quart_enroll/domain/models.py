@@ -355,7 +355,8 @@ class Event:
 
     `from_section` is the section of the course from which the student moved. A repeated refusal is one event: `count`
     is how often it happened, `at` the first time and `last_at` the last. If staff acted for the student, `reason` says
-    why, `overrides` are the rules that they set aside, and `acted_as` is the role in which they did it.
+    why, `overrides` are the rules that they set aside, and `acted_as` is the role in which they did it. `changes` says
+    what has changed about a section that the student has.
     """
 
     at: datetime
@@ -372,6 +373,7 @@ class Event:
     reason: str = ""
     overrides: tuple[str, ...] = ()
     acted_as: str = ""
+    changes: Sentence | None = None
 
     @property
     def reason_text(self) -> str:
@@ -597,7 +599,8 @@ class Notice:
     `action` is "promote", "alert", "skip" with the reason in `because`, "moved" with the changes there, "cancelled"
     with the other sections there, "no_show" with its author there, "removal_declined" with the registrar's reason
     there, or "staff" with all that is to say; "account_removed", "password_changed", "password_forgotten" or
-    "confirm_email"; "roster_email" with what staff wrote in `subject` and `text`, and who it was in `because`.
+    "confirm_email"; "roster_email" with what staff wrote in `subject` and `text`, and who it was in `because`. `before`
+    is a section as it was before its changes.
     """
 
     at: datetime
@@ -610,6 +613,7 @@ class Notice:
     because: Sentence | None = None
     subject: str = ""
     text: str = ""
+    before: Section | None = None
 
     @classmethod
     def of(cls, event: Event, title: str, because: Sentence | None = None) -> "Notice":

@@ -12,8 +12,16 @@ STATUS_NAMES: Mapping[SectionStatus, Sentence] = {
     SectionStatus.CANCELLED: Sentence("Canceled"),
 }
 
+ANNOUNCED_FIELDS = ("meetings", "instructor", "room", "status")
+"""The fields whose changes are told to the students of the section."""
+
 WITHOUT_STUDENTS = (SectionStatus.TENTATIVE, SectionStatus.CANCELLED)
 """The statuses of sections that have no students and no waitlist."""
+
+
+def is_announced(old: Section, new: Section) -> bool:
+    """Return whether the students of the section are told about this change."""
+    return any(getattr(old, name) != getattr(new, name) for name in ANNOUNCED_FIELDS)
 
 
 def find_faults(section: Section) -> Mapping[str, Sentence]:

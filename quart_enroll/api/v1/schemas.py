@@ -401,11 +401,13 @@ class EventSchema(Struct, frozen=True):
     last_at: Annotated[datetime, Meta(tz=True, description="The last time of a repeated refusal; else equal to `at`.")]
     reason: Annotated[str, Meta(description="Why staff did it; empty if the student did.")]
     overrides: Annotated[list[str], Meta(description="The rules that staff overrode.")]
+    changes: Annotated[str, Meta(description="For moved, what has changed about the section; otherwise empty.")]
 
     @classmethod
     def of(cls, event: models.Event) -> Self:
         facts = {name: getattr(event, name) for name in cls.__struct_fields__}
-        return cls(**facts | {"last_at": event.last_at or event.at, "overrides": list(event.overrides)})
+        texts = {"overrides": list(event.overrides), "changes": str(event.changes or "")}
+        return cls(**facts | texts | {"last_at": event.last_at or event.at})
 
 
 class EventPage(Struct, frozen=True):

@@ -14,6 +14,8 @@ from pymongo.errors import DuplicateKeyError
 
 from quart_enroll.db import cursors
 from quart_enroll.db.client import Database, Document, Session
+from quart_enroll.db.queries import message_codec
+from quart_enroll.db.queries.message_codec import SENTENCE_SCHEMA
 from quart_enroll.domain.models import SYSTEM_ACTOR, Event, SectionKey
 
 REFUSAL_KEY_FIELDS = ("user_id", "day", "courseID", "term", "section", "action", "result")
@@ -40,7 +42,9 @@ INDEXES = [
 _OPTIONAL_FIELDS = ("reason", "overrides", "acted_as")
 """Fields of a row that only changes by staff have."""
 
-_ROW_FIELDS = [field.name for field in fields(Event) if field.name not in ("count", "last_at", *_OPTIONAL_FIELDS)]
+_ROW_FIELDS = [
+    field.name for field in fields(Event) if field.name not in ("count", "last_at", "changes", *_OPTIONAL_FIELDS)
+]
 
 ACTIONS = ["enroll", "drop", "withdraw", "swap", "join", "leave", "promote", "skip", "moved", "cancelled"]
 
@@ -65,6 +69,7 @@ SCHEMA = {
         "reason": {"bsonType": "string"},
         "overrides": {"bsonType": "array", "items": {"bsonType": "string"}},
         "acted_as": {"bsonType": "string"},
+        "changes": SENTENCE_SCHEMA,
         "day": {"bsonType": "date"},
         "count": {"bsonType": ["int", "long"], "minimum": 1},
         "last_at": {"bsonType": "date"},
@@ -103,8 +108,13 @@ def _refusal(refusal: Event) -> tuple[Document, Document]:
 
 
 def to_row(event: Event) -> Document:
-    """Return the event as a row; only refusals have a count, and only changes by staff have a reason."""
+    """Return the event as a row.
+
+    Only refusals have a count, only changes by staff have a reason, and only those of a section have `changes`.
+    """
     optional = {name: value for name in _OPTIONAL_FIELDS if (value := getattr(event, name))}
+    if event.changes is not None:
+        optional["changes"] = message_codec.encode(event.changes)
     return {name: getattr(event, name) for name in _ROW_FIELDS} | optional
 
 
@@ -113,7 +123,7 @@ def to_event(row: Mapping[str, Any]) -> Event:
     names = ("action", "courseID", "term", "section", "result", "from_section", "reason", "acted_as")
     values: dict[str, Any] = {name: str(row.get(name, "")) for name in names}
     values |= {"count": int(row.get("count", 1)), "last_at": row.get("last_at")}
-    values["overrides"] = tuple(row.get("overrides", ()))
+    values |= {"overrides": tuple(row.get("overrides", ())), "changes": message_codec.decode(row.get("changes"))}
     return Event(row["at"], row.get("actor", SYSTEM_ACTOR), row["user_id"], **values)
 
 

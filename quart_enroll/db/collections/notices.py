@@ -2,24 +2,26 @@
 
 A notice with `next_try_at` waits to be emailed. A process that sends it replaces that field by `sending_at`, and then
 adds `sent_at` or `failed_at`, or sets `next_try_at` again. With `sending_at` alone, the process has died, and nobody
-knows whether the email was sent.
+knows whether the email was sent. A notice that says nothing new any more has `replaced_at`, and is neither shown nor
+emailed.
 
 Some notices are only emailed. One about a forgotten password has the email address from the form, which may have no
 account, and is removed after an hour. One about a removed account has the address that the account had. MongoDB removes
 every notice at `forget_at`; the history stays in `event`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from pymongo import IndexModel
 
 from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.collections import users
+from quart_enroll.db.collections.sections import announced_values
 from quart_enroll.db.queries import message_codec
-from quart_enroll.domain.models import Credentials, Notice, User
+from quart_enroll.domain.models import Credentials, Notice, SectionKey, User
 
 INDEXES = [
     IndexModel([("user_id", 1), ("seen", 1)]),
@@ -43,6 +45,8 @@ SCHEMA = {
         "sent_at": {"bsonType": "date"},
         "failed_at": {"bsonType": "date"},
         "failed_because": {"bsonType": "string"},
+        "replaced_at": {"bsonType": "date"},
+        "before": {"bsonType": "object"},
     },
 }
 
@@ -73,6 +77,15 @@ class PendingEmail:
     tries: int
     key: Any
     next_try_at: datetime
+
+
+class UntoldChange(NamedTuple):
+    """A notice that its student has neither seen nor been emailed, and the stored values of the section before it."""
+
+    key: Any
+    user_id: int
+    section: SectionKey
+    before: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +126,34 @@ async def add_all(
     if email_only:
         rows = [row | {"forget_at": row["at"] + EMAIL_LIFETIME} for row in rows]
     if rows:
+        await db.notice.insert_many(rows, session=session)
+
+
+async def find_untold_changes(
+    db: Database, user_ids: Collection[int], keys: Collection[SectionKey], session: Session
+) -> list[UntoldChange]:
+    """Return the notices about changes of these sections that these students have neither seen nor been emailed."""
+    if not user_ids:
+        return []
+    wanted = {"user_id": {"$in": list(user_ids)}, "seen": False, "action": "moved", "next_try_at": {"$exists": True}}
+    rows = await db.notice.find(wanted | {"before": {"$exists": True}}, session=session).to_list(None)
+    found = [UntoldChange(row["_id"], row["user_id"], to_notice(row).key, row["before"]) for row in rows]
+    return [one for one in found if one.section in keys]
+
+
+async def replace_untold(db: Database, untold: Sequence[UntoldChange], at: datetime, session: Session) -> None:
+    """Neither show nor email these notices, because a later one says everything."""
+    if untold:
+        wanted = {"user_id": {"$in": [one.user_id for one in untold]}, "_id": {"$in": [one.key for one in untold]}}
+        still = {"seen": False, "next_try_at": {"$exists": True}}
+        change = {"$set": {"seen": True, "replaced_at": at}, "$unset": {"next_try_at": ""}}
+        await db.notice.update_many(wanted | still, change, session=session)
+
+
+async def add_undone(db: Database, notices: Sequence[Notice], session: Session) -> None:
+    """Store notices of changes that were undone before their students knew of them; they are not shown or emailed."""
+    if notices:
+        rows = [_row(notice) | {"seen": True, "replaced_at": notice.at} for notice in notices]
         await db.notice.insert_many(rows, session=session)
 
 
@@ -194,12 +235,14 @@ async def mark_failed(db: Database, email: PendingEmail, at: datetime, reason: s
 
 def to_notice(row: Mapping[str, Any]) -> Notice:
     """Read a stored notice."""
-    values = {one.name: row.get(one.name, "") for one in fields(Notice)}
+    values = {one.name: row.get(one.name, "") for one in fields(Notice) if one.name != "before"}
     return Notice(**values | {"because": message_codec.decode(values["because"])})
 
 
 def _row(notice: Notice) -> Document:
-    values = {one.name: getattr(notice, one.name) for one in fields(Notice)}
+    values = {one.name: getattr(notice, one.name) for one in fields(Notice) if one.name != "before"}
+    if notice.before is not None:
+        values["before"] = announced_values(notice.before)
     if not notice.text:
         del values["subject"], values["text"]
     return values | {"because": message_codec.encode(notice.because), "forget_at": notice.at + NOTICE_LIFETIME}

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from math import isfinite
 from typing import Any
 
@@ -10,6 +11,7 @@ from pymongo import IndexModel, ReturnDocument, UpdateOne
 from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document, Session, shuffle
 from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, Meeting, Section, SectionKey, SectionStatus
+from quart_enroll.domain.section_edits import ANNOUNCED_FIELDS
 from quart_enroll.i18n.language import DAYS
 
 INDEXES = [
@@ -258,6 +260,18 @@ def to_section(row: Mapping[str, Any]) -> Section:
         status=_status(row.get("status")),
         revision=to_int(row.get("revision")),
     )
+
+
+def announced_values(section: Section) -> Document:
+    """Return the values about which the section's students are told, as they are stored."""
+    values = _values(section)
+    return {name: values[name] for name in ANNOUNCED_FIELDS}
+
+
+def with_announced_values(section: Section, stored: Mapping[str, Any]) -> Section:
+    """Return the section with these stored values."""
+    found = to_section({**section_keys.to_filter(section.key), **stored})
+    return replace(section, **{name: getattr(found, name) for name in ANNOUNCED_FIELDS})
 
 
 def to_sections(rows: Iterable[Mapping[str, Any]]) -> dict[SectionKey, Section]:

@@ -81,7 +81,7 @@ async def find_affected(db: Database, keys: Collection[SectionKey], session: Ses
 
 
 async def mark_moved(db: Database, affected: Collection[AffectedStudent], at: datetime, session: Session) -> None:
-    """Record in these students' rows when their section moved, so that pages about them are updated."""
+    """Record in these students' rows when their section changed, so that pages about them are updated."""
     for name, is_waiting in (("enrollment", False), ("waitlist", True)):
         if row_ids := [one.row_id for one in affected if one.is_waiting == is_waiting]:
             await db[name].update_many({"_id": {"$in": row_ids}}, {"$set": {"moved_at": at}}, session=session)

@@ -29,6 +29,9 @@ ACTION_SENTENCES = {
     "cancelled": Sentence("The school canceled %(title)s, section %(section)s, for %(term)s."),
     "promote": Sentence("Enrolled from the waitlist: %(title)s, section %(section)s, for %(term)s."),
 }
+CHANGED_SECTION = Sentence("%(title)s, section %(section)s, for %(term)s changed.")
+"""About a section, for an event that says what has changed."""
+
 REFUSED_ACTION_SENTENCES = {
     "enroll": Sentence("Tried to enroll in %(title)s, section %(section)s, for %(term)s."),
     "drop": Sentence("Tried to drop %(title)s, section %(section)s, for %(term)s."),
@@ -84,6 +87,9 @@ def in_words(event: Event, offered: Catalog, by_staff: Mapping[str, Sentence] = 
         what = ACTION_SENTENCES.get(event.action, Sentence(event.action)) % where
         if event.from_section:
             what += " " + gettext("It replaced section %(section)s.", section=event.from_section)
+        if event.changes:
+            what = CHANGED_SECTION % where
+            return HistoryEntry(when, what, str(event.changes))
         by = by_staff.get(event.acted_as, by_staff[Role.REGISTRAR])
         return HistoryEntry(when, what, by % {"reason": event.reason_text} if event.reason else "")
     reason = REFUSAL_REASONS.get(event.result) or Sentence(event.result)

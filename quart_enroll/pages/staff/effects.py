@@ -31,8 +31,8 @@ async def of_section(db: Database, effects: Effects, *, is_preview: bool) -> lis
         lines.append(_gained([(one.user_id, one.key) for one in effects.gained], names, is_preview=is_preview))
     if effects.notified:
         sentence = plural(
-            "%(number)s student is notified of the new time or room.",
-            "%(number)s students are notified of the new time or room.",
+            "%(number)s student is notified of the change.",
+            "%(number)s students are notified of the change.",
             effects.notified,
         )
         lines.append(EffectLine(str(sentence)))

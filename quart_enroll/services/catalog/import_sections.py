@@ -1,4 +1,4 @@
-"""Imports sections: all rows of a file, or none. Students are told about sections that move."""
+"""Imports sections: all rows of a file, or none. Students are told what changes about their sections."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -13,7 +13,8 @@ from quart_enroll.domain import email_addresses, folding, section_edits, terms
 from quart_enroll.domain.errors import RowProblem, UnknownTerm
 from quart_enroll.domain.models import SYSTEM_ACTOR, Section, SectionKey
 from quart_enroll.i18n.language import Sentence
-from quart_enroll.services.catalog import moved_sections
+from quart_enroll.services.catalog import changed_sections
+from quart_enroll.services.catalog.changed_sections import ChangeNotice
 from quart_enroll.services.catalog.import_courses import KnownCourseIDs
 from quart_enroll.services.catalog.imports import (
     SYSTEM,
@@ -27,7 +28,6 @@ from quart_enroll.services.catalog.imports import (
     run_catalog_import,
     unknown_course,
 )
-from quart_enroll.services.catalog.moved_sections import MoveNotice
 
 DEFAULT_WAITLIST_CAPACITY = 10
 """Places on the waitlist of a section for which the file has no number."""
@@ -64,7 +64,7 @@ async def import_sections(
     """
     in_terms = await _with_user_ids(db, await _with_stored_terms_and_courses(db, rows, now))
     current_terms = {term.term for term in await stored_terms.find_all(db) if term.is_ongoing(now)}
-    unsent: list[MoveNotice] = []
+    unsent: list[ChangeNotice] = []
 
     async def body(session: Session) -> ImportResult:
         before = await import_guards.find_sections(db, {row.section.term for row in in_terms}, session)
@@ -80,11 +80,11 @@ async def import_sections(
         if new or changed:
             edited = [replace(one, revision=one.revision + 1) for one in changed]
             await sections.put_all(db, new + edited, session)
-        moves = moved_sections.find_moves(before, changed, current_terms)
+        announced = changed_sections.find_changes(before, changed, current_terms)
         all_sections = before | {one.key: one for one in after}
-        unsent[:] = await moved_sections.prepare_notices(db, moves, all_sections, now, SYSTEM_ACTOR, session)
-        if len(unsent) <= moved_sections.MAX_NOTICES_IN_TRANSACTION:
-            await moved_sections.write_notices(db, unsent, session)
+        unsent[:] = await changed_sections.prepare_notices(db, announced, all_sections, now, SYSTEM_ACTOR, session)
+        if len(unsent) <= changed_sections.MAX_NOTICES_IN_TRANSACTION:
+            await changed_sections.write_notices(db, unsent, session)
             unsent.clear()
         changes = [
             RowChange(row.number, _name(one.key), field_changes(old, one), old.seats_taken, old.waiting)
@@ -97,7 +97,7 @@ async def import_sections(
 
     result = await run_catalog_import(db, body, now, dry_run=dry_run, author=author)
     if not dry_run:
-        await moved_sections.write_notices_in_batches(db, unsent)
+        await changed_sections.write_notices_in_batches(db, unsent)
     return result
 
 

@@ -36,7 +36,7 @@ SEAT_SUBJECTS = {
     "promote": Sentence("You’re enrolled in %(title)s"),
     "skip": Sentence("Your place on the waitlist for %(title)s"),
     "alert": Sentence("A seat opened in %(title)s"),
-    "moved": Sentence("The time or room of %(title)s has changed"),
+    "moved": Sentence("Your section of %(title)s has changed"),
     "cancelled": Sentence("Your section of %(title)s was canceled"),
     "staff": Sentence("Your registration for %(title)s has changed"),
     "no_show": Sentence("You were dropped from %(title)s"),

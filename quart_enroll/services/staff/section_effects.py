@@ -36,7 +36,7 @@ class NewConflict:
 class Effects:
     """What changes of a section, and what this does to people.
 
-    `notified` is the number of students who are told about new times or another room.
+    `notified` is the number of students who are told about new times, another room or instructor, or a new status.
     """
 
     section: Section

@@ -20,10 +20,10 @@ from quart_enroll.domain.errors import (
 )
 from quart_enroll.domain.models import Course, Section, SectionKey, SectionStatus, Term
 from quart_enroll.i18n.language import gettext
-from quart_enroll.services.catalog import moved_sections
+from quart_enroll.services.catalog import changed_sections
+from quart_enroll.services.catalog.changed_sections import ChangeNotice
 from quart_enroll.services.catalog.import_sections import accounts_of
 from quart_enroll.services.catalog.imports import FieldChange, field_changes
-from quart_enroll.services.catalog.moved_sections import MoveNotice
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.promotion import promote_waitlists
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
@@ -147,7 +147,7 @@ def differences(old: Section, new: Section) -> list[FieldChange]:
 
 
 async def _store(transaction: SeatTransaction, old: Section, new: Section, changes: Sequence[FieldChange]) -> Effects:
-    """Store the section, notify its students of a move, and promote those who can take a seat now."""
+    """Store the section, notify its students of what changes for them, and promote those who can take a seat now."""
     db, session, key = transaction.db, transaction.session, new.key
     resized = [new] if old.capacity != new.capacity else []
     rescheduled = [new] if old.meetings != new.meetings else []
@@ -155,9 +155,9 @@ async def _store(transaction: SeatTransaction, old: Section, new: Section, chang
     await import_guards.note_section_changes(db, resized, rescheduled, transaction.now, session)
     if not await sections.edit(db, new, session):
         raise SectionEditConflict(old)
-    moves = await _notify_of_move(transaction, old, new)
+    told = await _notify_students(transaction, old, new)
     if rescheduled:  # students who had a conflict with it may be able to take another section now
-        transaction.unblocked_students.extend((one.student.user_id, key.term) for one in moves)
+        transaction.unblocked_students.extend((one.student.user_id, key.term) for one in told)
     transaction.freed_sections.append(key)
     transaction.changed_waitlists.add(key)
     await promote_waitlists(transaction)
@@ -169,24 +169,24 @@ async def _store(transaction: SeatTransaction, old: Section, new: Section, chang
             GainedSeat(one.user_id, SectionKey(one.term, one.courseID, one.section)) for one in transaction.promotions
         ],
         conflicts=[
-            NewConflict(one.student.user_id, one.student.is_waiting, one.conflict) for one in moves if one.conflict
+            NewConflict(one.student.user_id, one.student.is_waiting, one.conflict) for one in told if one.conflict
         ],
-        notified=len(moves),
+        notified=sum(one.is_news for one in told),
     )
 
 
-async def _notify_of_move(transaction: SeatTransaction, old: Section, new: Section) -> list[MoveNotice]:
+async def _notify_students(transaction: SeatTransaction, old: Section, new: Section) -> list[ChangeNotice]:
     db, session, now = transaction.db, transaction.session, transaction.now
     term = await stored_terms.find(db, new.term, session)
     ongoing = [new.term] if term is not None and term.is_ongoing(now) else []
-    moves = moved_sections.find_moves({old.key: old}, [new], ongoing)
-    if not moves:
+    announced = changed_sections.find_changes({old.key: old}, [new], ongoing)
+    if not announced:
         return []
     of_term = await import_guards.find_sections(db, [new.term], session)
-    prepared = await moved_sections.prepare_notices(
-        db, moves, of_term | {new.key: new}, now, transaction.actor, session
+    prepared = await changed_sections.prepare_notices(
+        db, announced, of_term | {new.key: new}, now, transaction.actor, session
     )
-    await moved_sections.write_notices(db, prepared, session)
+    await changed_sections.write_notices(db, prepared, session)
     return prepared
 
 

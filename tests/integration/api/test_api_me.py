@@ -194,6 +194,7 @@ async def test_events_are_paged_with_the_latest_first(ada: Program, bob: Program
         "last_at": "2026-09-01T09:00:00Z",
         "reason": "",
         "overrides": [],
+        "changes": "",
     }
 
 

@@ -237,7 +237,7 @@ class SectionEdit(Struct, frozen=True):
     changes: list[ChangeSchema]
     gained: list[GainedSeatSchema]
     conflicts: list[ConflictSchema]
-    notified: Annotated[int, Meta(description="The number of students who are notified of new times or another room.")]
+    notified: Annotated[int, Meta(description="The number of students who are notified of the change.")]
     overbooked: Annotated[
         int, Meta(description="The number of students beyond the new capacity, who keep their seats.")
     ]

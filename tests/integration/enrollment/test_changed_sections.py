@@ -1,21 +1,26 @@
-"""A section whose time or room changes: its students see it on pages, by email and in their history."""
+"""A section that changes: its students see what is new on pages, by email and in their history."""
 
+import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from html import unescape
+from typing import Any
 
 import pytest
 
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import events, notices
 from quart_enroll.db.queries import student_facts
-from quart_enroll.domain.models import SYSTEM_ACTOR, Section
+from quart_enroll.domain.models import SYSTEM_ACTOR, Section, SectionStatus
 from quart_enroll.services.accounts.email_links import EmailLinks
-from quart_enroll.services.catalog import moved_sections
+from quart_enroll.services.catalog import changed_sections
 from quart_enroll.services.catalog.import_sections import ImportedSection, import_sections
+from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.notifications.outbox import send_due
-from tests.support.people import ADA, BOB, EVENINGS, FALL, FALL_MORNING, MORNINGS, NOONS, SECTIONS, Browser, Clock
+from quart_enroll.services.staff import sections as staff_sections
+from tests.support.people import ADA, BOB, EVENINGS, FALL, FALL_MORNING, MORNINGS, NOONS, RITA, SECTIONS, Browser, Clock
 from tests.support.smtp import Postbox
 
 PHP = next(one for one in SECTIONS if (one.term, one.courseID) == ("Fall 2026", "3333"))
@@ -40,6 +45,28 @@ async def import_changed_sections(db: Database, *changed: Section, dry_run: bool
     await import_sections(db, rows, FALL_MORNING, dry_run=dry_run)
 
 
+async def latest_in_history(browser: Browser) -> str:
+    """Return the text of the latest entry, without its date."""
+    page = await browser.read("/enrollment/history")
+    entry = page.split('<ol class="history"')[1].split("</li>")[0].split("</span>", 1)[1]
+    return " ".join(unescape(re.sub("<[^>]+>", " ", entry)).split())
+
+
+async def edit_section(db: Database, wanted: Section) -> None:
+    """Edit the section as rita does on its page."""
+    await staff_sections.edit(EnrollmentContext(db), RITA.user_id, wanted, FALL_MORNING)
+
+
+async def send_emails(db: Database, clock: Clock) -> dict[str, list[tuple[str, str]]]:
+    """Send the emails that are due, and return their subjects and texts by recipient."""
+    postbox = Postbox()
+    await send_due(db, postbox, clock, EmailLinks("a key", "https://enroll.school.example"), "one")
+    letters: dict[str, list[tuple[str, str]]] = {}
+    for to, subject, text in postbox.letters:
+        letters.setdefault(to, []).append((subject, text))
+    return letters
+
+
 @pytest.mark.usefixtures("section_full")
 async def test_enrolled_and_waitlisted_students_see_the_move_on_the_next_page(
     ada: Browser, bob: Browser, db: Database
@@ -48,8 +75,7 @@ async def test_enrolled_and_waitlisted_students_see_the_move_on_the_next_page(
     for browser in (ada, bob):
         assert f"{CHANGED} {TIMES} {ROOM}" in await browser.read("/")
         assert CHANGED not in await browser.read("/")
-        moved = "The time or room of PHP 202, section 01, for Fall 2026 changed."
-        assert moved in await browser.read("/enrollment/history")
+        assert f"PHP 202, section 01, for Fall 2026 changed. {TIMES} {ROOM}" in await latest_in_history(browser)
     rows = await db.event.find({"action": "moved"}).to_list(None)
     assert [(row["actor"], row["user_id"]) for row in rows] == [(SYSTEM_ACTOR, one.user_id) for one in (ADA, BOB)]
 
@@ -58,22 +84,18 @@ async def test_enrolled_and_waitlisted_students_see_the_move_on_the_next_page(
 async def test_the_email_about_a_move_is_in_the_students_language(db: Database, clock: Clock) -> None:
     await db.user.update_one({"user_id": BOB.user_id}, {"$set": {"language": "es"}})
     await import_changed_sections(db, replace(PHP, meetings=EVENINGS, room="Hall 3"))
-    postbox = Postbox()
-    await send_due(db, postbox, clock, EmailLinks("a key", "https://enroll.school.example"), "one")
-    letters = {to: (subject, text) for to, subject, text in postbox.letters}
-    subject, text = letters[ADA.email]
-    assert subject == "The time or room of PHP 202 has changed"
+    letters = await send_emails(db, clock)
+    [(subject, text)] = letters[ADA.email]
+    assert subject == "Your section of PHP 202 has changed"
     assert f"{CHANGED} {TIMES} {ROOM}" in text
-    assert "Horario nuevo: MJ 18:00–19:15. Horario anterior: MJ 12:00–13:15." in letters[BOB.email][1]
+    assert "Horario nuevo: MJ 18:00–19:15. Horario anterior: MJ 12:00–13:15." in letters[BOB.email][0][1]
 
 
 @pytest.mark.usefixtures("section_full")
 async def test_an_unconfirmed_address_gets_no_email(db: Database, clock: Clock) -> None:
     await db.user.update_many({}, {"$set": {"email_unconfirmed": True}})
     await import_changed_sections(db, replace(PHP, room="Hall 3"))
-    postbox = Postbox()
-    await send_due(db, postbox, clock, EmailLinks("a key", "https://enroll.school.example"), "one")
-    assert postbox.letters == []
+    assert await send_emails(db, clock) == {}
 
 
 @pytest.mark.usefixtures("section_full")
@@ -100,13 +122,118 @@ async def test_a_waitlisted_student_is_notified_of_a_conflict_and_not_promoted(b
 @pytest.mark.usefixtures("section_full")
 @pytest.mark.parametrize(
     "changed",
-    [replace(PHP, instructor="L. Haddad"), replace(PHP, waitlist_capacity=5), PHP],
-    ids=["instructor", "waitlist", "nothing"],
+    [replace(PHP, capacity=5, waitlist_capacity=5), replace(PHP, instructors=(RITA.user_id,)), PHP],
+    ids=["capacity", "who may see the roster", "nothing"],
 )
-async def test_a_change_of_instructor_or_waitlist_is_not_a_move(ada: Browser, db: Database, changed: Section) -> None:
-    await import_changed_sections(db, changed)
+async def test_other_changes_are_told_to_nobody(ada: Browser, db: Database, changed: Section) -> None:
+    await edit_section(db, changed)
     assert "has changed" not in await ada.read("/")
     assert await db.event.count_documents({"action": "moved"}) == 0
+    assert await db.notice.count_documents({"action": "moved"}) == 0
+
+
+INSTRUCTOR = "New instructor: L. Haddad. Old instructor: P. Silva."
+CLOSED = "It was open to new students and is closed to them now."
+REOPENED = "It was closed to new students and is open to them again."
+
+
+@pytest.mark.usefixtures("section_full")
+@pytest.mark.parametrize(
+    ("changed", "enrolled_sees", "waitlisted_sees"),
+    [
+        ({"instructor": "L. Haddad"}, INSTRUCTOR, INSTRUCTOR),
+        (
+            {"instructor": ""},
+            "The new instructor hasn’t been announced. Old instructor: P. Silva.",
+            "The new instructor hasn’t been announced. Old instructor: P. Silva.",
+        ),
+        (
+            {"status": SectionStatus.CLOSED},
+            f"{CLOSED} You keep your seat.",
+            f"{CLOSED} You keep your place in line, but nobody gets a seat until it opens again.",
+        ),
+        ({"room": "", "meetings": EVENINGS}, TIMES, "The new room hasn’t been announced. Old room: Lab 1."),
+    ],
+    ids=["instructor", "no instructor", "closed", "times and no room"],
+)
+async def test_an_edit_is_on_the_next_page_in_the_history_and_in_an_email(
+    ada: Browser,
+    bob: Browser,
+    db: Database,
+    clock: Clock,
+    changed: dict[str, Any],
+    enrolled_sees: str,
+    waitlisted_sees: str,
+) -> None:
+    await edit_section(db, replace(PHP, **changed))
+    letters = await send_emails(db, clock)
+    for browser, user, sentence in ((ada, ADA, enrolled_sees), (bob, BOB, waitlisted_sees)):
+        page = await browser.read("/")
+        assert "PHP 202, section 01, for Fall 2026 has changed." in page
+        assert sentence in page
+        assert sentence in await latest_in_history(browser)
+        [(subject, text)] = letters[user.email]
+        assert subject == "Your section of PHP 202 has changed"
+        assert sentence in text
+    events_found = await db.event.find({"action": "moved"}).to_list(None)
+    assert {row["actor"] for row in events_found} == {RITA.user_id}
+
+
+@pytest.mark.usefixtures("section_full")
+async def test_an_import_tells_students_about_a_new_instructor(bob: Browser, db: Database) -> None:
+    await import_changed_sections(db, replace(PHP, instructor="L. Haddad"))
+    assert f"{CHANGED} {INSTRUCTOR}" in await bob.read("/")
+    assert INSTRUCTOR in await latest_in_history(bob)
+
+
+@pytest.mark.usefixtures("section_full")
+async def test_a_reopened_section_is_announced(ada: Browser, db: Database) -> None:
+    await edit_section(db, replace(PHP, status=SectionStatus.CLOSED))
+    await ada.read("/")
+    await edit_section(db, replace(PHP, status=SectionStatus.ACTIVE, revision=1))
+    assert f"{CHANGED} {REOPENED}" in await ada.read("/")
+
+
+@pytest.mark.usefixtures("section_full")
+async def test_several_edits_before_the_email_are_one_email_about_the_last_state(
+    ada: Browser, db: Database, clock: Clock
+) -> None:
+    edited = replace(PHP, room="Hall 1", meetings=EVENINGS)
+    for revision, one in enumerate((edited, replace(edited, instructor="L. Haddad"), replace(edited, room="Hall 3"))):
+        await edit_section(db, replace(one, revision=revision))
+    letters = await send_emails(db, clock)
+    for user in (ADA, BOB):
+        [(_, text)] = letters[user.email]
+        assert f"{CHANGED} {TIMES} {ROOM}\n" in text  # the instructor is P. Silva again
+    page = await ada.read("/")
+    assert page.count("has changed.") == 1
+    assert f"{CHANGED} {TIMES} {ROOM}" in page
+    assert "New room: Hall 3. Old room: Hall 1." in await latest_in_history(ada)
+    assert await db.event.count_documents({"user_id": ADA.user_id, "action": "moved"}) == 3
+
+
+@pytest.mark.usefixtures("section_full")
+async def test_an_edit_that_is_undone_before_the_email_is_told_to_nobody(
+    ada: Browser, db: Database, clock: Clock
+) -> None:
+    await edit_section(db, replace(PHP, room="Hall 3"))
+    await edit_section(db, replace(PHP, revision=1))
+    assert await send_emails(db, clock) == {}
+    assert "has changed" not in await ada.read("/")
+    assert "New room: Lab 1. Old room: Hall 3." in await latest_in_history(ada)
+
+
+@pytest.mark.usefixtures("section_full")
+async def test_a_student_who_has_seen_the_first_edit_is_told_about_the_second_alone(
+    ada: Browser, db: Database, clock: Clock
+) -> None:
+    await edit_section(db, replace(PHP, room="Hall 3"))
+    assert ROOM in await ada.read("/")
+    await edit_section(db, replace(PHP, revision=1))
+    assert f"{CHANGED} New room: Lab 1. Old room: Hall 3." in await ada.read("/")
+    letters = await send_emails(db, clock)
+    assert [ROOM in text for _, text in letters[ADA.email]] == [True, False]
+    assert BOB.email not in letters
 
 
 @pytest.mark.usefixtures("section_full")
@@ -164,7 +291,7 @@ async def test_an_open_catalog_gets_the_new_times_of_a_moved_section(anyone: Bro
 async def test_many_students_are_notified_in_few_writes_and_very_many_in_several_transactions(
     db: Database, monkeypatch: pytest.MonkeyPatch, max_notices: int, batches: list[int]
 ) -> None:
-    monkeypatch.setattr(moved_sections, "MAX_NOTICES_IN_TRANSACTION", max_notices)
+    monkeypatch.setattr(changed_sections, "MAX_NOTICES_IN_TRANSACTION", max_notices)
     user_ids = range(100, 400)
     rows = [
         {"user_id": user_id, "courseID": "1111", "term": FALL.term, "section": "01", "status": "enrolled"}
