@@ -14,6 +14,7 @@ from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 from werkzeug.security import generate_password_hash
 
+from quart_enroll.domain.synonyms import read_synonyms
 from quart_enroll.i18n.language import known_languages
 from quart_enroll.services.notifications.mail import mail_from, public_url, smtp_url
 from quart_enroll.system.files import read_or_create
@@ -201,6 +202,11 @@ class Config:
     languages: tuple[str, ...] = _setting(
         "Languages to offer, such as es en, default first. If empty, all; with TEMPLATE_OVERRIDES, only English.",
         _languages,
+        default=(),
+    )
+    search_synonyms: tuple[str, ...] = _setting(
+        "The school's own synonyms for searches of the catalog, such as gym, phys ed; lab, workshop.",
+        read_synonyms,
         default=(),
     )
     timezone: str = _setting(

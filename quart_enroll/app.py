@@ -15,6 +15,7 @@ from quart.typing import ResponseTypes
 from quart_enroll import cli, routes
 from quart_enroll.api.v1 import cors, document
 from quart_enroll.db import client
+from quart_enroll.domain.synonyms import Synonyms
 from quart_enroll.fastpath import response_cache
 from quart_enroll.fastpath.asgi_connection import FastConnection
 from quart_enroll.fastpath.button_posts import ButtonPosts
@@ -204,7 +205,7 @@ def create_app(
                 open_database(
                     config.mongo_uri, config.database_timeout, pool=config.database_pool, slow=config.slow_query
                 ) as database,
-                open_catalog_cache(database, clock) as catalog_cache,
+                open_catalog_cache(database, clock, Synonyms(config.search_synonyms)) as catalog_cache,
                 open_update_broker(database, catalog_cache) as update_broker,
                 open_user_cache(database, update_broker.notify_user) as user_cache,
                 run_in_background(

@@ -3,14 +3,17 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 
 from quart_enroll.domain import folding, terms
 from quart_enroll.domain.course_index import CourseIndex
+from quart_enroll.domain.filter_choices import FilterChoices, find_choices
 from quart_enroll.domain.models import Course, Registration, Section, SectionRequest, Term
+from quart_enroll.domain.search_index import InstructorIndex, SearchIndex
 from quart_enroll.domain.student import StudentSeat
+from quart_enroll.domain.synonyms import Synonyms
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class SectionIndex:
             for term, taught in self._taught.items()
             for position, one in enumerate(taught)
         }
+        self._facts: dict[str, TermFacts] = {}
 
     def sections_in(self, courseID: str, term: str) -> tuple[Section, ...]:
         """Return the sections of the course in the term of that name, in the order of their numbers."""
@@ -55,18 +59,44 @@ class SectionIndex:
         """Return the courses offered in the term of that name, each with all its sections."""
         return self._taught.get(term, ())
 
+    def facts_in(self, term: str) -> "TermFacts":
+        """Return what searches need to know about the sections in the term of that name."""
+        if (facts := self._facts.get(term)) is None and term in self._taught:
+            taught = self._taught[term]
+            sections = [section for one in taught for section in one.sections]
+            facts = self._facts[term] = TermFacts(
+                find_choices((one.course for one in taught), sections), InstructorIndex(sections)
+            )
+        return facts or TermFacts()
+
     def with_sections(self, changed: Iterable[Section]) -> "SectionIndex":
         """Return an index with these sections instead of those with the same keys, which must exist."""
         new = copy(self)
         new._offered, new._taught = dict(self._offered), {term: list(taught) for term, taught in self._taught.items()}
+        new._facts = dict(self._facts)
         for section in changed:
             key = section.term, section.courseID
+            if any(_has_other_facts(section, one) for one in new._offered[key]):
+                new._facts.pop(section.term, None)
             sections = tuple(section if one.section == section.section else one for one in new._offered[key])
             new._offered[key] = sections
             if (position := self._positions.get(key)) is not None:
                 taught = new._taught[section.term]
                 taught[position] = CourseSections(taught[position].course, sections)
         return new
+
+
+@dataclass(frozen=True, slots=True)
+class TermFacts:
+    """What searches need to know about a term's sections; it stays the same while seats move."""
+
+    choices: FilterChoices = field(default_factory=FilterChoices)
+    instructors: InstructorIndex = field(default_factory=InstructorIndex)
+
+
+def _has_other_facts(section: Section, old: Section) -> bool:
+    """Return whether `old` is the same section with another instructor or room."""
+    return section.section == old.section and (section.instructor, section.room) != (old.instructor, old.room)
 
 
 def with_names(courses: Sequence[Course]) -> tuple[Course, ...]:
@@ -100,12 +130,13 @@ class Catalog:
     """The whole catalog at one moment. It is immutable, and compared by identity.
 
     Courses are ordered by courseID, terms by time, sections by term, courseID and number. There are sections of the
-    terms that were not over.
+    terms that were not over. Searches use the `synonyms`.
     """
 
     courses: tuple[Course, ...]
     terms: tuple[Term, ...]
     sections: tuple[Section, ...]
+    synonyms: Synonyms = field(default_factory=Synonyms)
 
     def active_terms(self, now: datetime) -> Sequence[Term]:
         """Return the terms that a visitor may choose: those that are not over, or all if all are."""
@@ -121,8 +152,18 @@ class Catalog:
         The two catalogs share everything else, so that a change costs little however large they are.
         """
         new = replace(self, sections=tuple(sections))
-        vars(new).update(course_index=self.course_index, section_index=self.section_index.with_sections(changed))
+        vars(new).update(
+            course_index=self.course_index,
+            search_index=self.search_index,
+            section_index=self.section_index.with_sections(changed),
+        )
         return new
+
+    def sharing_with(self, previous: "Catalog | None") -> "Catalog":
+        """Return the catalog with the search index of the previous one if their courses are equal."""
+        if previous and previous.courses == self.courses:
+            vars(self).update(search_index=previous.search_index)
+        return self
 
     @cached_property
     def titles(self) -> Mapping[str, str]:
@@ -187,6 +228,11 @@ class Catalog:
     def course_index(self) -> CourseIndex:
         """The courses by their numbers."""
         return CourseIndex(self.courses)
+
+    @cached_property
+    def search_index(self) -> SearchIndex:
+        """The courses by the words of their texts."""
+        return SearchIndex(self.courses, self.synonyms)
 
     @cached_property
     def section_index(self) -> SectionIndex:

@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 
 from quart_enroll.domain import folding
 from quart_enroll.domain.errors import AmbiguousCourse
-from quart_enroll.domain.folding import compact, fold, joined_codes
+from quart_enroll.domain.folding import compact
 from quart_enroll.domain.models import Course
 
 
@@ -16,7 +16,6 @@ class CourseIndex:
 
     def __init__(self, courses: Sequence[Course]) -> None:
         self._courses = courses
-        self._texts: dict[str, str] = {}
 
     def find(self, courseID: str) -> Course | None:
         """Return the course with that number, ignoring case and invisible characters, or None."""
@@ -38,15 +37,6 @@ class CourseIndex:
             raise AmbiguousCourse(text, {course.courseID: course.title for course in found})
         return found[0] if found else None
 
-    def searchable_text(self, course: Course) -> str:
-        """Return the text in which a search for words looks for the course."""
-        if (text := self._texts.get(course.courseID)) is None:
-            text = searchable(
-                f"{course.courseID} {course.title} {course.description} {course.subject}", course.courseID
-            )
-            self._texts[course.courseID] = text
-        return text
-
     @cached_property
     def _by_courseID(self) -> Mapping[str, Course]:  # noqa: N802  # the stored name
         return {course.courseID: course for course in self._courses}
@@ -57,19 +47,23 @@ class CourseIndex:
 
     @cached_property
     def _by_compact(self) -> Mapping[str, Sequence[Course]]:
-        return _grouped((name, course) for course in self._courses for name in _names(course.courseID, course.title))
+        return _grouped((name, course) for course in self._courses for name in numbers_of(course))
 
 
 _course_key = lru_cache(20_000)(folding.key)  # only for courses, never for what a visitor types
 
-_TITLE_NUMBER = re.compile(r"[^\W\d_]{2,6}[ .-]?\d{3,4}[^\W\d_]?(?!\w)")
+TITLE_NUMBER = re.compile(r"[^\W\d_]{2,6}[ .-]?\d{3,4}[^\W\d_]?(?!\w)")
 """A course number at the beginning of a title, like PYT 101."""
+
+
+def numbers_of(course: Course) -> Sequence[str]:
+    """Return the course's number and any number in its title, without blanks and punctuation."""
+    return _names(course.courseID, course.title)
 
 
 @lru_cache(20_000)
 def _names(courseID: str, title: str) -> Sequence[str]:  # the stored name
-    """Return the course's number and any number in its title, without blanks and punctuation."""
-    number = _TITLE_NUMBER.match(title)
+    number = TITLE_NUMBER.match(title)
     named = [courseID, title if any(map(str.isdigit, title)) else "", number[0] if number else ""]
     return list(dict.fromkeys(filter(None, map(compact, named))))
 
@@ -79,13 +73,3 @@ def _grouped(named: Iterable[tuple[str, Course]]) -> Mapping[str, Sequence[Cours
     for name, course in named:
         groups[name].append(course)
     return groups
-
-
-@lru_cache(100_000)
-def searchable(text: str, number: str = "") -> str:
-    """Return the text to search. The cache is only for catalog texts, never for what a visitor types.
-
-    Course numbers like CS 101 occur as one word too, and the course's own `number` without blanks.
-    """
-    folded = fold(text)
-    return " ".join([folded, compact(number), *joined_codes(folded)])

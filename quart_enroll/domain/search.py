@@ -1,36 +1,49 @@
 """Search the catalog of a term: by words and by facts, in a chosen order."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 from quart_enroll.domain import rules
 from quart_enroll.domain.catalog import Catalog, CourseSections
-from quart_enroll.domain.course_index import searchable
+from quart_enroll.domain.filter_choices import FilterChoices, building_of, level_of
 from quart_enroll.domain.folding import fold
 from quart_enroll.domain.models import Course, Registration, Section, Term
+from quart_enroll.domain.search_index import fold_name
+from quart_enroll.domain.search_words import WordMatch, match_words
 from quart_enroll.i18n.language import DAYS
 
 ALL_DAY = ("00:00", "24:00")
 TIMES_OF_DAY = {"morning": ("00:00", "12:00"), "afternoon": ("12:00", "17:00"), "evening": ("17:00", "24:00")}
 """Times of day, each from and to: all meetings of a matching section begin within them."""
 
+NO_FIXED_TIMES = "none"
+"""Instead of a time of day: sections without meetings, such as those that are online at any time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Search:
     """The filters that a visitor has chosen; empty ones don't apply.
 
-    All `words` must occur in courseID, title, description, subject or instructor, in any position; sections meet only
-    on `days`; `time` is one of TIMES_OF_DAY, `sort` one of SORT_KEYS.
+    All `words` must occur in number, title, description, subject or instructor, or words like them (`match_words` says
+    which). Sections meet only on `days`; `time` is one of TIMES_OF_DAY or NO_FIXED_TIMES; each word of `instructor`
+    begins one of the instructor's names; `sort` is one of SORT_KEYS.
     """
 
     words: str = ""
     subject: str = ""
+    level: str = ""
     days: str = ""
     time: str = ""
     credits: str = ""
+    instructor: str = ""
+    building: str = ""
     open: bool = False
     sort: str = ""
+
+
+def _number(found: CourseSections) -> Any:
+    return found.course.courseID
 
 
 def _title(found: CourseSections) -> Any:
@@ -52,36 +65,35 @@ def _begin(found: CourseSections) -> Any:
 
 SORT_KEYS: dict[str, Callable[[CourseSections], Any] | None] = {
     "": None,
+    "number": _number,
     "title": _title,
     "credits": _credits,
     "seats": _seats,
     "time": _begin,
 }
-"""The sort keys, with the default first, which is the order of the catalog: by courseID, as are courses that compare
-equal."""
+"""The sort keys, with the default first, which is how well the courses match the words, or without words the order of
+the catalog: by courseID, as are courses that compare equal."""
 
 
-def search(catalog: Catalog, term: Term | None, wanted: Search) -> Sequence[CourseSections]:
+def search(
+    catalog: Catalog, term: Term | None, wanted: Search, match: WordMatch | None = None
+) -> Sequence[CourseSections]:
     """Return the courses of the term with sections that match all filters, in the chosen order.
 
     Without a term, search all courses, with their sections in all terms; a course without sections is found by itself.
+    `match` is what matches the words, if the caller knows it already.
     """
-    words, subject = fold(wanted.words).split(), wanted.subject.casefold()
-    picky = bool(wanted.open or wanted.days or wanted.time)
-    index = catalog.course_index
-    found = []
-    for every in catalog.courses_in(term) if term else catalog.all_courses:
-        course, sections = every.course, every.sections
-        if not _course_fits(course, subject, wanted.credits):
-            continue
-        text = index.searchable_text(course) if words else ""
-        missing = [word for word in words if word not in text]
-        if missing or picky:
-            sections = tuple(section for section in sections if _is_wanted(section, missing, wanted))
-        if sections or not (every.sections or missing or picky):
-            found.append(every if sections == every.sections else CourseSections(course, sections))
-    sort_key = SORT_KEYS.get(wanted.sort)
-    return sorted(found, key=sort_key) if sort_key else found
+    match = match or match_words(catalog, term, wanted.words)
+    found: Sequence[CourseSections] = catalog.courses_in(term) if term else catalog.all_courses
+    if (ranks := match.ranks) is not None:
+        found = [one for one in found if one.course.courseID in ranks]
+    if wanted.subject or wanted.credits or wanted.level:
+        found = [one for one in found if _course_fits(one.course, wanted)]
+    if match.has_instructors or _chooses_sections(wanted):
+        found = list(_with_wanted_sections(found, match, wanted))
+    if sort_key := SORT_KEYS.get(wanted.sort):
+        return sorted(found, key=sort_key)
+    return found if ranks is None else sorted(found, key=lambda one: ranks[one.course.courseID])
 
 
 def fitting(found: Iterable[CourseSections], term: Term, enrolled: Sequence[Registration]) -> list[CourseSections]:
@@ -94,9 +106,16 @@ def fitting(found: Iterable[CourseSections], term: Term, enrolled: Sequence[Regi
     return result
 
 
-def subjects(catalog: Catalog, term: Term) -> list[str]:
-    """Return the subjects offered in the term."""
-    return sorted({one.course.subject for one in catalog.courses_in(term)} - {""})
+def with_met_prerequisites(
+    found: Iterable[CourseSections], term: Term, taken_courses: Sequence[tuple[str, Term]]
+) -> list[CourseSections]:
+    """Return the courses whose prerequisites the student has taken in earlier terms."""
+    return [one for one in found if not rules.missing_prerequisites(one.course, term, taken_courses)]
+
+
+def choices(catalog: Catalog, term: Term) -> FilterChoices:
+    """Return what the filters offer in the term."""
+    return catalog.section_index.facts_in(term.term).choices
 
 
 def all_subjects(catalog: Catalog) -> list[str]:
@@ -104,23 +123,55 @@ def all_subjects(catalog: Catalog) -> list[str]:
     return sorted({course.subject for course in catalog.courses} - {""})
 
 
-def credits(catalog: Catalog, term: Term) -> list[str]:
-    """Return the numbers of credits of the courses offered in the term."""
-    return [f"{number:g}" for number in sorted({one.course.credits for one in catalog.courses_in(term)})]
+def _chooses_sections(wanted: Search) -> bool:
+    """Return whether the search looks for some sections of a course rather than for the course."""
+    return bool(wanted.open or wanted.days or wanted.time or wanted.instructor or wanted.building)
 
 
-def _course_fits(course: Course, subject: str, credits: str) -> bool:
-    return (not subject or subject == course.subject.casefold()) and (not credits or credits == f"{course.credits:g}")
+def _course_fits(course: Course, wanted: Search) -> bool:
+    return (
+        (not wanted.subject or wanted.subject.casefold() == course.subject.casefold())
+        and (not wanted.credits or wanted.credits == f"{course.credits:g}")
+        and (not wanted.level or wanted.level == level_of(course))
+    )
 
 
-def _is_wanted(section: Section, missing: Sequence[str], wanted: Search) -> bool:
-    """Return whether the section matches, and its instructor has the words that the course is `missing`."""
-    if not all(word in searchable(section.instructor) for word in missing):
+def _with_wanted_sections(
+    found: Iterable[CourseSections], match: WordMatch, wanted: Search
+) -> Iterator[CourseSections]:
+    """Yield the courses with the sections that match, if there are any; the same object if all of them do."""
+    picky = _chooses_sections(wanted)
+    for one in found:
+        names = match.required_names(one.course.courseID)
+        if not names and not picky:
+            yield one
+        elif sections := tuple(section for section in one.sections if _is_wanted(section, names, wanted)):
+            yield one if sections == one.sections else CourseSections(one.course, sections)
+
+
+def _is_wanted(section: Section, names: Iterable[Set[str]], wanted: Search) -> bool:
+    """Return whether the section matches, and its instructor is among all `names`."""
+    if not all(section.instructor in one for one in names):
         return False
     if wanted.open and not section.open_seats:
         return False
+    if wanted.building and wanted.building != building_of(section):
+        return False
+    if wanted.instructor and not _is_called(section.instructor, wanted.instructor):
+        return False
+    return _meets_when_wanted(section, wanted)
+
+
+def _is_called(name: str, wanted: str) -> bool:
+    folded = fold_name(name)
+    return all(f" {word}" in folded for word in fold(wanted).split())
+
+
+def _meets_when_wanted(section: Section, wanted: Search) -> bool:
     if not (wanted.days or wanted.time):
         return True
+    if wanted.time == NO_FIXED_TIMES:
+        return not section.meetings and not wanted.days
     begin, end = TIMES_OF_DAY.get(wanted.time, ALL_DAY)
     days = set(wanted.days or DAYS)
     meets = [set(one.days) <= days and begin <= one.start < end for one in section.meetings]

@@ -1,6 +1,6 @@
 """The search form of the catalog. It reads a URL, and ignores what it can't read."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -9,14 +9,16 @@ from wtforms import BooleanField, Form, SelectField, SelectMultipleField, String
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from quart_enroll.domain.search import Search
+from quart_enroll.domain.filter_choices import FilterChoices
+from quart_enroll.domain.search import NO_FIXED_TIMES, Search
 from quart_enroll.forms.base import lazy
 from quart_enroll.i18n.language import DAYS, format_day_name, format_number
 
 MAX_SEARCH_CHARACTERS = 100
 
 SORT_NAMES = {
-    "": lazy("Course number"),
+    "": lazy("Best match"),
+    "number": lazy("Course number"),
     "title": lazy("Title"),
     "credits": lazy("Credits"),
     "seats": lazy("Most open seats"),
@@ -26,6 +28,7 @@ TIME_NAMES = {
     "morning": lazy("Morning (before 12:00)"),
     "afternoon": lazy("Afternoon (12:00–17:00)"),
     "evening": lazy("Evening (from 17:00)"),
+    NO_FIXED_TIMES: lazy("No fixed times"),
 }
 
 
@@ -39,7 +42,10 @@ class SearchForm(Form):
 
     q = StringField(lazy("Search"))
     subject = SelectField(lazy("Subject"), choices=[], validate_choice=False)
+    level = SelectField(lazy("Level"), choices=[], validate_choice=False)
     credits = SelectField(lazy("Credits"), choices=[], validate_choice=False)
+    instructor = StringField(lazy("Instructor"))
+    building = SelectField(lazy("Building"), choices=[], validate_choice=False)
     time = SelectField(lazy("Time of day"), choices=choices({"": lazy("Any")} | TIME_NAMES), validate_choice=False)
     days = SelectMultipleField(
         lazy("Meets only on"),
@@ -49,7 +55,10 @@ class SearchForm(Form):
         option_widget=CheckboxInput(),
     )
     open = BooleanField(lazy("Open seats only"), false_values=("", "0", "false", "no"))
-    fits = BooleanField(lazy("Fits my schedule"), false_values=("", "0", "false", "no"))
+    fits = BooleanField(lazy("Hide conflicts"), false_values=("", "0", "false", "no"))
+    unmet = BooleanField(
+        lazy("Hide courses whose prerequisites you haven’t taken"), false_values=("", "0", "false", "no")
+    )
     sort = SelectField(lazy("Sort by"), choices=choices(SORT_NAMES), validate_choice=False)
 
     @staticmethod
@@ -70,15 +79,21 @@ class SearchForm(Form):
         return (*(one for one in firsts if one[1]), *days)
 
     @classmethod
-    def from_parameters(
-        cls, parameters: Iterable[tuple[str, str]], subjects: Sequence[str], credits: Sequence[str]
-    ) -> "SearchForm":
-        """Fill in the form, for a term with these subjects and credits."""
+    def from_parameters(cls, parameters: Iterable[tuple[str, str]], offered: FilterChoices) -> "SearchForm":
+        """Fill in the form, for a term with these choices."""
         form = cls(MultiDict(parameters))
         form.days.choices = choices({letter: format_day_name(letter) for letter in DAYS})
-        form.subject.choices = choices({"": lazy("Any")} | dict.fromkeys(subjects))
-        form.credits.choices = choices({"": lazy("Any")} | {number: format_number(float(number)) for number in credits})
+        form.subject.choices = choices({"": lazy("Any")} | dict.fromkeys(offered.subjects))
+        form.level.choices = choices({"": lazy("Any")} | dict.fromkeys(offered.levels))
+        credit_names = {number: format_number(float(number)) for number in offered.credits}
+        form.credits.choices = choices({"": lazy("Any")} | credit_names)
+        form.building.choices = choices({"": lazy("Any")} | dict.fromkeys(offered.buildings))
         return form
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether the search finds other courses for each student."""
+        return bool(self.fits.data or self.unmet.data)
 
     def search(self, without: str = "") -> Search:
         """Return the search, `without` one of the fields."""
@@ -87,16 +102,19 @@ class SearchForm(Form):
     def active_filters(self) -> dict[str, str]:
         """Return the label of each field that narrows the search; that of the words is the words themselves."""
         labels = {_field(name): value for name, value in self._values().items() if value and name != "sort"}
-        labels |= {"fits": True} if self.fits.data else {}
+        labels |= {name: True for name in ("fits", "unmet") if self[name].data}
         return {name: labels["q"] if name == "q" else str(self[name].label.text) for name in labels}
 
     def _values(self) -> dict[str, Any]:
         return {
             "words": (self.q.data or "").strip(),
             "subject": _chosen(self.subject),
+            "level": _chosen(self.level),
             "days": "".join(day for day in DAYS if day in (self.days.data or ())),
             "time": _chosen(self.time),
             "credits": _chosen(self.credits),
+            "instructor": (self.instructor.data or "").strip(),
+            "building": _chosen(self.building),
             "open": bool(self.open.data),
             "sort": _chosen(self.sort),
         }

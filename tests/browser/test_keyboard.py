@@ -69,4 +69,4 @@ async def test_a_filter_is_chosen_by_keyboard(base_url: str, page: Page) -> None
     await tab_to(page, page.get_by_label("Open seats only"))
     await page.keyboard.press("Space")
     await expect(page.get_by_text("1 course found")).to_be_visible()
-    await tab_to(page, page.get_by_role("link", name="Show all"))
+    await tab_to(page, page.get_by_role("link", name="Clear all"))

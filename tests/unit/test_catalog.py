@@ -7,7 +7,8 @@ import pytest
 
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import Course, Section
-from tests.support.people import COURSES, SECTIONS, TERMS
+from quart_enroll.domain.search import Search, search
+from tests.support.people import COURSES, FALL, SECTIONS, TERMS
 
 LOST = replace(SECTIONS[0], courseID="9999")
 """A section whose course was deleted."""
@@ -40,3 +41,12 @@ def test_changed_sections_are_found_in_place_of_the_old_ones(changed: Sequence[i
     assert contents(after) == contents(Catalog(tuple(COURSES), tuple(TERMS), tuple(sections)))
     assert contents(before) == old_contents  # a request in progress still uses it
     assert after.course_index is before.course_index
+    assert after.search_index is before.search_index
+
+
+def test_catalogs_with_equal_courses_share_the_search_index() -> None:
+    before = Catalog(tuple(COURSES), tuple(TERMS), ALL)
+    moved = Catalog(tuple(replace(one) for one in COURSES), tuple(TERMS), ALL[1:]).sharing_with(before)
+    assert moved.search_index is before.search_index
+    renamed = Catalog((replace(COURSES[0], title="PYT 102"), *COURSES[1:]), tuple(TERMS), ALL).sharing_with(before)
+    assert [one.course.courseID for one in search(renamed, FALL, Search(words="pyt102"))] == ["1111"]

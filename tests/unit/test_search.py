@@ -1,6 +1,7 @@
 """Searching the catalog: what is found, and in which order."""
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from werkzeug.datastructures import MultiDict
@@ -8,6 +9,7 @@ from werkzeug.datastructures import MultiDict
 from quart_enroll.domain import search
 from quart_enroll.domain.catalog import Catalog, CourseSections, with_names
 from quart_enroll.domain.errors import PrerequisiteMissing
+from quart_enroll.domain.filter_choices import FilterChoices, building_of, level_of
 from quart_enroll.domain.models import Course, Meeting, Registration, Section
 from quart_enroll.domain.rules import check_prerequisites
 from quart_enroll.domain.search import Search
@@ -17,6 +19,7 @@ from tests.support.people import COURSES, FALL, SECTIONS, TERMS
 CAFE = Course("C100", "CAF 100", "Café culture", 2, "Fall", "Culture")
 WEEKEND = Section("Fall 2026", "C100", "01", 5, 5, 0, 0, (Meeting("S", "10:00", "11:50"),), "Zoë Álvarez", "Attic")
 ANYTIME = Section("Fall 2026", "C100", "02", 9, 0, 0, 0, (), "L. Haddad", "Online")
+EARLIER = replace(FALL, term="Fall 2025", starts_on=date(2025, 9, 1), ends_on=date(2025, 12, 1))
 CATALOG = Catalog((*COURSES, CAFE), tuple(TERMS), (*SECTIONS, WEEKEND, ANYTIME))
 
 
@@ -85,7 +88,7 @@ LETTERS = Course("C200", "LET 200", "Women's letters: हिन्दी, C. de 
         ("(c++,", ["CSC-111"]),
         ("C#", ["CSC-111"]),
         ("1111", ["1111"]),
-        ("D'Haddad", []),
+        ("D'Haddad", ["1111"]),  # the nearest spelling
         ("O’HADDAD,", ["1111"]),
         ("F#", []),
     ],
@@ -108,7 +111,16 @@ def test_punctuation_makes_no_difference(words: str, expected: list[str]) -> Non
         ({"time": "afternoon"}, ["3333-01"]),
         ({"time": "evening"}, ["1111-02"]),
         ({"days": "TR", "time": "evening"}, ["1111-02"]),
+        ({"time": "none"}, ["C100-02"]),
+        ({"time": "none", "days": "M"}, []),
         ({"open": True}, ["1111-01", "1111-02", "3333-01", "C100-02"]),
+        ({"level": "200"}, ["3333-01"]),
+        ({"level": "100", "building": "Hall"}, ["1111-01", "1111-02"]),
+        ({"building": "Online"}, ["C100-02"]),
+        ({"instructor": "haddad"}, ["1111-02", "C100-02"]),
+        ({"instructor": "álv"}, ["C100-01"]),
+        ({"instructor": "zoe silva"}, []),
+        ({"instructor": "addad"}, []),
     ],
 )
 def test_a_filter_leaves_the_sections_that_fit(wanted: dict[str, object], expected: list[str]) -> None:
@@ -119,6 +131,7 @@ def test_a_filter_leaves_the_sections_that_fit(wanted: dict[str, object], expect
     ("sort", "expected"),
     [
         ("", ["1111", "3333", "C100"]),
+        ("number", ["1111", "3333", "C100"]),
         ("title", ["C100", "3333", "1111"]),
         ("credits", ["C100", "1111", "3333"]),
         ("seats", ["1111", "C100", "3333"]),
@@ -142,9 +155,63 @@ def test_courses_that_fit_have_no_conflict_and_stay_within_the_credit_limit() ->
     assert shown == [CourseSections(COURSES[0], (SECTIONS[1],))]  # section 01 clashes, and 4 credits are too many
 
 
-def test_a_term_has_its_own_subjects_and_credits() -> None:
-    assert search.subjects(CATALOG, FALL) == ["Culture"]
-    assert search.credits(CATALOG, FALL) == ["2", "3", "4"]
+def test_courses_whose_prerequisites_were_not_taken_can_be_hidden() -> None:
+    advanced = replace(COURSES[2], prerequisites=("2222",))
+    found = [CourseSections(COURSES[0], (SECTIONS[0],)), CourseSections(advanced, (SECTIONS[2],))]
+    assert search.with_met_prerequisites(found, FALL, []) == found[:1]
+    assert search.with_met_prerequisites(found, FALL, [("2222", EARLIER)]) == found
+    assert search.with_met_prerequisites(found, FALL, [("2222", FALL)]) == found[:1]  # the prerequisite must come first
+
+
+def test_a_term_has_its_own_filter_choices() -> None:
+    choices = search.choices(CATALOG, FALL)
+    assert choices.subjects == ("Culture",)
+    assert choices.credits == ("2", "3", "4")
+    assert choices.levels == ("100", "200")
+    assert choices.buildings == ("Attic", "Hall", "Lab", "Online")
+
+
+@pytest.mark.parametrize(
+    ("courseID", "title", "level"),
+    [
+        ("3333", "PHP 202", "200"),
+        ("CS-101", "Algorithms", "100"),
+        ("CSC111L", "CSC 111L", "100"),
+        ("ENG 2101", "Poetry", "2000"),
+        ("HIS-300", "From 1500 to now", "300"),
+        ("X7", "Chess", ""),
+        ("", "", ""),
+    ],
+)
+def test_the_level_of_a_course_is_in_its_number(courseID: str, title: str, level: str) -> None:
+    assert level_of(Course(courseID, title, "", 3, "Fall")) == level
+
+
+@pytest.mark.parametrize(
+    ("room", "building"),
+    [
+        ("Carson Hall 101", "Carson Hall"),
+        ("Carson Hall", "Carson Hall"),
+        ("Carson Hall, B-12 (upstairs)", "Carson Hall"),
+        ("Hall #3", "Hall"),
+        ("B204", ""),
+        ("", ""),
+    ],
+)
+def test_the_building_of_a_section_is_its_room_without_the_number(room: str, building: str) -> None:
+    assert building_of(replace(SECTIONS[0], room=room)) == building
+
+
+def test_the_filter_choices_follow_changes_of_rooms_and_instructors() -> None:
+    busy, moved = replace(SECTIONS[0], seats_taken=5), replace(SECTIONS[0], room="Tower 1", instructor="N. Bohr")
+    before = Catalog(tuple(COURSES), tuple(TERMS), tuple(SECTIONS))
+    choices = search.choices(before, FALL)
+    seats_moved = before.with_sections((busy, *SECTIONS[1:]), [busy])
+    assert search.choices(seats_moved, FALL) is choices
+    after = seats_moved.with_sections((moved, *SECTIONS[1:]), [moved])
+    assert search.choices(after, FALL).buildings == ("Hall", "Lab", "Tower")
+    assert [one.sections for one in search.search(after, FALL, Search(words="bohr"))] == [(moved,)]
+    assert not search.search(before, FALL, Search(words="bohr"))
 
 
 def test_the_order_of_search_parameters_does_not_matter() -> None:
@@ -152,7 +219,7 @@ def test_the_order_of_search_parameters_does_not_matter() -> None:
     again = [("days", "W"), ("open", "y"), ("page", "7"), ("q", "art"), ("q", "another"), ("days", "M"), ("x", "1")]
     assert SearchForm.parameters_of(MultiDict(again)) == once
     assert SearchForm.parameters_of(MultiDict([("q", "arts"), *again])) != once
-    form = SearchForm.from_parameters(once, [], [])
+    form = SearchForm.from_parameters(once, FilterChoices())
     assert form.search() == Search(words="art", days="MW", open=True)
 
 

@@ -47,6 +47,7 @@ async def courses(query: CourseQuery) -> Response:
         subject=query.subject,
         credits="" if query.credits is UNSET else f"{query.credits:g}",
         open=query.open_seats is True,
+        sort="number",  # as cursors need it
     )
     found = search(offered, _term(offered, query.term) if query.term else None, filters)
     if query.open_seats is False:

@@ -179,7 +179,9 @@ class CourseQuery(Struct, frozen=True):
     q: Annotated[
         Text,
         Meta(
-            description="Courses with all of these words in number, title, description, subject or instructor.",
+            description="Courses with all of these words in number, title, description, subject or instructor. Other "
+            "forms, beginnings and common synonyms of a word count too; a word that nothing has is looked for in its "
+            "nearest spelling.",
             examples=["python"],
         ),
     ] = ""

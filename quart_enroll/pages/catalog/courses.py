@@ -10,7 +10,9 @@ from quart import current_app, request
 from quart_enroll.bounded_cache import size_of
 from quart_enroll.domain import search, terms
 from quart_enroll.domain.catalog import Catalog, CourseSections
+from quart_enroll.domain.filter_choices import FilterChoices
 from quart_enroll.domain.models import Term
+from quart_enroll.domain.search_words import match_words
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.fastpath.per_catalog import cached_per_catalog
 from quart_enroll.fastpath.response_cache import cache_public
@@ -25,7 +27,7 @@ from quart_enroll.pages.catalog.course_rows import (
     shared_row,
 )
 from quart_enroll.pages.paging import page_of, page_url, requested_page
-from quart_enroll.pages.student_state import WaitlistedSection
+from quart_enroll.pages.student_state import StudentState, WaitlistedSection
 from quart_enroll.pages.term_window import closed_window
 from quart_enroll.state import catalog, now
 from quart_enroll.web import auth
@@ -61,6 +63,7 @@ class RequestedPage(NamedTuple):
 class CatalogSearch:
     """A search in the catalog and its results; `active_filters` are labels by parameter.
 
+    `respelled` are the words if they were found only in another spelling; `choices` depend on the term's sections.
     Equal only to itself; `mark` stands for it in cache keys, where all results would be too large.
     """
 
@@ -68,6 +71,8 @@ class CatalogSearch:
     found: Sequence[CourseSections]
     active_filters: Mapping[str, str]
     has_filters: bool
+    respelled: str
+    choices: FilterChoices
     mark: object = field(default_factory=object)
 
 
@@ -119,10 +124,11 @@ async def courses(term: str | None = None) -> bytes:
         state = await student_state.load(user, chosen, offered, snapshot)
         return render("courses.html", **facts(), rows=personal_rows(chosen, page.items, state, boundary))
     # A filter like "fits" finds other courses for each student. While seats move, nothing changes the frame: the index
-    # of courses stays the same.
-    is_shared = bool(page.items) and not results.form.fits.data
+    # of courses and the choices stay the same.
+    is_shared = bool(page.items) and not results.form.is_personal
     where = request.path, request.query_string
-    key = where, offered.course_index, boundary, window, parameters, page.number, page.total, page.courseIDs
+    shown = page.number, page.total, page.courseIDs, results.respelled
+    key = where, offered.course_index, results.choices, boundary, window, parameters, *shown
     gaps = {"rows": await _rows(offered, chosen, page, boundary, snapshot), **(window.gaps if window else {})}
     if snapshot:
         gaps["fingerprint"] = [snapshot.fingerprint.encode()]
@@ -133,10 +139,14 @@ async def courses(term: str | None = None) -> bytes:
 def _search(offered: Catalog, name: str, parameters: tuple[tuple[str, str], ...]) -> CatalogSearch:
     """Search the term of that name; a search that many visitors make runs once per catalog."""
     term = _term(offered, name)
-    form = SearchForm.from_parameters(parameters, search.subjects(offered, term), search.credits(offered, term))
+    choices = search.choices(offered, term)
+    form = SearchForm.from_parameters(parameters, choices)
     active_filters, wanted = form.active_filters(), form.search()
     has_filters = bool(active_filters.keys() - {"q"} or wanted.sort)
-    return CatalogSearch(form, search.search(offered, term, wanted), active_filters, has_filters)
+    match = match_words(offered, term, wanted.words)
+    found = search.search(offered, term, wanted, match)
+    respelled = match.words if match.words != wanted.words else ""
+    return CatalogSearch(form, found, active_filters, has_filters, respelled, choices)
 
 
 async def _load_page(
@@ -145,10 +155,21 @@ async def _load_page(
     """Return the requested page of results."""
     user = auth.user()
     requested = RequestedPage(user is not None, *_requested_page(len(results.found)))
-    if not results.form.fits.data:
+    if not results.form.is_personal:
         return _shared_page(offered, term.term, boundary, results, requested)
     state = await student_state.load(user, term, offered, snapshot)
-    return _page(term, boundary, search.fitting(results.found, term, state.enrolled), requested)
+    return _page(term, boundary, _for_student(results.form, results.found, term, state), requested)
+
+
+def _for_student(
+    form: SearchForm, found: Sequence[CourseSections], term: Term, state: StudentState, without: str = ""
+) -> Sequence[CourseSections]:
+    """Return what the personal filters leave for the student, `without` one of the fields; everything for a visitor."""
+    if form.fits.data and without != "fits":
+        found = search.fitting(found, term, state.enrolled)
+    if form.unmet.data and without != "unmet" and state.taken is not None:
+        found = search.with_met_prerequisites(found, term, state.taken)
+    return found
 
 
 async def _rows(
@@ -194,8 +215,7 @@ async def _looser_searches(offered: Catalog, term: Term, results: CatalogSearch)
     searches = []
     for name, label in results.active_filters.items():
         found = search.search(offered, term, results.form.search(without=name))
-        if results.form.fits.data and name != "fits":
-            found = search.fitting(found, term, state.enrolled)
+        found = _for_student(results.form, found, term, state, without=name)
         if found:
             searches.append(LooserSearch(label, len(found), page_url(**{name: None})))
     return searches

@@ -21,6 +21,7 @@ from quart_enroll.domain import terms
 from quart_enroll.domain.catalog import Catalog, with_names
 from quart_enroll.domain.models import Registration, Section
 from quart_enroll.domain.student import StudentSeat
+from quart_enroll.domain.synonyms import Synonyms
 from quart_enroll.system.background import run_in_background
 from quart_enroll.system.clock import Clock
 
@@ -31,11 +32,12 @@ logger = logging.getLogger(__name__)
 
 
 class CatalogCache:
-    """The catalog in the memory of this process."""
+    """The catalog in the memory of this process; searches in it use the synonyms."""
 
-    def __init__(self, db: Database, clock: Clock) -> None:
+    def __init__(self, db: Database, clock: Clock, synonyms: Synonyms | None = None) -> None:
         self._db = db
         self._clock = clock
+        self._synonyms = synonyms or Synonyms()
         self._catalog: Catalog | None = None
         self._sections: dict[Any, Section] = {}
         self._read_lock = asyncio.Lock()
@@ -133,7 +135,9 @@ class CatalogCache:
         all_courses = await courses.find_all(self._db)
         found = await sections.find_by_id(self._db, shown)
         self._sections = {section_id: section for section_id, section in found.items() if section.is_listed}
-        self._replace(Catalog(with_names(all_courses), tuple(all_terms), tuple(self._sections.values())))
+        listed = tuple(self._sections.values())
+        read = Catalog(with_names(all_courses), tuple(all_terms), listed, self._synonyms)
+        self._replace(read.sharing_with(self._catalog))
 
     async def _read_changed(self, changed: Set[Any]) -> None:
         """Read these sections again, or everything if anything else has changed."""
@@ -159,8 +163,10 @@ def _new_past_registrations() -> ByteCache[StudentSeat, Registration | None]:
 
 
 @asynccontextmanager
-async def open_catalog_cache(db: Database, clock: Clock) -> AsyncIterator[CatalogCache]:
+async def open_catalog_cache(
+    db: Database, clock: Clock, synonyms: Synonyms | None = None
+) -> AsyncIterator[CatalogCache]:
     """Keep a catalog cache up to date while the block runs."""
-    cache = CatalogCache(db, clock)
+    cache = CatalogCache(db, clock, synonyms)
     async with run_in_background(cache.follow_changes(), cache.apply_changes()):
         yield cache

@@ -1,15 +1,17 @@
 """Searching and filtering the catalog on its pages."""
 
 import re
+from contextlib import nullcontext
 from dataclasses import asdict
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import sections
 from quart_enroll.domain.models import Course, Section
-from tests.support.people import BOB, Browser, text
+from tests.support.people import BOB, Browser, Clock, config, text
 
 COURSE_COUNT = 60
 
@@ -47,7 +49,18 @@ async def test_unused_filters_are_collapsed(anyone: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["credits=99", "sort=price", "days=X", "time=noon", "subject=None", "page=0", "page=x"]
+    "query",
+    [
+        "credits=99",
+        "level=999",
+        "building=Nowhere",
+        "sort=price",
+        "days=X",
+        "time=noon",
+        "subject=None",
+        "page=0",
+        "page=x",
+    ],
 )
 async def test_an_unknown_filter_value_is_ignored(anyone: Browser, query: str) -> None:
     response = await anyone.get(f"/courses/Fall?{query}")
@@ -58,8 +71,40 @@ async def test_an_unknown_filter_value_is_ignored(anyone: Browser, query: str) -
 async def test_a_search_without_results_suggests_filters_to_remove(anyone: Browser) -> None:
     page = await anyone.read("/courses/Fall?q=python&credits=4")
     assert "No courses match" in page
-    assert '<a href="/courses/Fall?credits=4">Remove “python” (1 course)</a>' in page
-    assert '<a href="/courses/Fall?q=python">Remove “Credits” (1 course)</a>' in page
+    assert '<a href="/courses/Fall?credits=4">Search without “python” (1 course)</a>' in page
+    assert '<a href="/courses/Fall?q=python">Search without “Credits” (1 course)</a>' in page
+
+
+@pytest.mark.parametrize("query", ["q=php", "open=y&building=Hall&sort=title", "q=python&credits=4", "instructor=mori"])
+async def test_one_link_clears_the_search_and_all_filters(anyone: Browser, query: str) -> None:
+    page = await anyone.read(f"/courses/Fall?{query}")
+    assert re.findall(r'<a href="([^"]+)">Clear all</a>', page) == ["/courses/Fall%202026"]
+    assert "Show all" not in page
+    assert "Clear all" not in await anyone.read("/courses/Fall")
+
+
+async def test_a_mistyped_search_says_what_was_found(anyone: Browser) -> None:
+    page = await anyone.read("/courses/Fall?q=Pyhton,+intro")
+    assert titles(page) == ["PYT 101"]
+    assert "Showing results for “python intro”." in page
+    assert 'value="Pyhton, intro"' in page
+    assert "Showing results" not in await anyone.read("/courses/Fall?q=Python,+intro")
+    assert "Showing results" not in await anyone.read("/courses/Fall?q=pyhton&credits=4")  # nothing was found
+
+
+async def test_the_best_matches_come_first(anyone: Browser, db: Database) -> None:
+    await db.course.update_one({"courseID": "1111"}, {"$set": {"description": "Python for everyone. Unlike PHP."}})
+    assert titles(await anyone.read("/courses/Fall?q=php")) == ["PHP 202", "PYT 101"]
+    assert titles(await anyone.read("/courses/Fall?q=php&sort=number")) == ["PYT 101", "PHP 202"]
+
+
+async def test_a_school_adds_synonyms_of_its_own(
+    db: Database, mongod: str, clock: Clock, no_schema_check_at_start: None
+) -> None:
+    settings = config(mongo_uri=mongod, search_synonyms=("python, snakes",))
+    app = create_app(settings, clock=clock, open_database=lambda *_, **__: nullcontext(db))
+    async with app.test_app():
+        assert titles(await Browser(app.test_client()).read("/courses/Fall?q=snakes")) == ["PYT 101"]
 
 
 async def test_markup_in_a_search_stays_text(anyone: Browser) -> None:
@@ -79,10 +124,49 @@ async def test_a_student_finds_courses_that_fit_the_schedule(ada: Browser) -> No
     assert titles(await ada.read("/courses/Fall?fits=y")) == ["PHP 202"]
 
 
+async def test_a_student_hides_courses_whose_prerequisites_are_missing(ada: Browser, db: Database) -> None:
+    await db.course.update_one({"courseID": "3333"}, {"$set": {"prerequisites": ["2222"]}})
+    assert titles(await ada.read("/courses/Fall")) == ["PYT 101", "PHP 202"]
+    assert titles(await ada.read("/courses/Fall?unmet=y")) == ["PYT 101"]
+    page = await ada.read("/courses/Fall?q=php&unmet=y")
+    assert "Search without “Hide courses whose prerequisites you haven’t taken” (1 course)" in page
+
+
+async def test_a_visitor_who_hides_unmet_prerequisites_is_asked_to_sign_in(anyone: Browser, db: Database) -> None:
+    await db.course.update_one({"courseID": "3333"}, {"$set": {"prerequisites": ["2222"]}})
+    page = await anyone.read("/courses/Fall?unmet=y")
+    assert titles(page) == ["PYT 101", "PHP 202"]
+    assert "to hide courses whose prerequisites you haven’t taken" in page
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("instructor=silva", ["PHP 202"]),
+        ("instructor=ilva", []),
+        ("building=Lab", ["PHP 202"]),
+        ("level=100", ["PYT 101"]),
+        ("time=none", []),
+    ],
+)
+async def test_the_catalog_is_filtered_by_instructor_building_and_level(
+    anyone: Browser, query: str, expected: list[str]
+) -> None:
+    assert titles(await anyone.read(f"/courses/Fall?{query}")) == expected
+
+
+async def test_the_choice_of_buildings_follows_the_rooms(anyone: Browser, db: Database) -> None:
+    assert '<option value="Hall">Hall</option>' in await anyone.read("/courses/Fall")
+    await db.section.update_many({"room": {"$regex": "^Hall"}}, {"$set": {"room": "Tower 7"}})
+    page = await anyone.read("/courses/Fall")
+    assert '<option value="Tower">Tower</option>' in page
+    assert '<option value="Hall">Hall</option>' not in page
+
+
 async def test_a_visitor_has_no_schedule_to_fit(anyone: Browser) -> None:
     page = await anyone.read("/courses/Fall?fits=y")
     assert titles(page) == ["PYT 101", "PHP 202"]
-    assert "Fits my schedule" not in page
+    assert "Hide conflicts" not in page
 
 
 @pytest.mark.usefixtures("large_catalog")
