@@ -24,6 +24,7 @@ from tests.bench import (
     pages,
     plan_presses,
     report,
+    searches,
     servers,
     signin,
     staff_lists,
@@ -47,6 +48,7 @@ PARTS: dict[str, Part] = {
     "open": open_pages.measure,
     "start": start_up.measure,
     "lists": staff_lists.measure,
+    "searches": searches.measure,
     "signin": signin.measure_rows,
     "memory": memory.measure,
 }
