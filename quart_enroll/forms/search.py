@@ -1,6 +1,6 @@
 """The search form of the catalog. It reads a URL, and ignores what it can't read."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from typing import Any
 
@@ -95,9 +95,9 @@ class SearchForm(Form):
         """Whether the search finds other courses for each student."""
         return bool(self.fits.data or self.unmet.data)
 
-    def search(self, without: str = "") -> Search:
-        """Return the search, `without` one of the fields."""
-        return Search(**{name: value for name, value in self._values().items() if _field(name) != without})
+    def search(self, without: Collection[str] = ()) -> Search:
+        """Return the search, `without` some of the fields."""
+        return Search(**{name: value for name, value in self._values().items() if _field(name) not in without})
 
     def active_filters(self) -> dict[str, str]:
         """Return the label of each field that narrows the search; that of the words is the words themselves."""

@@ -1,6 +1,6 @@
 """The catalog of a term: search, filters, pages of results."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -44,11 +44,12 @@ PAGE_BYTES = 500
 
 @dataclass(frozen=True, slots=True)
 class LooserSearch:
-    """The same search without one of its filters: how many courses it finds, and its URL."""
+    """The same search without one of its filters, or with nothing but that one: how many courses it finds, its URL."""
 
     label: str
     total: int
     url: str
+    is_only: bool
 
 
 class RequestedPage(NamedTuple):
@@ -162,12 +163,12 @@ async def _load_page(
 
 
 def _for_student(
-    form: SearchForm, found: Sequence[CourseSections], term: Term, state: StudentState, without: str = ""
+    form: SearchForm, found: Sequence[CourseSections], term: Term, state: StudentState, without: Collection[str] = ()
 ) -> Sequence[CourseSections]:
-    """Return what the personal filters leave for the student, `without` one of the fields; everything for a visitor."""
-    if form.fits.data and without != "fits":
+    """Return what the personal filters leave for the student, `without` some of them; everything for a visitor."""
+    if form.fits.data and "fits" not in without:
         found = search.fitting(found, term, state.enrolled)
-    if form.unmet.data and without != "unmet" and state.taken is not None:
+    if form.unmet.data and "unmet" not in without and state.taken is not None:
         found = search.with_met_prerequisites(found, term, state.taken)
     return found
 
@@ -210,12 +211,18 @@ def _requested_page(total: int) -> tuple[int, int]:
 
 
 async def _looser_searches(offered: Catalog, term: Term, results: CatalogSearch) -> list[LooserSearch]:
-    """Return the searches without one of the filters that find something."""
+    """Return the searches without one of the filters that find something, or else those with only one of them."""
     state = await student_state.load(auth.user(), term, offered)
-    searches = []
-    for name, label in results.active_filters.items():
-        found = search.search(offered, term, results.form.search(without=name))
-        found = _for_student(results.form, found, term, state, without=name)
-        if found:
-            searches.append(LooserSearch(label, len(found), page_url(**{name: None})))
-    return searches
+    labels = results.active_filters
+
+    def total(without: Collection[str]) -> int:
+        found = search.search(offered, term, results.form.search(without))
+        return len(_for_student(results.form, found, term, state, without))
+
+    def looser(name: str, without: Collection[str], *, is_only: bool) -> LooserSearch:
+        return LooserSearch(labels[name], total(without), page_url(**dict.fromkeys(without)), is_only)
+
+    searches = [looser(name, {name}, is_only=False) for name in labels]
+    if len(labels) > 2 and not any(one.total for one in searches):
+        searches = [looser(name, labels.keys() - {name}, is_only=True) for name in labels]
+    return [one for one in searches if one.total]

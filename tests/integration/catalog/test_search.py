@@ -75,6 +75,16 @@ async def test_a_search_without_results_suggests_filters_to_remove(anyone: Brows
     assert '<a href="/courses/Fall?q=python">Search without “Credits” (1 course)</a>' in page
 
 
+async def test_filters_that_exclude_each_other_are_suggested_one_by_one(anyone: Browser) -> None:
+    page = await anyone.read("/courses/Fall?q=python&credits=4&instructor=mori&days=S&days=U")
+    assert re.findall(r'<li><a href="([^"]+)">Keep only “([^<]+)</a>', page) == [
+        ("/courses/Fall?q=python", "python” (1 course)"),
+        ("/courses/Fall?credits=4", "Credits” (1 course)"),
+        ("/courses/Fall?instructor=mori", "Instructor” (1 course)"),
+    ]
+    assert "Search without" not in page
+
+
 @pytest.mark.parametrize("query", ["q=php", "open=y&building=Hall&sort=title", "q=python&credits=4", "instructor=mori"])
 async def test_one_link_clears_the_search_and_all_filters(anyone: Browser, query: str) -> None:
     page = await anyone.read(f"/courses/Fall?{query}")
