@@ -8,6 +8,7 @@ from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import Course, Section
 from quart_enroll.domain.search import Search, search
 from quart_enroll.domain.search_words import match_words
+from quart_enroll.domain.spelling import by_length, similar_words
 from quart_enroll.domain.synonyms import COMMON_SYNONYMS, Synonyms, read_synonyms
 from tests.support.people import FALL, SPRING, TERMS
 
@@ -33,6 +34,11 @@ SECTIONS = tuple(
     for one in COURSES
 )
 CATALOG = Catalog(COURSES, tuple(TERMS), SECTIONS)
+
+
+def offering(*courses: Course) -> Catalog:
+    """Return a catalog that offers these courses in fall."""
+    return Catalog(courses, tuple(TERMS), tuple(Section("Fall 2026", one.courseID, "01", 9) for one in courses))
 
 
 def found(words: str, catalog: Catalog = CATALOG, **wanted: str) -> list[str]:
@@ -96,8 +102,7 @@ def test_a_course_is_found_by_its_number(words: str, expected: list[str]) -> Non
 
 
 def test_the_exact_number_comes_first() -> None:
-    mentions = Course("A1", "After CS 101", "", 3, "Fall")
-    catalog = Catalog((mentions, *COURSES), tuple(TERMS), (replace(SECTIONS[0], courseID="A1"), *SECTIONS))
+    catalog = offering(Course("A1", "After CS 101", "", 3, "Fall"), *COURSES)
     assert found("cs 101", catalog) == ["CS-101", "A1", "CS-1010"]
     assert found("CS101 cs", catalog) == ["CS-101", "A1", "CS-1010"]
 
@@ -123,10 +128,16 @@ def test_titles_come_before_subjects_instructors_and_descriptions() -> None:
     assert found("rome", catalog, sort="title") == ["C6", "C7", "C8", "C9"]
 
 
+def test_words_that_are_all_in_the_title_come_first() -> None:
+    catalog = offering(
+        Course("A1", "Data", "", 3, "Fall", "Log"), Course("A2", "Databases and Logistics", "", 3, "Fall")
+    )
+    assert found("data log", catalog) == ["A2", "A1"]
+
+
 def test_whole_words_come_before_longer_ones() -> None:
     assert found("art") == ["ART201", "ANT110"]
-    longer = Course("A100", "Artificial Minds", "", 3, "Fall")
-    catalog = Catalog((longer, *COURSES), tuple(TERMS), (replace(SECTIONS[0], courseID="A100"), *SECTIONS))
+    catalog = offering(Course("A100", "Artificial Minds", "", 3, "Fall"), *COURSES)
     assert found("art", catalog) == ["ART201", "A100", "ANT110"]
 
 
@@ -154,6 +165,24 @@ def test_a_mistyped_word_is_found_in_its_nearest_spelling(typed: str, meant: str
 @pytest.mark.parametrize("typed", ["xyz", "lgo", "HIS101", "1001", "zoologie", "", "%", "\0", "statistcs"])
 def test_a_word_that_resembles_nothing_in_the_term_stays_as_typed(typed: str) -> None:
     assert match_words(CATALOG, FALL, typed).words == typed
+
+
+def test_two_neighbors_in_the_wrong_order_are_one_mistake() -> None:
+    vocabulary = by_length(["calculus", "calculate", "calc1", "c", "callous"])
+    assert similar_words("caclulus", [vocabulary]) == [(1, "calculus")]
+    assert similar_words("calclus", [vocabulary]) == [(1, "calculus")]
+    assert similar_words("calculats", [vocabulary]) == [(1, "calculate"), (2, "calculus")]
+
+
+def test_the_first_letter_is_rarely_wrong() -> None:
+    catalog = offering(Course("A1", "Rome", "", 3, "Fall"), Course("A2", "Bone", "", 3, "Fall"))
+    assert match_words(catalog, FALL, "bome").words == "bone"
+    assert match_words(catalog, FALL, "rpme").words == "rome"
+
+
+def test_small_words_are_not_respelled() -> None:
+    catalog = offering(Course("A1", "Wish and Will", "", 3, "Fall"))
+    assert match_words(catalog, FALL, "wissh with will").words == "wish with will"
 
 
 def test_spelling_depends_on_what_the_term_offers() -> None:
