@@ -125,10 +125,10 @@ async def courses(term: str | None = None) -> bytes:
         state = await student_state.load(user, chosen, offered, snapshot)
         return render("courses.html", **facts(), rows=personal_rows(chosen, page.items, state, boundary))
     # A filter like "fits" finds other courses for each student. While seats move, nothing changes the frame: the index
-    # of courses and the choices stay the same.
+    # of courses and the choices stay the same. The choices are new ones when a room or an instructor changes.
     is_shared = bool(page.items) and not results.form.is_personal
     where = request.path, request.query_string
-    shown = page.number, page.total, page.courseIDs, results.respelled
+    shown = page.number, page.total, page.courseIDs
     key = where, offered.course_index, results.choices, boundary, window, parameters, *shown
     gaps = {"rows": await _rows(offered, chosen, page, boundary, snapshot), **(window.gaps if window else {})}
     if snapshot:

@@ -2,15 +2,19 @@
 
 import re
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from quart import Quart
 
 from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import sections
+from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import Course, Section
+from quart_enroll.services.catalog.cache import CatalogCache
+from quart_enroll.state import EXTENSION
 from tests.support.people import BOB, Browser, Clock, config, text
 
 COURSE_COUNT = 60
@@ -171,6 +175,29 @@ async def test_the_choice_of_buildings_follows_the_rooms(anyone: Browser, db: Da
     page = await anyone.read("/courses/Fall")
     assert '<option value="Tower">Tower</option>' in page
     assert '<option value="Hall">Hall</option>' not in page
+
+
+class GivenCatalog(CatalogCache):
+    """A catalog cache with a catalog that a test gives it."""
+
+    current = None
+    given: Catalog
+
+    async def get(self) -> Catalog:
+        return self.given
+
+
+async def test_a_page_from_the_cache_follows_the_sections(app: Quart, ada: Browser, db: Database, clock: Clock) -> None:
+    cache = GivenCatalog(db, clock)
+    cache.given = await CatalogCache(db, clock).get()
+    app.extensions[EXTENSION] = replace(app.extensions[EXTENSION], catalog_cache=cache)
+    assert "Showing results for “mori”" in await ada.read("/courses/Fall?q=morri")
+    sections = list(cache.given.sections)
+    sections[0] = replace(sections[0], room="Tower 7", instructor="T. Morrs")
+    cache.given = cache.given.with_sections(sections, [sections[0]])
+    page = await ada.read("/courses/Fall?q=morri")
+    assert "Showing results for “morrs”" in page
+    assert '<option value="Tower">Tower</option>' in page
 
 
 async def test_a_visitor_has_no_schedule_to_fit(anyone: Browser) -> None:
