@@ -11,7 +11,7 @@ from typing import TypeAlias, TypeVar
 
 import Stemmer
 
-from quart_enroll.domain.course_index import TITLE_NUMBER, numbers_of
+from quart_enroll.domain.course_index import TITLE_NUMBER
 from quart_enroll.domain.folding import compact, fold, joined_codes
 from quart_enroll.domain.models import Course, Section
 from quart_enroll.domain.spelling import by_length
@@ -93,10 +93,9 @@ class SearchIndex:
                 ranks |= dict.fromkeys(chain.from_iterable(found), rank(field, likeness))
         return ranks
 
-    def find_number(self, number: str) -> Iterator[str]:
-        """Yield the courseIDs of the courses with exactly that number, which has no blanks and punctuation."""
-        courses = self._by_word[Field.TITLE].get(number, ())
-        return (courseID for courseID in courses if number in numbers_of(self._by_courseID[courseID]))
+    def find_in_titles(self, word: str) -> Sequence[str]:
+        """Return the courseIDs of the courses with exactly this folded word in their number or title."""
+        return self._by_word[Field.TITLE].get(word, ())
 
     def find_group(self, group: int) -> dict[str, int]:
         """Return the ranks of the courses with any synonym of that group."""
@@ -113,10 +112,6 @@ class SearchIndex:
     def words_by_length(self) -> Mapping[int, Sequence[str]]:
         """All words of the courses, and the synonyms, by their numbers of letters."""
         return by_length({*self._words, *self.synonyms.words})
-
-    @cached_property
-    def _by_courseID(self) -> Mapping[str, Course]:  # noqa: N802  # the stored name
-        return {course.courseID: course for course in self._courses}
 
     @cached_property
     def _words(self) -> Sequence[str]:
@@ -187,8 +182,14 @@ def fold_name(name: str) -> str:
 
 
 def _compact(postings: Mapping[Field, Mapping[K, list[str]]]) -> Postings[K]:
-    """Return the same in less memory."""
-    return {field: {key: tuple(found) for key, found in one.items()} for field, one in postings.items()}
+    """Return the same in less memory: most words are in one course only, and these share its tuple."""
+    shared: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    def compact_one(found: list[str]) -> tuple[str, ...]:
+        same = tuple(found)
+        return shared.setdefault(same, same) if len(found) == 1 else same
+
+    return {field: {key: compact_one(found) for key, found in one.items()} for field, one in postings.items()}
 
 
 def _texts(course: Course) -> tuple[str, str, str]:

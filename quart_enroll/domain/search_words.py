@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from quart_enroll.domain.catalog import Catalog
+from quart_enroll.domain.course_index import numbers_of
 from quart_enroll.domain.folding import fold, joined_codes
 from quart_enroll.domain.models import Term
 from quart_enroll.domain.search_index import JOINED_CODE, Field, Likeness, rank
@@ -72,9 +73,8 @@ def match_words(catalog: Catalog, term: Term | None, text: str) -> WordMatch:
     words = " ".join(spellings.get(word, word) for word in words).split()
     parts = matcher.match_all(words)
     ranks = _ranks(parts)
-    numbers = {"".join(words), *words, *joined_codes(" ".join(words))}
-    exact = {courseID for number in numbers for courseID in catalog.search_index.find_number(number)}
-    return WordMatch(_respell(text, spellings), parts, ranks | dict.fromkeys(exact & ranks.keys(), EXACT_NUMBER_RANK))
+    exact = matcher.find_numbers(words) & ranks.keys()
+    return WordMatch(_respell(text, spellings), parts, ranks | dict.fromkeys(exact, EXACT_NUMBER_RANK))
 
 
 class _Matcher:
@@ -102,6 +102,15 @@ class _Matcher:
         every = dict(self._index.synonyms.split(words))
         parts = {phrase: group for phrase, group in every.items() if not STOP_WORDS.issuperset(phrase)} or every
         return [self._match(phrase, group) for phrase, group in islice(parts.items(), MAX_WORDS)]
+
+    def find_numbers(self, words: Sequence[str]) -> set[str]:
+        """Return the courseIDs of the courses with exactly a number that the words contain."""
+        return {
+            courseID
+            for number in ("".join(words), *words, *joined_codes(" ".join(words)))
+            for courseID in self._index.find_in_titles(number)
+            if (course := self._catalog.find(courseID)) and number in numbers_of(course)
+        }
 
     def _match_word(self, word: str) -> PartMatch:
         [(phrase, group)] = self._index.synonyms.split([word])
