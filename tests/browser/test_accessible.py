@@ -32,7 +32,14 @@ PAGES = {
     ),
     "student": (
         *("/", "/courses/Fall", "/course/2222", "/enrollment", "/enrollment/history", f"{FORM}1111", "/plan?term=Fall"),
-        *("/plan", "/account", "/account/password", "/account/delete", "/account/tokens"),
+        *(
+            "/courses/Fall?q=pyhton&unmet=y",
+            "/plan",
+            "/account",
+            "/account/password",
+            "/account/delete",
+            "/account/tokens",
+        ),
     ),
     "registrar": (
         *("/account", "/staff/audit?actor=no", "/staff/dashboard?report=opening&live=y"),
