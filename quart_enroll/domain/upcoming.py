@@ -1,4 +1,4 @@
-"""What comes next for a student: the next class, and the next deadline of a term."""
+"""What comes next for a student: the next meeting, and the next deadline of a term."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
@@ -8,7 +8,7 @@ from quart_enroll.domain.models import Meeting, Registration, Term
 from quart_enroll.i18n.language import DAYS
 
 
-class NextClass(NamedTuple):
+class NextMeeting(NamedTuple):
     """A meeting of one of the student's courses, and the day on which it takes place."""
 
     registration: Registration
@@ -24,17 +24,17 @@ class Deadline(NamedTuple):
     kind: str
 
 
-def next_class(registrations: Iterable[Registration], terms: Mapping[str, Term], now: datetime) -> NextClass | None:
-    """Return the class that is taking place now, else the one that begins next; None if no term has dates for one.
+def next_meeting(registrations: Iterable[Registration], terms: Mapping[str, Term], now: datetime) -> NextMeeting | None:
+    """Return the meeting that is taking place now, else the one that begins next; None if no term has dates for one.
 
     Terms without a first and a last day say nothing about when their courses meet.
     """
-    classes = [found for one in registrations for found in _classes(one, terms.get(one.section.term), now)]
-    return min(classes, key=lambda one: (one.day, one.meeting.start, one.registration.courseID), default=None)
+    meetings = [found for one in registrations for found in _next_meetings(one, terms.get(one.section.term), now)]
+    return min(meetings, key=lambda one: (one.day, one.meeting.start, one.registration.courseID), default=None)
 
 
-def _classes(registration: Registration, term: Term | None, now: datetime) -> Iterator[NextClass]:
-    """Yield the next class of each of the course's meetings."""
+def _next_meetings(registration: Registration, term: Term | None, now: datetime) -> Iterator[NextMeeting]:
+    """Yield the next day of each of the course's weekly meetings."""
     if term is None or not (term.starts_on and term.ends_on) or registration.status != "enrolled":
         return
     local = term.local(now)
@@ -46,7 +46,7 @@ def _classes(registration: Registration, term: Term | None, now: datetime) -> It
         days = (first + timedelta(days=ahead) for ahead in range(7))
         day = next(day for day in days if DAYS[day.weekday()] in meeting.days)
         if day <= term.ends_on:
-            yield NextClass(registration, meeting, day)
+            yield NextMeeting(registration, meeting, day)
 
 
 def next_deadlines(terms: Iterable[Term], enrolled_terms: Collection[str], now: datetime) -> list[Deadline]:

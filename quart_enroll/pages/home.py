@@ -61,7 +61,7 @@ async def _overview(user: User) -> Sequence[bytes]:
     registrations = [one for one in await registrations_of(known.seats) if one.status == "enrolled"]
     changes = await _latest_changes(user.user_id, known)
     return [
-        *_next_class(registrations, offered, moment),
+        *_next_meeting(registrations, offered, moment),
         *_deadlines(registrations, offered, moment),
         *_credits(registrations, offered, moment),
         *await _waitlists(user.user_id, known, offered),
@@ -69,15 +69,15 @@ async def _overview(user: User) -> Sequence[bytes]:
     ]
 
 
-def _next_class(registrations: Sequence[Registration], offered: Catalog, moment: datetime) -> Iterator[InputFreeText]:
+def _next_meeting(registrations: Sequence[Registration], offered: Catalog, moment: datetime) -> Iterator[InputFreeText]:
     by_name = {term.term: term for term in offered.terms}
-    if found := upcoming.next_class(registrations, by_name, moment):
+    if found := upcoming.next_meeting(registrations, by_name, moment):
         course, section, meeting = found.registration.course, found.registration.section, found.meeting
         term = by_name[section.term]
         day = _day_in_words(found.day, term.local(moment).date())
         linked_term = term.term if moment < term.withdraw_deadline else None  # until then, course pages show it
         yield _text(
-            "next_class", course.courseID, course.title, linked_term, section.room, day, meeting.start, meeting.end
+            "next_meeting", course.courseID, course.title, linked_term, section.room, day, meeting.start, meeting.end
         )
 
 

@@ -1,4 +1,4 @@
-"""What comes next for a student: the next class and the next deadline."""
+"""What comes next for a student: the next meeting and the next deadline."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from quart_enroll.domain.models import Meeting, Registration, Section, Term
-from quart_enroll.domain.upcoming import next_class, next_deadlines
+from quart_enroll.domain.upcoming import next_deadlines, next_meeting
 from tests.support.people import COURSES, FALL, SCHOOL, SPRING
 
 AUTUMN = replace(FALL, starts_on=date(2026, 8, 31), ends_on=date(2026, 12, 18))
@@ -27,8 +27,8 @@ def at(day: int, clock: str, month: int = 9) -> datetime:
 
 
 def found(now: datetime, *registrations: Registration, term: Term = AUTUMN) -> tuple[str, str] | None:
-    """Return the day and the beginning of the next class."""
-    one = next_class(registrations, {term.term: term}, now)
+    """Return the day and the beginning of the next meeting."""
+    one = next_meeting(registrations, {term.term: term}, now)
     return one and (f"{one.day:%a %d %b}", one.meeting.start)
 
 
@@ -45,7 +45,7 @@ def found(now: datetime, *registrations: Registration, term: Term = AUTUMN) -> t
         (at(19, "09:00", month=12), None),
     ],
 )
-def test_the_next_class_is_the_one_that_has_not_ended(now: datetime, expected: tuple[str, str] | None) -> None:
+def test_the_next_meeting_is_the_one_that_has_not_ended(now: datetime, expected: tuple[str, str] | None) -> None:
     assert found(now, registration(MORNING)) == expected
 
 
@@ -54,17 +54,17 @@ def test_the_day_is_that_of_the_schools_clock() -> None:
     assert found(late, registration(Meeting("T", "23:00", "23:45"))) == ("Tue 01 Sep", "23:00")
 
 
-def test_of_several_classes_the_earliest_comes_next() -> None:
+def test_of_several_meetings_the_earliest_comes_next() -> None:
     noon, evening = Meeting("W", "12:00", "13:15"), Meeting("T", "18:00", "19:15")
     assert found(at(2, "10:00"), registration(MORNING, noon), registration(evening)) == ("Wed 02 Sep", "12:00")
 
 
 @pytest.mark.parametrize("registrations", [[registration(MORNING, status="withdrawn")], [registration()], []])
-def test_a_withdrawn_course_and_one_without_times_have_no_next_class(registrations: Sequence[Registration]) -> None:
+def test_a_withdrawn_course_and_one_without_times_have_no_next_meeting(registrations: Sequence[Registration]) -> None:
     assert found(at(2, "08:00"), *registrations) is None
 
 
-def test_a_term_without_dates_has_no_next_class() -> None:
+def test_a_term_without_dates_has_no_next_meeting() -> None:
     assert found(at(2, "08:00"), registration(MORNING), term=FALL) is None
 
 

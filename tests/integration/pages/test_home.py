@@ -24,7 +24,7 @@ async def cards(browser: Browser) -> dict[str, str]:
     return {heading: " ".join(unescape(re.sub("<[^>]+>", " ", text)).split()) for heading, text in found}
 
 
-async def test_a_student_sees_the_next_class_with_its_time_and_room(ada: Browser, clock: Clock) -> None:
+async def test_a_student_sees_the_next_meeting_with_its_time_and_room(ada: Browser, clock: Clock) -> None:
     await ada.post("/enrollment", form={"courseID": "1111"})
     for moment, when in (
         (midnight(2026, 9, 1) + timedelta(hours=9), "Tomorrow"),
@@ -32,14 +32,14 @@ async def test_a_student_sees_the_next_class_with_its_time_and_room(ada: Browser
         (midnight(2026, 9, 4) + timedelta(hours=9, minutes=50), "Mon, 7 Sept 2026"),
     ):
         await set_clock(moment, clock, (ada, ADA))
-        assert (await cards(ada))["Next class"] == f"PYT 101 {when}, 09:00–09:50 · Hall 12"
+        assert (await cards(ada))["Up next"] == f"PYT 101 {when}, 09:00–09:50 · Hall 12"
 
 
-async def test_a_student_without_classes_sees_none(ada: Browser, clock: Clock) -> None:
+async def test_a_student_without_meetings_sees_none(ada: Browser, clock: Clock) -> None:
     assert set(await cards(ada)) == {"Next deadline"}
     await ada.post("/enrollment", form={"courseID": "1111"})
     await set_clock(midnight(2026, 12, 19), clock, (ada, ADA))
-    assert "Next class" not in await cards(ada)
+    assert "Up next" not in await cards(ada)
 
 
 async def test_a_student_sees_the_next_deadline_with_its_date(ada: Browser, clock: Clock) -> None:
@@ -94,7 +94,7 @@ async def test_the_parts_of_the_page_lead_to_where_students_act(ada: Browser, bo
         assert (await ada.get(unescape(link), follow_redirects=True)).status_code == 200
 
 
-async def test_after_the_deadline_to_withdraw_the_next_class_leads_to_a_page_of_its_course(
+async def test_after_the_deadline_to_withdraw_the_next_meeting_leads_to_a_page_of_its_course(
     ada: Browser, clock: Clock
 ) -> None:
     await ada.post("/enrollment", form={"courseID": "1111"})
