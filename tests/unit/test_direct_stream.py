@@ -49,7 +49,7 @@ def make_app(source: Source, *, fastpath: bool = True) -> Any:
     app = Quart(__name__)
     app.config["FASTPATH"] = fastpath
     if fastpath:
-        app.asgi_http_class = partial(FastConnection, button_posts=None)  # type: ignore[assignment]
+        app.asgi_http_class = partial(FastConnection, page_views=None, button_posts=None)  # type: ignore[assignment]
 
     @app.get("/")
     async def stream() -> Response:
