@@ -10,6 +10,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from quart_enroll.domain.actors import NO_OVERRIDES, Override
+from quart_enroll.domain.course_heading import CourseHeading, course_heading
 from quart_enroll.domain.roles import ROLE_NAMES, STAFF_ROLES, STUDENT_ONLY, Role, in_order, single_role
 from quart_enroll.domain.scopes import Scope
 from quart_enroll.i18n.language import Days, Sentence, TermName, Value, gettext
@@ -164,6 +165,17 @@ class Course:
     def name(self) -> str:
         """The number and the title; the title alone if it is the number."""
         return self.title if self.title.replace(" ", "") == self.courseID else f"{self.courseID} ({self.title})"
+
+    @property
+    def heading(self) -> CourseHeading:
+        """The number, the name and the description that pages show."""
+        return course_heading(self.courseID, self.title, self.description)
+
+    @property
+    def other_number(self) -> str:
+        """The courseID if it is another number than the one that pages show; otherwise empty."""
+        number = self.heading.number
+        return "" if self.courseID in (number, number.replace(" ", "")) else self.courseID
 
 
 @dataclass(frozen=True, slots=True)
