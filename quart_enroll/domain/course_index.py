@@ -1,11 +1,11 @@
 """Find a course by its number, or by what a person types for it."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 
 from quart_enroll.domain import folding
+from quart_enroll.domain.course_heading import COURSE_NUMBER
 from quart_enroll.domain.errors import AmbiguousCourse
 from quart_enroll.domain.folding import compact
 from quart_enroll.domain.models import Course
@@ -38,6 +38,12 @@ class CourseIndex:
         return found[0] if found else None
 
     @cached_property
+    def number_ranks(self) -> Mapping[str, int]:
+        """The rank of each courseID in the order of the numbers that pages show."""
+        ordered = sorted(self._courses, key=lambda one: (one.heading.number_key, one.courseID))
+        return {course.courseID: rank for rank, course in enumerate(ordered)}
+
+    @cached_property
     def _by_courseID(self) -> Mapping[str, Course]:  # noqa: N802  # the stored name
         return {course.courseID: course for course in self._courses}
 
@@ -52,9 +58,6 @@ class CourseIndex:
 
 _course_key = lru_cache(20_000)(folding.key)  # only for courses, never for what a visitor types
 
-TITLE_NUMBER = re.compile(r"[^\W\d_]{2,6}[ .-]?\d{3,4}[^\W\d_]?(?!\w)")
-"""A course number at the beginning of a title, like PYT 101."""
-
 
 def numbers_of(course: Course) -> Sequence[str]:
     """Return the course's number and any number in its title, without blanks and punctuation."""
@@ -63,7 +66,7 @@ def numbers_of(course: Course) -> Sequence[str]:
 
 @lru_cache(20_000)
 def _names(courseID: str, title: str) -> Sequence[str]:  # the stored name
-    number = TITLE_NUMBER.match(title)
+    number = COURSE_NUMBER.match(title)
     named = [courseID, title if any(map(str.isdigit, title)) else "", number[0] if number else ""]
     return list(dict.fromkeys(filter(None, map(compact, named))))
 

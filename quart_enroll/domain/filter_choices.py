@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from quart_enroll.domain.course_index import TITLE_NUMBER
+from quart_enroll.domain.course_heading import COURSE_NUMBER
 from quart_enroll.domain.models import Course, Section
 
 _DIGITS = re.compile(r"\d+")
@@ -46,7 +46,7 @@ def building_of(section: Section) -> str:
 
 @lru_cache(20_000)  # only for courses, never for what a visitor types
 def _level(courseID: str, title: str) -> str:
-    number = TITLE_NUMBER.fullmatch(courseID) or TITLE_NUMBER.match(title)
+    number = COURSE_NUMBER.fullmatch(courseID) or COURSE_NUMBER.match(title)
     digits = _DIGITS.search(number[0] if number else courseID)
     return digits[0][0] + "0" * (len(digits[0]) - 1) if digits and len(digits[0]) > 2 else ""
 

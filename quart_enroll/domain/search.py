@@ -14,6 +14,8 @@ from quart_enroll.domain.search_words import WordMatch, match_words
 from quart_enroll.i18n.language import DAYS
 
 ALL_DAY = ("00:00", "24:00")
+SortKey = Callable[[CourseSections], Any]
+
 TIMES_OF_DAY = {"morning": ("00:00", "12:00"), "afternoon": ("12:00", "17:00"), "evening": ("17:00", "24:00")}
 """Times of day, each from and to: all meetings of a matching section begin within them."""
 
@@ -27,7 +29,8 @@ class Search:
 
     All `words` must occur in number, title, description, subject or instructor, or words like them (`match_words` says
     which). Sections meet only on `days`; `time` is one of TIMES_OF_DAY or NO_FIXED_TIMES; each word of `instructor`
-    begins one of the instructor's names; `sort` is one of SORT_KEYS.
+    begins one of the instructor's names. `sort` is "number", for the numbers that pages show, or one of SORT_KEYS;
+    empty, it is how well the courses match the words, or without words the order of the catalog: by courseID.
     """
 
     words: str = ""
@@ -42,12 +45,9 @@ class Search:
     sort: str = ""
 
 
-def _number(found: CourseSections) -> Any:
-    return found.course.courseID
-
-
 def _title(found: CourseSections) -> Any:
-    return found.course.title.casefold(), found.course.courseID
+    heading = found.course.heading
+    return (heading.name or heading.number).casefold(), found.course.courseID
 
 
 def _credits(found: CourseSections) -> Any:
@@ -63,16 +63,13 @@ def _begin(found: CourseSections) -> Any:
     return min(starts, default="24:00"), found.course.courseID
 
 
-SORT_KEYS: dict[str, Callable[[CourseSections], Any] | None] = {
-    "": None,
-    "number": _number,
+SORT_KEYS: dict[str, SortKey] = {
     "title": _title,
     "credits": _credits,
     "seats": _seats,
     "time": _begin,
 }
-"""The sort keys, with the default first, which is how well the courses match the words, or without words the order of
-the catalog: by courseID, as are courses that compare equal."""
+"""The sort keys of what is not sorted by number; courses that compare equal are sorted by courseID."""
 
 
 def search(
@@ -91,9 +88,16 @@ def search(
         found = [one for one in found if _course_fits(one.course, wanted)]
     if match.has_instructors or _chooses_sections(wanted):
         found = list(_with_wanted_sections(found, match, wanted))
-    if sort_key := SORT_KEYS.get(wanted.sort):
+    if sort_key := _sort_key(catalog, wanted.sort):
         return sorted(found, key=sort_key)
     return found if ranks is None else sorted(found, key=lambda one: ranks[one.course.courseID])
+
+
+def _sort_key(catalog: Catalog, sort: str) -> SortKey | None:
+    if sort != "number":
+        return SORT_KEYS.get(sort)
+    ranks = catalog.course_index.number_ranks
+    return lambda found: ranks[found.course.courseID]
 
 
 def fitting(found: Iterable[CourseSections], term: Term, enrolled: Sequence[Registration]) -> list[CourseSections]:

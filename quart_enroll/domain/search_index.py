@@ -11,7 +11,7 @@ from typing import TypeAlias, TypeVar
 
 import Stemmer
 
-from quart_enroll.domain.course_index import TITLE_NUMBER
+from quart_enroll.domain.course_heading import COURSE_NUMBER
 from quart_enroll.domain.folding import compact, fold, joined_codes
 from quart_enroll.domain.models import Course, Section
 from quart_enroll.domain.spelling import by_length
@@ -197,9 +197,9 @@ def _texts(course: Course) -> tuple[str, str, str]:
     description begins with its title.
     """
     number, title, description = course.courseID, course.title, course.description
-    if TITLE_NUMBER.fullmatch(title.strip()) and (parts := _FIRST_SENTENCE.match(description)):
+    if COURSE_NUMBER.fullmatch(title.strip()) and (parts := _FIRST_SENTENCE.match(description)):
         title, description = f"{title} {parts[1]}", parts[2]
-    elif TITLE_NUMBER.fullmatch(title.strip()):
+    elif COURSE_NUMBER.fullmatch(title.strip()):
         title, description = f"{title} {description}", ""
     return f"{number} {compact(number)} {title}", course.subject, description
 

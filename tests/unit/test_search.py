@@ -131,8 +131,8 @@ def test_a_filter_leaves_the_sections_that_fit(wanted: dict[str, object], expect
     ("sort", "expected"),
     [
         ("", ["1111", "3333", "C100"]),
-        ("number", ["1111", "3333", "C100"]),
-        ("title", ["C100", "3333", "1111"]),
+        ("number", ["C100", "3333", "1111"]),  # CAF 100, PHP 202, PYT 101
+        ("title", ["3333", "C100", "1111"]),  # Advanced PHP Programming, Café culture, Introduction to Python
         ("credits", ["C100", "1111", "3333"]),
         ("seats", ["1111", "C100", "3333"]),
         ("time", ["1111", "C100", "3333"]),
