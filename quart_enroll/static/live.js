@@ -24,10 +24,13 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
   }
 
   function prepare(row) {
-    const seats = row.querySelector(".seats");
+    const course = row.closest(".course-row");
+    const seats = row.querySelector(".seats") ?? course.querySelector(".row-seats"); // of an only section
     const turn = row.querySelector("[sse-swap]") ? "gone" : seats.matches(".full") ? "open" : "full";
+    if (course) course.id ||= `${row.id}-course`;
+    for (const [number, one] of row.querySelectorAll("details").entries()) one.id = `${row.id}-more-${number}`;
     setAll(row, {
-      "hx-get": row.parentElement.dataset.rows ?? row.closest("article").querySelector("a").getAttribute("href"),
+      "hx-get": row.parentElement.dataset.rows ?? course.querySelector("a").getAttribute("href"),
       "hx-select": `#${row.id}`,
       "hx-select-oob": "#messages:innerHTML",
       "hx-swap": "outerHTML",
@@ -46,16 +49,71 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
     for (const row of part.parentElement.querySelectorAll(".section[id]:not([hx-get])")) prepare(row);
   }
 
-  // Keeps the focus, and the visitor's selections if the options still exist, when a part of the page is reloaded.
-  const kept = new WeakMap(); // the selections and the focused element's id, by response
+  // Lets a closed row say what its sections say now: the times and seats of an only one, or the seats of all; and what the
+  // student has.
+  function summarize(course) {
+    const sections = [...course.querySelectorAll(".section")];
+    const [times, seats] = ["times", "seats"].map((name) => course.querySelector(`.row-${name}`));
+    const shown = course.querySelector(".section .seats"); // an only section has none until it is reloaded
+    const meters = [...course.querySelectorAll(".section meter")];
+    if (shown) seats.classList.toggle("full", !course.querySelector(".section .seats:not(.full)"));
+    if (sections.length > 1 && meters.length) {
+      const total = meters[0].cloneNode();
+      setAll(total, { max: sum(meters, "max"), value: sum(meters, "value") });
+      seats.replaceChildren(total, ` ${seatsText(total.max - total.value, total.max)}`);
+    } else if (shown) {
+      seats.innerHTML = shown.innerHTML;
+    }
+    if (shown && sections.length === 1) times.textContent = course.querySelector(".section .times").textContent;
+    const all = [...course.querySelectorAll(".section .badge-state")];
+    const own = all.filter((one) => !one.matches(".conflict"));
+    const badgesToShow = own.length || all.length < sections.length ? own : all.slice(0, 1);
+    const byText = new Map(badgesToShow.map(({ className, textContent }) => [textContent, className]));
+    const badges = course.querySelector(".row-badges") ?? span("row-badges");
+    badges.replaceChildren(...[...byText].map(([text, className]) => span(className, text)), ...badges.querySelectorAll(".taken"));
+    if (badges.hasChildNodes()) seats.after(badges);
+    else badges.remove();
+  }
+
+  function sum(meters, name) {
+    return meters.reduce((total, meter) => total + meter[name], 0);
+  }
+
+  function seatsText(open, number) {
+    const texts = document.getElementById("results").dataset;
+    const [shownOpen, shownNumber] = [open, number].map((one) => one.toLocaleString(document.documentElement.lang));
+    if (open < 2) return open ? texts.last : texts.full;
+    return texts.open.replace("{open}", shownOpen).replace("{number}", shownNumber);
+  }
+
+  function span(className, text = "") {
+    const made = document.createElement("span");
+    made.className = className;
+    made.textContent = text;
+    return made;
+  }
+
+  function summarizeAround(element) {
+    const course = element.closest?.(".course-row");
+    if (course?.isConnected) summarize(course);
+  }
+
+  document.addEventListener("htmx:sseMessage", ({ target }) => summarizeAround(target));
+
+  // Keeps the focus, opened details, and the visitor's selections if the options still exist, when a part of the page is
+  // reloaded.
+  const kept = new WeakMap(); // the selections, and the ids of opened details and of the focused element, by response
   document.addEventListener("htmx:beforeSwap", ({ detail: { target, xhr } }) => {
     const selects = [...target.querySelectorAll("select[id]")];
     const focused = target.contains(document.activeElement) ? document.activeElement.id : "";
-    kept.set(xhr, { chosen: selects.map(({ id, value }) => [id, value]), focused });
+    const opened = [...target.querySelectorAll("details[open][id]")].map(({ id }) => id);
+    kept.set(xhr, { chosen: selects.map(({ id, value }) => [id, value]), opened, focused });
   });
   document.addEventListener("htmx:afterSwap", ({ detail, target }) => {
     prepareAll(target);
-    const { chosen, focused } = kept.get(detail.xhr) ?? { chosen: [] };
+    const { chosen, opened, focused } = kept.get(detail.xhr) ?? { chosen: [], opened: [] };
+    for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+    summarizeAround(target);
     for (const [id, value] of chosen) {
       const select = document.getElementById(id);
       if (select?.querySelector(`option[value="${CSS.escape(value)}"]`)) select.value = value;

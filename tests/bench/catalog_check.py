@@ -11,7 +11,7 @@ from tests.bench.school_data import course
 _SEATS = re.compile(r"\d+ of \d+ seats open|1 seat left|Full · \d+ on waitlist|Full\b")
 _LABELS = re.compile(
     r"Enrolled\b|Waitlisted\b|Leave waitlist|Join waitlist(?:, replacing \w+ \d+)?|Swap \w+ \d+ for this|"
-    r"Drop\b|Enroll\b|Add to plan|Remove from plan|Notify me if a seat opens"
+    r"Drop\b|Enroll\b|Planned\b|Conflict\b|Add to plan|Remove from plan|Notify me if a seat opens"
 )
 
 
@@ -43,8 +43,8 @@ class Seats:
 
 def shown_rows(page: str) -> list[ShownRow]:
     """Return the rows of a catalog page, in their order."""
-    _, *articles = page.split('<article class="course"')
-    texts = [unescape(re.sub(r"<[^>]*>", " ", article.partition("</article>")[0])) for article in articles]
+    _, *rows = page.split('<details class="course-row"')
+    texts = [unescape(re.sub(r"<[^>]*>", " ", row.partition("</ul>")[0])) for row in rows]
     return [_shown_row(" ".join(text.split())) for text in texts]
 
 
@@ -72,9 +72,11 @@ def _expected_labels(number: int, open_seats: int, own: OwnCourses) -> Iterable[
         return ("Enrolled", "Drop")
     if number in own.waitlisted:
         return ("Waitlisted", "Leave waitlist")
+    planned = ("Planned",) if number in own.planned else ()
     conflicts = [course(held).title for held in own.enrolled if meeting_slot(held) == meeting_slot(number)]
+    badges = (*planned, *(("Conflict",) if conflicts else ()))
     if not open_seats:
         join = f"Join waitlist, replacing {conflicts[0]}" if conflicts else "Join waitlist"
-        return (join, "Notify me if a seat opens")
+        return (*badges, join, "Notify me if a seat opens")
     take = f"Swap {conflicts[0]} for this" if conflicts else "Enroll"
-    return (take, "Remove from plan" if number in own.planned else "Add to plan")
+    return (*badges, take, "Remove from plan" if number in own.planned else "Add to plan")

@@ -30,7 +30,7 @@ UNCACHED_HEADERS = {"If-Modified-Since": "Thu, 01 Jan 2026 00:00:00 GMT"}
 
 API_CLIENT_HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "a program of the school"}
 
-CATALOG_ROW = '<article class="course"'
+CATALOG_ROW = '<details class="course-row"'
 SIGNED_IN = 'action="/logout"'
 
 

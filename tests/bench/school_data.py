@@ -21,7 +21,18 @@ FIRST_STUDENT_ID = 10_001
 """The number of the first student; all have the same number of digits, so that their pages have the same size."""
 
 COURSES_EACH = 5
-SUBJECTS = ("Algebra", "Biology", "Chemistry", "Drawing", "Economics", "French", "Geology", "History", "Italian", "Law")
+SUBJECTS = (
+    "Algebra",
+    "Biology",
+    "Chemistry",
+    "Drawing",
+    "Economics",
+    "Finance",
+    "Geology",
+    "History",
+    "Italian",
+    "Justice",
+)
 DAYS = ("MWF", "TR")
 TIMES = (("08:00", "08:50"), ("09:30", "10:20"), ("11:00", "11:50"), ("13:00", "13:50"), ("14:30", "15:20"))
 PRODUCTION_COOKIE = "__Host-"

@@ -29,6 +29,12 @@ async def press(page: Page, name: str, role: str = "button") -> None:
     await page.keyboard.press("Enter")
 
 
+async def open_details(page: Page, text: str) -> None:
+    """Move to what opens the details with that text, and open them."""
+    await tab_to(page, page.locator("summary:visible").filter(has_text=text))
+    await page.keyboard.press("Enter")
+
+
 async def type_text(page: Page, label: str, text: str) -> None:
     """Move to the field with that label and type the text."""
     await tab_to(page, page.get_by_label(label, exact=True))

@@ -37,7 +37,9 @@ class Shot:
 async def _add_four_to_plan(page: Page) -> None:
     """Add the first four courses on the page to the plan."""
     for number in range(4):
-        await page.get_by_role("article").nth(number).get_by_role("button", name="Add to plan").first.click()
+        row = page.locator(".course-row").nth(number)
+        await row.locator("summary").first.click()
+        await row.get_by_role("button", name="Add to plan").first.click()
         await page.get_by_role("button", name="Remove from plan").nth(number).wait_for()
 
 

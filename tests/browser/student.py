@@ -1,9 +1,10 @@
 """What a student does in the browser, and how tests wait for the site."""
 
 import asyncio
+from typing import Literal
 from urllib.request import urlopen
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Locator, Page, expect
 from pymongo import ReturnDocument
 
 from quart_enroll.db.client import Database
@@ -36,6 +37,21 @@ async def sign_in(page: Page, base_url: str, user: User) -> None:
     await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Sign in").click()
     await expect(page.get_by_role("status")).to_contain_text(f"Hello, {user.first_name}")
+
+
+async def press(page: Page, name: str, role: Literal["button", "link"] = "button", *, exact: bool = False) -> None:
+    """Press the button or link, after opening the course and "More" around it as a student would."""
+    control = page.get_by_role(role, name=name, exact=exact, include_hidden=True)
+    await reveal(control)
+    await control.click()
+
+
+async def reveal(control: Locator) -> None:
+    """Open everything that is closed around the control."""
+    await control.wait_for(state="attached")
+    closed = control.locator("xpath=ancestor::details[not(@open)]")
+    while await closed.count():
+        await closed.first.locator("xpath=./summary").click()
 
 
 async def wait_until_catalog_is_current(db: Database, base_url: str) -> None:

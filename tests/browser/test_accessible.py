@@ -11,7 +11,7 @@ from quart_enroll.db.collections import users
 from quart_enroll.domain.models import SectionRequest
 from quart_enroll.services.enrollment import waitlist
 from quart_enroll.services.enrollment.context import EnrollmentContext
-from tests.browser.student import register, sign_in
+from tests.browser.student import press, register, sign_in
 from tests.support.people import ADA, BOB, PASSWORD, PASSWORD_HASH, RITA, UMA
 from tests.support.staff import PHP, add_opening, fill_staff_pages, staff_pages
 
@@ -60,9 +60,9 @@ async def test_axe_finds_no_problem_on_the_pages_of_a_student(base_url: str, pag
     await register(page, base_url)
     for name in ("Enroll in PYT 101, section 01", "Join waitlist for PHP 202"):
         await page.goto(f"{base_url}/courses/Fall")
-        await page.get_by_role("button", name=name).click()
+        await press(page, name)
     await page.goto(f"{base_url}/course/2222")
-    await page.get_by_role("button", name="Add to plan").click()
+    await press(page, "Add to plan")
     await expect(page.get_by_text("Added to your plan")).to_be_visible()
     await page.goto(f"{base_url}/enrollment")
     await page.get_by_role("link", name="Create private link").click()

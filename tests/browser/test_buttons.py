@@ -3,14 +3,14 @@
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.student import sign_in
+from tests.browser.student import press, sign_in
 from tests.support.people import ADA
 
 pytestmark = pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
 
 
 async def _press(page: Page, name: str, message: str) -> None:
-    await page.get_by_role("button", name=name, exact=True).click()
+    await press(page, name, exact=True)
     await expect(page.locator("#messages")).to_contain_text(message)
 
 

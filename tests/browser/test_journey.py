@@ -10,7 +10,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.domain.models import SectionRequest, Term
 from quart_enroll.services.enrollment import enroll
 from quart_enroll.services.enrollment.context import EnrollmentContext
-from tests.browser.student import register, sign_in, wait_until_catalog_is_current
+from tests.browser.student import press, register, reveal, sign_in, wait_until_catalog_is_current
 from tests.support.people import ADA, BOB, PASSWORD, RITA, offer_course
 
 A4_WIDTH_PX = 794
@@ -20,7 +20,7 @@ A4_WIDTH_PX = 794
 async def test_a_waitlisted_student_gets_the_dropped_seat(base_url: str, db: Database, page: Page) -> None:
     await register(page, base_url)
     await page.goto(f"{base_url}/courses/Fall")
-    await page.get_by_role("button", name="Join waitlist for PHP 202").click()
+    await press(page, "Join waitlist for PHP 202")
     await expect(page.get_by_text("You’re on the waitlist for PHP 202, section 01: 1 of 1.")).to_be_visible()
 
     await enroll.drop(EnrollmentContext(db), BOB.user_id, SectionRequest("3333"), datetime.now(UTC))
@@ -32,7 +32,7 @@ async def test_a_waitlisted_student_gets_the_dropped_seat(base_url: str, db: Dat
 async def test_an_open_schedule_shows_a_promotion_without_a_reload(base_url: str, db: Database, page: Page) -> None:
     await register(page, base_url)
     await page.goto(f"{base_url}/courses/Fall")
-    await page.get_by_role("button", name="Join waitlist for PHP 202").click()
+    await press(page, "Join waitlist for PHP 202")
     await page.goto(f"{base_url}/enrollment")
     await expect(page.get_by_text("Waitlisted, 1 of 1")).to_be_visible()
 
@@ -45,21 +45,22 @@ async def test_an_open_schedule_shows_a_promotion_without_a_reload(base_url: str
 async def test_swapping_for_another_section_and_waiting_to_swap_for_another_course(base_url: str, page: Page) -> None:
     await register(page, base_url)
     await page.goto(f"{base_url}/courses/Fall")
-    await page.get_by_role("button", name="Enroll in PYT 101, section 01").click()
+    await press(page, "Enroll in PYT 101, section 01")
     await page.goto(f"{base_url}/courses/Fall")
-    await page.get_by_role("button", name="Swap PYT 101 for this PYT 101, section 02").click()
+    await press(page, "Swap PYT 101 for this PYT 101, section 02")
     await expect(page.get_by_role("row", name="1111-02")).to_be_visible()
 
     await page.goto(f"{base_url}/courses/Fall")
-    await page.get_by_role("link", name="PHP 202").click()
+    await press(page, "All about PHP 202", "link")
+    await reveal(page.get_by_label("If I get a seat, drop"))
     await page.get_by_label("If I get a seat, drop").select_option("PYT 101")
-    await page.get_by_role("button", name="Join waitlist to swap for PHP 202").click()
+    await press(page, "Join waitlist to swap for PHP 202")
     await expect(page.get_by_text("Replaces PYT 101 if you get a seat")).to_be_visible()
 
 
 async def test_the_chosen_section_is_still_chosen_after_signing_in(base_url: str, page: Page) -> None:
     await page.goto(f"{base_url}/courses/Fall")
-    await page.get_by_role("link", name="Enroll in PYT 101, section 02").click()
+    await press(page, "Enroll in PYT 101, section 02", "link")
     await page.get_by_label("Email").fill(ADA.email)
     await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Sign in").click()
@@ -110,7 +111,7 @@ async def test_the_week_is_drawn_to_scale(base_url: str, page: Page, width: int)
     await register(page, base_url)
     for name in ("Enroll in PYT 101, section 01", "Join waitlist for PHP 202"):  # 50 minutes from nine, 75 from noon
         await page.goto(f"{base_url}/courses/Fall")
-        await page.get_by_role("button", name=name).click()
+        await press(page, name)
     await expect(page.get_by_role("heading", name="Your week")).to_be_visible()
     boxes = [await box.bounding_box() for box in await page.locator(".box > rect").all()]
     assert None not in boxes
@@ -140,7 +141,7 @@ LINK_STYLE = """link => [getComputedStyle(link).textDecorationLine,
 async def test_courses_on_the_schedule_look_like_links_except_on_paper(base_url: str, page: Page) -> None:
     await register(page, base_url)
     await page.goto(f"{base_url}/courses/Fall")
-    await page.get_by_role("button", name="Enroll in PYT 101, section 01").click()
+    await press(page, "Enroll in PYT 101, section 01")
     for place in (".listing th a", ".box-text a", ".week-days a"):
         link = page.locator(place).first
         for media, style in (("screen", ["underline", False]), ("print", ["none", True])):
@@ -179,21 +180,21 @@ async def test_on_a_phone_the_week_is_a_list_of_its_days(base_url: str, page: Pa
     await page.set_viewport_size({"width": 390, "height": 800})
     await register(page, base_url)
     await page.goto(f"{base_url}/courses/Fall")
-    await page.get_by_role("button", name="Enroll in PYT 101, section 01").click()
+    await press(page, "Enroll in PYT 101, section 01")
     week = page.get_by_role("region", name="Your week")
     await expect(page.locator(".week-picture")).to_be_hidden()
     await expect(week.get_by_role("heading", level=4)).to_have_text(["Mon", "Wed", "Fri"])
     await expect(week.locator("ul li").first).to_have_text("09:00–09:50 1111 PYT 101 Hall 12", use_inner_text=False)
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     await week.get_by_role("link", name="PYT 101").first.click()
-    await expect(page.get_by_role("heading", level=1)).to_have_text("PYT 101 Fall 2026")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("PYT 101 · Introduction to Python Fall 2026")
 
 
 async def test_the_header_is_in_the_same_place_on_every_page(base_url: str, page: Page) -> None:
     await page.set_viewport_size({"width": 1280, "height": 800})
     await register(page, base_url)
     await page.goto(f"{base_url}/courses/Fall")
-    await page.get_by_role("button", name="Enroll in PYT 101, section 01").click()
+    await press(page, "Enroll in PYT 101, section 01")
     places = set()
     for path in ("/enrollment", "/", "/courses/Fall", "/plan", "/account"):
         await page.goto(base_url + path)
@@ -238,7 +239,7 @@ async def test_courses_at_the_same_time_are_all_readable(
     await wait_until_catalog_is_current(db, base_url)
     for name in ("PYT 101, section 01", *(f"BIO 10{number}, section 01" for number in range(extra_courses))):
         await page.goto(f"{base_url}/courses/Fall")
-        await page.get_by_role("button", name=f"Enroll in {name}").click()
+        await press(page, f"Enroll in {name}")
     at_one_time = [{"days": "MWFSU", "start": "09:00", "end": "09:50"}]
     moved = {"meetings": at_one_time, "room": "Kollwitz House 206"}
     await db.section.update_many({"courseID": {"$regex": "^B10"}}, {"$set": moved})

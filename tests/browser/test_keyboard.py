@@ -3,8 +3,11 @@
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.keyboard import press, tab_to, type_text
+from tests.browser.keyboard import open_details, press, tab_to, type_text
 from tests.support.people import PASSWORD
+
+FILTER_RAIL_WIDTH = 1100
+"""From this width, in pixels, the filters are beside the results, and always open."""
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
@@ -27,21 +30,24 @@ async def test_everything_from_registering_to_signing_out_works_by_keyboard(
     await type_text(page, "Search", "introduction haddad")
     await page.keyboard.press("Enter")
     await expect(page.get_by_text("1 course found")).to_be_visible()
-    await press(page, "PYT 101", "link")
+    await open_details(page, "PYT 101")
+    await press(page, "All about PYT 101", "link")
     await press(page, "Enroll in PYT 101, section 02")
     await expect(page.get_by_text("You’re enrolled in PYT 101 for Fall 2026.")).to_be_visible()
 
     await _search(page, "PYT")
+    await open_details(page, "PYT 101")
     await press(page, "Swap PYT 101 for this PYT 101, section 01")
     await expect(page.get_by_text("Swap complete: you’re now enrolled in PYT 101, section 01.")).to_be_visible()
 
     await _search(page, "PHP")
+    await open_details(page, "PHP 202")
     await press(page, "Join waitlist for PHP 202, section 01")
     await expect(page.get_by_text("You’re on the waitlist for PHP 202, section 01: 1 of 1.")).to_be_visible()
 
     await press(page, "Courses", "link")
     await press(page, "Spring 2027", "link")
-    await press(page, "JAV 201", "link")
+    await open_details(page, "JAV 201")
     await press(page, "Add to plan : JAV 201, section 01")
     await expect(page.get_by_text("Added to your plan for Spring 2027: JAV 201, section 01.")).to_be_visible()
     await press(page, "Plan", "link")
@@ -62,10 +68,12 @@ async def _search(page: Page, words: str) -> None:
     await expect(page.get_by_text("1 course found")).to_be_visible()
 
 
-async def test_a_filter_is_chosen_by_keyboard(base_url: str, page: Page) -> None:
+@pytest.mark.parametrize("width", [800, 1280])
+async def test_a_filter_is_chosen_by_keyboard(base_url: str, page: Page, width: int) -> None:
+    await page.set_viewport_size({"width": width, "height": 800})
     await page.goto(f"{base_url}/courses/Fall")
-    await tab_to(page, page.get_by_text("Filter and sort"))
-    await page.keyboard.press("Enter")
+    if width < FILTER_RAIL_WIDTH:
+        await open_details(page, "Filter and sort")
     await tab_to(page, page.get_by_label("Open seats only"))
     await page.keyboard.press("Space")
     await expect(page.get_by_text("1 course found")).to_be_visible()

@@ -18,7 +18,7 @@ from quart_enroll.services.catalog.import_sections import ImportedSection, impor
 from quart_enroll.services.enrollment import enroll, waitlist
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from tests.browser.chromium import running_chromium
-from tests.browser.student import sign_in, wait_until_catalog_is_current
+from tests.browser.student import press, reveal, sign_in, wait_until_catalog_is_current
 from tests.support.people import ADA, BOB, COURSES, FALL, NOONS, SECTIONS
 
 COURSE = "/course/1111?term=Fall"
@@ -186,7 +186,7 @@ async def test_a_page_does_not_fetch_what_it_already_shows(base_url: str, db: Da
     await sign_in(page, base_url, ADA)
     page.on("request", lambda request: fetched.append(request.url) if request.resource_type == "xhr" else None)
     await page.goto(base_url + COURSE)
-    await page.get_by_role("button", name="Enroll in PYT 101, section 01").click()
+    await press(page, "Enroll in PYT 101, section 01")
     await expect(page.get_by_text("You’re enrolled in PYT 101")).to_be_visible()
     await _change_for_ada(waitlist.join, db, "3333", "01")
     await expect(page.get_by_text("Waitlisted, 1 of 1")).to_be_visible()
@@ -202,11 +202,54 @@ async def test_an_open_catalog_updates_its_buttons_and_keeps_the_search_text(
     await page.get_by_label("Search", exact=True).fill("python")
     await expect(page.get_by_text("1 course found")).to_be_visible()
     await _change_for_ada(enroll.enroll, db, "1111", "01")
-    await expect(page.get_by_role("button", name="Drop PYT 101")).to_be_visible()
+    row = page.locator("summary").filter(has_text="PYT 101")
+    await expect(row).to_contain_text("Enrolled")
     await expect(page.get_by_label("Search", exact=True)).to_have_value("python")
     await expect(page.get_by_label("Search", exact=True)).to_be_focused()
+    await reveal(page.get_by_role("button", name="Drop PYT 101", include_hidden=True))
     await _change_for_ada(enroll.drop, db, "1111")
     await expect(page.get_by_role("button", name="Enroll in PYT 101, section 01")).to_be_visible()
+    await expect(row).not_to_contain_text("Enrolled")
+
+
+async def test_a_closed_row_shows_the_seats_of_all_its_sections_as_they_are_taken(
+    base_url: str, db: Database, page: Page
+) -> None:
+    await page.goto(f"{base_url}/courses/Fall")
+    row = page.locator("summary").filter(has_text="PYT 101")
+    await expect(row).to_contain_text("2 sections 32 of 32 seats open")
+    await _change_for_ada(enroll.enroll, db, "1111", "01")
+    await expect(row).to_contain_text("2 sections 31 of 32 seats open")
+    other = page.locator("summary").filter(has_text="PHP 202")
+    await expect(other).to_contain_text("TR 12:00–13:15 Full")
+    await enroll.drop(EnrollmentContext(db), BOB.user_id, SectionRequest("3333"), datetime.now(UTC))
+    await expect(other).to_contain_text("TR 12:00–13:15 1 seat left")
+
+
+async def test_a_closed_row_shows_the_new_times_of_its_only_section(base_url: str, db: Database, page: Page) -> None:
+    await db.section.delete_one({"courseID": "1111", "section": "02"})
+    await wait_until_catalog_is_current(db, base_url)
+    await page.goto(f"{base_url}/courses/Fall")
+    row = page.locator("summary").filter(has_text="PYT 101")
+    await expect(row).to_contain_text("MWF 09:00–09:50")
+    await _move_section(db, datetime.now(UTC))
+    await expect(row).to_contain_text("TR 12:00–13:15")
+
+
+async def test_a_row_stays_open_while_its_section_is_planned_and_the_closed_row_says_so(
+    base_url: str, page: Page
+) -> None:
+    await sign_in(page, base_url, ADA)
+    await page.goto(f"{base_url}/courses/Fall")
+    await press(page, "Add to plan : PYT 101, section 02")
+    button = page.get_by_role("button", name="Remove from plan : PYT 101, section 02")
+    await expect(button).to_be_visible()  # in the row, and under "More"
+    await expect(button).to_be_focused()
+    row = page.locator("summary").filter(has_text="PYT 101")
+    await expect(row).to_contain_text("Planned")
+    await button.click()
+    await expect(row).not_to_contain_text("Planned")
+    await expect(page.get_by_role("button", name="Add to plan : PYT 101, section 02")).to_be_visible()
 
 
 async def test_an_open_course_page_keeps_the_chosen_course_to_drop(base_url: str, db: Database, page: Page) -> None:
@@ -217,6 +260,7 @@ async def test_an_open_course_page_keeps_the_chosen_course_to_drop(base_url: str
     await wait_until_catalog_is_current(db, base_url)
     await sign_in(page, base_url, ADA)
     await page.goto(f"{base_url}/course/3333?term=Fall")
+    await reveal(page.get_by_label("If I get a seat, drop"))
     await page.get_by_label("If I get a seat, drop").select_option("ANG 101")
     await page.evaluate("document.querySelector('#offered').dataset.old = ''")
     await enroll.swap(

@@ -9,6 +9,7 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from quart_enroll.db.client import open_database
+from tests.browser.student import press
 from tests.support import school
 from tests.support.people import ADA, FALL, PASSWORD, PASSWORD_METHOD
 from tests.support.processes import server
@@ -54,6 +55,6 @@ async def test_a_refused_form_is_sent_again_automatically(base_url: str, page: P
     # A button that updates only its own row can't show such an answer, so the whole page is loaded.
     await page.goto(f"{base_url}/courses/")
     await page.route(lambda url: "/plan/add?" in url, respond_busy, times=1)
-    await page.get_by_role("button", name="Add to plan : PHP 202").click()
+    await press(page, "Add to plan : PHP 202")
     await expect(page).to_have_url(f"{base_url}/plan?term=Fall+2026")
     await expect(page.get_by_text("Added to your plan for Fall 2026: PHP 202, section 01.")).to_be_visible()

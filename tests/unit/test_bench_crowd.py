@@ -51,13 +51,13 @@ NOTHING = OwnCourses(frozenset(), frozenset(), frozenset())
     ("seats", "own", "shown"),
     [
         (Seats(90, 20, 0), NOTHING, ("70 of 90 seats open", "Enroll", "Add to plan")),
-        (Seats(90, 89, 0), replace(NOTHING, planned={0}), ("1 seat left", "Enroll", "Remove from plan")),
+        (Seats(90, 89, 0), replace(NOTHING, planned={0}), ("1 seat left", "Planned", "Enroll", "Remove from plan")),
         (Seats(90, 90, 0), replace(NOTHING, enrolled={0}), ("Full", "Enrolled", "Drop")),
         (Seats(9, 9, 2), replace(NOTHING, waitlisted={0}), ("Full · 2 on waitlist", "Waitlisted", "Leave waitlist")),
         (
             Seats(90, 20, 0),
             replace(NOTHING, enrolled={10}),
-            ("70 of 90 seats open", "Swap Algebra 1010 for this", "Add to plan"),
+            ("70 of 90 seats open", "Conflict", "Swap Algebra 1010 for this", "Add to plan"),
         ),
     ],
 )
@@ -68,5 +68,5 @@ def test_the_expected_row_follows_from_the_seats_and_the_students_courses(
 
 
 def test_a_row_is_read_from_what_the_page_shows() -> None:
-    row = '<article class="course"><p>x</p><span class="seats">1 seat left</span><button>Enroll <i>in X</i></button>'
-    assert shown_rows(f"<html>{row}</article>{row}</article>") == [ShownRow("1 seat left", frozenset({"Enroll"}))] * 2
+    row = '<details class="course-row"><p>x</p><b class="seats">1 seat left</b><button>Enroll <i>in X</i></button></ul>'
+    assert shown_rows(f"<html>{row}</details>{row}</details>") == [ShownRow("1 seat left", frozenset({"Enroll"}))] * 2

@@ -63,6 +63,7 @@ async def course(courseID: str) -> bytes:
         "prerequisites": tuple(_prerequisite(name, offered, term, state) for name in found.prerequisites),
         "past_fill": _past_fill(waitlist_odds().find_fill(term.term, courseID)) if term else "",
         "corequisites": tuple(_corequisite(name, offered, term, found, state) for name in found.corequisites),
+        "taken": section_actions.taken_badge(term, found, state) if term else None,
     }
     window = closed_window(term, moment) if term else None
     more = {"courses": True, "window": window, "choices": choices}
@@ -80,19 +81,17 @@ async def course(courseID: str) -> bytes:
 
 def _texts(course: Course, term: Term | None, facts: Mapping[str, Any]) -> dict[str, Sequence[bytes]]:
     """Return what the page says about the course itself."""
-    terms, past_fill = facts["terms"], facts["past_fill"]
-    prerequisites, corequisites = facts["prerequisites"], facts["corequisites"]
+    names = ("terms", "prerequisites", "corequisites", "taken", "past_fill")
+    terms, *about = (facts[name] for name in names)
 
     def render_texts(macros: Any) -> Iterator[str]:
         yield macros.title(course, term).strip()
         yield macros.heading(course, term, terms)
-        yield macros.details(course, prerequisites, corequisites, past_fill)
+        yield macros.details(course, *about)
         yield live_url([str(term)], [course.courseID]).decode()
         yield escape(url_for("course", courseID=course.courseID, term=term))
 
-    texts = render_shared_parts(
-        "macros/course.html", (course, term, terms, prerequisites, corequisites, past_fill), render_texts
-    )
+    texts = render_shared_parts("macros/course.html", (course, term, terms, *about), render_texts)
     return {name: [text] for name, text in zip(TEXTS, texts, strict=True)}
 
 

@@ -1,8 +1,9 @@
 """Rows of the catalog: what is the same for many visitors is computed and rendered once.
 
-A row consists of texts: its course, and for each section its beginning, its seats and its end. When a seat moves, only
-the text of the seats changes. The end shows what the visitor can do: most students share it, and of the others it is
-kept with what is stored about the student, for as long as the section is open, or full.
+A row consists of texts: what it shows while it is closed, its badges, its description, and for each section its
+beginning, its seats and its end. When a seat moves, only the texts of the seats change. Badges and ends show what the
+student has and can do: most students share them, and of the others they are kept with what is stored about the student,
+for as long as the section is open, or full.
 """
 
 import re
@@ -14,12 +15,12 @@ from typing import NamedTuple, cast
 
 from quart_enroll.bounded_cache import cached, size_of
 from quart_enroll.domain.catalog import Catalog, CourseSections
-from quart_enroll.domain.models import Course, Registration, Section, Term
+from quart_enroll.domain.models import Course, Registration, Section, SectionStatus, Term
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.i18n.language import cached_per_language, current_language
 from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog import section_actions
-from quart_enroll.pages.catalog.section_actions import SectionActions
+from quart_enroll.pages.catalog.section_actions import Badge, SectionActions
 from quart_enroll.pages.paging import Page
 from quart_enroll.pages.student_state import StudentState, WaitlistedSection
 from quart_enroll.web.compression import InputFreeText
@@ -34,12 +35,9 @@ CATALOG_ROW_BYTES, CATALOG_SECTION_BYTES = 3000, 3500
 MAX_KEPT_ROWS = 80
 """Rows of a student, in different states, whose texts are kept."""
 
-SectionEnds = Sequence[InputFreeText]
-"""What a student can do about each section of a row."""
-
 SECTION_END = InputFreeText(b"</li>\n")
 
-ROW_END = InputFreeText(b"</ul>\n</article>\n")
+ROW_END = InputFreeText(b"</ul>\n</details>\n")
 
 _CLOCK_TIME = re.compile(r"[0-2]\d:[0-5]\d")
 
@@ -51,10 +49,29 @@ class SectionText(NamedTuple):
     seats: InputFreeText
 
 
-class RowText(NamedTuple):
-    """The texts of a row: `whole` as most visitors see it."""
+class Seats(NamedTuple):
+    """The seats of a course's sections, as the closed row shows them; the names are those of a section."""
 
-    course: InputFreeText
+    status: SectionStatus
+    open_seats: int
+    capacity: int
+    waiting: int
+
+
+class PersonalText(NamedTuple):
+    """The texts of a row that depend on the student: its badges, and what the student can do about each section."""
+
+    badges: InputFreeText
+    ends: Sequence[InputFreeText]
+
+
+class RowText(NamedTuple):
+    """The texts of a row: its `start` up to the badges, its `details` up to the sections; `whole` as most visitors see
+    it.
+    """
+
+    start: InputFreeText
+    details: InputFreeText
     sections: Sequence[SectionText]
     whole: InputFreeText
 
@@ -131,6 +148,7 @@ class PersonalFacts:
             or self.hours is None
             or row.hours is None
             or not self.hours.isdisjoint(row.hours)
+            or course.courseID in self.taken
             or not self.taken.isdisjoint(course.prerequisites)
             or not self.taken.isdisjoint(course.corequisites)
             or not self.courses.isdisjoint(course.corequisites)
@@ -194,24 +212,24 @@ def _personal_row(
 
 @dataclass(eq=False, slots=True)
 class KeptRows:
-    """Texts of a term that are kept with a snapshot: the ends of a row's sections by its signature, which changes back
-    and forth while the last seat of a section is taken and dropped.
+    """Texts of a term that are kept with a snapshot: those of a row by its signature, which changes back and forth
+    while the last seat of a section is taken and dropped.
 
-    `personal` has the ends of the rows that differ from those of most visitors, by their number on the page that was
+    `personal` has the texts of the rows that differ from those of most visitors, by their number on the page that was
     last rendered, whose rows had these `signatures`. All this is from a catalog with these `courses`.
     """
 
     courses: Sequence[Course]
-    ends: dict[object, SectionEnds | None] = field(default_factory=dict)
+    texts: dict[object, PersonalText | None] = field(default_factory=dict)
     signatures: tuple[object, ...] = ()
-    personal: Mapping[int, SectionEnds] = field(default_factory=dict)
+    personal: Mapping[int, PersonalText] = field(default_factory=dict)
 
 
 class RowRenderer:
     """Renders rows for one student; `positions` are those on waitlists, if any of the rows is for a waitlisted course.
 
     What a student can do changes with the snapshot, with the courses and terms, and with the signature of a row; so the
-    ends of sections are kept with the snapshot, by these.
+    texts about it are kept with the snapshot, by these.
     """
 
     def __init__(
@@ -234,66 +252,104 @@ class RowRenderer:
         kept, rows = self._kept, page.items
         waitlisted = self._waitlisted_courses
         if kept.signatures != page.signatures:
-            ends = {number: self._kept_ends(one) for number, one in enumerate(rows) if one.courseID not in waitlisted}
-            kept.signatures, kept.personal = page.signatures, {number: one for number, one in ends.items() if one}
+            own = {number: self._kept_text(one) for number, one in enumerate(rows) if one.courseID not in waitlisted}
+            kept.signatures, kept.personal = page.signatures, {number: one for number, one in own.items() if one}
         personal = kept.personal
         if waitlisted:  # positions change by themselves
-            latest = {
-                number: self._personal_texts(one) for number, one in enumerate(rows) if one.courseID in waitlisted
-            }
+            latest = {number: self._personal_text(one) for number, one in enumerate(rows) if one.courseID in waitlisted}
             personal = {**personal, **{number: one for number, one in latest.items() if one}}
         if not personal:
             return page.text
         texts = [render_row(row).whole for row in rows]
-        for number, ends_of_row in personal.items():
-            texts[number] = _with_ends(rows[number], ends_of_row)
+        for number, text in personal.items():
+            texts[number] = _join(rows[number], text)
         return InputFreeText(b"".join(texts))
 
     def _find_kept(self) -> "KeptRows":
         derived, key = self._snapshot.derived, ("rows", self._term.term, current_language())
         kept: KeptRows | None = derived.get(key)
-        if kept is None or kept.courses is not self._offered.courses or len(kept.ends) > MAX_KEPT_ROWS:
+        if kept is None or kept.courses is not self._offered.courses or len(kept.texts) > MAX_KEPT_ROWS:
             kept = derived[key] = KeptRows(self._offered.courses)
         return kept
 
-    def _kept_ends(self, row: SharedRow) -> SectionEnds | None:
-        kept = self._kept.ends
+    def _kept_text(self, row: SharedRow) -> PersonalText | None:
+        kept = self._kept.texts
         try:
             return kept[row.signature]
         except KeyError:
-            ends = kept[row.signature] = self._personal_texts(row)
-            return ends
+            text = kept[row.signature] = self._personal_text(row)
+            return text
 
-    def _personal_texts(self, row: SharedRow) -> SectionEnds | None:
-        """Return the ends of the sections; None if they are those of a student who has nothing."""
+    def _personal_text(self, row: SharedRow) -> PersonalText | None:
+        """Return the texts that depend on the student; None if they are those of a student who has nothing."""
         if self._state is None:
             state = student_state.build(self._snapshot, self._term, self._offered, self._waitlisted)
             self._state = state, PersonalFacts.of(state)
         state, personal = self._state
         if not personal.may_affect(row, self._term):
             return None
-        choices = section_actions.for_course(self._term, row.found.course, row.found.sections, state, self._now)
-        return tuple(map(_end, choices))
+        course = row.found.course
+        choices = section_actions.for_course(self._term, course, row.found.sections, state, self._now)
+        return _personal(choices, section_actions.taken_badge(self._term, course, state))
 
 
 def render_row(row: SharedRow) -> RowText:
     """Return the row as visitors see it if nothing of their own affects it; it is rendered once."""
     if row.text is not None:
         return row.text
-    course = row.found.course
-    first = row.found.sections[0]
-    heading = _text("course_start", (course, first.key), course, first)
-    sections = [SectionText(_start(one), _seats(one)) for one in row.found.sections]
-    row.text = RowText(heading, sections, InputFreeText())
-    row.text = row.text._replace(whole=_with_ends(row, list(map(_end, row.choices))))
+    course, sections = row.found.course, row.found.sections
+    term = sections[0].term
+    start = InputFreeText(b"".join([_text("row_start", course, course), _row_times(sections), _row_seats(sections)]))
+    details = _text("row_details", (course, term), course, term)
+    row.text = RowText(start, details, _section_texts(sections), InputFreeText())
+    row.text = row.text._replace(whole=_join(row, _personal(row.choices, None)))
     return row.text
 
 
-def _with_ends(row: SharedRow, ends: SectionEnds) -> InputFreeText:
-    """Return the text of a row that was rendered before, with these ends of its sections."""
+def _section_texts(sections: Sequence[Section]) -> list[SectionText]:
+    """Return the texts of a course's sections; the closed row shows the times and seats of an only one."""
+    if len(sections) == 1:
+        return [SectionText(_start(sections[0], has_times=False), InputFreeText())]
+    return [SectionText(_start(one), _seats(one)) for one in sections]
+
+
+def _join(row: SharedRow, personal: PersonalText) -> InputFreeText:
+    """Return the whole text of a row that was rendered before, for a student with these texts."""
     text = cast(RowText, row.text)
-    sections = [part for one, end in zip(text.sections, ends, strict=True) for part in (*one, end, SECTION_END)]
-    return InputFreeText(b"".join([text.course, *sections, ROW_END]))
+    sections = [
+        part for one, end in zip(text.sections, personal.ends, strict=True) for part in (*one, end, SECTION_END)
+    ]
+    return InputFreeText(b"".join([text.start, personal.badges, text.details, *sections, ROW_END]))
+
+
+def _personal(choices: Sequence[SectionActions], taken: Badge | None) -> PersonalText:
+    badges = section_actions.course_badges(choices, taken)
+    return PersonalText(_text("row_badges", badges, badges), tuple(map(_end, choices)))
+
+
+def _row_times(sections: Sequence[Section]) -> InputFreeText:
+    key = sections[0].meetings if len(sections) == 1 else len(sections)
+    return _text("row_times", key, sections)
+
+
+def _row_seats(sections: Sequence[Section]) -> InputFreeText:
+    total = sum_of_seats(sections)
+    return _text("row_seats", total, total)
+
+
+def sum_of_seats(sections: Sequence[Section]) -> Seats:
+    """Return the seats of all sections together.
+
+    Those of sections that are closed don't count, unless all are. Nobody waits for several sections, so the sum says
+    only of a single one how many students wait.
+    """
+    active = [one for one in sections if one.status is SectionStatus.ACTIVE]
+    return Seats(
+        SectionStatus.ACTIVE if active else SectionStatus.CLOSED,
+        sum(one.open_seats for one in active),
+        sum(one.capacity for one in active),
+        sections[0].waiting if len(sections) == 1 else 0,
+    )
 
 
 def section_parts(course: Course, choice: SectionActions, others: Sequence[Registration]) -> list[bytes]:
@@ -306,9 +362,9 @@ def section_parts(course: Course, choice: SectionActions, others: Sequence[Regis
     return [_start(section), _seats(section), _end(choice), *swap, SECTION_END]
 
 
-def _start(section: Section) -> InputFreeText:
-    key = section.key, section.meetings, section.instructor, section.room
-    return _text("section_start", key, section)
+def _start(section: Section, *, has_times: bool = True) -> InputFreeText:
+    key = section.key, section.meetings, section.instructor, section.room, has_times
+    return _text("section_start", key, section, has_times)
 
 
 def _seats(section: Section) -> InputFreeText:

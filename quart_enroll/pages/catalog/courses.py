@@ -1,7 +1,7 @@
 """The catalog of a term: search, filters, pages of results."""
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -145,9 +145,17 @@ def _search(offered: Catalog, name: str, parameters: tuple[tuple[str, str], ...]
     active_filters, wanted = form.active_filters(), form.search()
     has_filters = bool(active_filters.keys() - {"q"} or wanted.sort)
     match = match_words(offered, term, wanted.words)
-    found = search.search(offered, term, wanted, match)
+    found = search.search(offered, term, replace(wanted, sort=wanted.sort or _default_sort(wanted.words)), match)
     respelled = match.words if match.words != wanted.words else ""
     return CatalogSearch(form, found, active_filters, has_filters, respelled, choices)
+
+
+def _default_sort(words: str) -> str:
+    """Return the order without a choice: by number, or for words the best matches first.
+
+    A school's own template may show the courseIDs, and has them in order.
+    """
+    return "" if words or is_overridden("courses.html") else "number"
 
 
 async def _load_page(

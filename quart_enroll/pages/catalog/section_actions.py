@@ -1,7 +1,7 @@
 """What a visitor can do about a section: a button, or the reason why there is none."""
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from quart_enroll.domain import rules
@@ -14,7 +14,7 @@ from quart_enroll.domain.errors import (
     WaitlistFull,
 )
 from quart_enroll.domain.models import Course, Registration, Section, SectionKey, Term
-from quart_enroll.i18n.language import format_list_of, gettext
+from quart_enroll.i18n.language import TermName, format_list_of, gettext
 from quart_enroll.pages.student_state import StudentState
 
 ASK_FIRST = {"ask": "y"}
@@ -45,11 +45,20 @@ class Button:
 
 
 @dataclass(frozen=True, slots=True)
+class Badge:
+    """A few words about what a course or section is to the student; pages color it by its `kind`."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class SectionActions:
     """What a visitor sees about a section.
 
-    `state` is "enrolled", "waiting", "planned" or empty, and `status` says it in words. `reason` says why there is no
-    button to enroll. The secondary button is for later: an alert, or the plan.
+    `state` is "enrolled", "waiting", "planned" or empty, and `status` says it in words. `conflicts` says that another
+    of the student's courses meets at the same time. `reason` says why there is no button to enroll. The secondary
+    button is for later: an alert, or the plan.
     """
 
     section: Section
@@ -58,12 +67,19 @@ class SectionActions:
     reason: str = ""
     button: Button | None = None
     secondary_button: Button | None = None
+    conflicts: bool = False
 
     @property
     def appearance(self) -> tuple[Hashable, ...]:
         """Return a value that is equal for visitors who see the same."""
         buttons = (self.button and self.button.appearance, self.secondary_button and self.secondary_button.appearance)
-        return self.state, self.status, self.reason, *buttons
+        return self.state, self.status, self.conflicts, self.reason, *buttons
+
+    @property
+    def badges(self) -> tuple[Badge, ...]:
+        """What the student has in the section, and whether it conflicts."""
+        own = (Badge(self.state, self.status),) if self.state else ()
+        return (*own, conflict_badge()) if self.conflicts else own
 
 
 def for_course(
@@ -71,6 +87,28 @@ def for_course(
 ) -> list[SectionActions]:
     """Return what the visitor sees about each of the sections."""
     return [_section_actions(term, course, section, state, now) for section in sections]
+
+
+def conflict_badge() -> Badge:
+    """Return the badge of a section at the time of another course of the student."""
+    return Badge("conflict", gettext("Conflict"))
+
+
+def taken_badge(term: Term, course: Course, state: StudentState) -> Badge | None:
+    """Return the badge of a course that the student has taken before, with the last term; otherwise None."""
+    taken = [when for courseID, when in state.taken or () if courseID == course.courseID and when.comes_before(term)]
+    if not taken:
+        return None
+    last = max(taken, key=lambda one: one.order)
+    return Badge("taken", gettext("Taken in %(term)s", term=TermName(last.term)))
+
+
+def course_badges(choices: Sequence[SectionActions], taken: Badge | None) -> tuple[Badge, ...]:
+    """Return what the closed row of a course shows: what the student has in it, or that all its sections conflict."""
+    own = dict.fromkeys(Badge(one.state, one.status) for one in choices if one.state)
+    if not own and choices and all(one.conflicts for one in choices):
+        own = {conflict_badge(): None}
+    return (*own, taken) if taken else tuple(own)
 
 
 def swappable_courses(
@@ -166,28 +204,38 @@ def _section_actions(
     if not term.is_open(now):
         can_plan = state.signed_in and now < term.opens_at
         return _before_opening(course, section, state) if can_plan else SectionActions(section)
-    secondary_button = _secondary_button(course, section, state)
+    own = replace(_before_seat(section, state), secondary_button=_secondary_button(course, section, state))
     try:
         if state.taken is not None:
             rules.check_prerequisites(course, term, state.taken)
         dropped = _conflicting_course(term, course, section, state)
         if missing := _missing_corequisites(term, course, section, state, dropped):
             button = None if dropped else _enroll_together_button(course, section, missing.names)
-            return SectionActions(section, reason=missing.text, button=button, secondary_button=secondary_button)
-        return SectionActions(
-            section, button=_button(course, section, state, dropped), secondary_button=secondary_button
-        )
+            return replace(own, reason=missing.text, button=button)
+        return replace(own, button=_button(course, section, state, dropped))
     except Refused as refusal:
-        return SectionActions(section, reason=refusal.text, secondary_button=secondary_button)
+        return replace(own, reason=refusal.text)
 
 
 def _before_opening(course: Course, section: Section, state: StudentState) -> SectionActions:
     """Return what a student can do before the term opens: plan the section."""
-    if section.key in state.planned:
-        return SectionActions(
-            section, "planned", gettext("In your plan"), secondary_button=plan_button(course, section.key, state)
-        )
-    return SectionActions(section, button=plan_button(course, section.key, state, strong=True))
+    own = _before_seat(section, state)
+    if own.state:
+        return replace(own, secondary_button=plan_button(course, section.key, state))
+    return replace(own, button=plan_button(course, section.key, state, strong=True))
+
+
+def _before_seat(section: Section, state: StudentState) -> SectionActions:
+    """Return what the student sees without having a seat in the section or waiting for one: the plan, conflicts."""
+    conflicts, has_course = _conflicts(section, state), any(one.courseID == section.courseID for one in state.enrolled)
+    if section.key in state.planned and not has_course:
+        return SectionActions(section, "planned", gettext("Planned"), conflicts=conflicts)
+    return SectionActions(section, conflicts=conflicts)
+
+
+def _conflicts(section: Section, state: StudentState) -> bool:
+    """Return whether another course of the student meets at the same time."""
+    return any(one.courseID != section.courseID and rules.overlap(section, one.section) for one in state.enrolled)
 
 
 def _secondary_button(course: Course, section: Section, state: StudentState) -> Button | None:

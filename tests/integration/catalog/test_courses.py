@@ -9,7 +9,20 @@ import pytest
 
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import sections, terms
-from tests.support.people import FALL, MORNINGS, NOONS, SECTIONS, SPRING, Browser, Clock, buttons, offer_course, text
+from tests.support.people import (
+    ADA,
+    FALL,
+    FALL_MORNING,
+    MORNINGS,
+    NOONS,
+    SECTIONS,
+    SPRING,
+    Browser,
+    Clock,
+    buttons,
+    offer_course,
+    text,
+)
 
 SECOND = timedelta(seconds=1)
 
@@ -99,18 +112,74 @@ async def test_in_spring_the_catalog_shows_spring_by_default(anyone: Browser, cl
 
 async def test_a_course_in_which_the_student_is_enrolled_is_marked(ada: Browser) -> None:
     assert buttons(await ada.read("/courses/")) == [
+        "Enroll in PHP 202, section 01",
         "Enroll in PYT 101, section 01",
         "Enroll in PYT 101, section 02",
-        "Enroll in PHP 202, section 01",
     ]
     await ada.post("/enrollment", form={"courseID": "1111"})
     page = await ada.read("/courses/")
     assert ">Enrolled<" in page
     assert buttons(page) == [
+        "Enroll in PHP 202, section 01",
         "Drop PYT 101",
         "Swap PYT 101 for this PYT 101, section 02",
-        "Enroll in PHP 202, section 01",
     ]
+
+
+def closed_rows(page: str) -> list[str]:
+    """Return what the rows show before they are opened."""
+    found = re.findall(r'<details class="course-row">\s*<summary>(.*?)</summary>', page, re.DOTALL)
+    return [" ".join(re.sub("<[^>]+>", " ", unescape(one)).split()) for one in found]
+
+
+async def test_a_closed_row_shows_number_name_credits_times_and_seats(anyone: Browser, db: Database) -> None:
+    await db.section.update_one({"courseID": "3333"}, {"$set": {"seats_taken": 1, "waiting": 1}})
+    assert closed_rows(await anyone.read("/courses/")) == [
+        "PHP 202 · Advanced PHP Programming 4 credits TR 12:00–13:15 Full · 1 on waitlist",
+        "PYT 101 · Introduction to Python 3 credits 2 sections 32 of 32 seats open",
+    ]
+    await db.section.update_many({"courseID": "1111"}, {"$set": {"status": "closed"}})
+    assert closed_rows(await anyone.read("/courses/"))[1].endswith("2 sections Closed")
+
+
+async def test_a_closed_row_shows_what_the_student_has(ada: Browser, db: Database) -> None:
+    await db.section.update_one({"courseID": "3333"}, {"$set": {"seats_taken": 1}})
+    await ada.post("/waitlist", form={"courseID": "3333"})
+    await ada.post("/plan/add", form={"courseID": "1111", "term": "Fall", "section": "02"})
+    php, pyt = closed_rows(await ada.read("/courses/"))
+    assert php.endswith("Waitlisted, 1 of 1")
+    assert pyt.endswith("Planned")
+    await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
+    assert closed_rows(await ada.read("/courses/"))[1].endswith("Enrolled")
+
+
+async def test_a_closed_row_shows_a_conflict_of_all_its_sections(ada: Browser, db: Database) -> None:
+    await offer_course(db, "4444", "ART 100", MORNINGS)
+    await ada.post("/enrollment", form={"courseID": "4444"})
+    _, php, pyt = closed_rows(await ada.read("/courses/"))
+    assert "Conflict" not in php + pyt  # section 02 of PYT 101 is in the evening
+    await db.section.delete_one({"courseID": "1111", "section": "02"})
+    assert closed_rows(await ada.read("/courses/"))[2].endswith("Conflict")
+
+
+async def test_a_closed_row_shows_when_the_student_took_the_course(ada: Browser, db: Database) -> None:
+    dates = {name: getattr(FALL, name) - timedelta(days=200) for name in ("opens_at", "add_deadline")}
+    ends = {name: FALL.opens_at - timedelta(days=60) for name in ("drop_deadline", "withdraw_deadline")}
+    await terms.put_all(db, [replace(FALL, term="Spring 2026", **dates, **ends)])
+    seat = {"user_id": ADA.user_id, "courseID": "1111", "term": "Spring 2026", "section": "01", "status": "enrolled"}
+    await db.enrollment.insert_one(seat | {"enrolled_at": FALL_MORNING})
+    php, pyt = closed_rows(await ada.read("/courses/"))
+    assert "Taken" not in php
+    assert pyt.endswith("Taken in Spring 2026")
+    assert ">Taken in Spring 2026<" in await ada.read("/course/1111")
+
+
+async def test_a_section_has_one_button_and_the_rest_under_more(ada: Browser) -> None:
+    page = await ada.read("/courses/?q=php")
+    section = page.split('<li class="section"')[1].split("</li>")[0]
+    button, more = section.index(">Enroll "), section.index('<details class="more">')
+    assert button < more < section.index(">Add to plan ")
+    assert section.count("<button") == 2
 
 
 async def test_each_section_shows_times_room_instructor_and_seats(anyone: Browser, ada: Browser) -> None:
@@ -123,7 +192,7 @@ async def test_each_section_shows_times_room_instructor_and_seats(anyone: Browse
 async def test_a_full_section_shows_its_waitlist_and_the_students_position(ada: Browser, bob: Browser) -> None:
     await bob.post("/enrollment", form={"courseID": "3333"})
     page = await ada.read("/courses/")
-    assert ">Full<" in page
+    assert " Full</span>" in page
     assert "Join waitlist for PHP 202, section 01" in buttons(page)
     await ada.post("/waitlist", form={"courseID": "3333"})
     page = await ada.read("/courses/")

@@ -286,7 +286,8 @@ async def test_the_stream_has_an_event_for_each_section(anyone: Browser) -> None
     assert response.headers["Cache-Control"] == "no-store"
     stream = await text(response)
     name = section_mark(PHP_202)
-    assert f"event: {name}\ndata: 1 seat left\n\n" in stream
+    bar = '<meter value="0" max="1" aria-hidden="true"></meter>'
+    assert f"event: {name}\ndata: {bar} 1 seat left\n\n" in stream
     assert f"event: {name}-open\ndata: .\n\n" in stream
     assert 1000 <= int(stream.partition("\n")[0].removeprefix("retry: ")) <= 3000
     assert "-gone" not in stream  # visitors have no waitlist entries
