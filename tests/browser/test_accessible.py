@@ -80,6 +80,15 @@ async def test_axe_finds_no_problem_on_the_pages_of_a_student(base_url: str, pag
     await _check_pages(page, base_url, PAGES["student"])
 
 
+async def test_axe_finds_no_problem_in_opened_courses(base_url: str, page: Page) -> None:
+    await sign_in(page, base_url, ADA)
+    for path in ("/courses/Fall", "/course/1111?term=Fall"):
+        await page.goto(base_url + path)
+        await page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+        await expect(page.get_by_role("button", name="Add to plan : PYT 101, section 02")).to_be_visible()
+        await _assert_accessible(page)
+
+
 async def test_axe_finds_no_problem_on_the_pages_of_the_registrar(base_url: str, page: Page, db: Database) -> None:
     await add_opening(db)
     files = await fill_staff_pages(db, datetime.now(UTC))

@@ -220,6 +220,17 @@ async def test_a_long_list_of_courses_is_paginated(anyone: Browser) -> None:
 
 
 @pytest.mark.usefixtures("large_catalog")
+async def test_links_lead_to_each_subject_and_keep_the_other_filters(anyone: Browser, db: Database) -> None:
+    assert '<nav class="subjects"' not in await anyone.read("/courses/Fall")  # there is only one
+    await db.course.update_one({"courseID": "3333"}, {"$set": {"subject": "Arts & Crafts"}})
+    page = await anyone.read("/courses/Fall?q=PHP&subject=Law")
+    subjects = page.split('<nav class="subjects"')[1].split("</nav>")[0]
+    assert '<a href="?q=PHP&amp;subject=Law" aria-current="true">Law</a>' in subjects
+    assert '<a href="?q=PHP&amp;subject=Arts%20%26%20Crafts">Arts &amp; Crafts</a>' in subjects
+    assert numbers(await anyone.read("/courses/Fall?q=PHP&subject=Arts%20%26%20Crafts")) == ["PHP 202"]
+
+
+@pytest.mark.usefixtures("large_catalog")
 async def test_a_page_number_past_the_end_shows_the_last_page(anyone: Browser) -> None:
     assert numbers(await anyone.read("/courses/Fall?page=999")) == numbers(await anyone.read("/courses/Fall?page=3"))
 
