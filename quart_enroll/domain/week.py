@@ -20,7 +20,7 @@ WEEK_COLORS = 8
 
 @dataclass(frozen=True, slots=True)
 class WeekEntry:
-    """A section in the student's week; `status` is "enrolled", "waiting" or "withdrawn".
+    """A section in the student's week; `status` is "enrolled", "waiting", "planned" or "withdrawn".
 
     `instead_of` is the course that would be dropped for it. `color` is the number of its course's color.
     """
@@ -103,10 +103,31 @@ def with_colors(entries: Sequence[WeekEntry]) -> list[WeekEntry]:
     return [replace(entry, color=colors[entry.courseID]) for entry in entries]
 
 
+def free_days(entries: Iterable[WeekEntry]) -> str:
+    """Return the working days on which none of these sections meets."""
+    used = {day for entry in entries for meeting in entry.meetings for day in meeting.days}
+    return "".join(day for day in WORKING_DAYS if day not in used)
+
+
+def class_minutes(entries: Iterable[WeekEntry]) -> int:
+    """Return how many minutes these sections meet in a week, each counted by itself."""
+    return sum(
+        len(meeting.days) * (to_minutes(meeting.end) - to_minutes(meeting.start))
+        for entry in entries
+        for meeting in entry.meetings
+    )
+
+
+def to_minutes(clock: str) -> int:
+    """Return the minutes since midnight of a time such as "09:50"."""
+    hours, minutes = clock.split(":")
+    return 60 * int(hours) + int(minutes)
+
+
 def _on(day: str, entries: Iterable[WeekEntry]) -> list[Block]:
     """Return the meetings of that day, the earliest first."""
     blocks = [
-        Block(entry, meeting, day, _minutes(meeting.start), _minutes(meeting.end))
+        Block(entry, meeting, day, to_minutes(meeting.start), to_minutes(meeting.end))
         for entry in entries
         for meeting in entry.meetings
         if day in meeting.days
@@ -141,8 +162,11 @@ def _side_by_side(group: Sequence[Block]) -> list[Block]:
 
 
 def _conflict(one: WeekEntry, other: WeekEntry) -> Iterator[Conflict]:
-    """Yield the conflict of the two, if any; not if one is withdrawn, or would be dropped for the other."""
-    if "withdrawn" in (one.status, other.status):
+    """Yield the conflict of the two, if any.
+
+    There is none if one is withdrawn or would be dropped for the other, or between sections of the same course.
+    """
+    if "withdrawn" in (one.status, other.status) or one.courseID == other.courseID:
         return
     if one.instead_of == other.courseID or other.instead_of == one.courseID:
         return
@@ -156,8 +180,3 @@ def _overlaps(some: Iterable[Meeting], others: Sequence[Meeting]) -> Iterator[Me
             if one.overlaps(other):
                 days = "".join(day for day in one.days if day in other.days)
                 yield Meeting(days, max(one.start, other.start), min(one.end, other.end))
-
-
-def _minutes(clock: str) -> int:
-    hours, minutes = clock.split(":")
-    return 60 * int(hours) + int(minutes)

@@ -3,7 +3,7 @@
 import pytest
 
 from quart_enroll.domain.models import Meeting
-from quart_enroll.domain.week import WEEK_COLORS, Block, Week, WeekEntry, week, with_colors
+from quart_enroll.domain.week import WEEK_COLORS, Block, Week, WeekEntry, class_minutes, free_days, week, with_colors
 from quart_enroll.pages.enrollment.week_grid import build
 
 MORNING, LATE_MORNING = Meeting("MW", "09:00", "09:50"), Meeting("WF", "09:30", "11:00")
@@ -52,6 +52,17 @@ def test_conflicting_courses_are_side_by_side_and_named() -> None:
     assert [(block.lane, block.lanes) for block in [*on(found, "M"), *on(found, "F")]] == [(0, 1), (0, 1)]
     assert build([one, other]).conflicts == ["PYT 101 conflicts with PHP 202 (waitlisted): W 09:30–09:50."]
     assert [box.clashes for box in build([one, other]).boxes] == [False, True, True, False]
+
+
+def test_two_sections_of_a_course_do_not_conflict() -> None:
+    assert week([entry("PYT 101", MORNING), entry("PYT 101", LATE_MORNING, status="planned")]).conflicts == []
+
+
+def test_a_week_has_free_days_and_hours_of_class() -> None:
+    found = [entry("PYT 101", MORNING), entry("PHP 202", LATE_MORNING), entry("Online")]
+    assert free_days(found) == "TR"
+    assert class_minutes(found) == 2 * 50 + 2 * 90
+    assert free_days([entry("Weekend", Meeting("SU", "09:00", "10:00"))]) == "MTWRF"
 
 
 def test_a_lane_is_reused_as_soon_as_it_is_free() -> None:
