@@ -595,7 +595,7 @@ class NotPlanned(Refused):
     meaning = "The course is not in your plan."
     severity = "info"
 
-    def __init__(self, title: str, term: str = "") -> None:
+    def __init__(self, title: str | Sentence, term: str = "") -> None:
         if term:
             message = Sentence(
                 "%(title)s isn’t in your plan for %(term)s. No changes were made.", title=title, term=TermName(term)

@@ -108,6 +108,18 @@ class DropForm(SectionRequestForm):
         return SectionRequest(self.courseID.data or "", self.term.data or "")
 
 
+class PlannedSectionForm(SectionForm):
+    """Remove or move a planned course.
+
+    With a section, only if that is the planned one: a page that is out of date must not act on another.
+    """
+
+    courseID = _named_course(lazy("Course number"))
+
+    def section_request(self) -> SectionRequest:
+        return SectionRequest(self.courseID.data or "", self.term.data or "", self.section.data or "")
+
+
 class SwapForm(SectionForm):
     """Swap the course `drop` for a section of `add`; `ask` asks for confirmation if the dropped seat has a waitlist."""
 

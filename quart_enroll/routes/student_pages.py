@@ -135,6 +135,15 @@ ROUTES = [
         "/plan/up", "plan_up", plan.move_up, POST, audience=SIGNED_IN, survives_disconnect=True, changes_only_seats=True
     ),
     Route(
+        "/plan/down",
+        "plan_down",
+        plan.move_down,
+        POST,
+        audience=SIGNED_IN,
+        survives_disconnect=True,
+        changes_only_seats=True,
+    ),
+    Route(
         "/plan/enroll",
         "plan_enroll",
         plan.enroll,

@@ -7,7 +7,7 @@
 
   const note = document.querySelector(".window[data-opens]");
   if (!note) return;
-  const left = note.querySelector(".left");
+  const left = document.querySelector(".left");
   const buttons = document.querySelectorAll("[data-at-opening]");
   const speaker = document.createElement("div");
   const ahead = lead();

@@ -38,10 +38,13 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
     });
     setAll(seats, { "sse-swap": row.id, "hx-swap": "innerHTML" });
     for (const button of row.querySelectorAll("button[formaction]")) {
-      const { toggles } = button.dataset;
+      const { toggles, moves } = button.dataset;
       // The focus stays on the same button, and never moves to one that does something else.
       button.id = `${row.id}-${toggles ?? new URL(button.formAction).pathname}`;
-      if (toggles) setAll(button, { "hx-post": button.getAttribute("formaction"), "hx-target": "closest .section" });
+      const post = { "hx-post": button.getAttribute("formaction") };
+      if (toggles) setAll(button, { ...post, "hx-target": "closest .section" });
+      const list = { "hx-target": "#planned", "hx-select": "#planned > li", "hx-swap": "innerHTML" };
+      if (moves !== undefined) setAll(button, { ...post, ...list }); // all rows, because several change their places
     }
   }
 

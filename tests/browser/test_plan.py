@@ -78,6 +78,50 @@ async def test_enroll_buttons_appear_when_the_term_opens(base_url: str, db: Data
     await expect(page.get_by_role("button", name="Enroll in PYT 101, section 01")).to_be_visible()  # it is still open
 
 
+async def _plan(page: Page, base_url: str, *names: str) -> None:
+    """Plan these sections in fall as ada, and open the plan."""
+    await sign_in(page, base_url, ADA)
+    await page.goto(f"{base_url}/courses/Fall")
+    for name in names:
+        await page.get_by_role("button", name=f"Add to plan : {name}").click()
+        await expect(page.get_by_text(f"Added to your plan for Fall 2026: {name}.")).to_be_visible()
+    await page.goto(f"{base_url}/plan?term=Fall")
+
+
+async def test_planned_courses_change_places_by_keyboard(base_url: str, page: Page) -> None:
+    await _plan(page, base_url, "PYT 101, section 01", "PHP 202, section 01")
+    titles = page.locator("#planned h3")
+    await expect(titles).to_have_text(["PYT 101", "PHP 202"])
+    up = page.get_by_role("button", name="Move up : PHP 202")
+    await up.focus()
+    await page.keyboard.press("Enter")
+    announcement = page.locator("#messages[aria-live=polite]")
+    await expect(announcement).to_have_text("PHP 202 is now number 1 of 2 in your plan.")
+    await expect(titles).to_have_text(["PHP 202", "PYT 101"])
+    await expect(up).to_be_focused()
+    await expect(up).to_have_attribute("aria-disabled", "true")
+    await page.get_by_role("button", name="Move down : PHP 202").focus()
+    await page.keyboard.press("Enter")
+    await expect(announcement).to_have_text("PHP 202 is now number 2 of 2 in your plan.")
+    await expect(titles).to_have_text(["PYT 101", "PHP 202"])
+    await expect(page.get_by_role("button", name="Move down : PHP 202")).to_be_focused()
+
+
+@pytest.mark.parametrize(("width", "edge"), [(1280, "top"), (390, "bottom")])
+async def test_the_enroll_button_of_a_plan_stays_in_sight(base_url: str, page: Page, width: int, edge: str) -> None:
+    await page.set_viewport_size({"width": width, "height": 500})
+    await _plan(page, base_url, "PYT 101, section 01", "PHP 202, section 01")
+    bar = page.locator(".enroll-bar")
+    middle = "() => scrollTo(0, (document.documentElement.scrollHeight - innerHeight) / 2)"
+    await page.evaluate(middle)
+    await expect(page.get_by_role("button", name="Enroll in both courses")).to_be_in_viewport(ratio=1)
+    await expect(bar.get_by_text("7 of 18 credits planned")).to_be_in_viewport(ratio=1)
+    await expect(bar.get_by_text("Enrollment opens in")).to_be_in_viewport(ratio=1)
+    box = await bar.bounding_box()
+    assert box is not None
+    assert (box["y"] if edge == "top" else 500 - box["y"] - box["height"]) == pytest.approx(0, abs=1)
+
+
 @pytest.mark.parametrize("scripts", [False])
 async def test_without_javascript_the_plan_names_the_opening_and_its_button_works(
     base_url: str, db: Database, page: Page

@@ -108,9 +108,10 @@ async def settle(
         await db.plan.bulk_write([*removals, *reasons], session=session)
 
 
-async def remove_course(db: Database, user_id: int, term: str, courseID: str) -> bool:
-    """Remove the course from the plan; return whether it was there."""
-    result = await db.plan.delete_one({"user_id": user_id, "term": term, "courseID": courseID})
+async def remove_course(db: Database, user_id: int, term: str, courseID: str, section: str = "") -> bool:
+    """Remove the course from the plan, with a `section` only if that is planned; return whether it was there."""
+    of_section = {"section": section} if section else {}
+    result = await db.plan.delete_one({"user_id": user_id, "term": term, "courseID": courseID} | of_section)
     return bool(result.deleted_count)
 
 

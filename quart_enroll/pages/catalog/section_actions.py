@@ -160,9 +160,9 @@ def plan_button(course: Course, key: SectionKey, state: StudentState, *, strong:
     """Return the button that adds the section to the plan, or removes it."""
     this = f": {section_name(course.title, key.section)}"
     if key in state.planned:
-        fields = {"courseID": key.courseID, "term": key.term}
-        return Button("plan_remove", gettext("Remove from plan"), this, fields, strong=False, in_place=True)
-    return Button("plan_add", gettext("Add to plan"), this, _section_fields(key), strong, in_place=True)
+        label, fields = gettext("Remove from plan"), section_fields(key)
+        return Button("plan_remove", label, this, fields, strong=False, in_place=True)
+    return Button("plan_add", gettext("Add to plan"), this, section_fields(key), strong, in_place=True)
 
 
 def alert_button(title: str, key: SectionKey, *, is_set: bool) -> Button:
@@ -173,7 +173,7 @@ def alert_button(title: str, key: SectionKey, *, is_set: bool) -> Button:
             "alert_end",
             gettext("Remove alert"),
             of_this,
-            _section_fields(key),
+            section_fields(key),
             strong=False,
             in_place=True,
             in_plan=True,
@@ -183,7 +183,7 @@ def alert_button(title: str, key: SectionKey, *, is_set: bool) -> Button:
         "alert_ask",
         gettext("Notify me if a seat opens"),
         in_this,
-        _section_fields(key),
+        section_fields(key),
         strong=False,
         in_place=True,
         in_plan=True,
@@ -338,7 +338,8 @@ def waitlist_status(position: int, length: int) -> str:
     return gettext("Waitlisted, %(position)s of %(of)s", position=position, of=length)
 
 
-def _section_fields(key: SectionKey) -> dict[str, str]:
+def section_fields(key: SectionKey) -> dict[str, str]:
+    """Return the fields of a button that name the section."""
     return {"courseID": key.courseID, "term": key.term, "section": key.section}
 
 

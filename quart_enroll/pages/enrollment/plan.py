@@ -11,11 +11,11 @@ from quart_enroll.domain import terms
 from quart_enroll.domain.errors import AlreadyEnrolled, Refused
 from quart_enroll.domain.models import SectionRequest, Term
 from quart_enroll.domain.student import StudentSnapshot
-from quart_enroll.forms.enrollment import DropForm, EnrollForm, TermForm
+from quart_enroll.forms.enrollment import EnrollForm, PlannedSectionForm, TermForm
 from quart_enroll.i18n.language import TermName, gettext, ngettext
 from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog.section_actions import section_name
-from quart_enroll.pages.enrollment import plan_rows, plan_texts
+from quart_enroll.pages.enrollment import plan_rows, plan_texts, plan_week
 from quart_enroll.pages.enrollment.enrollment import enrolled_message
 from quart_enroll.pages.form_views import (
     flash_refusal,
@@ -44,6 +44,7 @@ async def plan() -> bytes:
     state = await student_state.load(user, term, offered, snapshot)
     found, lost = plan_rows.find(snapshot, term, offered)
     rows = plan_rows.build(term, found, state, moment)
+    sections = plan_week.entries(found, state, offered)
     facts: dict[str, Any] = {
         "plan": True,
         "term": term,
@@ -52,14 +53,15 @@ async def plan() -> bytes:
         "window": closed_window(term, moment),
     }
     if is_overridden("plan.html"):
-        total = plan_rows.credits_summary(term, rows, state)
-        return render("plan.html", **facts, rows=rows, lost=lost, credits_summary=total)
+        total, week = plan_rows.credits_summary(term, rows, state), plan_week.build(sections)
+        return render("plan.html", **facts, rows=rows, lost=lost, credits_summary=total, week=week)
     window = facts["window"]
     gaps: dict[str, Sequence[bytes]] = window.gaps if window else {}
     if rows or lost:
         gaps["rows"] = plan_texts.render(term, rows, lost)
         gaps["total"] = plan_texts.render_total(term, rows, state)
     if rows:
+        gaps["week"] = plan_texts.render_week(term, sections, rows, state)
         gaps["live_url"] = [live_url([term.term], [row.course.courseID for row in rows])]
     return render_frame("plan.html", (*facts.values(), *gaps), gaps, lambda: facts)
 
@@ -78,18 +80,34 @@ async def add(_form: EnrollForm, requested: SectionRequest) -> ResponseReturnVal
     return redirect(row_url(requested, url_for("plan", term=added.offering.term.term)), 303)
 
 
-@section_form(DropForm, refused_to=to_row_or_page("plan"))
-async def remove(_form: DropForm, requested: SectionRequest) -> ResponseReturnValue:
+@section_form(PlannedSectionForm, refused_to=to_row_or_page("plan"))
+async def remove(_form: PlannedSectionForm, requested: SectionRequest) -> ResponseReturnValue:
     course, term = await service.remove(database(), auth.signed_in().user_id, requested, now())
     message = gettext("Removed from your plan for %(term)s: %(title)s.", title=course.title, term=TermName(term.term))
     await flash(message, "success")
     return redirect(row_url(requested, url_for("plan", term=term.term)), 303)
 
 
-@section_form(DropForm, refused_to=to_page("plan"))
-async def move_up(_form: DropForm, requested: SectionRequest) -> ResponseReturnValue:
-    _, term = await service.move_up(enrollment_context(), auth.signed_in().user_id, requested, now())
-    return redirect(url_for("plan", term=term.term), 303)
+@section_form(PlannedSectionForm, refused_to=to_page("plan"))
+async def move_up(_form: PlannedSectionForm, requested: SectionRequest) -> ResponseReturnValue:
+    return await _move(requested, down=False)
+
+
+@section_form(PlannedSectionForm, refused_to=to_page("plan"))
+async def move_down(_form: PlannedSectionForm, requested: SectionRequest) -> ResponseReturnValue:
+    return await _move(requested, down=True)
+
+
+async def _move(requested: SectionRequest, *, down: bool) -> ResponseReturnValue:
+    moved = await service.move(enrollment_context(), auth.signed_in().user_id, requested, now(), down=down)
+    message = gettext(
+        "%(title)s is now number %(position)s of %(length)s in your plan.",
+        title=moved.course.title,
+        position=moved.position,
+        length=moved.length,
+    )
+    await flash(message, "info")
+    return redirect(url_for("plan", term=moved.term.term), 303)
 
 
 @valid_form(TermForm)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from quart_enroll.domain.catalog import Catalog
-from quart_enroll.domain.models import Course, PlannedSection, Section, Term
+from quart_enroll.domain.models import Course, PlannedSection, Section, SectionKey, Term
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.i18n.language import gettext, plural
 from quart_enroll.pages.catalog import section_actions
-from quart_enroll.pages.catalog.section_actions import Button, SectionActions
+from quart_enroll.pages.catalog.section_actions import Button, SectionActions, section_fields
 from quart_enroll.pages.student_state import StudentState
 from quart_enroll.services.enrollment import plan as service
 from quart_enroll.services.enrollment.candidates import Offering
@@ -17,13 +17,17 @@ from quart_enroll.services.enrollment.candidates import Offering
 
 @dataclass(frozen=True, slots=True)
 class PlanRow:
-    """A planned course: the problems to expect, and the refusal of the last try. The first row can't move up."""
+    """A planned course: the problems to expect, and the refusal of the last try.
+
+    Its number counts from 1; the first row can't move up, and the last one can't move down.
+    """
 
     course: Course
     choice: SectionActions
     problems: Sequence[str]
     last_refusal: str
-    is_first: bool
+    number: int
+    is_last: bool
 
     @property
     def is_pending(self) -> bool:
@@ -37,14 +41,21 @@ class PlanRow:
 
     @property
     def remove_button(self) -> Button:
-        return _remove_button(self.course.title, self.course.courseID, self.choice.section.term)
+        return _remove_button(self.course.title, self.choice.section.key)
 
     @property
-    def move_up_button(self) -> Button | None:
-        if self.is_first:
-            return None
-        fields = {"courseID": self.course.courseID, "term": self.choice.section.term}
-        return Button("plan_up", gettext("Move up"), f": {self.course.title}", fields, strong=False)
+    def move_buttons(self) -> list[tuple[Button, bool]]:
+        """The buttons that move the course, each with whether it can; a plan of one course has none."""
+        if self.is_first and self.is_last:
+            return []
+        fields, about = section_fields(self.choice.section.key), f": {self.course.title}"
+        up = Button("plan_up", gettext("Move up"), about, fields, strong=False)
+        down = Button("plan_down", gettext("Move down"), about, fields, strong=False)
+        return [(up, not self.is_first), (down, not self.is_last)]
+
+    @property
+    def is_first(self) -> bool:
+        return self.number == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +63,11 @@ class LostCourse:
     """A planned course that is no longer offered."""
 
     title: str
-    courseID: str
-    term: str
+    key: SectionKey
 
     @property
     def remove_button(self) -> Button:
-        return _remove_button(self.title, self.courseID, self.term)
+        return _remove_button(self.title, self.key)
 
 
 PlannedOffering = tuple[PlannedSection, Offering]
@@ -73,7 +83,7 @@ def find(snapshot: StudentSnapshot, term: Term, offered: Catalog) -> tuple[list[
         if course and section:
             found.append((planned, Offering(term, course, section)))
         else:
-            lost.append(LostCourse(course.title if course else planned.key.courseID, planned.key.courseID, term.term))
+            lost.append(LostCourse(course.title if course else planned.key.courseID, planned.key))
     return found, lost
 
 
@@ -86,12 +96,14 @@ def build(term: Term, found: Sequence[PlannedOffering], state: StudentState, mom
         problems = tuple(map(str, found_problems))
         last_refusal = str(planned.because or "") if choice.state != "enrolled" else ""
         last_refusal = last_refusal if last_refusal not in " ".join(problems) else ""
-        rows.append(PlanRow(offering.course, choice, problems, last_refusal, is_first=not rows))
+        rows.append(
+            PlanRow(offering.course, choice, problems, last_refusal, len(rows) + 1, is_last=offering is found[-1][1])
+        )
     return rows
 
 
 def credits_summary(term: Term, rows: Iterable[PlanRow], state: StudentState) -> str:
-    """Return how many credits the student has and plans, and by how many they exceed the limit."""
+    """Return how many credits the student has and plans."""
     return summarize_credits(*credits_of(rows, state), term.max_credits)
 
 
@@ -102,11 +114,10 @@ def credits_of(rows: Iterable[PlanRow], state: StudentState) -> tuple[float, flo
 
 
 def summarize_credits(enrolled: float, planned: float, limit: float) -> str:
-    """Return these numbers of credits in words."""
-    over = round(enrolled + planned - limit, 2)
+    """Return these numbers of credits in words; the row of a course says that it exceeds the limit."""
     if not planned:
         return gettext("%(number)s of %(limit)s credits", number=enrolled, limit=limit)
-    if not enrolled and over <= 0:
+    if not enrolled and round(planned, 2) <= limit:
         return gettext("%(planned)s of %(limit)s credits planned", planned=planned, limit=limit)
     total = plural("%(number)s credit planned", "%(number)s credits planned", planned)
     if enrolled:
@@ -116,8 +127,6 @@ def summarize_credits(enrolled: float, planned: float, limit: float) -> str:
             enrolled,
             planned=planned,
         )
-    if over > 0:
-        return gettext("%(credits)s, %(over)s over the limit", credits=total, over=over)
     return gettext("%(credits)s (limit %(limit)s)", credits=total, limit=limit)
 
 
@@ -126,6 +135,6 @@ def _find_section(planned: PlannedSection, offered: Catalog) -> Section | None:
     return next((one for one in sections if one.section == planned.key.section), None)
 
 
-def _remove_button(title: str, courseID: str, term: str) -> Button:
+def _remove_button(title: str, key: SectionKey) -> Button:
     about = gettext("%(title)s from your plan", title=title)
-    return Button("plan_remove", gettext("Remove"), about, {"courseID": courseID, "term": term}, strong=False)
+    return Button("plan_remove", gettext("Remove"), about, section_fields(key), strong=False)

@@ -1,16 +1,22 @@
 """The texts of a student's plan, which students who see the same share."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any
 
 from quart_enroll.domain.models import Term
-from quart_enroll.pages.enrollment import plan_rows
+from quart_enroll.domain.week import WeekEntry
+from quart_enroll.i18n.language import format_day_name
+from quart_enroll.pages.enrollment import plan_rows, plan_week, week_texts
 from quart_enroll.pages.enrollment.plan_rows import LostCourse, PlanRow
+from quart_enroll.pages.enrollment.week_texts import WEEK_MACROS
 from quart_enroll.pages.student_state import StudentState
 from quart_enroll.web.compression import InputFreeText
 from quart_enroll.web.templating import render_shared, render_shared_parts
 
 PLAN_MACROS, SEATS_MACROS = "macros/plan.html", "macros/seats.html"
+
+WEEK_NAME, WEEK_LEVEL = "plan-week", 2
+"""The ID of the week's heading, and its level."""
 
 
 def render(term: Term, rows: Iterable[PlanRow], lost: Iterable[LostCourse]) -> list[bytes]:
@@ -30,12 +36,39 @@ def render_total(term: Term, rows: Iterable[PlanRow], state: StudentState) -> li
     return [*render_shared_parts(PLAN_MACROS, total, render_summary)]
 
 
+def render_week(term: Term, sections: Sequence[WeekEntry], rows: Iterable[PlanRow], state: StudentState) -> list[bytes]:
+    """Return the text of the week, and of the facts about it."""
+    facts, credits = plan_week.facts(sections), plan_rows.credits_of(rows, state)
+    key = "week facts", facts, credits, term.max_credits
+
+    def render_facts(macros: Any) -> list[str]:
+        free_days = [format_day_name(day) for day in facts.free_days]
+        return [macros.week_facts(facts, free_days, plan_rows.summarize_credits(*credits, term.max_credits))]
+
+    parts = [*_week(term, sections), *render_shared_parts(PLAN_MACROS, key, render_facts)]
+    return [InputFreeText(b"".join(parts))]
+
+
+def _week(term: Term, sections: Sequence[WeekEntry]) -> Iterator[InputFreeText]:
+    if plain_week := week_texts.plain_week(WEEK_NAME, sections, WEEK_LEVEL):
+        meetings = [week_texts.meetings(one, plain_week, term) for one in sections]
+        yield from week_texts.render(plain_week, term, sections, meetings)
+    elif sections:
+        key = "overlapping", term, tuple(sections)
+        yield from render_shared_parts(
+            WEEK_MACROS,
+            key,
+            lambda macros: [macros.week(plan_week.build(sections), WEEK_NAME, term.term, term, WEEK_LEVEL)],
+        )
+
+
 def _row(term: Term, row: PlanRow) -> tuple[InputFreeText, ...]:
     section, choice = row.choice.section, row.choice
     start = section.key, row.course, section.meetings, section.instructor, section.room
     seats = section.status, section.open_seats, section.capacity, section.waiting
     end: Hashable = (
-        *(section.key, row.course.title, choice.state, choice.status, row.is_first, row.problems, row.last_refusal),
+        *(section.key, row.course.title, choice.state, choice.status, row.is_first, row.is_last),
+        *(row.problems, row.last_refusal),
         *(one.appearance for one in row.alternatives),
     )
     return (

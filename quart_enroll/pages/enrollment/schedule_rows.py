@@ -216,16 +216,17 @@ def overload_warning(student: StudentTerm, rows: Sequence[WaitlistRow], offered:
 def week_entries(student: StudentTerm, offered: Catalog) -> list[WeekEntry]:
     """Return the sections of the student's week: the courses, and then the sections that the school still offers for
     which the student is waitlisted."""
-    waitlisted = (entry for one in student.positions for entry in _waitlisted(one, offered))
-    return with_colors([*map(_enrolled, student.registrations), *waitlisted])
+    waitlisted = (entry for one in student.positions for entry in waitlisted_entries(one, offered))
+    return with_colors([*map(enrolled_entry, student.registrations), *waitlisted])
 
 
-def _enrolled(registration: Registration) -> WeekEntry:
+def enrolled_entry(registration: Registration) -> WeekEntry:
+    """Return the course as part of the student's week."""
     course, section = registration.course, registration.section
     return WeekEntry(course.courseID, course.title, registration.status, section.meetings, section.room)
 
 
-def _waitlisted(position: WaitlistedSection, offered: Catalog) -> Iterator[WeekEntry]:
+def waitlisted_entries(position: WaitlistedSection, offered: Catalog) -> Iterator[WeekEntry]:
     """Yield the section for which the student is waitlisted, if the school still offers it."""
     key, instead_of = position.entry.key, position.entry.drop_if_enrolled or ""
     for section in offered.sections_in(key.courseID, key.term):

@@ -3,7 +3,7 @@
 They are attributes instead of styles, which the pages don't allow. Heights in em grow with the reader's font size.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -99,8 +99,8 @@ def joint_layout(weeks: Collection[Week]) -> Layout:
     )
 
 
-def build(entries: Sequence[WeekEntry]) -> WeekGrid:
-    """Return the week of these entries."""
+def build(entries: Sequence[WeekEntry], is_mentioned: Callable[[Conflict], bool] = lambda _: True) -> WeekGrid:
+    """Return the week of these entries; of its conflicts, those that are mentioned are also said in words."""
     found = week(entries)
     layout = Layout(found.days, found.begins, found.ends, HOUR_HEIGHT if found.lanes == 1 else NARROW_HOUR_HEIGHT)
     clashing = {(entry.courseID, entry.status) for one in found.conflicts for entry in (one.one, one.other)}
@@ -113,7 +113,7 @@ def build(entries: Sequence[WeekEntry]) -> WeekGrid:
         empty(layout),
         boxes=boxes,
         listed=[DayList(format_day_name(day), theirs) for day, theirs in by_day if theirs],
-        conflicts=[_sentence(conflict) for conflict in found.conflicts],
+        conflicts=[_sentence(conflict) for conflict in found.conflicts if is_mentioned(conflict)],
         untimed=[name_in_week(entry) for entry in found.untimed],
         lanes=found.lanes,
     )
@@ -158,6 +158,8 @@ def name_in_week(entry: WeekEntry) -> str:
     match entry.status:
         case "waiting":
             return gettext("%(title)s (waitlisted)", title=entry.title)
+        case "planned":
+            return gettext("%(title)s (planned)", title=entry.title)
         case "withdrawn":
             return gettext("%(title)s (withdrawn)", title=entry.title)
         case _:

@@ -29,6 +29,16 @@ class PlanAddition:
     is_new: bool
 
 
+@dataclass(frozen=True, slots=True)
+class PlanPosition:
+    """A planned course, and its position in a plan with so many courses, from 1."""
+
+    course: Course
+    term: Term
+    position: int
+    length: int
+
+
 @metrics.count_change("plan_add")
 async def add(context: EnrollmentContext, user_id: int, request: SectionRequest, now: datetime) -> PlanAddition:
     """Add the section at the end of the plan, or in the place of another section of its course.
@@ -61,33 +71,48 @@ async def add(context: EnrollmentContext, user_id: int, request: SectionRequest,
 
 @metrics.count_change("plan_remove")
 async def remove(db: Database, user_id: int, request: SectionRequest, now: datetime) -> tuple[Course, Term]:
-    """Remove the course from the plan; raise UnknownCourse, UnknownTerm, TermNeeded or NotPlanned."""
+    """Remove the course from the plan, but no other section than the requested one.
+
+    Raises UnknownCourse, UnknownTerm, TermNeeded, NotPlanned.
+    """
     course, term = await _resolve(db, user_id, request, now)
-    if not await plans.remove_course(db, user_id, term.term, course.courseID):
-        raise NotPlanned(course.title, term.term)
+    if not await plans.remove_course(db, user_id, term.term, course.courseID, request.section):
+        raise NotPlanned(_name(course, request.section), term.term)
     return course, term
 
 
-@metrics.count_change("plan_move_up")
-async def move_up(
-    context: EnrollmentContext, user_id: int, request: SectionRequest, now: datetime
-) -> tuple[Course, Term]:
-    """Move the course before the one above it; the first stays. Raises what `remove` raises."""
+@metrics.count_change("plan_move")
+async def move(
+    context: EnrollmentContext, user_id: int, request: SectionRequest, now: datetime, *, down: bool = False
+) -> PlanPosition:
+    """Exchange the course with the one above it, or with the one below.
+
+    The first doesn't move up, and the last not down. Raises what `remove` raises.
+    """
     db = context.db
     course, term = await _resolve(db, user_id, request, now)
 
-    async def body(session: Session) -> tuple[Course, Term]:
+    async def body(session: Session) -> PlanPosition:
         await seat_changes.bump_version(SeatTransaction(db, session, now, user_id), user_id, term.term)
-        above = None
-        for planned in await plans.find_by_student(db, user_id, term.term, session):
-            if planned.key.courseID == course.courseID:
-                if above is not None:
-                    await plans.swap_places(db, user_id, above, planned, session)
-                return course, term
-            above = planned
-        raise NotPlanned(course.title, term.term)
+        planned = await plans.find_by_student(db, user_id, term.term, session)
+        place = next((place for place, one in enumerate(planned) if _is_meant(one, course, request)), None)
+        if place is None:
+            raise NotPlanned(_name(course, request.section), term.term)
+        new_place = min(place + 1, len(planned) - 1) if down else max(place - 1, 0)
+        if new_place != place:
+            await plans.swap_places(db, user_id, planned[place], planned[new_place], session)
+        return PlanPosition(course, term, new_place + 1, len(planned))
 
     return await context.locks.run([], body)
+
+
+def _is_meant(planned: PlannedSection, course: Course, request: SectionRequest) -> bool:
+    return planned.key.courseID == course.courseID and request.section in ("", planned.key.section)
+
+
+def _name(course: Course, section: str) -> str | Sentence:
+    """Return the name of the section, or of the course if none is given."""
+    return Sentence("%(title)s, section %(section)s", title=course.title, section=section) if section else course.title
 
 
 async def _resolve(db: Database, user_id: int, request: SectionRequest, now: datetime) -> tuple[Course, Term]:
@@ -104,8 +129,9 @@ def find_problems(
 ) -> list[list[Sentence]]:
     """Return, for each planned section, the reasons that the rules will have against it.
 
-    Each is checked against the courses in which the student is `enrolled` and the rest of the plan: a time conflict
-    counts for both sections, too many credits for the last ones. `taken` are the courses of earlier terms.
+    Each is checked against the courses in which the student is `enrolled` and the plan. Nothing is said twice: a time
+    conflict counts for the later of two planned sections, and too many credits for the first course over the limit.
+    `taken` are the courses of earlier terms.
     """
     planned = [Registration(one.course, one.section, "enrolled") for one in offerings]
     enrolled_courses = {one.courseID for one in enrolled}
@@ -129,7 +155,8 @@ def _find_problems(
     taken: Sequence[tuple[str, Term]],
 ) -> Iterator[Sentence]:
     course = planned.course
-    overlapping = [other for other in others if rules.overlap(planned.section, other.section)]
+    overlapping = [other for other in before if rules.overlap(planned.section, other.section)]
+    credits_before = sum(one.course.credits for one in before)
     checks: list[Callable[[], None]] = [
         *(partial(rules.check_times, course, planned.section, [other]) for other in overlapping),
         partial(rules.check_status, course, planned.section),
@@ -141,10 +168,11 @@ def _find_problems(
         try:
             check()
         except CreditLimit:
-            yield Sentence(
-                "%(title)s takes your plan over the limit of %(limit)s credits.",
-                title=course.title,
-                limit=term.max_credits,
-            )
+            if round(credits_before, 2) <= term.max_credits:
+                yield Sentence(
+                    "%(title)s takes your plan over the limit of %(limit)s credits.",
+                    title=course.title,
+                    limit=term.max_credits,
+                )
         except Refused as refusal:
             yield refusal.message

@@ -42,6 +42,7 @@ PRESSES: list[tuple[str, dict[str, Any]]] = [
     ("/plan/add", {"form": SEAT, "headers": {"HX-Request": "true"}}),
     ("/plan/enroll", {"form": {"term": "Fall 2026"}}),
     ("/plan/up", {"form": {"courseID": "1111"}}),
+    ("/plan/down", {"form": {"courseID": "1111"}}),
 ]
 
 

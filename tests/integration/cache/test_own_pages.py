@@ -16,7 +16,7 @@ from quart_enroll.db.client import Database, Document
 from quart_enroll.db.queries import message_codec
 from quart_enroll.domain.errors import CreditLimit
 from quart_enroll.domain.models import Meeting, User
-from quart_enroll.pages.enrollment import schedule_texts
+from quart_enroll.pages.enrollment import week_texts
 from quart_enroll.state import EXTENSION, AppState
 from tests.integration.cache.test_no_leaks import VARYING_TEXT, sign_in
 from tests.support.people import (
@@ -100,7 +100,7 @@ async def test_random_students_see_what_is_rendered_for_each_of_them(
 ) -> None:
     shared, _ = apps
     dice = random.Random(16)  # noqa: S311  # the same students each time
-    plain_week, plain_weeks = schedule_texts._plain_week, []
+    plain_week, plain_weeks = week_texts.plain_week, []
 
     def count(*arguments: Any) -> Any:
         found = plain_week(*arguments)
@@ -115,7 +115,7 @@ async def test_random_students_see_what_is_rendered_for_each_of_them(
                 await _replace_rows(db, user, moment, dice)
             await _change_a_section(db, dice)
             with monkeypatch.context() as patch:
-                patch.setattr(schedule_texts, "_plain_week", count)
+                patch.setattr(week_texts, "plain_week", count)
                 await _compare(apps, cookies, LANGUAGES)
     assert 0.3 < sum(plain_weeks) / len(plain_weeks) < 0.9
 
@@ -157,7 +157,7 @@ async def _compare(apps: tuple[Quart, Quart], cookies: Mapping[User, str], langu
     for path, language, user in product(PATHS, languages, cookies):
         headers = {"Cookie": cookies[user], "Accept-Language": language}
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(schedule_texts, "_plain_week", lambda *_: None)
+            patch.setattr(week_texts, "plain_week", lambda *_: None)
             expected = await _read(whole, path, headers)
         assert f'name="next" value="{path}"' in expected
         for _ in range(2):

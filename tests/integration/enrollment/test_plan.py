@@ -12,7 +12,7 @@ from quart_enroll.db.client import Database, OutcomeUnknown
 from quart_enroll.db.collections import sections
 from quart_enroll.domain import rules
 from quart_enroll.domain.errors import NotOpenYet
-from quart_enroll.domain.models import Registration, Section, Term
+from quart_enroll.domain.models import Meeting, Registration, Section, Term
 from quart_enroll.i18n.language import Moment
 from quart_enroll.services.enrollment import plan
 from quart_enroll.services.enrollment.candidates import Offering
@@ -22,6 +22,7 @@ from tests.support.people import (
     COURSES,
     FALL,
     MORNINGS,
+    NOONS,
     SECTIONS,
     Browser,
     Clock,
@@ -50,6 +51,12 @@ async def early(clock: Clock, ada: Browser) -> Browser:
 async def planned_sections(db: Database) -> list[tuple[str, str]]:
     """Return the course and section of each planned course, in the order in which they are tried."""
     return [(row["courseID"], row["section"]) async for row in db.plan.find().sort("place")]
+
+
+def week_facts(page: str) -> list[str]:
+    """Return what the page says about the week."""
+    facts = page.split('<ul class="week-facts">')[1].split("</ul>")[0]
+    return re.findall("<li>(.*?)</li>", facts)
 
 
 def link_buttons(page: str) -> list[str]:
@@ -121,10 +128,93 @@ async def test_a_course_moves_up_and_the_first_one_stays(early: Browser, db: Dat
         response = await early.post("/plan/up", form={"courseID": "3333", "term": "Fall 2026"})
         assert response.location == "/plan?term=Fall+2026"
         assert await planned_sections(db) == [("3333", "01"), ("1111", "01")]
-    assert link_buttons(await early.read("/plan")) == [
-        "Remove PHP 202 from your plan",
-        "Move up : PYT 101",
-        "Remove PYT 101 from your plan",
+
+
+async def test_a_course_moves_down_and_the_last_one_stays(early: Browser, db: Database) -> None:
+    for form in (PYT, PHP):
+        await early.post("/plan/add", form=form)
+    for _ in range(2):
+        moved = await message_after(early, "/plan/down", **PYT)
+        assert moved == "PYT 101 is now number 2 of 2 in your plan."
+        assert await planned_sections(db) == [("3333", "01"), ("1111", "01")]
+
+
+async def test_the_first_course_cannot_move_up_and_the_last_one_not_down(early: Browser) -> None:
+    await early.post("/plan/add", form=PYT)
+    assert link_buttons(await early.read("/plan")) == ["Remove PYT 101 from your plan"]
+    await early.post("/plan/add", form=PHP)
+    page = await early.read("/plan")
+    assert link_buttons(page) == [
+        *("Move up : PYT 101", "Move down : PYT 101", "Remove PYT 101 from your plan"),
+        *("Move up : PHP 202", "Move down : PHP 202", "Remove PHP 202 from your plan"),
+    ]
+    disabled = re.findall(r'formaction="/plan/(\w+)\?courseID=(\d+)[^>]*aria-disabled="true"', page)
+    assert disabled == [("up", "1111"), ("down", "3333")]
+
+
+@pytest.mark.parametrize("path", ["/plan/remove", "/plan/up", "/plan/down"])
+async def test_a_button_of_an_outdated_page_never_acts_on_another_section(
+    early: Browser, db: Database, path: str
+) -> None:
+    for form in (PHP, PYT):
+        await early.post("/plan/add", form=form)
+    page = await early.read("/plan")
+    urls = {unescape(url) for url in re.findall(rf'formaction="({path}\?courseID=1111[^"]*)"', page)}
+    assert urls == {f"{path}?courseID=1111&term=Fall+2026&section=01"}
+    await early.post("/plan/add", form=PYT | {"section": "02"})
+    refused = "PYT 101, section 01 isn’t in your plan for Fall 2026. No changes were made."
+    assert await message_after(early, urls.pop()) == refused
+    assert await planned_sections(db) == [("3333", "01"), ("1111", "02")]
+
+
+async def test_the_plan_has_the_week_of_all_planned_enrolled_and_waitlisted_sections(
+    ada: Browser, bob: Browser, db: Database
+) -> None:
+    await offer_course(db, "6666", "ART 100", (Meeting("F", "09:00", "10:00"),))
+    await ada.post("/enrollment", form={"courseID": "6666"})
+    await bob.post("/enrollment", form=PHP)
+    await ada.post("/waitlist", form=PHP)
+    await ada.post("/plan/add", form=PYT | {"section": "02"})
+    page = await ada.read("/plan")
+    boxes = re.findall(r'<svg class="box is-(\w+)".*?<strong><a[^>]*>([^<]*)<', page, re.DOTALL)
+    assert sorted(set(boxes)) == [("enrolled", "ART 100"), ("planned", "PYT 101"), ("waiting", "PHP 202")]
+    assert week_facts(page) == [
+        "Free days: Mon, Wed",
+        "3.5 hours of meetings a week",
+        "3 credits enrolled, 3 planned (limit 18)",
+    ]
+    others = page.split("On your schedule already:")[1].split("</ul>")[0]
+    assert re.findall("<li>(.*?)</li>", others) == [
+        "ART 100, F 09:00–10:00",
+        f"PHP 202, {NOONS[0]} (waitlisted)",
+    ]
+
+
+async def test_the_week_shows_conflicts_of_the_plan_and_does_not_repeat_them_in_words(
+    early: Browser, db: Database
+) -> None:
+    await offer_course(db, "6666", "ART 100", MORNINGS)
+    for form in (PYT, {"courseID": "6666"}):
+        await early.post("/plan/add", form=form)
+    page = await early.read("/plan")
+    assert len(re.findall(r'<svg class="box narrow is-planned clashes"', page)) == 6
+    assert page.count("conflicts with") == 1
+    assert page.count("time conflict") == 6  # in the list of days
+
+
+async def test_the_week_names_a_conflict_with_a_waitlisted_section(ada: Browser, bob: Browser, db: Database) -> None:
+    await offer_course(db, "6666", "ART 100", NOONS)
+    await bob.post("/enrollment", form=PHP)
+    await ada.post("/waitlist", form=PHP)
+    await ada.post("/plan/add", form={"courseID": "6666", "section": "01"})
+    assert f"PHP 202 (waitlisted) conflicts with ART 100 (planned): {NOONS[0]}." in await ada.read("/plan")
+
+
+async def test_planned_courses_are_headings(early: Browser) -> None:
+    await early.post("/plan/add", form=PHP)
+    levels = re.findall(r"<h([1-6])[^>]*>(?:<a[^>]*>)?([^<]*)", (await early.read("/plan")).split("<main")[1])
+    assert [(level, text.strip()) for level, text in levels][:4] == [
+        *(("1", "Your plan"), ("2", "Courses"), ("3", "PHP 202"), ("2", "Your week")),
     ]
 
 
@@ -301,9 +391,9 @@ PYT_101, PHP_202 = offering(0), offering(2)
 CONFLICTING_PHP_202 = offering(2, replace(SECTIONS[2], meetings=MORNINGS))
 
 
-def test_two_planned_courses_at_the_same_time_both_show_the_conflict() -> None:
+def test_of_two_planned_courses_at_the_same_time_the_second_shows_the_conflict() -> None:
     assert problems(FALL, [PYT_101, CONFLICTING_PHP_202], [], []) == [
-        [f"PYT 101 conflicts with PHP 202: {MORNINGS[0]}."],
+        [],
         [f"PHP 202 conflicts with PYT 101: {MORNINGS[0]}."],
     ]
     assert problems(FALL, [PYT_101, PHP_202], [], []) == [[], []]
@@ -326,13 +416,17 @@ def test_enrolled_courses_count_toward_conflicts_without_being_listed() -> None:
     ]
 
 
-def test_the_last_courses_of_a_plan_show_the_credit_limit() -> None:
+def test_the_first_course_over_the_credit_limit_says_so() -> None:
     limit = replace(FALL, max_credits=6)
     assert problems(limit, [PHP_202, PYT_101], [], []) == [
         [],
         ["PYT 101 takes your plan over the limit of 6 credits."],
     ]
     assert problems(replace(FALL, max_credits=7), [PHP_202, PYT_101], [], []) == [[], []]
+    assert problems(replace(FALL, max_credits=3), [PHP_202, PYT_101], [], []) == [
+        ["PHP 202 takes your plan over the limit of 3 credits."],
+        [],
+    ]
 
 
 @pytest.mark.parametrize(

@@ -304,6 +304,7 @@ async def test_spanish_pages_for_students_contain_no_english(
     for course in ("1111", "2222", "2222", "3333"):
         await ada.submit("/plan/add", courseID=course, **spring)
     await ada.submit("/plan/up", courseID="2222", **spring)
+    await ada.submit("/plan/down", courseID="2222", **spring)
     for path in ("/plan?term=Spring+2027", "/plan?term=Fall+2026", "/course/2222", "/courses/Spring"):
         await ada.get(path)
     await ada.submit("/plan/enroll", **spring)
