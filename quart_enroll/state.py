@@ -40,6 +40,9 @@ API_PASSWORD_CHECKS = 4
 """Passwords of API requests that a process checks at a time. Each costs as much as a sign-in: programs that send a
 password with every request must not delay people who sign in by hand."""
 
+SCHEDULE_BUILDS = 1
+"""Weeks that a process builds at a time: each search uses a core for some tenths of a second."""
+
 
 @dataclass(frozen=True, slots=True)
 class AppState:
@@ -63,6 +66,7 @@ class AppState:
     password_locks: PasswordLocks = field(default_factory=PasswordLocks)
     change_limiter: RateLimiter = field(default_factory=partial(RateLimiter, *CHANGE_RATES))
     api_password_slots: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, API_PASSWORD_CHECKS))
+    builder_slots: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, SCHEDULE_BUILDS))
     download_limiter: RateLimiter = field(
         default_factory=partial(RateLimiter, *DOWNLOAD_RATES, cache="download limits")
     )
@@ -146,6 +150,11 @@ def password_locks() -> PasswordLocks:
 def api_password_slots() -> asyncio.Semaphore:
     """Return the limit of password checks for API requests."""
     return _state().api_password_slots
+
+
+def builder_slots() -> asyncio.Semaphore:
+    """Return the limit of searches for weeks."""
+    return _state().builder_slots
 
 
 def hasher() -> Hasher:

@@ -605,6 +605,20 @@ class NotPlanned(Refused):
         super().__init__(message)
 
 
+class PlanChanged(Refused):
+    code = "plan_changed"
+    meaning = "Your plan has changed since you opened the page."
+    severity = "warning"
+
+    def __init__(self, term: str) -> None:
+        message = Sentence(
+            "Your plan for %(term)s has changed since you opened that page. No changes were made. "
+            "Build your week again.",
+            term=TermName(term),
+        )
+        super().__init__(message)
+
+
 class EmailTaken(Refused):
     code = "email_taken"
     meaning = "There is already an account with this email."

@@ -108,15 +108,15 @@ class SearchForm(Form):
     def _values(self) -> dict[str, Any]:
         return {
             "words": (self.q.data or "").strip(),
-            "subject": _chosen(self.subject),
-            "level": _chosen(self.level),
+            "subject": chosen(self.subject),
+            "level": chosen(self.level),
             "days": "".join(day for day in DAYS if day in (self.days.data or ())),
-            "time": _chosen(self.time),
-            "credits": _chosen(self.credits),
+            "time": chosen(self.time),
+            "credits": chosen(self.credits),
             "instructor": (self.instructor.data or "").strip(),
-            "building": _chosen(self.building),
+            "building": chosen(self.building),
             "open": bool(self.open.data),
-            "sort": _chosen(self.sort),
+            "sort": chosen(self.sort),
         }
 
 
@@ -125,7 +125,7 @@ def _field(attribute: str) -> str:
     return "q" if attribute == "words" else attribute
 
 
-def _chosen(field: SelectField) -> str:
+def chosen(field: SelectField) -> str:
     """Return the choice, or an empty one if it is unknown."""
     given = field.data or ""
     return given if given in [option.data for option in field] else ""

@@ -5,7 +5,16 @@ from quart_enroll.i18n.language import Sentence
 from quart_enroll.pages import help, home, languages, live_stream
 from quart_enroll.pages.account import account, data_export, deletion, email_confirmation, passwords, sign_in, tokens
 from quart_enroll.pages.catalog import course, courses, instructor
-from quart_enroll.pages.enrollment import alerts, calendar, enrollment, enrollment_form, history, plan, waitlist
+from quart_enroll.pages.enrollment import (
+    alerts,
+    calendar,
+    enrollment,
+    enrollment_form,
+    history,
+    plan,
+    schedule_builder,
+    waitlist,
+)
 from quart_enroll.services.accounts import email_links
 from quart_enroll.web.route import GET, POST, Audience, Route
 
@@ -147,6 +156,25 @@ ROUTES = [
         "/plan/enroll",
         "plan_enroll",
         plan.enroll,
+        POST,
+        audience=SIGNED_IN,
+        survives_disconnect=True,
+        changes_only_seats=True,
+    ),
+    Route(
+        "/plan/build",
+        "schedule_builder",
+        schedule_builder.builder,
+        audience=SIGNED_IN,
+        query_parameters=schedule_builder.PARAMETERS,
+        shows_notices=True,
+        opens_record=Sentence("Schedule builder, as the student sees it"),
+        sign_in_purpose=Sentence("Please sign in to build a week."),
+    ),
+    Route(
+        "/plan/week",
+        "plan_week",
+        schedule_builder.use_week,
         POST,
         audience=SIGNED_IN,
         survives_disconnect=True,

@@ -40,6 +40,7 @@ PAGES = {
             "/account/delete",
             "/account/tokens",
         ),
+        *("/plan", "/plan/build", "/account", "/account/password", "/account/delete", "/account/tokens"),
     ),
     "registrar": (
         *("/account", "/staff/audit?actor=no", "/staff/dashboard?report=opening&live=y"),

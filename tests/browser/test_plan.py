@@ -122,6 +122,23 @@ async def test_the_enroll_button_of_a_plan_stays_in_sight(base_url: str, page: P
     assert (box["y"] if edge == "top" else 500 - box["y"] - box["height"]) == pytest.approx(0, abs=1)
 
 
+async def test_a_built_week_replaces_the_sections_of_the_plan(base_url: str, db: Database, page: Page) -> None:
+    await db.section.update_one(
+        {"courseID": "3333"}, {"$set": {"meetings": [{"days": "MWF", "start": "09:30", "end": "10:20"}]}}
+    )
+    await wait_until_catalog_is_current(db, base_url)
+    await _plan(page, base_url, "PYT 101, section 01", "PHP 202, section 01")
+    await expect(page.get_by_text("PHP 202 conflicts with PYT 101")).to_have_count(1)
+    await page.get_by_role("link", name="Build a week without conflicts").click()
+    await page.get_by_label("No meetings before").select_option("09:00")
+    await page.get_by_role("button", name="Build weeks").click()
+    await expect(page).to_have_url(re.compile("start=09%3A00"))
+    await page.get_by_role("button", name="Use this week : Week 1").click()
+    await expect(page.get_by_text("Your plan for Fall 2026 has this week now.")).to_be_visible()
+    await expect(page.locator("#planned")).to_contain_text("section 02, TR 18:00–19:15")
+    await expect(page.get_by_text("conflicts with")).to_have_count(0)
+
+
 @pytest.mark.parametrize("scripts", [False])
 async def test_without_javascript_the_plan_names_the_opening_and_its_button_works(
     base_url: str, db: Database, page: Page

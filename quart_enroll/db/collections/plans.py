@@ -63,6 +63,18 @@ async def put(
     await db.plan.update_one(_course(user_id, planned.key), change, upsert=True, session=session)
 
 
+async def replace_sections(db: Database, user_id: int, keys: Iterable[SectionKey], session: Session | None) -> None:
+    """Plan these sections instead of others of the same courses, which keep their places."""
+    changes = [
+        UpdateOne(
+            _course(user_id, key) | {"section": {"$ne": key.section}},
+            {"$set": {"section": key.section}, "$unset": {"because": ""}},
+        )
+        for key in keys
+    ]
+    await db.plan.bulk_write([*changes], session=session)
+
+
 async def swap_places(
     db: Database, user_id: int, one: PlannedSection, other: PlannedSection, session: Session | None
 ) -> None:

@@ -8,6 +8,7 @@ from quart import flash, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
 from quart_enroll.domain import terms
+from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import AlreadyEnrolled, Refused
 from quart_enroll.domain.models import SectionRequest, Term
 from quart_enroll.domain.student import StudentSnapshot
@@ -36,9 +37,9 @@ from quart_enroll.web.templating import is_overridden, render, render_frame
 
 async def plan() -> bytes:
     user, moment, offered = auth.signed_in(), now(), await catalog()
-    choice = [term for term in offered.active_terms(moment) if moment < term.add_deadline]
+    choice = terms_to_plan(offered, moment)
     snapshot = await student_state.load_snapshot(user.user_id)
-    term = _term(snapshot, choice, moment)
+    term = choose_term(snapshot, choice, moment)
     if term is None:
         return render("plan.html", plan=True, term=None, rows=[], lost=[], terms=[])
     state = await student_state.load(user, term, offered, snapshot)
@@ -141,7 +142,12 @@ async def _flash_outcomes(term: Term, outcomes: Sequence[Outcome]) -> None:
         await flash(left, "warning")
 
 
-def _term(snapshot: StudentSnapshot, choice: Sequence[Term], moment: datetime) -> Term | None:
+def terms_to_plan(offered: Catalog, moment: datetime) -> list[Term]:
+    """Return the terms in which students can still enroll."""
+    return [term for term in offered.active_terms(moment) if moment < term.add_deadline]
+
+
+def choose_term(snapshot: StudentSnapshot, choice: Sequence[Term], moment: datetime) -> Term | None:
     """Return the term that the URL names; otherwise the first term with a plan, or else the next to open."""
     if wanted := request.args.get("term", ""):
         return terms.find(wanted, choice, moment)

@@ -43,6 +43,7 @@ PRESSES: list[tuple[str, dict[str, Any]]] = [
     ("/plan/enroll", {"form": {"term": "Fall 2026"}}),
     ("/plan/up", {"form": {"courseID": "1111"}}),
     ("/plan/down", {"form": {"courseID": "1111"}}),
+    ("/plan/week", {"form": {"courseID": "1111", "section": "01", "term": "Fall 2026"}}),
 ]
 
 

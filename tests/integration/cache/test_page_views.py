@@ -21,7 +21,17 @@ from tests.support.people import ADA, BOB, FALL, FALL_MORNING, Browser, Clock, m
 
 pytestmark = pytest.mark.caches
 
-PATHS = ["/", "/courses/", "/courses/Fall?q=pyt&open=y", "/course/1111", "/enrollment", "/plan", "/account", "/help"]
+PATHS = [
+    "/",
+    "/courses/",
+    "/courses/Fall?q=pyt&open=y",
+    "/course/1111",
+    "/enrollment",
+    "/plan",
+    "/plan/build",
+    "/account",
+    "/help",
+]
 SEAT = {"courseID": "1111", "section": "01", "term": "Fall 2026"}
 
 

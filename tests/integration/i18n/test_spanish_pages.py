@@ -305,6 +305,12 @@ async def test_spanish_pages_for_students_contain_no_english(
         await ada.submit("/plan/add", courseID=course, **spring)
     await ada.submit("/plan/up", courseID="2222", **spring)
     await ada.submit("/plan/down", courseID="2222", **spring)
+    limits = "free=M&free=F&start=13:00&end=12:00&lunch=60&travel=10"
+    for query in ("", f"&{limits}", f"&{limits}&lunch=&travel=&start=", "&open=y&keep=1111"):
+        await ada.get(f"/plan/build?term=Spring{query}")
+    await ada.submit("/plan/week", courseID="1111", section="01", plan="x", **spring)
+    await ada.submit("/plan/week", courseID="2222", section="09", plan="x", **spring)
+    await ada.submit("/plan/week", courseID="2222", section="", **spring)
     for path in ("/plan?term=Spring+2027", "/plan?term=Fall+2026", "/course/2222", "/courses/Spring"):
         await ada.get(path)
     await ada.submit("/plan/enroll", **spring)
