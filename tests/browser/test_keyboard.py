@@ -51,7 +51,7 @@ async def test_everything_from_registering_to_signing_out_works_by_keyboard(
     await press(page, "Add to plan : JAV 201, section 01")
     await expect(page.get_by_text("Added to your plan for Spring 2027: JAV 201, section 01.")).to_be_visible()
     await press(page, "Plan", "link")
-    await expect(page.get_by_text("4 of 18 credits planned")).to_be_visible()
+    await expect(page.locator(".enroll-bar").get_by_text("4 of 18 credits planned")).to_be_visible()
 
     await press(page, "Your schedule", "link")
     await expect(page.get_by_role("row", name="PYT 101")).to_be_visible()
