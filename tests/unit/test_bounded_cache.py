@@ -45,7 +45,7 @@ BOUNDED_BY_THE_SCHOOL = {
     "domain.filter_choices._level": "courses of the catalog",
     "domain.search_index.fold_name": "instructors of the catalog",
     "db.section_keys._shared_key": "sections in the database",
-    "pages.enrollment.schedule_texts._week_of": "meetings of sections",
+    "pages.enrollment.week_texts._week_of": "meetings of sections",
     "web.access_log._own_parts": "one entry for each application",
     "web.compression.choose_encoding": "200 characters each",
     "web.locale.choose": "220 characters each",

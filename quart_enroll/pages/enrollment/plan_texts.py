@@ -39,7 +39,7 @@ def render_total(term: Term, rows: Iterable[PlanRow], state: StudentState) -> li
 def render_week(term: Term, sections: Sequence[WeekEntry], rows: Iterable[PlanRow], state: StudentState) -> list[bytes]:
     """Return the text of the week, and of the facts about it."""
     facts, credits = plan_week.facts(sections), plan_rows.credits_of(rows, state)
-    key = "week facts", facts, credits, term.max_credits
+    key = "week_facts", facts, credits, term.max_credits
 
     def render_facts(macros: Any) -> list[str]:
         free_days = [format_day_name(day) for day in facts.free_days]

@@ -25,9 +25,11 @@ from quart.wrappers import Response
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import terms
 from quart_enroll.db.queries import multi_find
+from quart_enroll.domain.models import PlannedSection, SectionKey
 from quart_enroll.domain.scopes import Scope
 from quart_enroll.pages.staff.dashboard import REPORTS
 from quart_enroll.routes import ROUTES
+from quart_enroll.services.enrollment.schedule_builder import plan_mark
 from quart_enroll.services.maintenance.schema_check import COLLECTION_MODULES
 from quart_enroll.state import EXTENSION, AppState
 from quart_enroll.system.wakeup import Wakeup
@@ -188,7 +190,14 @@ async def change_seats(full: FullRun, ada: Browser, bob: Browser) -> None:
     for courseID in ("1111", "3333", "4444"):
         await post(bob, "POST", "/plan/add", courseID=courseID, term="Fall 2026", section="01")
     await post(bob, "POST", "/plan/up", courseID="3333", term="Fall 2026")
+    await post(bob, "POST", "/plan/down", courseID="3333", term="Fall 2026")
     await post(bob, "POST", "/plan/remove", courseID="4444", term="Fall 2026")
+    await post(bob, "GET", "/plan/build?term=Fall")
+    planned = [PlannedSection(SectionKey("Fall 2026", one, "01"), 1, FALL.opens_at) for one in ("1111", "3333")]
+    week = {"courseID": "1111", "section": "02", "plan": plan_mark(planned)}
+    await post(bob, "POST", "/plan/week", term="Fall 2026", **week)
+    assert await full.db.plan.count_documents({"section": "02"}) == 1
+    await post(bob, "POST", "/plan/add", courseID="1111", term="Fall 2026", section="01")
     with full.change("enroll in a plan"):
         await post(bob, "POST", "/plan/enroll", term="Fall 2026")
     await post(ada, "POST", "/alert", courseID="3333", term="Fall 2026", section="01")
