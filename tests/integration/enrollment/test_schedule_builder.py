@@ -90,7 +90,10 @@ async def test_a_week_for_an_outdated_plan_is_refused(planner: Browser, db: Data
 @pytest.mark.parametrize(
     ("change", "refusal"),
     [
-        ({"meetings": [{"days": "F", "start": "09:30", "end": "10:30"}]}, "ART 100 conflicts with PYT 101: MWF"),
+        (
+            {"meetings": [{"days": "F", "start": "09:30", "end": "10:30"}]},
+            "ART 100 conflicts with PYT 101: F 09:30–09:50.",
+        ),
         ({"status": "closed"}, "PYT 101, section 02, is closed"),
         ({"status": "tentative"}, "PYT 101 has no section 02 in Fall 2026."),
     ],
