@@ -20,8 +20,8 @@ from quart_enroll.i18n.language import DAYS
 MAX_WEEKS = 10
 """Weeks that are returned."""
 
-MAX_STEPS = 6_000
-"""Steps of a search; each chooses a section, and takes some 20 µs."""
+MAX_STEPS = 30_000
+"""Steps of a search; each chooses a section, and takes some 10 µs."""
 
 LUNCH_BEGINS, LUNCH_ENDS = "11:00", "14:00"
 """The hours in which a lunch break is possible."""
