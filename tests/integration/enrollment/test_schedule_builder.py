@@ -61,7 +61,7 @@ async def test_the_plan_leads_to_weeks_without_conflicts(planner: Browser) -> No
     assert f'href="{BUILDER}"' in await planner.read("/plan")
     page = await planner.read(BUILDER)
     assert weeks(page) == [
-        [f"PYT 101, section 02, {EVENINGS[0]}", f"ART 100, section 01, {MORNINGS[0]} in your plan"],
+        [f"PYT 101, section 02, {EVENINGS[0]}", f"ART 100, section 01, {MORNINGS[0]} · in your plan"],
     ]
     assert "5 days a week, no gaps" in page
     assert buttons(page) == ["Use this week : Week 1"]
@@ -137,7 +137,7 @@ async def test_a_link_to_the_builder_has_all_constraints(planner: Browser, db: D
     assert re.findall(r"<input checked[^>]*value=\"(\w)\"", page) == ["W", "F"]
     assert '<option selected value="10:00">' in page
     page = await planner.read(f"{BUILDER}&keep=1111")
-    assert [one[0] for one in weeks(page)] == [f"PYT 101, section 01, {MORNINGS[0]} in your plan"]
+    assert [one[0] for one in weeks(page)] == [f"PYT 101, section 01, {MORNINGS[0]} · in your plan"]
 
 
 @pytest.mark.parametrize("query", ["start=25:99", "lunch=x", "travel=-5", "free=X&free=%00", "keep=9", "open=&x=1"])
