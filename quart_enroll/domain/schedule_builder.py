@@ -6,13 +6,13 @@ the course with the fewest sections left is next, and of its sections the one th
 steps is bounded, so a search among very many weeks may miss the best ones, but it never takes long.
 """
 
-import re
 from bisect import insort
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import combinations
 from typing import NamedTuple
 
+from quart_enroll.domain.filter_choices import building_of
 from quart_enroll.domain.models import Section
 from quart_enroll.domain.week import to_minutes
 from quart_enroll.i18n.language import DAYS
@@ -118,11 +118,6 @@ def build_weeks(
     if weeks or not is_complete:
         return Result(weeks, is_complete)
     return Result([], is_complete, _find_obstacles(courses, fixed, constraints, max_steps // 4))
-
-
-def building_of(room: str) -> str:
-    """Return the building of a room such as "Hall 12" or "B204": what stands before its number."""
-    return re.sub(r"[\s\-./]*\d\S*\s*$", "", room).strip() or room.strip()
 
 
 def _find_obstacles(
@@ -358,7 +353,7 @@ def _option(
         course,
         section,
         rank,
-        building_of(section.room),
+        building_of(section),
         _mask(times),
         _mask((day, max(0, start - travel), min(_DAY_MINUTES, end + travel)) for day, start, end in times),
         sum(1 << day for day in days),

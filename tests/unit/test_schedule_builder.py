@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quart_enroll.domain import schedule_builder
+from quart_enroll.domain.filter_choices import building_of
 from quart_enroll.domain.models import Meeting, Section
-from quart_enroll.domain.schedule_builder import Constraints, CourseOptions, Obstacles, build_weeks, building_of
+from quart_enroll.domain.schedule_builder import Constraints, CourseOptions, Obstacles, build_weeks
 from quart_enroll.domain.week import to_minutes
 
 
@@ -89,14 +90,6 @@ def test_there_is_time_to_walk_to_another_building(rooms: tuple[str, str], fits:
     second = CourseOptions("B", (section("B", "01", Meeting("M", "10:10", "11:00"), room=rooms[1]),))
     assert bool(build_weeks([first, second], constraints=Constraints(travel_minutes=11)).weeks) == fits
     assert build_weeks([first, second], constraints=Constraints(travel_minutes=10)).weeks
-
-
-@pytest.mark.parametrize(
-    ("room", "building"),
-    [("Hall 12", "Hall"), ("B204", "B"), ("North Lab 3-1", "North Lab"), ("Online", "Online"), ("", ""), ("12", "12")],
-)
-def test_rooms_of_a_building_differ_in_their_numbers(room: str, building: str) -> None:
-    assert building_of(room) == building
 
 
 def test_without_a_week_the_courses_that_conflict_are_named() -> None:
@@ -233,7 +226,7 @@ def _is_possible(week: Sequence[Section], constraints: Constraints) -> bool:
 
 
 def _far(one: Section, other: Section) -> bool:
-    buildings = {building_of(one.room), building_of(other.room)}
+    buildings = {building_of(one), building_of(other)}
     return len(buildings) == 2 and "" not in buildings
 
 

@@ -176,7 +176,7 @@ async def test_the_plan_has_the_week_of_all_planned_enrolled_and_waitlisted_sect
     await ada.post("/waitlist", form=PHP)
     await ada.post("/plan/add", form=PYT | {"section": "02"})
     page = await ada.read("/plan")
-    boxes = re.findall(r'<svg class="box is-(\w+)".*?<strong><a[^>]*>([^<]*)<', page, re.DOTALL)
+    boxes = re.findall(r'<svg class="box is-(\w+) .*?<strong><a[^>]*>([^<]*)<', page, re.DOTALL)
     assert sorted(set(boxes)) == [("enrolled", "ART 100"), ("planned", "PYT 101"), ("waiting", "PHP 202")]
     assert week_facts(page) == [
         "Free days: Mon, Wed",
@@ -197,7 +197,7 @@ async def test_the_week_shows_conflicts_of_the_plan_and_does_not_repeat_them_in_
     for form in (PYT, {"courseID": "6666"}):
         await early.post("/plan/add", form=form)
     page = await early.read("/plan")
-    assert len(re.findall(r'<svg class="box narrow is-planned clashes"', page)) == 6
+    assert len(re.findall(r'<svg class="box narrow is-planned color-\d clashes"', page)) == 6
     assert page.count("conflicts with") == 1
     assert page.count("time conflict") == 6  # in the list of days
 
