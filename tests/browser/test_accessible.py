@@ -35,12 +35,12 @@ PAGES = {
         *(
             "/courses/Fall?q=pyhton&unmet=y",
             "/plan",
+            "/plan/build",
             "/account",
             "/account/password",
             "/account/delete",
             "/account/tokens",
         ),
-        *("/plan", "/plan/build", "/account", "/account/password", "/account/delete", "/account/tokens"),
     ),
     "registrar": (
         *("/account", "/staff/audit?actor=no", "/staff/dashboard?report=opening&live=y"),
