@@ -80,7 +80,7 @@ async def test_a_new_student_registers_enrolls_and_signs_out(flask_url: str, pag
 
     await page.get_by_role("link", name="Classes").click()
     await page.get_by_role("button", name="Take PYT 101").click()
-    await expect(page).to_have_url(f"{flask_url}/enrollment")
+    await expect(page).to_have_url(f"{flask_url}/enrollment?term=Fall+2026")
     await expect(page.get_by_role("row", name="1111 PYT 101: Introduction to Python 3")).to_be_visible()
 
     await page.get_by_role("link", name="Log Out").click()
@@ -142,7 +142,7 @@ async def test_a_new_student_registers_enrolls_drops_and_signs_out(sibling_url: 
 
     await page.get_by_role("link", name="Course list").click()
     await page.get_by_role("button", name="Enroll in PYT 101").click()
-    await expect(page).to_have_url(f"{sibling_url}/enrollment")
+    await expect(page).to_have_url(f"{sibling_url}/enrollment?term=Fall+2026")
     await expect(page.get_by_role("row", name="1111 PYT 101 Introduction to Python 3")).to_be_visible()
 
     await page.get_by_role("button", name="Drop PYT 101").click()

@@ -83,7 +83,7 @@ async def _plan(page: Page, base_url: str, *names: str) -> None:
     await sign_in(page, base_url, ADA)
     await page.goto(f"{base_url}/courses/Fall")
     for name in names:
-        await page.get_by_role("button", name=f"Add to plan : {name}").click()
+        await press(page, f"Add to plan : {name}")
         await expect(page.get_by_text(f"Added to your plan for Fall 2026: {name}.")).to_be_visible()
     await page.goto(f"{base_url}/plan?term=Fall")
 

@@ -47,12 +47,11 @@ async def courses(query: CourseQuery) -> Response:
         subject=query.subject,
         credits="" if query.credits is UNSET else f"{query.credits:g}",
         open=query.open_seats is True,
-        sort="number",  # as cursors need it
     )
     found = search(offered, _term(offered, query.term) if query.term else None, filters)
     if query.open_seats is False:
         found = [one for one in found if not any(section.open_seats for section in one.sections)]
-    courses = [one.course for one in found]
+    courses = sorted((one.course for one in found), key=lambda course: course.courseID)  # as cursors need it
     page, next_cursor = cursors.paginate(courses, lambda course: [course.courseID], query.cursor, query.limit)
     return respond_publicly(CoursePage([CourseSchema.of(course) for course in page], next_cursor))
 

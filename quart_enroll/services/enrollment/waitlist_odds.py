@@ -48,6 +48,8 @@ class WaitlistOdds:
                 await self.refresh(await read_catalog(), clock())
             except DATABASE_UNAVAILABLE as error:
                 logger.warning("waitlist odds: %s; the next attempt is in %g s", type(error).__name__, REFRESH_SECONDS)
+            except Exception:  # a damaged row of a past term must not end this for good
+                logger.exception("waitlist odds")
             await asyncio.sleep(REFRESH_SECONDS)
 
     async def refresh(self, offered: Catalog, now: datetime) -> None:
