@@ -20,8 +20,11 @@ from quart_enroll.i18n.language import DAYS
 MAX_WEEKS = 10
 """Weeks that are returned."""
 
-MAX_STEPS = 30_000
-"""Steps of a search; each chooses a section, and takes some 10 µs."""
+MAX_STEPS = 150_000
+"""Sections that a search tries, each beside those picked before; one takes some 5 µs."""
+
+MAX_OPTIONS = 300
+"""Sections that are considered in all: each is compared with each other one."""
 
 LUNCH_BEGINS, LUNCH_ENDS = "11:00", "14:00"
 """The hours in which a lunch break is possible."""
@@ -117,7 +120,7 @@ def build_weeks(
     ]
     if weeks or not is_complete:
         return Result(weeks, is_complete)
-    return Result([], is_complete, _find_obstacles(courses, fixed, constraints, max_steps // 4))
+    return Result([], is_complete, _find_obstacles(courses, fixed, constraints, max_steps))
 
 
 def _find_obstacles(
@@ -125,10 +128,11 @@ def _find_obstacles(
 ) -> Obstacles:
     """Leave out what can be left out while no week is possible, first constraints, then enrolled courses."""
     kept_fixed, kept = list(fixed), list(courses)
+    attempts = max(1, len(constraints.used) + len(fixed) + len(courses))
 
     def is_impossible(constraints: Constraints, fixed: Sequence[CourseOptions], kept: Sequence[CourseOptions]) -> bool:
         search = _Search([*kept, *fixed], constraints, number_fixed=len(fixed), max_weeks=1)
-        return search.find_any(max_steps) and not search.found
+        return search.find_any(max_steps // attempts) and not search.found
 
     for name in constraints.used:
         if is_impossible(constraints.without(name), kept_fixed, kept):
@@ -187,14 +191,16 @@ class _Search:
         self._first_fixed = len(courses) - number_fixed
         self._by_course = [list[_Option]() for _ in courses]
         options = list[_Option]()
-        for option in _options(courses, constraints):
+        most = max(1, MAX_OPTIONS // max(1, len(courses)))
+        shortened = [one for one in courses if len(one.sections) > most]
+        for option in _options([replace(one, sections=one.sections[:most]) for one in courses], constraints):
             options.append(option)
             self._by_course[option.course].append(option)
         self._course_bits = [sum(1 << one.number for one in found) for found in self._by_course]
         self._most_class = [max((one.total for one in found), default=0) for found in self._by_course]
         self._compatible = self._find_compatible(options)
         self._options = options
-        self._steps_left, self._was_cut, self._weeks_seen = 0, False, 0
+        self._steps_left, self._was_cut, self._weeks_seen = 0, len(shortened) > 0, 0
 
     def run(self, max_steps: int) -> bool:
         """Find the best weeks; return whether all were considered."""
@@ -243,12 +249,12 @@ class _Search:
         if len(node.picked) == len(self._by_course):
             self._keep(node, day_bits)
             return
-        if not self._steps_left:
+        if self._steps_left <= 0:
             self._was_cut = True
             return
-        self._steps_left -= 1
         course = self._next_course(node)
-        children = (self._child(node, one) for one in self._by_course[course] if node.left >> one.number & 1)
+        children = [self._child(node, one) for one in self._by_course[course] if node.left >> one.number & 1]
+        self._steps_left -= 1 + len(children)
         for child in sorted(filter(self._has_lunch_break, children), key=_promise):
             if self._can_be_kept(child, day_bits):
                 self._extend(child, day_bits)

@@ -13,6 +13,9 @@ from quart_enroll.domain.search_index import fold_name
 from quart_enroll.domain.search_words import WordMatch, match_words
 from quart_enroll.i18n.language import DAYS
 
+MAX_NAME_WORDS = 10
+"""Words of an instructor's name that are looked for."""
+
 ALL_DAY = ("00:00", "24:00")
 SortKey = Callable[[CourseSections], Any]
 
@@ -144,31 +147,31 @@ def _with_wanted_sections(
     found: Iterable[CourseSections], match: WordMatch, wanted: Search
 ) -> Iterator[CourseSections]:
     """Yield the courses with the sections that match, if there are any; the same object if all of them do."""
-    picky = _chooses_sections(wanted)
+    picky, called = _chooses_sections(wanted), fold(wanted.instructor).split()[:MAX_NAME_WORDS]
     for one in found:
         names = match.required_names(one.course.courseID)
         if not names and not picky:
             yield one
-        elif sections := tuple(section for section in one.sections if _is_wanted(section, names, wanted)):
+        elif sections := tuple(section for section in one.sections if _is_wanted(section, names, called, wanted)):
             yield one if sections == one.sections else CourseSections(one.course, sections)
 
 
-def _is_wanted(section: Section, names: Iterable[Set[str]], wanted: Search) -> bool:
-    """Return whether the section matches, and its instructor is among all `names`."""
+def _is_wanted(section: Section, names: Iterable[Set[str]], called: Sequence[str], wanted: Search) -> bool:
+    """Return whether the section matches, and its instructor is among all `names` and has the words `called`."""
     if not all(section.instructor in one for one in names):
         return False
     if wanted.open and not section.open_seats:
         return False
     if wanted.building and wanted.building != building_of(section):
         return False
-    if wanted.instructor and not _is_called(section.instructor, wanted.instructor):
+    if called and not _is_called(section.instructor, called):
         return False
     return _meets_when_wanted(section, wanted)
 
 
-def _is_called(name: str, wanted: str) -> bool:
+def _is_called(name: str, words: Sequence[str]) -> bool:
     folded = fold_name(name)
-    return all(f" {word}" in folded for word in fold(wanted).split())
+    return all(f" {word}" in folded for word in words)
 
 
 def _meets_when_wanted(section: Section, wanted: Search) -> bool:

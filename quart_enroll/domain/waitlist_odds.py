@@ -77,7 +77,7 @@ def waits(events: Iterable[Event]) -> dict[SectionKey, list[Wait]]:
 def positions_at(moment: datetime, waits: Iterable[Wait]) -> Iterator[tuple[int, bool]]:
     """Yield the position of each student who was waiting for a section at the moment, and whether they got the seat."""
     waiting = [one for one in waits if one.began_at <= moment and (one.ended_at is None or moment < one.ended_at)]
-    for position, one in enumerate(sorted(waiting), 1):
+    for position, one in enumerate(sorted(waiting, key=lambda one: one.began_at), 1):
         yield position, one.got_seat
 
 

@@ -114,7 +114,10 @@ class Visitors:
         request.cookies = visitor.cookies
         app_context = _AppContext(self._app)
         setattr(app_context.g, self._sign_in.attribute_name or "", AuthUser(visitor.identity))
-        context = RequestContext(self._app, request, SecureCookieSession(visitor.session))
+        session = dict(visitor.session)
+        if visitor.has_messages:  # Quart adds messages to this list
+            session["_flashes"] = list(session["_flashes"])
+        context = RequestContext(self._app, request, SecureCookieSession(session))
         tokens = _cv_app.set(app_context), _cv_request.set(context)  # type: ignore[arg-type]  # they have what is used
         try:
             yield context

@@ -35,7 +35,7 @@ class BuilderForm(Form):
     start = SelectField(lazy("No meetings before"), choices=choices({"": lazy("Any")} | dict.fromkeys(STARTS)))
     end = SelectField(lazy("No meetings after"), choices=choices({"": lazy("Any")} | dict.fromkeys(ENDS)))
     lunch = SelectField(lazy("Lunch break (11:00–14:00)"), choices=[])
-    travel = SelectField(lazy("Time between buildings"), choices=[])
+    travel = SelectField(lazy("Walking time between buildings"), choices=[])
     keep = SelectMultipleField(lazy("Sections to keep"), choices=[], validate_choice=False)
     open = BooleanField(lazy("Open seats only"), false_values=FALSE_VALUES)
 

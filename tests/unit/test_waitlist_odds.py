@@ -14,6 +14,7 @@ from quart_enroll.domain.waitlist_odds import (
     comparable_terms,
     compute,
     past_fills,
+    positions_at,
     waits,
 )
 from tests.support.people import FALL, SPRING
@@ -57,7 +58,7 @@ def test_a_wait_ends_with_or_without_the_seat(action: str, got_seat: bool) -> No
     assert found == {KEY: [Wait(OPENING, OPENING + HOUR, got_seat)]}
 
 
-def test_who_still_waits_at_the_end_got_no_seat() -> None:
+def test_a_student_still_waiting_at_the_end_got_no_seat() -> None:
     assert waits([event(1, "join", OPENING)]) == {KEY: [Wait(OPENING, None, got_seat=False)]}
 
 
@@ -115,3 +116,9 @@ def test_a_section_was_full_when_its_first_student_began_to_wait() -> None:
     assert past_fills([(term, by_section), (FALL, waits([replace(one, term=FALL.term) for one in later]))]) == {
         "1111": PastFill("Fall 2026", OPENING + HOUR - FALL.opens_at)
     }
+
+
+def test_students_who_joined_at_the_same_moment_are_all_counted() -> None:
+    joined = [event(number, "join", OPENING) for number in range(3)]
+    found = waits([*joined, event(1, "promote", OPENING + 24 * HOUR)])
+    assert sorted(position for position, _ in positions_at(NOW - timedelta(days=364), found[KEY])) == [1, 2, 3]

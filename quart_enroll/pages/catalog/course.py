@@ -108,7 +108,9 @@ def _past_fill(fill: PastFill | None) -> str:
         else ngettext("%(number)s day", "%(number)s days", round(minutes / (24 * 60)))
     )
     return gettext(
-        "In %(term)s, a section was full %(after)s after enrollment opened.", term=TermName(fill.term), after=after
+        "In %(term)s, the first section filled up %(after)s after enrollment opened.",
+        term=TermName(fill.term),
+        after=after,
     )
 
 

@@ -13,6 +13,9 @@ from quart_enroll.services.catalog import teaching
 from quart_enroll.state import catalog, database, now
 from quart_enroll.web.templating import render
 
+MAX_LISTED_SECTIONS = 100
+"""Current sections on the page: "Staff" may be the instructor of thousands, which a search finds."""
+
 
 @dataclass(frozen=True, slots=True)
 class TaughtSection:
@@ -35,9 +38,10 @@ async def instructor(name: str) -> bytes:
     coming = {term.term: term.order for term in offered.active_terms(moment)}
     current = [one for one in offered.sections if one.instructor == name and one.is_listed and one.term in coming]
     current.sort(key=lambda one: (coming[one.term], one.key))
+    del current[MAX_LISTED_SECTIONS:]
     past = [key for key in await teaching.find_taught(database(), name) if key.term not in coming]
     if not current and not past:
-        abort(404, gettext("We don’t know an instructor with this name."))
+        abort(404, gettext("We couldn’t find an instructor with this name."))
     return render(
         "instructor.html",
         courses=True,

@@ -130,7 +130,7 @@ def _remark(facts: BuilderFacts, result: Result, constraints: Constraints) -> st
     if result.obstacles:
         return _explain(facts, result.obstacles, constraints)
     if not result.is_complete and result.weeks:
-        return gettext("There are very many possible weeks. These are the best of those we looked at.")
+        return gettext("There are too many possible weeks to check them all. These are the best we found.")
     if not result.is_complete:
         return gettext("We found no week in time, but there may be one. Keep some sections to make the search easier.")
     return ""
@@ -139,7 +139,7 @@ def _remark(facts: BuilderFacts, result: Result, constraints: Constraints) -> st
 def _explain(facts: BuilderFacts, obstacles: Obstacles, constraints: Constraints) -> str:
     titles = [facts.title(courseID) for courseID in obstacles.courseIDs]
     if not obstacles.constraints and len(titles) == 1:
-        return gettext("No section of %(title)s can be chosen.", title=titles[0])
+        return gettext("No section of %(title)s is available.", title=titles[0])
     wanted = [*titles, *(_describe(name, constraints) for name in obstacles.constraints)]
     return gettext(
         "No week is possible with all of these: %(list)s. Leave out any one of them.", list=format_list_of(wanted)

@@ -4,12 +4,14 @@ A GET builds, so a link to the page has all the constraints; whoever follows it 
 """
 
 import asyncio
+from collections.abc import Sequence
 
 from quart import flash, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
 from quart_enroll.domain.errors import Refused
-from quart_enroll.domain.schedule_builder import build_weeks
+from quart_enroll.domain.models import Section
+from quart_enroll.domain.schedule_builder import Constraints, CourseOptions, Result, build_weeks
 from quart_enroll.forms.schedule_builder import BuilderForm, WeekForm
 from quart_enroll.i18n.language import TermName, gettext
 from quart_enroll.pages import student_state
@@ -39,11 +41,21 @@ async def builder() -> bytes:
     if facts.planned:
         courses = facts.options(form.keep.data or (), only_open=bool(form.open.data))
         enrolled = [one.section for one in state.enrolled]
-        async with builder_slots():
-            result = await asyncio.to_thread(build_weeks, courses, enrolled, form.constraints())
+        result = await _build_alone(courses, enrolled, form.constraints())
         variables["mark"] = service.plan_mark(one for one in snapshot.plan if one.key.term == term.term)
         variables["built"] = builder_weeks.built(facts, result, form.constraints())
     return render("schedule_builder.html", **variables)
+
+
+async def _build_alone(
+    courses: Sequence[CourseOptions], enrolled: Sequence[Section], constraints: Constraints
+) -> Result:
+    """Build in a thread, one at a time; the next one begins when the thread has ended, even if nobody waits for it."""
+    slots = builder_slots()
+    await slots.acquire()
+    building = asyncio.ensure_future(asyncio.to_thread(build_weeks, courses, enrolled, constraints))
+    building.add_done_callback(lambda _: slots.release())
+    return await asyncio.shield(building)
 
 
 @valid_form(WeekForm)
@@ -55,5 +67,5 @@ async def use_week(form: WeekForm) -> ResponseReturnValue:
         )
     except Refused as refusal:
         return await flash_refusal(refusal, url_for("plan"))
-    await flash(gettext("Your plan for %(term)s has this week now.", term=TermName(term.term)), "success")
+    await flash(gettext("Your plan for %(term)s now uses this week.", term=TermName(term.term)), "success")
     return redirect(url_for("plan", term=term.term), 303)

@@ -183,7 +183,7 @@ def _instructor(old: str, new: str) -> Sentence:
 def _status(new: SectionStatus, *, is_waiting: bool) -> Sentence:
     """Return what the status means; a section with students is either active or closed."""
     if new is SectionStatus.ACTIVE:
-        return Sentence("It was closed to new students and is open to them again.")
+        return Sentence("The section is open to new students again.")
     if is_waiting:
         return Sentence(
             "It was open to new students and is closed to them now. You keep your place in line, but nobody gets a "

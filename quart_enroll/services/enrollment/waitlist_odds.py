@@ -63,12 +63,12 @@ class WaitlistOdds:
             waits = [(one, await self._waits_in(one)) for one in past]
             if term.is_open(now):
                 odds[term.term] = await asyncio.to_thread(waitlist_odds.compute, now, term, waits)
-            fills[term.term] = waitlist_odds.past_fills(waits)
+            fills[term.term] = await asyncio.to_thread(waitlist_odds.past_fills, waits)
         self._odds, self._fills = odds, fills
         self._waits = {name: found for name, found in self._waits.items() if name in used}
 
     async def _waits_in(self, term: Term) -> Mapping[SectionKey, Sequence[Wait]]:
         if (found := self._waits.get(term.term)) is None:
             history = await events.find_in_term(self._db, term.term, waitlist_odds.ACTIONS)
-            found = self._waits[term.term] = waitlist_odds.waits(history)
+            found = self._waits[term.term] = await asyncio.to_thread(waitlist_odds.waits, history)
         return found

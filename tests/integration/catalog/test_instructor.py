@@ -33,7 +33,7 @@ async def teaching(db: Database) -> None:
 @pytest.mark.usefixtures("teaching")
 async def test_the_page_lists_what_an_instructor_teaches_and_taught_before(anyone: Browser) -> None:
     page = await anyone.read(URL)
-    now, before = page.split("Taught before")
+    now, before = page.split("Previously taught")
     assert "<h1>Grace Hopper</h1>" in now
     assert "PHP 202" in now
     assert "PYT 101" not in now
@@ -46,7 +46,7 @@ async def test_sections_that_students_do_not_see_are_left_out(anyone: Browser, d
     await db.section.update_many({}, {"$set": {"status": str(SectionStatus.TENTATIVE)}})
     response = await anyone.get(URL)
     assert response.status_code == 404
-    assert "We don’t know an instructor with this name." in await text(response)
+    assert "We couldn’t find an instructor with this name." in await text(response)
 
 
 async def test_the_course_page_leads_to_its_instructors(anyone: Browser, db: Database) -> None:

@@ -134,7 +134,7 @@ async def test_other_changes_are_told_to_nobody(ada: Browser, db: Database, chan
 
 INSTRUCTOR = "New instructor: L. Haddad. Old instructor: P. Silva."
 CLOSED = "It was open to new students and is closed to them now."
-REOPENED = "It was closed to new students and is open to them again."
+REOPENED = "The section is open to new students again."
 
 
 @pytest.mark.usefixtures("section_full")

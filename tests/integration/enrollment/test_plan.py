@@ -183,7 +183,7 @@ async def test_the_plan_has_the_week_of_all_planned_enrolled_and_waitlisted_sect
         "3.5 hours of meetings a week",
         "3 credits enrolled, 3 planned (limit 18)",
     ]
-    others = page.split("On your schedule already:")[1].split("</ul>")[0]
+    others = page.split("Already on your schedule:")[1].split("</ul>")[0]
     assert re.findall("<li>(.*?)</li>", others) == [
         "ART 100, F 09:00–10:00",
         f"PHP 202, {NOONS[0]} (waitlisted)",

@@ -70,11 +70,11 @@ async def test_the_plan_leads_to_weeks_without_conflicts(planner: Browser) -> No
 async def test_using_a_week_replaces_the_planned_sections_and_is_safe_to_repeat(planner: Browser, db: Database) -> None:
     [url] = week_urls(await planner.read(BUILDER))
     for _ in range(2):
-        assert await message_after(planner, url) == "Your plan for Fall 2026 has this week now."
+        assert await message_after(planner, url) == "Your plan for Fall 2026 now uses this week."
         assert await planned_sections(db) == [("1111", "02"), ("6666", "01")]
     page = await planner.read(BUILDER)
     assert week_urls(page) == []
-    assert "This is the week of your plan." in page
+    assert "This is the week in your plan." in page
 
 
 async def test_a_week_for_an_outdated_plan_is_refused(planner: Browser, db: Database) -> None:
@@ -172,7 +172,7 @@ async def test_enrolled_courses_stay_in_every_week(planner: Browser, db: Databas
 
 async def test_a_course_of_which_nothing_can_be_chosen_is_named(planner: Browser, db: Database) -> None:
     await db.section.update_many({"courseID": "6666"}, {"$set": {"status": "closed"}})
-    assert "No section of ART 100 can be chosen." in await planner.read(BUILDER)
+    assert "No section of ART 100 is available." in await planner.read(BUILDER)
 
 
 async def test_a_search_that_takes_too_long_says_so(planner: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,7 +182,7 @@ async def test_a_search_that_takes_too_long_says_so(planner: Browser, monkeypatc
 
 async def test_without_planned_courses_the_builder_leads_to_the_catalog(ada: Browser) -> None:
     page = await ada.read("/plan/build")
-    assert "Plan the courses you want first." in page
+    assert "First, add the courses you want to your plan." in page
     assert 'href="/courses/' in page
 
 

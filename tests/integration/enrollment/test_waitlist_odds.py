@@ -59,7 +59,7 @@ async def test_the_schedule_says_how_many_got_a_seat_from_the_same_position(
     await add_past_term(db, MIN_STUDENTS)
     page = await read_schedule(app, clock, ada)
     assert (
-        f"At this time in Fall 2025, {MIN_STUDENTS} students were at position 1 of a waitlist. "
+        f"At this time in Fall 2025, {MIN_STUDENTS} students were at position 1 on a waitlist. "
         f"{MIN_STUDENTS} of them got a seat."
     ) in page
 
@@ -84,5 +84,7 @@ async def test_the_course_page_says_how_soon_a_section_was_full(
         await events.add(db, _event(wait, "join", opened + timedelta(minutes=wait)))
     state: AppState = app.extensions[EXTENSION]
     await state.waitlist_odds.refresh(await state.catalog_cache.get(), clock())
-    assert f"In Fall 2025, a section was full {words} after enrollment opened." in await ada.read("/course/1111")
+    assert f"In Fall 2025, the first section filled up {words} after enrollment opened." in await ada.read(
+        "/course/1111"
+    )
     assert "after enrollment opened" not in await ada.read("/course/3333")
