@@ -166,7 +166,7 @@ class _Option(NamedTuple):
 
 
 class _Node(NamedTuple):
-    """A part of a week: what was picked, and the options that go with all of it."""
+    """A part of a week: the sections picked, and the options that are compatible with each of them."""
 
     picked: tuple[_Option, ...]
     left: int

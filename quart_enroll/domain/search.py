@@ -72,7 +72,7 @@ SORT_KEYS: dict[str, SortKey] = {
     "seats": _seats,
     "time": _begin,
 }
-"""The sort keys of what is not sorted by number; courses that compare equal are sorted by courseID."""
+"""The sort keys other than the number; courses that compare equal are sorted by courseID."""
 
 
 def search(

@@ -1,4 +1,4 @@
-"""The words of a catalog's courses, and of the instructors' names: who has a word, and how well it matches."""
+"""The words of courses and of instructors' names: which of them have a word, and how well it matches."""
 
 import re
 from bisect import bisect_left
@@ -35,7 +35,7 @@ Postings: TypeAlias = Mapping[Field, Mapping[K, Sequence[str]]]
 
 
 class Likeness(IntEnum):
-    """How much what was found is like the word, best first."""
+    """How closely a match resembles the word, best first."""
 
     SAME = 0
     RELATED = 1

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -67,6 +67,16 @@ SPRING = Term(
     timezone=SCHOOL.key,
 )
 TERMS = [FALL, SPRING]
+
+LAST_FALL = Term(
+    "Fall 2025",
+    **{
+        name: getattr(FALL, name) - timedelta(days=364)
+        for name in ("opens_at", "add_deadline", "drop_deadline", "withdraw_deadline")
+    },
+    timezone=SCHOOL.key,
+)
+"""The fall before, 52 weeks earlier to the minute; the small school does not include it."""
 
 MORNINGS = (Meeting("MWF", "09:00", "09:50"),)
 NOONS = (Meeting("TR", "12:00", "13:15"),)

@@ -1,4 +1,4 @@
-"""The server lock: a batch runs alone on its server, single changes run beside each other, and nobody waits long."""
+"""The server lock: a batch runs alone on its server, single changes run beside each other, and no change waits long."""
 
 import asyncio
 from collections.abc import Callable

@@ -17,17 +17,9 @@ from quart_enroll.domain.waitlist_odds import (
     positions_at,
     waits,
 )
-from tests.support.people import FALL, SPRING
+from tests.support.people import FALL, LAST_FALL, SPRING
 
-PAST = replace(
-    FALL,
-    term="Fall 2025",
-    **{
-        name: getattr(FALL, name) - timedelta(days=364)
-        for name in ("opens_at", "add_deadline", "drop_deadline", "withdraw_deadline")
-    },
-)
-OPENING, HOUR = PAST.opens_at, timedelta(hours=1)
+OPENING, HOUR = LAST_FALL.opens_at, timedelta(hours=1)
 NOW = FALL.opens_at + 12 * HOUR
 """Half a day after the opening; a year ago, that was half a day after the opening too."""
 
@@ -47,7 +39,7 @@ def line(seated: int, length: int) -> list[Event]:
 def past(*sections: list[Event]) -> list[tuple[Term, dict[SectionKey, list[Wait]]]]:
     found = [replace(one, section=f"{number:02}") for number, events in enumerate(sections) for one in events]
     moved = [replace(one, user_id=one.user_id + 1000 * int(one.section)) for one in found]
-    return [(PAST, waits(sorted(moved, key=lambda one: one.at)))]
+    return [(LAST_FALL, waits(sorted(moved, key=lambda one: one.at)))]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +86,7 @@ def test_nothing_is_said_about_a_position_at_which_few_students_were() -> None:
 
 
 def test_only_the_last_two_terms_of_the_same_season_count() -> None:
-    years = [replace(PAST, term=f"Fall {year}", starts_on=None, ends_on=None) for year in (2023, 2024, 2025)]
+    years = [replace(LAST_FALL, term=f"Fall {year}", starts_on=None, ends_on=None) for year in (2023, 2024, 2025)]
     moved = [
         replace(
             one,

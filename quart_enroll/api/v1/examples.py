@@ -18,18 +18,19 @@ def curl(site_url: str, method: str, path: str, operation: Mapping[str, Any]) ->
     for one in _in("path", parameters):
         path = path.replace("{" + one["name"] + "}", quote(str(_value(one))))
     query = {one["name"]: _value(one) for one in _in("query", parameters) if one["required"] or _has_example(one)}
-    lines = [f"curl {shlex.quote(site_url + path + ('?' + urlencode(query) if query else ''))}"]
-    if method != "get" and (method, "requestBody" in operation) != ("post", True):  # which curl concludes from --json
-        lines[0] = lines[0].replace("curl", f"curl -X {method.upper()}", 1)
+    body = _request_example(operation)
+    is_default = method == ("post" if body else "get")
+    url = site_url + path + ("?" + urlencode(query) if query else "")
+    lines = [f"curl {'' if is_default else f'-X {method.upper()} '}{shlex.quote(url)}"]
     if "security" in operation:
         lines.append(f'-H "{AUTHORIZATION}"')
     lines += [f'-H "{one["name"]}: $(uuidgen)"' for one in _in("header", parameters)]
-    if body := request_example(operation):
+    if body:
         lines += [f"-H {shlex.quote(JSON_HEADER)}", f"-d {shlex.quote(json.dumps(body, ensure_ascii=False))}"]
     return " \\\n  ".join(lines)
 
 
-def request_example(operation: Mapping[str, Any]) -> Any:
+def _request_example(operation: Mapping[str, Any]) -> Any:
     """Return the example of the operation's request body; None if it has no body."""
     for media in operation.get("requestBody", {}).get("content", {}).values():
         return media["example"]

@@ -403,7 +403,7 @@ class EventSchema(Struct, frozen=True):
     last_at: Annotated[datetime, Meta(tz=True, description="The last time of a repeated refusal; else equal to `at`.")]
     reason: Annotated[str, Meta(description="Why staff did it; empty if the student did.")]
     overrides: Annotated[list[str], Meta(description="The rules that staff overrode.")]
-    changes: Annotated[str, Meta(description="For moved, what has changed about the section; otherwise empty.")]
+    changes: Annotated[str, Meta(description="The changes to the section if the action is `moved`; otherwise empty.")]
 
     @classmethod
     def of(cls, event: models.Event) -> Self:

@@ -102,10 +102,7 @@ async def find_taught(db: Database, instructor: str, at_most: int) -> list[Secti
     """Return the keys of the latest sections that students saw with this instructor."""
     fields = dict.fromkeys((*section_keys.KEY_FIELDS, "status"), 1)
     found = db.section.find({"instructor": instructor}, fields).sort("_id", -1).limit(at_most)
-    listed = (None, str(SectionStatus.ACTIVE), str(SectionStatus.CLOSED))
-    return [
-        section_keys.from_row(row) async for row in found if section_keys.has_key(row) and row.get("status") in listed
-    ]
+    return [one.key async for row in found if section_keys.has_key(row) and (one := to_section(row)).is_listed]
 
 
 async def find_by_id(db: Database, terms: Sequence[str]) -> dict[Any, Section]:

@@ -51,7 +51,7 @@ async def match(db: Database, wanted: PeopleFilter) -> PeopleMatches:
     """Return how many of these people there are; in a search, also who."""
     if not people_search.prefixes(wanted.words):
         plan = await _plan(db, replace(wanted, order="user_id"))  # the smallest index
-        # Everybody is in one range of it, which is counted twice as fast as the two ranges that sorting needs.
+        # One range of it contains all users, and is counted twice as fast as the two ranges that sorting needs.
         anybody = {} if wanted.roles else {"is_student": {"$gte": False}}
         total = await db.user.count_documents(plan.filter | anybody, hint=[*plan.keys], collation=CASE_INSENSITIVE)
         return PeopleMatches(int(total))

@@ -340,8 +340,8 @@ def _row_seats(sections: Sequence[Section]) -> InputFreeText:
 def sum_of_seats(sections: Sequence[Section]) -> Seats:
     """Return the seats of all sections together.
 
-    Those of sections that are closed don't count, unless all are. Nobody waits for several sections, so the sum says
-    only of a single one how many students wait.
+    Closed sections don't count, unless all are closed. A waitlist belongs to one section, so the number of waiting
+    students is there only for a single one.
     """
     active = [one for one in sections if one.status is SectionStatus.ACTIVE]
     return Seats(

@@ -1,6 +1,6 @@
 """The schedule builder: weeks without conflicts from the courses of the plan, each with a button that plans it.
 
-A GET builds, so a link to the page has all the constraints; whoever follows it sees weeks of their own courses.
+A GET builds, so a link to the page has all the constraints; students who follow it see weeks of their own courses.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ async def builder() -> bytes:
 async def _build_alone(
     courses: Sequence[CourseOptions], enrolled: Sequence[Section], constraints: Constraints
 ) -> Result:
-    """Build in a thread, one at a time; the next one begins when the thread has ended, even if nobody waits for it."""
+    """Build in a thread, one at a time; the next build begins when this thread has ended, even if its request has."""
     slots = builder_slots()
     await slots.acquire()
     building = asyncio.ensure_future(asyncio.to_thread(build_weeks, courses, enrolled, constraints))

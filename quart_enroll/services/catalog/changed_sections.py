@@ -32,7 +32,7 @@ MAX_NOTICES_IN_TRANSACTION = 5000
 
 
 class SectionChange(NamedTuple):
-    """A section before and after a change of what its students should know."""
+    """A section before and after a change that its students should know about."""
 
     old: Section
     new: Section

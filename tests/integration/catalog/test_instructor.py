@@ -1,14 +1,13 @@
 """The page of an instructor."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import sections, terms
 from quart_enroll.domain.models import SectionStatus
-from tests.support.people import FALL, SECTIONS, Browser, text
+from tests.support.people import LAST_FALL, SECTIONS, Browser, text
 
 URL = "/instructor/Grace%20Hopper"
 
@@ -16,17 +15,8 @@ URL = "/instructor/Grace%20Hopper"
 @pytest.fixture
 async def teaching(db: Database) -> None:
     """Grace Hopper teaches PHP 202, and taught PYT 101 a year ago."""
-    weeks = timedelta(days=364)
-    past = replace(
-        FALL,
-        term="Fall 2025",
-        opens_at=FALL.opens_at - weeks,
-        add_deadline=FALL.add_deadline - weeks,
-        drop_deadline=FALL.drop_deadline - weeks,
-        withdraw_deadline=FALL.withdraw_deadline - weeks,
-    )
-    await terms.put_all(db, [past])
-    await sections.put_all(db, [replace(SECTIONS[0], term="Fall 2025", courseID="1111", instructor="Grace Hopper")])
+    await terms.put_all(db, [LAST_FALL])
+    await sections.put_all(db, [replace(SECTIONS[0], term=LAST_FALL.term, courseID="1111", instructor="Grace Hopper")])
     await db.section.update_one({"courseID": "3333"}, {"$set": {"instructor": "Grace Hopper"}})
 
 

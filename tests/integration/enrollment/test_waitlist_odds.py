@@ -1,6 +1,5 @@
 """What a waitlisted student reads about the chances of a seat."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -11,9 +10,8 @@ from quart_enroll.db.collections import events, terms
 from quart_enroll.domain.models import Event
 from quart_enroll.domain.waitlist_odds import MIN_STUDENTS
 from quart_enroll.state import EXTENSION, AppState
-from tests.support.people import FALL, Browser, Clock
+from tests.support.people import LAST_FALL, Browser, Clock
 
-WEEKS = timedelta(days=364)
 PHP = {"term": "Fall 2026", "courseID": "3333"}
 
 
@@ -27,17 +25,9 @@ async def waiting(db: Database, bob: Browser, ada: Browser) -> None:
 
 async def add_past_term(db: Database, lines: int) -> None:
     """Add last year's fall, in which the first student in each of these lines got a seat at the end."""
-    past = replace(
-        FALL,
-        term="Fall 2025",
-        opens_at=FALL.opens_at - WEEKS,
-        add_deadline=FALL.add_deadline - WEEKS,
-        drop_deadline=FALL.drop_deadline - WEEKS,
-        withdraw_deadline=FALL.withdraw_deadline - WEEKS,
-    )
-    await terms.put_all(db, [past])
+    await terms.put_all(db, [LAST_FALL])
     for number in range(lines):
-        joined, promoted = past.opens_at, past.add_deadline - timedelta(minutes=1)
+        joined, promoted = LAST_FALL.opens_at, LAST_FALL.add_deadline - timedelta(minutes=1)
         for action, at in (("join", joined), ("promote", promoted)):
             await events.add(db, _event(number, action, at))
 
@@ -79,9 +69,8 @@ async def test_the_course_page_says_how_soon_a_section_was_full(
     app: Quart, db: Database, clock: Clock, ada: Browser, minutes: int, words: str
 ) -> None:
     await add_past_term(db, 0)
-    opened = FALL.opens_at - WEEKS
     for wait in (minutes, minutes + 50):
-        await events.add(db, _event(wait, "join", opened + timedelta(minutes=wait)))
+        await events.add(db, _event(wait, "join", LAST_FALL.opens_at + timedelta(minutes=wait)))
     state: AppState = app.extensions[EXTENSION]
     await state.waitlist_odds.refresh(await state.catalog_cache.get(), clock())
     assert f"In Fall 2025, the first section filled up {words} after enrollment opened." in await ada.read(

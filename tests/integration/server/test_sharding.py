@@ -9,8 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,7 @@ from quart_enroll.system.wakeup import Wakeup
 from tests.support import api_clients, command_checks
 from tests.support.api_clients import Program
 from tests.support.command_recorder import Operation
-from tests.support.people import ADA, FALL, PASSWORD, RITA, Browser, offer_course, registration
+from tests.support.people import ADA, FALL, LAST_FALL, PASSWORD, RITA, Browser, offer_course, registration
 from tests.support.sharding import ALL, field_names, read_table
 
 TABLE = read_table()
@@ -207,10 +206,7 @@ async def change_seats(full: FullRun, ada: Browser, bob: Browser) -> None:
 
 async def compare_with_past_terms(full: FullRun) -> None:
     """Read the history of a past term, as each process does in the background."""
-    weeks = timedelta(days=364)
-    boundaries = {name: getattr(FALL, name) - weeks for name in ("opens_at", "add_deadline", "drop_deadline")}
-    past = replace(FALL, term="Fall 2025", withdraw_deadline=FALL.withdraw_deadline - weeks, **boundaries)
-    await terms.put_all(full.db, [past])
+    await terms.put_all(full.db, [LAST_FALL])
     state: AppState = full.app.extensions[EXTENSION]
     await state.catalog_cache.reload()
     await state.waitlist_odds.refresh(await state.catalog_cache.get(), state.clock())
