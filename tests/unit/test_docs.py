@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from quart import Quart
 
@@ -83,7 +84,10 @@ def _options_of_commands() -> dict[str, set[str]]:
     """Return the options of each command by its name."""
     app = Quart(__name__)
     cli.register(app)
+    context = click.Context(app.cli)
+    commands = {name: app.cli.get_command(context, name) for name in app.cli.list_commands(context)}
     return {
         name: {option for parameter in command.params for option in parameter.opts}
-        for name, command in app.cli.commands.items()
+        for name, command in commands.items()
+        if command
     }
