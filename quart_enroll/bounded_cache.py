@@ -38,6 +38,7 @@ CACHE_BYTES = {
     "download limits": 200_000,
     "numbers": 200_000,
     "moments": 200_000,
+    "hours": 100_000,
     "matched paths": 300_000,
     "reports": 3_000_000,
 }

@@ -13,7 +13,7 @@ from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.course_heading import CourseHeading, course_heading
 from quart_enroll.domain.roles import ROLE_NAMES, STAFF_ROLES, STUDENT_ONLY, Role, in_order, single_role
 from quart_enroll.domain.scopes import Scope
-from quart_enroll.i18n.language import Days, Sentence, TermName, Value, gettext
+from quart_enroll.i18n.language import Days, Hours, Sentence, TermName, Value, gettext
 
 SEASONS = ("Winter", "Spring", "Summer", "Fall")
 """The seasons of a year, in order."""
@@ -191,9 +191,14 @@ class Meeting:
         return self.start < other.end and other.start < self.end and not set(self.days).isdisjoint(other.days)
 
     @property
+    def hours(self) -> Hours:
+        """The times, as the reader's clock shows them."""
+        return Hours(self.start, self.end)
+
+    @property
     def when(self) -> Sentence:
         """The days and the times, for a sentence."""
-        return Sentence("%(days)s %(start)s–%(end)s", days=Days(self.days), start=self.start, end=self.end)
+        return Sentence("%(days)s %(hours)s", days=Days(self.days), hours=self.hours)
 
     def __str__(self) -> str:
         return str(self.when)

@@ -7,11 +7,11 @@ from wtforms import BooleanField, Field, Form, SelectField, SelectMultipleField,
 from wtforms.validators import Length, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from quart_enroll.domain.schedule_builder import Constraints
+from quart_enroll.domain.schedule_builder import LUNCH_BEGINS, LUNCH_ENDS, Constraints
 from quart_enroll.forms.base import is_readable, lazy, one_line
 from quart_enroll.forms.enrollment import FALSE_VALUES, TermForm
 from quart_enroll.forms.search import choices, chosen
-from quart_enroll.i18n.language import DAYS, format_day_name, gettext, ngettext
+from quart_enroll.i18n.language import DAYS, Hours, format_clock, format_day_name, gettext, ngettext
 
 STARTS = [f"{hour:02}:00" for hour in range(8, 14)]
 ENDS = [f"{hour:02}:00" for hour in range(12, 21)]
@@ -32,9 +32,9 @@ class BuilderForm(Form):
         widget=ListWidget(prefix_label=False),
         option_widget=CheckboxInput(),
     )
-    start = SelectField(lazy("No meetings before"), choices=choices({"": lazy("Any")} | dict.fromkeys(STARTS)))
-    end = SelectField(lazy("No meetings after"), choices=choices({"": lazy("Any")} | dict.fromkeys(ENDS)))
-    lunch = SelectField(lazy("Lunch break (11:00–14:00)"), choices=[])
+    start = SelectField(lazy("No meetings before"), choices=[])
+    end = SelectField(lazy("No meetings after"), choices=[])
+    lunch = SelectField(lazy("Lunch break (%(hours)s)", hours=Hours(LUNCH_BEGINS, LUNCH_ENDS)), choices=[])
     travel = SelectField(lazy("Walking time between buildings"), choices=[])
     keep = SelectMultipleField(lazy("Sections to keep"), choices=[], validate_choice=False)
     open = BooleanField(lazy("Open seats only"), false_values=FALSE_VALUES)
@@ -42,6 +42,8 @@ class BuilderForm(Form):
     def set_choices(self, planned: Iterable[tuple[str, str]]) -> None:
         """Offer to keep the planned sections, given by their courseIDs with labels."""
         self.free.choices = choices({letter: format_day_name(letter) for letter in DAYS})
+        self.start.choices = choices({"": lazy("Any")} | {clock: format_clock(clock) for clock in STARTS})
+        self.end.choices = choices({"": lazy("Any")} | {clock: format_clock(clock) for clock in ENDS})
         self.lunch.choices = _minutes(LUNCH_MINUTES)
         self.travel.choices = _minutes(TRAVEL_MINUTES)
         self.keep.choices = choices(dict(planned))

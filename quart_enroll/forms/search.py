@@ -12,7 +12,7 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from quart_enroll.domain.filter_choices import FilterChoices
 from quart_enroll.domain.search import NO_FIXED_TIMES, Search
 from quart_enroll.forms.base import lazy
-from quart_enroll.i18n.language import DAYS, format_day_name, format_number
+from quart_enroll.i18n.language import DAYS, ClockTime, Hours, format_day_name, format_number
 
 MAX_SEARCH_CHARACTERS = 100
 
@@ -25,9 +25,9 @@ SORT_NAMES = {
     "time": lazy("Earliest start time"),
 }
 TIME_NAMES = {
-    "morning": lazy("Morning (before 12:00)"),
-    "afternoon": lazy("Afternoon (12:00–17:00)"),
-    "evening": lazy("Evening (from 17:00)"),
+    "morning": lazy("Morning (before noon)"),
+    "afternoon": lazy("Afternoon (%(hours)s)", hours=Hours("12:00", "17:00")),
+    "evening": lazy("Evening (from %(time)s)", time=ClockTime("17:00")),
     NO_FIXED_TIMES: lazy("No fixed times"),
 }
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache, wraps
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
@@ -18,23 +18,27 @@ from typing import Any, ParamSpec, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_time, get_day_names
+from babel.dates import format_date, format_interval, format_skeleton, format_time, get_day_names, get_timezone_name
 from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
 from quart_enroll import bounded_cache
+from quart_enroll.i18n.british import BritishEnglish
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 ENGLISH = "en"
+BRITISH = "en-GB"
 TRANSLATIONS_FOLDER = Path(__file__).parents[1] / "translations"
 
-LOCALES = {ENGLISH: "en_GB"}
-"""Locales for the formats of dates, numbers and lists where the language alone is ambiguous: the day comes before the
-month, and the clock has 24 hours."""
+LOCALES = {ENGLISH: "en-US"}
+"""Locales for the formats of dates, times, numbers and lists where the code of the language is another one."""
+
+NAMES = {ENGLISH: "English (US)", BRITISH: "English (UK)"}
+"""Names of languages that are clearer than those of CLDR."""
 
 DAYS = "MTWRFSU"
 """The days of a week as they are stored; R is Thursday, U is Sunday."""
@@ -44,9 +48,8 @@ _NAME = rf"{_SEASON.pattern}(?: \d{{4}})?"
 _SEASONS = re.compile(rf"{_NAME}(?:\s*(?:[/;&+]|and|or)\s*{_NAME})*")
 """Matches seasons, with or without a year, between the commas of a list."""
 
-Value: TypeAlias = (
-    "str | int | float | Sentence | TermName | Moment | LastDay | Days | Sequence[str] | Sequence[TermName]"
-)
+FormattedValue: TypeAlias = "Sentence | TermName | Moment | LastDay | Days | ClockTime | Hours"
+Value: TypeAlias = "str | int | float | FormattedValue | Sequence[str] | Sequence[TermName]"
 
 
 def _read(path: Path) -> NullTranslations:
@@ -59,6 +62,7 @@ def _read(path: Path) -> NullTranslations:
 
 TRANSLATIONS: dict[str, NullTranslations] = {
     ENGLISH: NullTranslations(),
+    BRITISH: BritishEnglish(),
     **{path.stem: _read(path) for path in sorted(TRANSLATIONS_FOLDER.glob("*.po"))},
 }
 
@@ -93,7 +97,7 @@ def use_language(language: str) -> Iterator[None]:
 @lru_cache
 def native_name(language: str) -> str:
     """Return the name of the language in that language."""
-    name = Locale.parse(language).get_display_name() or language
+    name = NAMES.get(language) or _locale(language).get_display_name() or language
     return name[:1].upper() + name[1:]
 
 
@@ -182,8 +186,9 @@ class LastDay:
     timezone: str
 
     def __str__(self) -> str:
-        day = (self.ends_at - timedelta.resolution).astimezone(ZoneInfo(self.timezone)).date()
-        return f"{format_date(day, 'long', locale=_locale(_current.get()))} ({self.timezone})"
+        local = (self.ends_at - timedelta.resolution).astimezone(ZoneInfo(self.timezone))
+        locale = _locale(_current.get())
+        return f"{format_date(local, 'long', locale=locale)} ({_zone_name(local, self.timezone, locale)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +199,27 @@ class Days:
 
     def __str__(self) -> str:
         return format_days(self.days)
+
+
+@dataclass(frozen=True, slots=True)
+class ClockTime:
+    """A time of day, such as "09:50"."""
+
+    clock: str
+
+    def __str__(self) -> str:
+        return format_clock(self.clock)
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """The time from `start` to `end`, such as "09:50" and "10:40"."""
+
+    start: str
+    end: str
+
+    def __str__(self) -> str:
+        return format_hours(self.start, self.end)
 
 
 def plural(one: str, many: str, number: int | float, /, **values: Value) -> Sentence:
@@ -275,12 +301,27 @@ def format_moment(at: datetime, timezone: str) -> str:
 def format_timestamp(at: datetime, timezone: str) -> str:
     """Return the date and the time to the second in the timezone, in a short form."""
     local = at.astimezone(ZoneInfo(timezone))
-    return f"{format_day(local)}, {format_time(local, 'HH:mm:ss', locale=_locale(_current.get()))}"
+    return f"{format_day(local)}, {_plain(format_time(local, 'medium', locale=_locale(_current.get())))}"
 
 
 def format_day(when: date) -> str:
     """Return the date in a short form."""
     return str(format_date(when, "medium", locale=_locale(_current.get())))
+
+
+def format_clock(clock: str) -> str:
+    """Return a time such as "09:50" as the reader's clock shows it."""
+    return _clock(clock, _current.get())
+
+
+def format_hour(hour: int) -> str:
+    """Return a full hour as briefly as the reader's clock allows."""
+    return _hour(hour, _current.get())
+
+
+def format_hours(start: str, end: str) -> str:
+    """Return the time from `start` to `end`, such as "09:50" and "10:40", as the reader's clock shows it."""
+    return _hours(start, end, _current.get())
 
 
 def format_day_name(letter: str) -> str:
@@ -301,7 +342,7 @@ def format_term(text: str) -> str:
 
     Names that a school has chosen stay as they are, even if they contain a season.
     """
-    if _current.get() == ENGLISH:
+    if _current.get() in (ENGLISH, BRITISH):
         return text
     translations = _seasons(_current.get())
     names = re.split(r"(,\s*)", text)
@@ -329,9 +370,47 @@ def _decimal(value: int | float, language: str) -> str:
 @bounded_cache.cached("moments")
 def _moment(at: datetime, timezone: str, language: str) -> str:
     local, locale = at.astimezone(ZoneInfo(timezone)), _locale(language)
-    return f"{format_date(local, 'full', locale=locale)}, {format_time(local, 'HH:mm', locale=locale)} ({timezone})"
+    day, clock = format_date(local, "full", locale=locale), _plain(format_time(local, "short", locale=locale))
+    zone = _zone_name(local, timezone, locale)
+    return f"{day}, {clock} {zone if zone != timezone else f'({zone})'}"
+
+
+@lru_cache(1000)  # whole hours, in forms and weeks
+def _clock(clock: str, language: str) -> str:
+    return _plain(format_time(time.fromisoformat(clock), "short", locale=_locale(language)))
+
+
+@lru_cache(1000)
+def _hour(hour: int, language: str) -> str:
+    locale = _locale(language)
+    return _plain(format_skeleton("h" if _has_12_hours(locale) else "Hm", time(hour), locale=locale))
+
+
+@bounded_cache.cached("hours")
+def _hours(start: str, end: str, language: str) -> str:
+    locale = _locale(language)
+    skeleton = "hm" if _has_12_hours(locale) else "Hm"
+    return _plain(format_interval(time.fromisoformat(start), time.fromisoformat(end), skeleton, locale=locale))
+
+
+def _has_12_hours(locale: Locale) -> bool:
+    return "a" in locale.time_formats["short"].pattern
+
+
+def _zone_name(local: datetime, timezone: str, locale: Locale) -> str:
+    """Return the abbreviation that people use for the timezone, such as ET, or its name if the locale has none."""
+    for variant in ("generic", None):
+        name = get_timezone_name(local, "short", locale=locale, zone_variant=variant)
+        if name.isalpha():
+            return str(name)
+    return timezone
+
+
+def _plain(text: str) -> str:
+    """Return a time with ordinary spaces, which every font has and everyone types."""
+    return text.replace("\u2009", "").replace("\u202f", " ")
 
 
 @lru_cache
 def _locale(language: str) -> Locale:
-    return Locale.parse(LOCALES.get(language, language))
+    return Locale.parse(LOCALES.get(language, language), sep="-")

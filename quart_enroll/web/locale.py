@@ -3,6 +3,7 @@
 Users who are signed in have their own language, wherever they sign in. The API's responses are in English.
 """
 
+import re
 from functools import lru_cache
 
 from quart import Quart
@@ -21,6 +22,9 @@ LANGUAGE_COOKIE_SECONDS = 365 * 24 * 3600
 MAX_LANGUAGES_LENGTH = 200
 """Characters of the Accept-Language header that are read."""
 
+BRITISH_TAGS = re.compile(r"\ben-(?:AU|HK|IE|IN|MT|NZ|SG|ZA)\b", re.IGNORECASE)
+"""Browsers with these languages write dates and words as the British do."""
+
 API_PATH = "/api/"
 """The beginning of the API's paths; its responses are in English."""
 
@@ -33,7 +37,7 @@ def choose(chosen: str, accepted: str, offered: tuple[str, ...]) -> str:
     """
     if chosen in offered:
         return chosen
-    languages: LanguageAccept = parse_accept_header(accepted, LanguageAccept)
+    languages: LanguageAccept = parse_accept_header(BRITISH_TAGS.sub(language.BRITISH, accepted), LanguageAccept)
     return languages.best_match(offered, offered[0])
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from quart_enroll.db.queries.earlier_messages import reword
-from quart_enroll.i18n.language import Days, LastDay, Moment, Sentence, TermName, Value
+from quart_enroll.i18n.language import Days, Hours, LastDay, Moment, Sentence, TermName, Value
 
 SENTENCE_SCHEMA = {"bsonType": ["object", "string", "null"]}
 """Earlier versions of the site, which were only in English, stored plain text."""
@@ -49,6 +49,8 @@ def _encode(value: Value) -> Any:
             return {"ends_at": value.ends_at, "timezone": value.timezone}
         case Days():
             return {"days": value.days}
+        case Hours():
+            return {"start": value.start, "end": value.end}
         case list() | tuple():
             return list(map(str, value))
         case _:
@@ -70,6 +72,8 @@ def _decode(stored: Any) -> Value:
             return LastDay(ends_at, timezone)
         case {"days": str(days)}:
             return Days(days)
+        case {"start": str(start), "end": str(end)}:
+            return Hours(start, end)
         case list():
             return tuple(map(str, stored))
         case str() | int() | float():

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from quart_enroll.domain.week import Block, Conflict, Week, WeekEntry, week
-from quart_enroll.i18n.language import DAYS, format_day_name, gettext
+from quart_enroll.i18n.language import DAYS, format_day_name, format_hour, gettext
 
 HOUR_HEIGHT = 5
 """Height of an hour in em: room for four lines in fifty minutes."""
@@ -126,7 +126,7 @@ def empty(layout: Layout) -> WeekGrid:
         height=_em(layout.y(60 * layout.ends) + 0.5),
         days=[GridLabel(format_day_name(day), _percent((place + 0.5) * width)) for place, day in enumerate(days)],
         lines=[GridLabel(day, _percent(place * width)) for place, day in enumerate(days) if place],
-        hours=[GridLabel(f"{hour:02}:00", _em(layout.y(60 * hour))) for hour in hours],
+        hours=[GridLabel(format_hour(hour), _em(layout.y(60 * hour))) for hour in hours],
     )
 
 
