@@ -319,13 +319,15 @@ class WaitlistEntry:
 class PlannedSection:
     """A section in a student's plan; sections are tried in the order of `place`, from 1.
 
-    `because` is the reason for the refusal at the last attempt.
+    `because` is the reason for the refusal at the last attempt. `alternatives` are the numbers of the sections to take
+    instead if this one can't be taken, best first; "*" stands for all others.
     """
 
     key: SectionKey
     place: int
     added_at: datetime
     because: Sentence | None = None
+    alternatives: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

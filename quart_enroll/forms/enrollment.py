@@ -4,13 +4,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 from quart import request
-from wtforms import BooleanField, SelectField, StringField, SubmitField
+from wtforms import BooleanField, SelectField, SelectMultipleField, StringField, SubmitField, ValidationError
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import DataRequired, Length
 
 from quart_enroll.domain.models import Section, SectionRequest, Term
+from quart_enroll.domain.plan_fit import MAX_ALTERNATIVES
 from quart_enroll.domain.terms import named
-from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
+from quart_enroll.forms.base import SiteForm, is_readable, lazy, one_line, stripped
 from quart_enroll.i18n.language import format_term
 from quart_enroll.web.request import current_request
 
@@ -118,6 +119,18 @@ class PlannedSectionForm(SectionForm):
 
     def section_request(self) -> SectionRequest:
         return SectionRequest(self.courseID.data or "", self.term.data or "", self.section.data or "")
+
+
+class AlternativesForm(PlannedSectionForm):
+    """Set the sections to take if the planned one can't be taken."""
+
+    alternative = SelectMultipleField(lazy("Alternatives"), choices=[], validate_choice=False)
+
+    def validate_alternative(self, field: SelectMultipleField) -> None:
+        """Refuse more alternatives than a plan has, and texts that no section has as its number."""
+        wanted = field.data or ()
+        if len(wanted) > MAX_ALTERNATIVES or not all(is_readable(one) and len(one) <= 10 for one in wanted):
+            raise ValidationError(lazy("Choose up to %(number)s sections.", number=MAX_ALTERNATIVES))
 
 
 class SwapForm(SectionForm):

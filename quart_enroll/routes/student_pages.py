@@ -153,6 +153,15 @@ ROUTES = [
         changes_only_seats=True,
     ),
     Route(
+        "/plan/alternatives",
+        "plan_alternatives",
+        plan.set_alternatives,
+        POST,
+        audience=SIGNED_IN,
+        survives_disconnect=True,
+        changes_only_seats=True,
+    ),
+    Route(
         "/plan/enroll",
         "plan_enroll",
         plan.enroll,

@@ -4,7 +4,7 @@ MongoDB removes the rest of a plan at `expires_at`, the end of the term.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.queries import message_codec
 from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, PlannedSection, SectionKey
+from quart_enroll.domain.plan_fit import MAX_ALTERNATIVES
 from quart_enroll.i18n.language import Sentence
 
 INDEXES = [
@@ -33,6 +34,11 @@ SCHEMA = {
         "place": {"bsonType": ["int", "long"], "minimum": 1},
         "added_at": {"bsonType": "date"},
         "because": message_codec.SENTENCE_SCHEMA,
+        "alternatives": {
+            "bsonType": "array",
+            "maxItems": MAX_ALTERNATIVES,
+            "items": {"bsonType": "string", "minLength": 1, "maxLength": 10},
+        },
         "expires_at": {"bsonType": "date"},
     },
 }
@@ -75,6 +81,15 @@ async def replace_sections(db: Database, user_id: int, keys: Iterable[SectionKey
     await db.plan.bulk_write([*changes], session=session)
 
 
+async def set_alternatives(
+    db: Database, user_id: int, key: SectionKey, alternatives: Sequence[str], session: Session | None
+) -> bool:
+    """Set what to take instead of the planned section; return whether it is planned."""
+    change = {"$set": {"alternatives": [*alternatives]}} if alternatives else {"$unset": {"alternatives": ""}}
+    wanted = _course(user_id, key) | {"section": key.section}
+    return bool((await db.plan.update_one(wanted, change, session=session)).matched_count)
+
+
 async def swap_places(
     db: Database, user_id: int, one: PlannedSection, other: PlannedSection, session: Session | None
 ) -> None:
@@ -85,7 +100,7 @@ async def swap_places(
 
 async def find_by_students(
     db: Database, students: Iterable[tuple[int, str]]
-) -> dict[tuple[int, str], list[SectionKey]]:
+) -> dict[tuple[int, str], list[PlannedSection]]:
     """Return the planned sections of each pair of a student and a term, in the order of the plan."""
     by_term = defaultdict(list)
     for user_id, term in students:
@@ -94,7 +109,7 @@ async def find_by_students(
     planned = defaultdict(list)
     rows: list[Document] = await db.plan.find({"$or": wanted}).to_list(None)
     for row in sorted(rows, key=lambda row: (row["place"], row["courseID"])):
-        planned[row["user_id"], row["term"]].append(section_keys.from_row(row))
+        planned[row["user_id"], row["term"]].append(to_planned(row))
     return planned
 
 
@@ -133,4 +148,5 @@ def _course(user_id: int, key: SectionKey) -> Document:
 
 def to_planned(row: Mapping[str, Any]) -> PlannedSection:
     reason = message_codec.decode(row.get("because"))
-    return PlannedSection(section_keys.from_row(row), row["place"], row["added_at"], reason)
+    alternatives = tuple(row.get("alternatives", ()))
+    return PlannedSection(section_keys.from_row(row), row["place"], row["added_at"], reason, alternatives)

@@ -1,6 +1,6 @@
 """What a visitor can do about a section: a button, or the reason why there is none."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -33,7 +33,7 @@ class Button:
     endpoint: str
     label: str
     about: str
-    fields: dict[str, str]
+    fields: Mapping[str, str | Sequence[str]]
     strong: bool = True
     in_place: bool = False
     in_plan: bool = False

@@ -12,7 +12,7 @@ from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import AlreadyEnrolled, Refused
 from quart_enroll.domain.models import SectionRequest, Term
 from quart_enroll.domain.student import StudentSnapshot
-from quart_enroll.forms.enrollment import EnrollForm, PlannedSectionForm, TermForm
+from quart_enroll.forms.enrollment import AlternativesForm, EnrollForm, PlannedSectionForm, TermForm
 from quart_enroll.i18n.language import TermName, gettext, ngettext
 from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog.section_actions import section_name
@@ -44,8 +44,9 @@ async def plan() -> bytes:
         return render("plan.html", plan=True, term=None, rows=[], lost=[], terms=[])
     state = await student_state.load(user, term, offered, snapshot)
     found, lost = plan_rows.find(snapshot, term, offered)
-    rows = plan_rows.build(term, found, state, moment)
-    sections = plan_week.entries(found, state, offered)
+    refitted = plan_rows.refit(term, found, state, moment, offered)
+    rows = plan_rows.build(term, found, state, moment, offered, refitted)
+    sections = plan_week.entries(plan_rows.with_sections(found, refitted), state, offered)
     facts: dict[str, Any] = {
         "plan": True,
         "term": term,
@@ -89,6 +90,16 @@ async def remove(_form: PlannedSectionForm, requested: SectionRequest) -> Respon
     return redirect(row_url(requested, url_for("plan", term=term.term)), 303)
 
 
+@section_form(AlternativesForm, refused_to=to_page("plan"))
+async def set_alternatives(form: AlternativesForm, requested: SectionRequest) -> ResponseReturnValue:
+    alternatives = form.alternative.data or []
+    user_id = auth.signed_in().user_id
+    course, term = await service.set_alternatives(enrollment_context(), user_id, requested, alternatives, now())
+    where = section_name(course.title, requested.section)
+    await flash(f"{where}: {plan_rows.alternatives_text(alternatives)}", "success")
+    return redirect(url_for("plan", term=term.term), 303)
+
+
 @section_form(PlannedSectionForm, refused_to=to_page("plan"))
 async def move_up(_form: PlannedSectionForm, requested: SectionRequest) -> ResponseReturnValue:
     return await _move(requested, down=False)
@@ -129,7 +140,7 @@ async def _flash_outcomes(term: Term, outcomes: Sequence[Outcome]) -> None:
         await flash(gettext("Your plan for %(term)s is empty.", term=TermName(term.term)), "info")
     for outcome in outcomes:
         if outcome.enrolled:
-            await flash(enrolled_message(outcome.enrolled), "success")
+            await flash(enrolled_message(outcome.enrolled) + _instead_message(outcome), "success")
         elif isinstance(outcome.refusal, AlreadyEnrolled):
             await flash(outcome.refusal.text, "info")
     refused = [one for one in outcomes if one.refusal and not isinstance(one.refusal, AlreadyEnrolled)]
@@ -140,6 +151,16 @@ async def _flash_outcomes(term: Term, outcomes: Sequence[Outcome]) -> None:
             len(refused),
         )
         await flash(left, "warning")
+
+
+def _instead_message(outcome: Outcome) -> str:
+    if not outcome.instead_of:
+        return ""
+    return " " + gettext(
+        "You got section %(section)s, because section %(planned)s couldn’t be taken.",
+        section=outcome.key.section,
+        planned=outcome.instead_of.section,
+    )
 
 
 def terms_to_plan(offered: Catalog, moment: datetime) -> list[Term]:

@@ -1,17 +1,19 @@
 """The rows of a student's plan: what stands against each planned course, and what the student can do about it."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import Course, PlannedSection, Section, SectionKey, Term
+from quart_enroll.domain.plan_fit import ANY_SECTION, MAX_ALTERNATIVES
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.i18n.language import gettext, plural
 from quart_enroll.pages.catalog import section_actions
 from quart_enroll.pages.catalog.section_actions import Button, SectionActions, section_fields
 from quart_enroll.pages.student_state import StudentState
 from quart_enroll.services.enrollment import plan as service
+from quart_enroll.services.enrollment import plan_refit
 from quart_enroll.services.enrollment.candidates import Offering
 
 
@@ -19,7 +21,8 @@ from quart_enroll.services.enrollment.candidates import Offering
 class PlanRow:
     """A planned course: the problems to expect, and the refusal of the last try.
 
-    Its number counts from 1; the first row can't move up, and the last one can't move down.
+    Its number counts from 1; the first row can't move up, and the last one can't move down. `others` are the other
+    sections of the course, and `substitute` is the one that the student would get now.
     """
 
     course: Course
@@ -28,6 +31,9 @@ class PlanRow:
     last_refusal: str
     number: int
     is_last: bool
+    alternatives: tuple[str, ...] = ()
+    others: tuple[Section, ...] = ()
+    substitute: Section | None = None
 
     @property
     def is_pending(self) -> bool:
@@ -35,7 +41,38 @@ class PlanRow:
         return self.choice.state != "enrolled"
 
     @property
-    def alternatives(self) -> list[Button]:
+    def alternatives_text(self) -> str:
+        """What is taken if the planned section can't be."""
+        return alternatives_text(self.alternatives)
+
+    @property
+    def alternative_buttons(self) -> list[Button]:
+        """The buttons that add an alternative, and one that removes all."""
+        chosen, buttons = self.alternatives, list[Button]()
+        if ANY_SECTION not in chosen and len(chosen) < MAX_ALTERNATIVES:
+            left = [one for one in self.others if one.section not in chosen]
+            for one in left:
+                label = _section_with_times(one)
+                buttons.append(self._alternatives_button(label[:1].upper() + label[1:], [*chosen, one.section]))
+            buttons.append(self._alternatives_button(gettext("Any other section"), [*chosen, ANY_SECTION]))
+        if chosen:
+            buttons.append(self._alternatives_button(gettext("Skip the course"), []))
+        return buttons
+
+    @property
+    def substitute_text(self) -> str:
+        """Which other section the student would get now; empty if none."""
+        if self.substitute is None:
+            return ""
+        return gettext("You’d get %(section)s instead.", section=_section_with_times(self.substitute))
+
+    def _alternatives_button(self, label: str, alternatives: Sequence[str]) -> Button:
+        fields = {**section_fields(self.choice.section.key), "alternative": alternatives}
+        about = gettext("if section %(section)s isn’t available", section=self.choice.section.section)
+        return Button("plan_alternatives", label, f"{about}: {self.course.title}", fields, strong=False)
+
+    @property
+    def seat_buttons(self) -> list[Button]:
         """The buttons for other ways to get a seat."""
         return [one for one in (self.choice.button, self.choice.secondary_button) if one and one.in_plan]
 
@@ -87,17 +124,68 @@ def find(snapshot: StudentSnapshot, term: Term, offered: Catalog) -> tuple[list[
     return found, lost
 
 
-def build(term: Term, found: Sequence[PlannedOffering], state: StudentState, moment: datetime) -> list[PlanRow]:
-    """Return the rows of the planned sections, in their order."""
-    all_problems = service.find_problems(term, [offering for _, offering in found], state.enrolled, state.taken or ())
+def refit(
+    term: Term, found: Sequence[PlannedOffering], state: StudentState, moment: datetime, offered: Catalog
+) -> dict[SectionKey, Section]:
+    """Return the other sections that the student would get now, or when enrollment opens, by the planned ones."""
+
+    def sections_of(key: SectionKey) -> Sequence[Section]:
+        return offered.sections_in(key.courseID, key.term)
+
+    return plan_refit.refit(found, sections_of, state.enrolled, state.taken or (), max(moment, term.opens_at))
+
+
+def with_sections(found: Sequence[PlannedOffering], refitted: Mapping[SectionKey, Section]) -> list[PlannedOffering]:
+    """Return the planned offerings, with the sections that the student would get in place of planned ones."""
+    return [
+        (planned, replace(offering, section=refitted.get(planned.key, offering.section))) for planned, offering in found
+    ]
+
+
+def alternatives_text(alternatives: Sequence[str]) -> str:
+    """Return in a sentence what is taken if the planned section can't be."""
+    if not alternatives:
+        return gettext("If it isn’t available, we skip the course.")
+    names = [
+        gettext("any other section") if one == ANY_SECTION else gettext("section %(section)s", section=one)
+        for one in alternatives
+    ]
+    text = names[0]
+    for name in names[1:]:
+        text = gettext("%(first)s, then %(next)s", first=text, next=name)
+    return gettext("If it isn’t available, we try %(sections)s.", sections=text)
+
+
+def build(
+    term: Term,
+    found: Sequence[PlannedOffering],
+    state: StudentState,
+    moment: datetime,
+    offered: Catalog,
+    refitted: Mapping[SectionKey, Section],
+) -> list[PlanRow]:
+    """Return the rows of the planned sections, in their order; their problems are those of what they would get."""
+    wanted = [offering for _, offering in with_sections(found, refitted)]
+    all_problems = service.find_problems(term, wanted, state.enrolled, state.taken or ())
     rows: list[PlanRow] = []
     for (planned, offering), found_problems in zip(found, all_problems, strict=True):
         [choice] = section_actions.for_course(term, offering.course, [offering.section], state, moment)
         problems = tuple(map(str, found_problems))
         last_refusal = str(planned.because or "") if choice.state != "enrolled" else ""
         last_refusal = last_refusal if last_refusal not in " ".join(problems) else ""
+        sections = offered.sections_in(offering.course.courseID, term.term) if choice.state != "enrolled" else ()
         rows.append(
-            PlanRow(offering.course, choice, problems, last_refusal, len(rows) + 1, is_last=offering is found[-1][1])
+            PlanRow(
+                offering.course,
+                choice,
+                problems,
+                last_refusal,
+                len(rows) + 1,
+                is_last=offering is found[-1][1],
+                alternatives=planned.alternatives,
+                others=tuple(one for one in sections if one.section != offering.section.section),
+                substitute=refitted.get(planned.key),
+            )
         )
     return rows
 
@@ -133,6 +221,11 @@ def summarize_credits(enrolled: float, planned: float, limit: float) -> str:
 def _find_section(planned: PlannedSection, offered: Catalog) -> Section | None:
     sections = offered.sections_in(planned.key.courseID, planned.key.term)
     return next((one for one in sections if one.section == planned.key.section), None)
+
+
+def _section_with_times(section: Section) -> str:
+    times = ", ".join(map(str, section.meetings)) or gettext("No fixed times")
+    return gettext("section %(section)s, %(times)s", section=section.section, times=times)
 
 
 def _remove_button(title: str, key: SectionKey) -> Button:

@@ -69,7 +69,8 @@ def _row(term: Term, row: PlanRow) -> tuple[InputFreeText, ...]:
     end: Hashable = (
         *(section.key, row.course.title, choice.state, choice.status, row.is_first, row.is_last),
         *(row.problems, row.last_refusal),
-        *(one.appearance for one in row.alternatives),
+        *(row.substitute_text, row.alternatives, tuple((one.section, one.meetings) for one in row.others)),
+        *(one.appearance for one in row.seat_buttons),
     )
     return (
         render_shared(PLAN_MACROS, "row_start", start, row, term),

@@ -1,17 +1,17 @@
 """Decide on the requests of a batch in turn, by the same rules as if each had come alone. Nothing here is written."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from typing import TypeAlias
 
-from quart_enroll.domain import rules
 from quart_enroll.domain.errors import AlreadyEnrolled, AlreadyWaiting, Refused, SectionFull, WaitlistFull
-from quart_enroll.domain.models import Registration, Section, SectionKey
+from quart_enroll.domain.models import PlannedSection, Registration, Section, SectionKey
 from quart_enroll.services.enrollment.candidates import Candidate, Offering, check_can_enroll
 from quart_enroll.services.enrollment.plan_order import group_by_needs
+from quart_enroll.services.enrollment.plan_refit import choose_sections, needed_in_plan
 from quart_enroll.services.enrollment.seat_changes import Enrolled, is_left_for
 
 
@@ -25,13 +25,17 @@ class Choice(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SeatRequest:
-    """A student who wants seats, or with `join_waitlist` else a place on the waitlist of the only section."""
+    """A student who wants seats, or with `join_waitlist` else a place on the waitlist of the only section.
+
+    `alternatives` are the planned sections of these that may be replaced by others.
+    """
 
     user_id: int
     choice: Choice
     keys: Sequence[SectionKey]
     now: datetime
     join_waitlist: bool = False
+    alternatives: Sequence[PlannedSection] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,11 @@ class Waitlisted:
     position: int
 
 
+_Group: TypeAlias = "Sequence[tuple[SectionKey, Candidate | Refused]]"
+"""Sections that are taken together or not at all, with their candidates or why there are none."""
+
+NO_ALTERNATIVES: Mapping[SectionKey, Sequence[Section]] = {}
+
 SeatResult: TypeAlias = Enrolled | Waitlisted | Refused
 
 
@@ -50,13 +59,14 @@ class Decision:
     """What the student gets in a section.
 
     `candidate` holds the facts behind a seat, a waitlist entry or a full section. Courses that are refused together
-    share the refusal, and only one of their decisions `is_recorded`.
+    share the refusal, and only one of their decisions `is_recorded`. A seat may be `instead_of` the planned section.
     """
 
     key: SectionKey
     result: SeatResult
     candidate: Candidate | None = None
     is_recorded: bool = True
+    instead_of: SectionKey | None = None
 
     @property
     def may_unblock(self) -> bool:
@@ -74,11 +84,29 @@ class BatchJudge:
         self._seats_given: Counter[SectionKey] = Counter()
         self._places_given: Counter[SectionKey] = Counter()
 
-    def decide(self, request: SeatRequest, candidates: Sequence[Candidate | Refused]) -> list[Decision]:
-        """Return what the student gets; `candidates` belong to the keys of the request."""
+    def decide(
+        self,
+        request: SeatRequest,
+        candidates: Sequence[Candidate | Refused],
+        accepted: Mapping[SectionKey, Sequence[Section]] = NO_ALTERNATIVES,
+    ) -> list[Decision]:
+        """Return what the student gets; `candidates` belong to the keys of the request.
+
+        `accepted` has the sections that the student accepts, by those of the candidates, which come first among them.
+        """
+        groups = [*_groups(request, candidates)]
+        if not accepted:
+            return self._decide_groups(request, groups)
+        chosen = self._choose_sections(request, groups, accepted)
+        refitted = [[(key, _with_section(one, chosen)) for key, one in group] for group in groups]
+        planned = {one.offering.key: key for group in refitted for key, one in group if isinstance(one, Candidate)}
+        groups = [[(_actual_key(*pair), pair[1]) for pair in group] for group in refitted]
+        return [_in_plan(one, planned.get(one.key, one.key)) for one in self._decide_groups(request, groups)]
+
+    def _decide_groups(self, request: SeatRequest, groups: Iterable[_Group]) -> list[Decision]:
         added: list[Registration] = []
         decisions: list[Decision] = []
-        for group in _groups(request, candidates):
+        for group in groups:
             decided = self._decide_group(request, group, added)
             if request.choice is not Choice.FIRST:
                 decisions += decided
@@ -93,9 +121,14 @@ class BatchJudge:
             return section
         return replace(section, seats_taken=section.seats_taken + seats, waiting=section.waiting + places)
 
-    def _decide_group(
-        self, request: SeatRequest, group: Sequence[tuple[SectionKey, Candidate | Refused]], added: list[Registration]
-    ) -> list[Decision]:
+    def _choose_sections(
+        self, request: SeatRequest, groups: Iterable[_Group], accepted: Mapping[SectionKey, Sequence[Section]]
+    ) -> dict[SectionKey, Section]:
+        wanted = [[one for _, one in group if isinstance(one, Candidate)] for group in groups]
+        left = {key: [self.remaining(one) for one in sections] for key, sections in accepted.items()}
+        return choose_sections(wanted, left, request.now)
+
+    def _decide_group(self, request: SeatRequest, group: _Group, added: list[Registration]) -> list[Decision]:
         """Decide on sections that are taken together or not at all; `added` are the seats given to this student."""
         keys = [key for key, _ in group]
         wanted: list[Candidate] = []
@@ -104,7 +137,7 @@ class BatchJudge:
                 return _refuse(keys, key, one)
             offering = replace(one.offering, section=self.remaining(one.offering.section))
             wanted.append(replace(one, offering=offering, registrations=[*one.registrations, *added]))
-        missing = [one for one in wanted if not _is_enrolled(one)] or wanted[:1]
+        missing = [one for one in wanted if not one.is_enrolled] or wanted[:1]
         courseIDs = [one.offering.course.courseID for one in missing] if len(group) > 1 else []
         new: list[Registration] = []
         for number, one in enumerate(missing):
@@ -143,9 +176,7 @@ class BatchJudge:
         return Decision(key, Waitlisted(candidate.offering, section.waiting + 1), candidate)
 
 
-def _groups(
-    request: SeatRequest, candidates: Sequence[Candidate | Refused]
-) -> Iterable[list[tuple[SectionKey, Candidate | Refused]]]:
+def _groups(request: SeatRequest, candidates: Sequence[Candidate | Refused]) -> Iterable[_Group]:
     """Return the sections in the order in which to take them, those that are taken together in one group."""
     pairs = list(zip(request.keys, candidates, strict=True))
     match request.choice:
@@ -154,18 +185,31 @@ def _groups(
         case Choice.ALL:
             return [pairs]
     by_course = {key.courseID: (key, candidate) for key, candidate in pairs}
-    needs = {courseID: list(_needs(candidate, by_course)) for courseID, (_, candidate) in by_course.items()}
+    needs = {
+        courseID: needed_in_plan(one, by_course) if isinstance(one, Candidate) else []
+        for courseID, (_, one) in by_course.items()
+    }
     return [[by_course[courseID] for courseID in group] for group in group_by_needs(needs)]
 
 
-def _needs(candidate: Candidate | Refused, planned: Iterable[str]) -> Iterator[str]:
-    """Yield the missing corequisites of the course that are planned too."""
-    if isinstance(candidate, Candidate):
-        offering = candidate.offering
-        missing = rules.missing_corequisites(
-            offering.course, offering.term, candidate.registrations, candidate.taken_courses
-        )
-        yield from (courseID for courseID in missing if courseID in planned)
+def _with_section(candidate: Candidate | Refused, chosen: Mapping[SectionKey, Section]) -> Candidate | Refused:
+    """Return the candidate for the section that was chosen in place of its own."""
+    if isinstance(candidate, Refused) or candidate.offering.key not in chosen:
+        return candidate
+    return replace(candidate, offering=replace(candidate.offering, section=chosen[candidate.offering.key]))
+
+
+def _actual_key(key: SectionKey, candidate: Candidate | Refused) -> SectionKey:
+    return candidate.offering.key if isinstance(candidate, Candidate) else key
+
+
+def _in_plan(decision: Decision, planned: SectionKey) -> Decision:
+    """Return the decision about a planned section: a seat in another one, or a refusal of the planned one."""
+    if decision.key == planned:
+        return decision
+    if isinstance(decision.result, Enrolled):
+        return replace(decision, instead_of=planned)
+    return replace(decision, key=planned)
 
 
 def _check(request: SeatRequest, candidate: Candidate, courseIDs: Sequence[str]) -> None:
@@ -177,12 +221,6 @@ def _check(request: SeatRequest, candidate: Candidate, courseIDs: Sequence[str])
         if not offering.section.open_seats:
             together_with = candidate.waitlisted_courses
     check_can_enroll(candidate, request.now, together_with)
-
-
-def _is_enrolled(candidate: Candidate) -> bool:
-    """Return whether the student is enrolled in the course already, in any section."""
-    courseID = candidate.offering.course.courseID
-    return any(one.courseID == courseID and one.status == "enrolled" for one in candidate.registrations)
 
 
 def _refuse(keys: Iterable[SectionKey], about: SectionKey, refusal: Refused) -> list[Decision]:

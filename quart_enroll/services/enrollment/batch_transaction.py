@@ -15,7 +15,8 @@ from quart_enroll.db.client import Database, OutcomeUnknown, Session
 from quart_enroll.db.collections import enrollments, events, plans, schedules, sections, waitlist
 from quart_enroll.db.transactions import wait_for_majority
 from quart_enroll.domain.errors import AlreadyEnrolled, Refused, SectionFull
-from quart_enroll.domain.models import Event, SectionKey, WaitlistEntry
+from quart_enroll.domain.models import Event, Section, SectionKey, WaitlistEntry
+from quart_enroll.domain.plan_fit import accepted_sections
 from quart_enroll.services.enrollment import seat_changes
 from quart_enroll.services.enrollment.batch_decisions import (
     BatchJudge,
@@ -135,25 +136,54 @@ async def _with_planned_sections(db: Database, batch: Sequence[PendingRequest]) 
     """
     pressed = [(pending.user_id, pending.plan_term) for pending in batch if pending.plan_term]
     planned = await plans.find_by_students(db, pressed) if pressed else {}
-    return [
-        replace(pending.request, keys=planned.get((pending.user_id, pending.plan_term), ()))
-        if pending.plan_term
-        else pending.request
-        for pending in batch
-    ]
+    requests = []
+    for pending in batch:
+        request = pending.request
+        if pending.plan_term:
+            plan = planned.get((pending.user_id, pending.plan_term), ())
+            alternatives = [one for one in plan if one.alternatives]
+            request = replace(request, keys=[one.key for one in plan], alternatives=alternatives)
+        requests.append(request)
+    return requests
 
 
 async def _decide(db: Database, session: Session, requests: Sequence[SeatRequest]) -> list[list[Decision]]:
     """Decide on each request in turn; stop after a seat that may promote a waitlisted student."""
-    wanted = [(request.user_id, key) for request in requests for key in request.keys]
+    accepted = await _find_accepted(db, session, requests)
+    wanted = [
+        (request.user_id, accepted_by_key[key][0].key if accepted_by_key.get(key) else key)
+        for request, accepted_by_key in zip(requests, accepted, strict=True)
+        for key in request.keys
+    ]
     candidates = iter(await load_candidates(db, wanted, session) if wanted else ())
     judge = BatchJudge()
     decided: list[list[Decision]] = []
-    for request in requests:
-        decided.append(judge.decide(request, [next(candidates) for _ in request.keys]))
+    for request, accepted_by_key in zip(requests, accepted, strict=True):
+        options = {found[0].key: found for found in accepted_by_key.values() if found}
+        decided.append(judge.decide(request, [next(candidates) for _ in request.keys], options))
         if any(decision.may_unblock for decision in decided[-1]):
             break
     return await _explain_refusals(db, session, judge, decided)
+
+
+async def _find_accepted(
+    db: Database, session: Session, requests: Sequence[SeatRequest]
+) -> list[dict[SectionKey, list[Section]]]:
+    """Return, for each request, the sections that the student accepts, by the planned ones that have alternatives.
+
+    It costs one command for the whole batch, and none if nobody has alternatives.
+    """
+    planned = [one for request in requests for one in request.alternatives]
+    if not planned:
+        return [{} for _ in requests]
+    offered: defaultdict[tuple[str, str], list[Section]] = defaultdict(list)
+    terms, courseIDs = {one.key.term for one in planned}, {one.key.courseID for one in planned}
+    for section in await sections.find_all(db, terms, courseIDs, session):
+        offered[section.term, section.courseID].append(section)
+    return [
+        {one.key: accepted_sections(one, offered[one.key.term, one.key.courseID]) for one in request.alternatives}
+        for request in requests
+    ]
 
 
 async def _explain_refusals(

@@ -53,6 +53,12 @@ class Candidate:
     taken_courses: list[tuple[str, Term]]
 
     @property
+    def is_enrolled(self) -> bool:
+        """Whether the student is enrolled in the course already, in any section."""
+        courseID = self.offering.course.courseID
+        return any(one.courseID == courseID and one.status == "enrolled" for one in self.registrations)
+
+    @property
     def waitlist_entry(self) -> WaitlistEntry | None:
         """The student's entry for any section of this course in this term."""
         course = self.offering.key.term, self.offering.key.courseID

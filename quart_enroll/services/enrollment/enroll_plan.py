@@ -16,11 +16,12 @@ from quart_enroll.services.enrollment.seat_changes import Enrolled
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result for a planned section: the seat or the refusal."""
+    """The result for a planned section: the seat, perhaps `instead_of` the planned one, or the refusal."""
 
     key: SectionKey
     enrolled: Enrolled | None = None
     refusal: Refused | None = None
+    instead_of: SectionKey | None = None
 
 
 @metrics.count_change("plan_enroll")
@@ -30,7 +31,8 @@ async def enroll_plan(
     """Enroll the student in each planned section in turn, and return the outcomes.
 
     All happens in one transaction, together with the removal of the taken sections from the plan; refused ones stay
-    there with the reason. Courses that need each other are taken together or not at all, and a course comes after its
+    there with the reason. Where a planned section can't be taken, one of its alternatives is, as `domain/plan_fit.py`
+    explains. Courses that need each other are taken together or not at all, and a course comes after its
     corequisites, whatever its place in the plan.
     A `catalog` that shows the term open saves a query; it decides nothing.
     Raises UnknownTerm, NotOpenYet, Closed, Crowded, and one of DATABASE_UNAVAILABLE when the outcome is unknown.
@@ -52,5 +54,5 @@ async def _find_open_term(context: EnrollmentContext, name: str, now: datetime, 
 def _outcome(decision: Decision) -> Outcome:
     result = decision.result
     if isinstance(result, Enrolled):
-        return Outcome(decision.key, enrolled=result)
+        return Outcome(decision.key, enrolled=result, instead_of=decision.instead_of)
     return Outcome(decision.key, refusal=result if isinstance(result, Refused) else None)

@@ -6,10 +6,11 @@ from datetime import datetime
 from functools import partial
 
 from quart_enroll.db.client import Database, Session
-from quart_enroll.db.collections import plans
+from quart_enroll.db.collections import plans, sections
 from quart_enroll.domain import rules
-from quart_enroll.domain.errors import CreditLimit, NotPlanned, PlanFull, Refused
-from quart_enroll.domain.models import Course, PlannedSection, Registration, SectionRequest, Term
+from quart_enroll.domain.errors import CreditLimit, NotPlanned, PlanFull, Refused, UnknownSection
+from quart_enroll.domain.models import Course, PlannedSection, Registration, SectionKey, SectionRequest, Term
+from quart_enroll.domain.plan_fit import ANY_SECTION
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.observability import metrics
 from quart_enroll.services.enrollment import resolve, seat_changes
@@ -78,6 +79,31 @@ async def remove(db: Database, user_id: int, request: SectionRequest, now: datet
     course, term = await _resolve(db, user_id, request, now)
     if not await plans.remove_course(db, user_id, term.term, course.courseID, request.section):
         raise NotPlanned(_name(course, request.section), term.term)
+    return course, term
+
+
+@metrics.count_change("plan_alternatives")
+async def set_alternatives(
+    context: EnrollmentContext, user_id: int, request: SectionRequest, alternatives: Sequence[str], now: datetime
+) -> tuple[Course, Term]:
+    """Set the sections to take instead of the planned one, best first, as `PlannedSection` describes.
+
+    Raises UnknownSection for one that the course doesn't have, and what `remove` raises.
+    """
+    db = context.db
+    course, term = await _resolve(db, user_id, request, now)
+    offered = {one.section for one in await sections.find_all(db, [term.term], [course.courseID]) if one.is_listed}
+    for number in alternatives:
+        if number not in offered | {ANY_SECTION}:
+            raise UnknownSection(course.title, number, term.term)
+    key = SectionKey(term.term, course.courseID, request.section)
+
+    async def body(session: Session) -> None:
+        await seat_changes.bump_version(SeatTransaction(db, session, now, user_id), user_id, term.term)
+        if not await plans.set_alternatives(db, user_id, key, [*dict.fromkeys(alternatives)], session):
+            raise NotPlanned(_name(course, request.section), term.term)
+
+    await context.locks.run([], body)
     return course, term
 
 

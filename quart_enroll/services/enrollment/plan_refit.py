@@ -1,0 +1,100 @@
+"""Re-fits a plan: chooses other sections where planned ones are full, canceled, or in conflict with each other."""
+
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from quart_enroll.domain import rules
+from quart_enroll.domain.errors import Refused
+from quart_enroll.domain.models import (
+    Course,
+    PlannedSection,
+    Registration,
+    Section,
+    SectionKey,
+    SectionStatus,
+    Term,
+    WaitlistEntry,
+)
+from quart_enroll.domain.plan_fit import PlanFit, accepted_sections
+from quart_enroll.services.enrollment.candidates import Candidate, Offering, check_can_enroll
+from quart_enroll.services.enrollment.plan_order import group_by_needs
+
+
+def refit(
+    planned: Sequence[tuple[PlannedSection, Offering]],
+    offered: Callable[[SectionKey], Sequence[Section]],
+    registrations: Iterable[Registration],
+    taken_courses: Iterable[tuple[str, Term]],
+    now: datetime,
+) -> dict[SectionKey, Section]:
+    """Return the other sections that a plan would take if its student enrolled now, by the planned ones.
+
+    `offered` returns all sections of the planned section's course in its term.
+    """
+    if not any(one.alternatives for one, _ in planned):
+        return {}
+    facts = list(registrations), list[WaitlistEntry](), list[Course](), list(taken_courses)
+    candidates = {offering.course.courseID: Candidate(offering, *facts) for _, offering in planned}
+    needs = {courseID: needed_in_plan(one, candidates) for courseID, one in candidates.items()}
+    groups = [[candidates[courseID] for courseID in group] for group in group_by_needs(needs)]
+    accepted = {one.key: accepted_sections(one, offered(one.key)) for one, _ in planned if one.alternatives}
+    chosen = choose_sections(groups, accepted, now)
+    return {key: section for key, section in chosen.items() if section.key != key}
+
+
+def needed_in_plan(candidate: Candidate, planned: Container[str]) -> list[str]:
+    """Return the missing corequisites of the course that are planned too."""
+    offering = candidate.offering
+    missing = rules.missing_corequisites(
+        offering.course, offering.term, candidate.registrations, candidate.taken_courses
+    )
+    return [courseID for courseID in missing if courseID in planned]
+
+
+def choose_sections(
+    groups: Iterable[Sequence[Candidate]], accepted: Mapping[SectionKey, Sequence[Section]], now: datetime
+) -> dict[SectionKey, Section]:
+    """Return the section to take for each candidate's, as `domain/plan_fit.py` explains.
+
+    The courses of a group are taken together or not at all. `accepted` has the sections that the student accepts, as
+    they are now, the candidate's first; a course without an entry has only that one. Courses that have no
+    open seat, that don't fit in, or that other rules refuse are left out: they neither get a seat nor take up time.
+    """
+    fit: PlanFit | None = None
+    added: list[Registration] = []
+    kept: list[SectionKey] = []
+    for group in groups:
+        new = [one for one in group if not one.is_enrolled]
+        if not new:
+            continue
+        fit = fit or PlanFit(one.section for one in new[0].registrations if one.status == "enrolled")
+        options = [accepted.get(one.offering.key, [one.offering.section]) for one in new]
+        timeless = _eligible(new, added, now)
+        if timeless and fit.add(map(_open_sections, options)):
+            added += timeless
+            kept += [one.offering.key for one in new]
+    return dict(zip(kept, fit.best(), strict=True)) if fit else {}
+
+
+def _open_sections(sections: Sequence[Section]) -> list[tuple[int, Section]]:
+    return [(rank, section) for rank, section in enumerate(sections) if section.open_seats]
+
+
+def _eligible(group: Sequence[Candidate], added: Sequence[Registration], now: datetime) -> list[Registration]:
+    """Return the courses as registrations without times, if no rule refuses them but those about sections."""
+    courseIDs = [one.offering.course.courseID for one in group] if len(group) > 1 else []
+    new: list[Registration] = []
+    for one in group:
+        section = replace(one.offering.section, meetings=(), status=SectionStatus.ACTIVE)
+        candidate = replace(
+            one,
+            offering=replace(one.offering, section=section),
+            registrations=[*one.registrations, *added, *new],
+        )
+        try:
+            check_can_enroll(candidate, now, courseIDs)
+        except Refused:
+            return []
+        new.append(Registration(one.offering.course, section, "enrolled"))
+    return new
