@@ -21,6 +21,7 @@ from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.actors import Actor, Override
 from quart_enroll.domain.errors import AlreadyEnrolled, Refused, SectionFull, UnknownSection
 from quart_enroll.domain.models import SectionKey, SectionRequest, SectionStatus
+from quart_enroll.domain.plan_fit import ANY_SECTION
 from quart_enroll.services.enrollment import act_for, enroll, waitlist
 from quart_enroll.services.enrollment.batch_decisions import Decision
 from quart_enroll.services.enrollment.candidates import load_candidate
@@ -71,6 +72,7 @@ SECTIONS = [
         section("B", 2, "MWF 09:30 10:20"),  # begins before A-01 ends
         section("C", 2, "F 10:20 11:10"),
         section("E", 1, "T 10:15 11:00"),
+        section("E", 1, "M 09:30 10:30", number="02"),  # begins before A-01 ends
         section("F", 1),
         section("G", 2, "F 10:50 11:40"),  # begins before C ends
         section("A", 1, "MWF 13:00 13:50", name=SPRING),
@@ -100,6 +102,7 @@ sections = st.sampled_from([one.key for one in SECTIONS])
 plans = st.lists(sections, min_size=1, max_size=4, unique_by=lambda key: key.courseID).map(
     lambda keys: [key for key in keys if key.term == keys[0].term]
 )
+flags = st.lists(st.booleans(), min_size=4, max_size=4)
 requests = st.sampled_from(
     [
         SectionRequest(one.courseID, *where)
@@ -168,27 +171,52 @@ class SchoolMachine(RuleBasedStateMachine):
             enroll_together(self.context, student, keys, self.now),
         )
 
-    @rule(crowd=st.lists(st.tuples(students, plans), min_size=1, max_size=4, unique_by=lambda press: press[0]))
-    def press_enroll_in_all_together(self, crowd: list[tuple[int, list[SectionKey]]]) -> None:
-        """Several students press the button at once; the model takes one after the other."""
+    @rule(crowd=st.lists(st.tuples(students, plans, flags), min_size=1, max_size=4, unique_by=lambda press: press[0]))
+    def press_enroll_in_all_together(self, crowd: list[tuple[int, list[SectionKey], list[bool]]]) -> None:
+        """Several students press the button at once; the model takes one after the other.
+
+        They take any section of the courses with a flag.
+        """
         self.steps += 1
-        expected = [self.model.enroll_in_plan(student, keys, self.now) for student, keys in crowd]
+        expected = [
+            self.model.enroll_in_plan_with_alternatives(
+                student, {key: self._accepted(key, one) for key, one in zip(keys, is_flexible, strict=False)}, self.now
+            )
+            for student, keys, is_flexible in crowd
+        ]
         assert self.run(self._press_together(crowd)) == expected
         self._compare()
 
-    async def _press_together(self, crowd: list[tuple[int, list[SectionKey]]]) -> list[dict[SectionKey, str]]:
+    def _accepted(self, key: SectionKey, is_flexible: bool) -> list[SectionKey]:
+        """Return the planned section, and the others of the course if the student takes any."""
+        others = [
+            other
+            for other, one in self.model.sections.items()
+            if is_flexible and other != key and (other.term, other.courseID) == (key.term, key.courseID)
+            if one.is_listed
+        ]
+        return [key, *others] if self.model.sections[key].is_listed or not others else others
+
+    async def _press_together(
+        self, crowd: list[tuple[int, list[SectionKey], list[bool]]]
+    ) -> list[dict[SectionKey, str]]:
         """Store the plans, press, and return each outcome; the plans keep exactly what was refused."""
         await self.db.plan.delete_many({})
-        places = [(student, key, place) for student, keys in crowd for place, key in enumerate(keys, 1)]
         await self.db.plan.insert_many(
-            section_keys.to_filter(key) | {"user_id": student, "place": place, "added_at": self.now}
-            for student, key, place in places
+            section_keys.to_filter(key)
+            | {"user_id": student, "place": place, "added_at": self.now}
+            | ({"alternatives": [ANY_SECTION]} if flexible else {})
+            for student, keys, is_flexible in crowd
+            for place, (key, flexible) in enumerate(zip(keys, is_flexible, strict=False), 1)
         )
-        pressed = (self.context.batches.enroll_in_plan(one, keys[0].term, self.now) for one, keys in crowd)
-        outcomes = [{each.key: _code(each) for each in decisions} for decisions in await asyncio.gather(*pressed)]
+        pressed = (self.context.batches.enroll_in_plan(one, keys[0].term, self.now) for one, keys, _ in crowd)
+        outcomes = [
+            {each.instead_of or each.key: _code(each) for each in decisions}
+            for decisions in await asyncio.gather(*pressed)
+        ]
         refused = {
             (student, key)
-            for (student, _), codes in zip(crowd, outcomes, strict=True)
+            for (student, *_), codes in zip(crowd, outcomes, strict=True)
             for key, code in codes.items()
             if code != OK
         }

@@ -45,7 +45,10 @@ def discrepancies(rows: Rows) -> list[str]:
     if (len(seated), len(waiting)) != (len(rows["enrollment"]), len(rows["waitlist"])):
         found.append("a student has two rows for one course")
     for section in rows["section"]:
-        found += [f"{section['courseID']}: {fault}" for fault in _section_discrepancies(section, rows, seated)]
+        found += [
+            f"{section['courseID']}, section {section['section']}: {fault}"
+            for fault in _section_discrepancies(section, rows)
+        ]
     credit = Counter(user_id for user_id, _ in seated)
     found += [
         f"student {row['user_id']} has {credit[row['user_id']]} credits, not {row['credits']}"
@@ -55,10 +58,11 @@ def discrepancies(rows: Rows) -> list[str]:
     return found + _unexplained_rows(rows, seated, waiting)
 
 
-def _section_discrepancies(section: dict[str, Any], rows: Rows, seated: set[tuple[int, str]]) -> list[str]:
-    name = section["courseID"]
-    taken = sum(courseID == name for _, courseID in seated)
-    places = [row["place"] for row in rows["waitlist"] if row["courseID"] == name]
+def _section_discrepancies(section: dict[str, Any], rows: Rows) -> list[str]:
+    name = section["courseID"], section["section"]
+    enrolled = [row for row in rows["enrollment"] if row["status"] == "enrolled"]
+    taken = sum((row["courseID"], row["section"]) == name for row in enrolled)
+    places = [row["place"] for row in rows["waitlist"] if (row["courseID"], row["section"]) == name]
     checks = {
         f"{taken} seats are taken, not {section['seats_taken']}": taken == section["seats_taken"],
         f"{taken} seats of {section['capacity']} are taken": taken <= section["capacity"],

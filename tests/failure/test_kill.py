@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from quart_enroll.db.client import Database
+from quart_enroll.db.collections import sections
+from quart_enroll.domain.models import Section
+from quart_enroll.domain.plan_fit import ANY_SECTION
 from tests.failure.school import FALL, discrepancies, open_school, read_all
 from tests.failure.servers import start
 from tests.failure.students import LastResponses, register
@@ -64,9 +67,13 @@ async def test_a_confirmed_enrollment_survives_the_kill_of_any_process(
 async def test_a_plan_that_was_pressed_when_a_process_was_killed_is_settled_by_pressing_again(
     db: Database, fresh_uri: str, tmp_path: Path
 ) -> None:
-    """Students who press together share a transaction: it is committed for all of them or for none."""
+    """Students who press together share a transaction: it is committed for all of them or for none.
+
+    When the planned sections are full, they get seats in other ones.
+    """
     courseIDs = [f"C{number:02}" for number in range(PLAN_KILLS * PLAN_COURSES)]
     await open_school(db, courseIDs, capacity=SEATS, waitlist_capacity=SEATS)
+    await sections.put_all(db, [Section(FALL, name, "02", SEATS) for name in courseIDs])
     students = await sign_in(db, range(1, STUDENTS + 1))
     rng = random.Random(4)  # noqa: S311  # the same moments each time
     with ExitStack() as stack:
@@ -78,7 +85,7 @@ async def test_a_plan_that_was_pressed_when_a_process_was_killed_is_settled_by_p
             planned = courseIDs[kill * PLAN_COURSES :][:PLAN_COURSES]
             await db.plan.insert_many(
                 {"user_id": one.user_id, "term": FALL, "courseID": courseID, "section": "01", "place": place}
-                | {"added_at": datetime.now(UTC)}
+                | {"added_at": datetime.now(UTC), "alternatives": [ANY_SECTION]}
                 for one in students
                 for place, courseID in enumerate(planned, 1)
             )
@@ -99,4 +106,4 @@ async def test_a_plan_that_was_pressed_when_a_process_was_killed_is_settled_by_p
     assert len(refused) == len(rows["plan"])
     assert seated ^ refused == {(one.user_id, courseID) for one in students for courseID in courseIDs}
     assert not seated & refused
-    assert set(Counter(courseID for _, courseID in seated).values()) == {SEATS}
+    assert set(Counter((row["courseID"], row["section"]) for row in rows["enrollment"]).values()) == {SEATS}

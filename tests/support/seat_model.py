@@ -24,6 +24,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import product
 
 from quart_enroll.domain.models import Course, Meeting, Section, SectionKey, SectionRequest, SectionStatus, Term
 
@@ -155,6 +156,29 @@ class ModelSchool:
         for key in keys:
             take(key)
         return outcomes
+
+    def enroll_in_plan_with_alternatives(
+        self, student: int, accepted: Mapping[SectionKey, Sequence[SectionKey]], now: datetime
+    ) -> dict[SectionKey, str]:
+        """Do what `enroll_in_plan` does, with the best choice of one accepted section for each course.
+
+        `accepted` has the sections by the planned ones, best first. A choice is better if it gets the student the first
+        course that another one doesn't, in the order in which they are taken, or else if it changes fewer planned
+        sections, or else if the first course that differs gets a section that is earlier among the accepted ones.
+        Returns the outcomes by planned section.
+        """
+
+        def quality(choice: Sequence[int]) -> tuple[list[bool], int, list[int]]:
+            outcomes = deepcopy(self).enroll_in_plan(student, chosen(choice), now)
+            return [code != OK for code in outcomes.values()], sum(rank > 0 for rank in choice), [*choice]
+
+        def chosen(choice: Sequence[int]) -> list[SectionKey]:
+            return [sections[rank] for sections, rank in zip(accepted.values(), choice, strict=True)]
+
+        best = min(product(*(range(len(sections)) for sections in accepted.values())), key=quality)
+        planned = dict(zip(chosen(best), accepted, strict=True))
+        outcomes = self.enroll_in_plan(student, chosen(best), now)
+        return {planned[key]: code for key, code in outcomes.items()}
 
     def _planned_needs(self, student: int, key: SectionKey, planned: Iterable[SectionKey]) -> list[SectionKey]:
         """Return the planned sections of missing corequisites."""

@@ -124,9 +124,18 @@ class BatchJudge:
     def _choose_sections(
         self, request: SeatRequest, groups: Iterable[_Group], accepted: Mapping[SectionKey, Sequence[Section]]
     ) -> dict[SectionKey, Section]:
-        wanted = [[one for _, one in group if isinstance(one, Candidate)] for group in groups]
+        """Return the section to take for each candidate's, as it was before the decisions so far."""
+        stored = {one.key: one for sections in accepted.values() for one in sections}
+        wanted = [[self._now(one) for _, one in group if isinstance(one, Candidate)] for group in groups]
         left = {key: [self.remaining(one) for one in sections] for key, sections in accepted.items()}
-        return choose_sections(wanted, left, request.now)
+        chosen = choose_sections(wanted, left, request.now)
+        return {key: stored[section.key] for key, section in chosen.items() if section.key in stored}
+
+    def _now(self, candidate: Candidate) -> Candidate:
+        """Return the candidate for the section as it is after the decisions so far."""
+        return replace(
+            candidate, offering=replace(candidate.offering, section=self.remaining(candidate.offering.section))
+        )
 
     def _decide_group(self, request: SeatRequest, group: _Group, added: list[Registration]) -> list[Decision]:
         """Decide on sections that are taken together or not at all; `added` are the seats given to this student."""
@@ -135,8 +144,7 @@ class BatchJudge:
         for key, one in group:
             if isinstance(one, Refused):
                 return _refuse(keys, key, one)
-            offering = replace(one.offering, section=self.remaining(one.offering.section))
-            wanted.append(replace(one, offering=offering, registrations=[*one.registrations, *added]))
+            wanted.append(replace(self._now(one), registrations=[*one.registrations, *added]))
         missing = [one for one in wanted if not one.is_enrolled] or wanted[:1]
         courseIDs = [one.offering.course.courseID for one in missing] if len(group) > 1 else []
         new: list[Registration] = []
