@@ -221,6 +221,11 @@ class Hours:
     def __str__(self) -> str:
         return format_hours(self.start, self.end)
 
+    @property
+    def brief(self) -> str:
+        """The times without AM and PM, for a picture that shows the hours beside it."""
+        return format_hours(self.start, self.end, brief=True)
+
 
 def plural(one: str, many: str, number: int | float, /, **values: Value) -> Sentence:
     """Return a sentence about a number, which it may contain as %(number)s."""
@@ -319,9 +324,12 @@ def format_hour(hour: int) -> str:
     return _hour(hour, _current.get())
 
 
-def format_hours(start: str, end: str) -> str:
-    """Return the time from `start` to `end`, such as "09:50" and "10:40", as the reader's clock shows it."""
-    return _hours(start, end, _current.get())
+def format_hours(start: str, end: str, *, brief: bool = False) -> str:
+    """Return the time from `start` to `end`, such as "09:50" and "10:40", as the reader's clock shows it.
+
+    If it is `brief`, without AM and PM.
+    """
+    return _hours(start, end, _current.get(), brief)
 
 
 def format_day_name(letter: str) -> str:
@@ -387,8 +395,10 @@ def _hour(hour: int, language: str) -> str:
 
 
 @bounded_cache.cached("hours")
-def _hours(start: str, end: str, language: str) -> str:
+def _hours(start: str, end: str, language: str, brief: bool) -> str:
     locale = _locale(language)
+    if brief and _has_12_hours(locale):
+        return "–".join(format_time(time.fromisoformat(one), "h:mm", locale=locale) for one in (start, end))
     skeleton = "hm" if _has_12_hours(locale) else "Hm"
     return _plain(format_interval(time.fromisoformat(start), time.fromisoformat(end), skeleton, locale=locale))
 

@@ -184,7 +184,7 @@ async def test_on_a_phone_the_week_is_a_list_of_its_days(base_url: str, page: Pa
     week = page.get_by_role("region", name="Your week")
     await expect(page.locator(".week-picture")).to_be_hidden()
     await expect(week.get_by_role("heading", level=4)).to_have_text(["Mon", "Wed", "Fri"])
-    await expect(week.locator("ul li").first).to_have_text("09:00–09:50 1111 PYT 101 Hall 12", use_inner_text=False)
+    await expect(week.locator("ul li").first).to_have_text("9:00–9:50 AM 1111 PYT 101 Hall 12", use_inner_text=False)
     assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     await week.get_by_role("link", name="PYT 101").first.click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("PYT 101 · Introduction to Python Fall 2026")

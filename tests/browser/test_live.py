@@ -221,9 +221,9 @@ async def test_a_closed_row_shows_the_seats_of_all_its_sections_as_they_are_take
     await _change_for_ada(enroll.enroll, db, "1111", "01")
     await expect(row).to_contain_text("2 sections 31 of 32 seats open")
     other = page.locator("summary").filter(has_text="PHP 202")
-    await expect(other).to_contain_text("TR 12:00–13:15 Full")
+    await expect(other).to_contain_text("TR 12:00–1:15 PM Full")
     await enroll.drop(EnrollmentContext(db), BOB.user_id, SectionRequest("3333"), datetime.now(UTC))
-    await expect(other).to_contain_text("TR 12:00–13:15 1 seat left")
+    await expect(other).to_contain_text("TR 12:00–1:15 PM 1 seat left")
 
 
 async def test_a_closed_row_shows_the_new_times_of_its_only_section(base_url: str, db: Database, page: Page) -> None:
@@ -231,9 +231,9 @@ async def test_a_closed_row_shows_the_new_times_of_its_only_section(base_url: st
     await wait_until_catalog_is_current(db, base_url)
     await page.goto(f"{base_url}/courses/Fall")
     row = page.locator("summary").filter(has_text="PYT 101")
-    await expect(row).to_contain_text("MWF 09:00–09:50")
+    await expect(row).to_contain_text("MWF 9:00–9:50 AM")
     await _move_section(db, datetime.now(UTC))
-    await expect(row).to_contain_text("TR 12:00–13:15")
+    await expect(row).to_contain_text("TR 12:00–1:15 PM")
 
 
 async def test_a_row_stays_open_while_its_section_is_planned_and_the_closed_row_says_so(
@@ -283,11 +283,11 @@ async def test_a_section_that_moves_shows_its_new_times_on_an_open_page(
     base_url: str, db: Database, page: Page
 ) -> None:
     await page.goto(base_url + COURSE)
-    await expect(page.get_by_text("MWF 09:00–09:50")).to_be_visible()
+    await expect(page.get_by_text("MWF 9:00–9:50 AM")).to_be_visible()
     await _move_section(db, datetime.now(UTC))
     await expect(page.get_by_text("Hall 9")).to_be_visible()
-    await expect(page.get_by_text("TR 12:00–13:15")).to_be_visible()
-    await expect(page.get_by_text("MWF 09:00–09:50")).to_have_count(0)
+    await expect(page.get_by_text("TR 12:00–1:15 PM")).to_be_visible()
+    await expect(page.get_by_text("MWF 9:00–9:50 AM")).to_have_count(0)
 
 
 async def test_an_open_schedule_shows_a_moved_section_and_a_notice(base_url: str, db: Database, page: Page) -> None:

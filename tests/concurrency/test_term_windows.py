@@ -168,11 +168,11 @@ CLOCKS_GO_FORWARD = datetime(2027, 3, 14, 7, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("opens", "spoken"),
     [
-        (datetime(2026, 11, 1, 1, 30, tzinfo=NEW_YORK), "Sunday, 1 November 2026, 01:30"),
-        (datetime(2026, 11, 1, 1, 30, fold=1, tzinfo=NEW_YORK), "Sunday, 1 November 2026, 01:30"),
-        (CLOCKS_GO_BACK, "Sunday, 1 November 2026, 01:00"),
-        (CLOCKS_GO_FORWARD, "Sunday, 14 March 2027, 03:00"),
-        (datetime(2027, 3, 14, 8, tzinfo=NEW_YORK), "Sunday, 14 March 2027, 08:00"),
+        (datetime(2026, 11, 1, 1, 30, tzinfo=NEW_YORK), "Sunday, November 1, 2026, 1:30 AM"),
+        (datetime(2026, 11, 1, 1, 30, fold=1, tzinfo=NEW_YORK), "Sunday, November 1, 2026, 1:30 AM"),
+        (CLOCKS_GO_BACK, "Sunday, November 1, 2026, 1:00 AM"),
+        (CLOCKS_GO_FORWARD, "Sunday, March 14, 2027, 3:00 AM"),
+        (datetime(2027, 3, 14, 8, tzinfo=NEW_YORK), "Sunday, March 14, 2027, 8:00 AM"),
     ],
 )
 async def test_a_window_opens_once_on_the_day_the_clocks_change(

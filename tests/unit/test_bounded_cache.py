@@ -32,6 +32,8 @@ BOUNDED_BY_THE_SCHOOL = {
     "forms.base.wtforms_translations": "languages of the site",
     "i18n.language._locale": "the same",
     "i18n.language._seasons": "the same",
+    "i18n.language._clock": "times in forms",
+    "i18n.language._hour": "24 hours",
     "i18n.language.native_name": "the same",
     "observability.metrics._request_metrics": "endpoints, a few methods and statuses",
     "web.templating._language_names": "languages of the site",

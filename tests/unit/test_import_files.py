@@ -45,11 +45,11 @@ READ: dict[str, dict[int, dict[str, Any]]] = {
     },
     "courses-blanks-after-commas.csv": {2: {"courseID": "BIO-1", "title": "Birds, and bees", "term": "Fall, Spring"}},
     "sections-days.csv": {
-        2: {"section": "001", "capacity": 30, "meetings": "MWF 09:00–09:50"},
-        3: {"section": "2", "capacity": 30, "meetings": "TR 13:00–14:15"},
-        4: {"section": "3", "meetings": "MW 09:00–09:50, S 09:00–11:30"},
-        6: {"section": "4", "meetings": "MWF 13:00–13:50, U 10:00–11:00"},
-        7: {"section": "5", "meetings": "TR 11:00–12:15"},
+        2: {"section": "001", "capacity": 30, "meetings": "MWF 9:00–9:50 AM"},
+        3: {"section": "2", "capacity": 30, "meetings": "TR 1:00–2:15 PM"},
+        4: {"section": "3", "meetings": "MW 9:00–9:50 AM, S 9:00–11:30 AM"},
+        6: {"section": "4", "meetings": "MWF 1:00–1:50 PM, U 10:00–11:00 AM"},
+        7: {"section": "5", "meetings": "TR 11:00 AM–12:15 PM"},
     },
     "sections-no-fixed-time.csv": {line: {"meetings": ""} for line in range(2, 9)},
 }

@@ -201,7 +201,7 @@ def test_meetings_are_read_from_text_and_from_json(meetings: object) -> None:
         ),
         ("M 23:00-24:00", "M 23:00-24:00: Times are from 00:00 to 23:59."),
         ("M 09:60-10:00", "M 09:60-10:00: Times are from 00:00 to 23:59."),
-        ("MW 09:00-10:00; W 09:30-11:00", "W 09:30–11:00 is at the same time as another meeting of the section."),
+        ("MW 09:00-10:00; W 09:30-11:00", "W 9:30–11:00 AM is at the same time as another meeting of the section."),
         ([{"days": "M"}], "This must be a list of objects with days, start and end."),
         ([{"days": "M", "start": 9, "end": 10}], "This must be a list of objects with days, start and end."),
         ({"days": "M"}, "This must be a list of objects with days, start and end."),

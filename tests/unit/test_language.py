@@ -185,16 +185,39 @@ def test_the_chosen_language_takes_precedence_over_the_browsers(chosen: str, acc
     assert choose(chosen, accepted, ("en", "es")) == spoken
 
 
+@pytest.mark.parametrize(
+    ("accepted", "spoken"),
+    [("en-GB,en;q=0.9", "en-GB"), ("en-AU,en;q=0.9", "en-GB"), ("en", "en")],
+)
+def test_readers_of_british_english_get_it_where_it_is_offered(accepted: str, spoken: str) -> None:
+    assert choose("", accepted, ("en", "en-GB", "es")) == spoken
+    assert choose("", accepted, ("en", "es")) == "en"
+
+
+def test_british_english_differs_in_spelling_dates_and_times() -> None:
+    opens = NotOpenYet("Fall 2026", Moment(datetime(2026, 9, 1, 7, tzinfo=UTC), "Europe/London"))
+    assert opens.text == "Enrollment for Fall 2026 opens on Tuesday, September 1, 2026, 8:00 AM (Europe/London)."
+    with use_language("en-GB"):
+        assert opens.text == "Enrolment for Fall 2026 opens on Tuesday, 1 September 2026, 08:00 BST."
+        assert (
+            language.gettext("Enroll in <enroll>%(catalog)s, canceled", catalog="x") == "Enrol in <enroll>x, cancelled"
+        )
+        assert str(Meeting("TR", "11:30", "12:45")) == "TR 11:30–12:45"
+        assert (language.format_hour(8), language.format_clock("13:00")) == ("08:00", "13:00")
+    assert str(Meeting("TR", "11:30", "12:45")) == "TR 11:30 AM–12:45 PM"
+    assert (language.format_hour(8), language.format_clock("13:00")) == ("8 AM", "1:00 PM")
+
+
 def test_a_school_may_put_another_language_first() -> None:
     assert choose("", "fr", ("es", "en")) == "es"
 
 
 def test_a_refusal_is_in_the_readers_language() -> None:
     refusal = NotOpenYet("Fall 2026", Moment(datetime(2026, 9, 1, 4, tzinfo=UTC), "America/New_York"))
-    assert refusal.text == ("Enrollment for Fall 2026 opens on Tuesday, 1 September 2026, 00:00 (America/New_York).")
+    assert refusal.text == ("Enrollment for Fall 2026 opens on Tuesday, September 1, 2026, 12:00 AM ET.")
     with use_language("es"):
         assert refusal.text == (
-            "La matrícula para Otoño 2026 se abre el martes, 1 de septiembre de 2026, 00:00 (America/New_York)."
+            "La matrícula para Otoño 2026 se abre el martes, 1 de septiembre de 2026, 0:00 (America/New_York)."
         )
 
 
@@ -209,7 +232,7 @@ def test_plurals_lists_and_dates_are_localized() -> None:
             "PYT 101 está en tu horario para Otoño 2026 y Primavera 2027."
         )
         clash = TimeConflict("PYT 101", [("PHP 202", Meeting("MWR", "09:00", "09:50").when)] * 2)
-        assert clash.text == " ".join(["PYT 101 coincide con PHP 202: LXJ 09:00–09:50."] * 2)
+        assert clash.text == " ".join(["PYT 101 coincide con PHP 202: LXJ 9:00–9:50."] * 2)
         assert [language.format_number(number) for number in (1234.5, 12345, 3.0)] == ["1.234,5", "12.345", "3"]
         assert [language.format_day_name(letter) for letter in "MU"] == ["lun", "dom"]
         assert language.format_day(date(2026, 12, 31)) == "31 dic 2026"
@@ -241,7 +264,7 @@ def test_seasons_are_translated_and_a_school_s_own_names_are_not(name: str, tran
 
 def test_a_deadline_at_the_end_of_a_day_names_that_day() -> None:
     closed = Closed("Fall 2026", LastDay(datetime(2026, 12, 2, 5, tzinfo=UTC), "America/New_York"))
-    assert closed.text == "Enrollment for Fall 2026 closed at the end of 1 December 2026 (America/New_York)."
+    assert closed.text == "Enrollment for Fall 2026 closed at the end of December 1, 2026 (ET)."
     with use_language("es"):
         assert closed.text == (
             "La matrícula para Otoño 2026 se cerró al final del 1 de diciembre de 2026 (America/New_York)."

@@ -24,7 +24,7 @@ def test_a_conflict_names_the_time_of_the_overlap() -> None:
     seminar = replace(SECTIONS[1], meetings=(Meeting("TR", "11:00", "12:15"),))
     with pytest.raises(TimeConflict) as refusal:
         rules.check_times(COURSES[0], lab, [Registration(COURSES[1], seminar, "enrolled")])
-    assert refusal.value.text == "PYT 101 conflicts with JAV 201: T 12:00–12:15."
+    assert refusal.value.text == "PYT 101 conflicts with JAV 201: T 12:00–12:15 PM."
 
 
 def test_meetings_that_touch_do_not_overlap() -> None:

@@ -50,7 +50,7 @@ def test_conflicting_courses_are_side_by_side_and_named() -> None:
     found = week([one, other])
     assert [(block.entry, block.lane, block.lanes) for block in on(found, "W")] == [(one, 0, 2), (other, 1, 2)]
     assert [(block.lane, block.lanes) for block in [*on(found, "M"), *on(found, "F")]] == [(0, 1), (0, 1)]
-    assert build([one, other]).conflicts == ["PYT 101 conflicts with PHP 202 (waitlisted): W 09:30–09:50."]
+    assert build([one, other]).conflicts == ["PYT 101 conflicts with PHP 202 (waitlisted): W 9:30–9:50 AM."]
     assert [box.clashes for box in build([one, other]).boxes] == [False, True, True, False]
 
 

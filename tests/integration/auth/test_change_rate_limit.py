@@ -74,7 +74,17 @@ async def test_pages_and_api_clients_of_one_account_share_its_rate_limit(
     "path",
     [
         *("/enrollment", "/enrollment/drop", "/enrollment/swap", "/waitlist", "/waitlist/leave"),
-        *("/plan/add", "/plan/remove", "/plan/up", "/plan/down", "/plan/week", "/plan/enroll", "/alert", "/alert/end"),
+        *(
+            "/plan/add",
+            "/plan/remove",
+            "/plan/up",
+            "/plan/down",
+            "/plan/alternatives",
+            "/plan/week",
+            "/plan/enroll",
+            "/alert",
+            "/alert/end",
+        ),
         *("/enrollment/calendar", "/account/tokens", "/language"),
     ],
 )

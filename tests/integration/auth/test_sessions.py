@@ -164,7 +164,7 @@ async def test_after_signing_in_the_last_sign_in_is_shown_in_the_schools_timezon
     assert "last sign-in" not in await first.read("/")
     clock.now += timedelta(days=1)
     await second.sign_in(ADA)
-    message = "Your last sign-in was on Tuesday, 1 September 2026, 11:00 (Europe/Berlin)."
+    message = "Your last sign-in was on Tuesday, September 1, 2026, 11:00 AM (Europe/Berlin)."
     assert message in await second.read("/")
 
 
@@ -181,8 +181,10 @@ async def test_the_account_page_lists_all_sign_ins(ada: Browser, app: Quart, bob
     assert page.count('name="login"') == 2
     assert page.count("This browser") == 1
     assert "Firefox on Windows" in page
-    assert "Signed in on Tuesday, 1 September 2026, 12:00 (Europe/Berlin) from 198.51.100.7. Stays signed in." in page
-    assert "Signed in on Tuesday, 1 September 2026, 11:00" in page
+    assert (
+        "Signed in on Tuesday, September 1, 2026, 12:00 PM (Europe/Berlin) from 198.51.100.7. Stays signed in." in page
+    )
+    assert "Signed in on Tuesday, September 1, 2026, 11:00" in page
     assert page.index("This browser") < page.index("Firefox on Windows")
 
 

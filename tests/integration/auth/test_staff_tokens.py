@@ -83,7 +83,7 @@ async def test_a_token_for_staff_is_short_lived(rita: Browser, ada: Browser) -> 
     assert 'value="2026-11-30"' in await ada.read("/account/tokens")
     response = await rita.post("/account/tokens", form=TOKEN_FORM | {"expires_at": "2026-12-01"})
     assert response.status_code == 422
-    assert "Choose a date between today and 30 Nov 2026." in await text(response)
+    assert "Choose a date between today and Nov 30, 2026." in await text(response)
     form = TOKEN_FORM | {"expires_at": "2026-12-01", "scope": "read"}
     assert (await rita.post("/account/tokens", form=form)).status_code == 201
 

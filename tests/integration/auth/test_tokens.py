@@ -57,7 +57,7 @@ async def test_the_page_lists_tokens_and_revokes_one(ada: Browser, app: Quart, d
     api_client = await program(app, db, ADA)
     assert await _status_and_code(api_client) == (200, "")
     page = await ada.read("/account/tokens")
-    for expected in (">program<", "Read and enroll", "1 Sept 2026", "Thursday, 1 April 2027, 04:00 (UTC)"):
+    for expected in (">program<", "Read and enroll", "Sep 1, 2026", "Thursday, April 1, 2027, 4:00 AM (UTC)"):
         assert expected in page
     token_id = re.findall(r'name="token_id" value="(\w+)"', page)[0]
     response = await ada.post("/account/tokens/end", form={"token_id": token_id})
@@ -97,8 +97,8 @@ async def test_an_invalid_token_form_has_errors_beside_its_fields(ada: Browser, 
         ("name", "x" * 51, "Use at most 50 characters."),
         ("scope", "everything", "Choose its permissions."),
         ("expires_at", "soon", "Enter a date like 2026-12-31."),
-        ("expires_at", "2026-08-31", "Choose a date between today and 2 Sept 2027."),
-        ("expires_at", "2027-09-03", "Choose a date between today and 2 Sept 2027."),
+        ("expires_at", "2026-08-31", "Choose a date between today and Sep 2, 2027."),
+        ("expires_at", "2027-09-03", "Choose a date between today and Sep 2, 2027."),
         ("password", "", "Enter your password."),
         ("password", "not the password", "Incorrect password. Try again."),
     ]:

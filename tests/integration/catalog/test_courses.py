@@ -135,7 +135,7 @@ def closed_rows(page: str) -> list[str]:
 async def test_a_closed_row_shows_number_name_credits_times_and_seats(anyone: Browser, db: Database) -> None:
     await db.section.update_one({"courseID": "3333"}, {"$set": {"seats_taken": 1, "waiting": 1}})
     assert closed_rows(await anyone.read("/courses/")) == [
-        "PHP 202 · Advanced PHP Programming 4 credits TR 12:00–13:15 Full · 1 on waitlist",
+        "PHP 202 · Advanced PHP Programming 4 credits TR 12:00–1:15 PM Full · 1 on waitlist",
         "PYT 101 · Introduction to Python 3 credits 2 sections 32 of 32 seats open",
     ]
     await db.section.update_many({"courseID": "1111"}, {"$set": {"status": "closed"}})
@@ -242,9 +242,9 @@ async def test_a_course_that_a_student_cannot_take_says_why(ada: Browser, db: Da
     [
         (
             FALL.opens_at - SECOND,
-            "Enrollment for Fall 2026 opens on Saturday, 1 August 2026, 00:00 (America/New_York).",
+            "Enrollment for Fall 2026 opens on Saturday, August 1, 2026, 12:00 AM ET.",
         ),
-        (FALL.add_deadline, "Enrollment for Fall 2026 closed at the end of 14 September 2026 (America/New_York)."),
+        (FALL.add_deadline, "Enrollment for Fall 2026 closed at the end of September 14, 2026 (ET)."),
         (FALL.withdraw_deadline - SECOND, "Enrollment for Fall 2026 closed at"),
     ],
 )

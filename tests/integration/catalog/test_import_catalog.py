@@ -324,7 +324,7 @@ async def test_meetings_moved_to_the_same_time_are_noted_but_not_an_error(db: Da
     await import_section(db, replace(PHP_202, meetings=EVENINGS))
     found = await audit.check(db, NOW)
     assert found.discrepancies == []
-    assert found.notes == ["Student 2, Fall 2026: 1111 and 3333 both meet on TR 18:00–19:15; a meeting was moved."]
+    assert found.notes == ["Student 2, Fall 2026: 1111 and 3333 both meet on TR 6:00–7:15 PM; a meeting was moved."]
 
 
 async def test_changed_credits_of_a_course_apply_to_its_students(db: Database) -> None:

@@ -191,7 +191,7 @@ async def test_two_courses_at_the_same_time_are_reported(school: Database) -> No
     seat = await school.enrollment.find_one({"user_id": ADA.user_id}, {"_id": 0})
     assert seat is not None
     await school.enrollment.insert_one({**seat, "courseID": "1111", "section": "02"})
-    assert await repair(school) == ["Student 1, Fall 2026: 1111 and 3333 both meet on TR 18:00–19:15."]
+    assert await repair(school) == ["Student 1, Fall 2026: 1111 and 3333 both meet on TR 6:00–7:15 PM."]
 
 
 async def test_waiting_to_swap_within_a_course_is_fine(school: Database) -> None:

@@ -179,7 +179,7 @@ async def test_an_import_with_bad_rows_names_each_and_imports_none(run: Run, db:
         "row 4: courseID: This must be text or a number.",
         f"row 5: courseID “{'x' * 21}”: Use at most 20 characters.",
         "row 5: credits “31”: This must be a number from 0 to 30.",
-        "row 6: courseID, title, credits and term are missing.",
+        "row 6: courseID, title, credits, and term are missing.",
         "Error: Nothing was imported.",
     ]
     assert await db.course.count_documents({}) == 3

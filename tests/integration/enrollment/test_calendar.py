@@ -168,7 +168,7 @@ async def test_a_calendar_link_is_shown_once_and_stored_as_a_hash(ada: Browser, 
     assert len(token) == 43
     page = await ada.read("/enrollment")
     assert token not in page
-    assert "You created one on Tuesday, 1 September 2026" in page
+    assert "You created one on Tuesday, September 1, 2026" in page
     assert token not in str(await db.feed.find().to_list(None))
 
 

@@ -24,10 +24,10 @@ from tests.support.people import ADA, BOB, EVENINGS, FALL, FALL_MORNING, MORNING
 from tests.support.smtp import Postbox
 
 PHP = next(one for one in SECTIONS if (one.term, one.courseID) == ("Fall 2026", "3333"))
-"""TR 12:00–13:15 in Lab 1; ada has the only seat, and bob is on the waitlist."""
+"""TR 12:00–1:15 PM in Lab 1; ada has the only seat, and bob is on the waitlist."""
 
 CHANGED = "PHP 202, section 01, for Fall 2026 has changed."
-TIMES = "New time: TR 18:00–19:15. Old time: TR 12:00–13:15."
+TIMES = "New time: TR 6:00–7:15 PM. Old time: TR 12:00–1:15 PM."
 ROOM = "New room: Hall 3. Old room: Lab 1."
 
 
@@ -104,7 +104,7 @@ async def test_a_student_with_a_conflict_after_the_move_is_notified(ada: Browser
     await ada.get("/")
     await import_changed_sections(db, replace(PHP, meetings=EVENINGS))
     page = await ada.read("/")
-    assert "PHP 202 conflicts with PYT 101: TR 18:00–19:15." in page
+    assert "PHP 202 conflicts with PYT 101: TR 6:00–7:15 PM." in page
     assert "You’re still enrolled in both." in page
     assert "conflicts with" not in await bob.read("/")
 
@@ -115,7 +115,7 @@ async def test_a_waitlisted_student_is_notified_of_a_conflict_and_not_promoted(b
     await bob.get("/")
     await import_changed_sections(db, replace(PHP, meetings=EVENINGS))
     page = await bob.read("/")
-    assert "PHP 202 conflicts with PYT 101: TR 18:00–19:15." in page
+    assert "PHP 202 conflicts with PYT 101: TR 6:00–7:15 PM." in page
     assert "You’re still enrolled in both." not in page
 
 

@@ -55,13 +55,13 @@ async def test_without_a_section_the_first_open_one_that_fits_is_chosen(ada: Bro
     [
         (
             FALL.opens_at - SECOND,
-            "Enrollment for Fall 2026 opens on Saturday, 1 August 2026, 00:00 (America/New_York).",
+            "Enrollment for Fall 2026 opens on Saturday, August 1, 2026, 12:00 AM ET.",
         ),
         (FALL.opens_at, "You’re enrolled in PYT 101 for Fall 2026."),
         (FALL.add_deadline - SECOND, "You’re enrolled in PYT 101 for Fall 2026."),
         (
             FALL.add_deadline,
-            "Enrollment for Fall 2026 closed at the end of 14 September 2026 (America/New_York).",
+            "Enrollment for Fall 2026 closed at the end of September 14, 2026 (ET).",
         ),
     ],
 )
@@ -75,13 +75,13 @@ async def test_the_window_opens_and_closes_to_the_second(
 async def test_a_window_across_the_end_of_daylight_saving_time_is_shown_in_the_schools_timezone(
     ada: Browser, clock: Clock, db: Database
 ) -> None:
-    # Clocks go back on 1 November 2026 at 06:00 UTC: 01:30 comes twice, and this is the second one.
+    # Clocks go back on November 1, 2026 at 06:00 UTC: 01:30 comes twice, and this is the second one.
     second_half_past_one = datetime(2026, 11, 1, 6, 30, tzinfo=UTC)
     await db.term.update_one({"term": "Spring 2027"}, {"$set": {"opens_at": second_half_past_one}})
     for moment in (second_half_past_one - timedelta(hours=1), second_half_past_one - SECOND):
         await set_clock(moment, clock, (ada, ADA))
         refused = await message_after(ada, "/enrollment", courseID="2222")
-        assert refused == "Enrollment for Spring 2027 opens on Sunday, 1 November 2026, 01:30 (America/New_York)."
+        assert refused == "Enrollment for Spring 2027 opens on Sunday, November 1, 2026, 1:30 AM ET."
     await set_clock(second_half_past_one, clock, (ada, ADA))
     assert await message_after(ada, "/enrollment", courseID="2222") == "You’re enrolled in JAV 201 for Spring 2027."
 

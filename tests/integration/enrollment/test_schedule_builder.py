@@ -92,7 +92,7 @@ async def test_a_week_for_an_outdated_plan_is_refused(planner: Browser, db: Data
     [
         (
             {"meetings": [{"days": "F", "start": "09:30", "end": "10:30"}]},
-            "ART 100 conflicts with PYT 101: F 09:30–09:50.",
+            "ART 100 conflicts with PYT 101: F 9:30–9:50 AM.",
         ),
         ({"status": "closed"}, "PYT 101, section 02, is closed"),
         ({"status": "tentative"}, "PYT 101 has no section 02 in Fall 2026."),
@@ -154,7 +154,7 @@ async def test_sections_without_an_open_seat_can_be_left_out(planner: Browser, d
 
 async def test_without_a_week_the_page_says_which_constraint_is_in_the_way(planner: Browser) -> None:
     page = unescape(await planner.read(f"{BUILDER}&free=R&lunch=30"))
-    assert "No week is possible with all of these: PYT 101, ART 100 and no meetings on Thu." in page
+    assert "No week is possible with all of these: PYT 101, ART 100, and no meetings on Thu." in page
     page = unescape(await planner.read(f"{BUILDER}&free=M"))
     assert "No week is possible with all of these: ART 100 and no meetings on Mon." in page
 
@@ -167,7 +167,7 @@ async def test_enrolled_courses_stay_in_every_week(planner: Browser, db: Databas
         {"courseID": "3333"}, {"$set": {"meetings": [{"days": "T", "start": "18:30", "end": "19:30"}]}}
     )
     page = unescape(await planner.read(BUILDER))
-    assert "No week is possible with all of these: PYT 101, ART 100 and PHP 202." in page
+    assert "No week is possible with all of these: PYT 101, ART 100, and PHP 202." in page
 
 
 async def test_a_course_of_which_nothing_can_be_chosen_is_named(planner: Browser, db: Database) -> None:

@@ -28,9 +28,9 @@ async def test_the_week_shows_enrolled_and_waitlisted_courses(ada: Browser, bob:
     await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})
     await ada.post("/waitlist", form={"courseID": "3333"})
     assert await week_boxes(ada) == [
-        ("enrolled", "1111 PYT 101 09:00–09:50 Hall 12"),
-        ("waiting", "3333 PHP 202 waitlisted 12:00–13:15 Lab 1"),
-    ] * 2 + [("enrolled", "1111 PYT 101 09:00–09:50 Hall 12")]
+        ("enrolled", "1111 PYT 101 9:00–9:50 Hall 12"),
+        ("waiting", "3333 PHP 202 waitlisted 12:00–1:15 Lab 1"),
+    ] * 2 + [("enrolled", "1111 PYT 101 9:00–9:50 Hall 12")]
     assert await conflicts(ada) == []
 
 
@@ -45,9 +45,9 @@ async def test_a_waitlisted_course_at_the_same_time_shows_the_conflict(
         {"courseID": "7777"}, {"$set": {"meetings": [{"days": "T", "start": "13:00", "end": "14:00"}]}}
     )
     [conflict] = await conflicts(ada)
-    assert conflict.startswith("BIO 101 conflicts with PHP 202 (waitlisted): T 13:00–13:15.")
+    assert conflict.startswith("BIO 101 conflicts with PHP 202 (waitlisted): T 1:00–1:15 PM.")
     assert '<a href="/help#swap">' in conflict
-    assert ("waiting clashes", "3333 PHP 202 waitlisted 12:00–13:15 Lab 1") in await week_boxes(ada)
+    assert ("waiting clashes", "3333 PHP 202 waitlisted 12:00–1:15 Lab 1") in await week_boxes(ada)
 
 
 async def test_a_waitlisted_replacement_is_no_conflict(ada: Browser, bob: Browser, db: Database) -> None:
@@ -63,7 +63,7 @@ async def test_a_withdrawn_course_is_marked_in_the_week(ada: Browser, clock: Clo
     await ada.post("/enrollment", form={"courseID": "1111"})
     await set_clock(FALL.drop_deadline, clock, (ada, ADA))
     await ada.post("/enrollment/drop", form={"courseID": "1111"})
-    assert set(await week_boxes(ada)) == {("withdrawn", "1111 PYT 101 withdrawn 09:00–09:50 Hall 12")}
+    assert set(await week_boxes(ada)) == {("withdrawn", "1111 PYT 101 withdrawn 9:00–9:50 Hall 12")}
 
 
 async def test_a_course_without_times_is_listed_below_the_week(ada: Browser, db: Database) -> None:

@@ -149,7 +149,7 @@ async def enroll_in_pyt_101(browser: Browser, term: str | None, headers: dict[st
 async def test_a_button_on_the_page_of_a_term_enrolls_in_that_term(ada: Browser, term: str | None) -> None:
     assert "You’re enrolled in PYT 101 for Spring 2027." not in await enroll_in_pyt_101(ada, term, {})
     page = await enroll_in_pyt_101(ada, term, SPRING_PAGE)
-    assert "Enrollment for Spring 2027 opens on Sunday, 15 November 2026, 00:00" in page
+    assert "Enrollment for Spring 2027 opens on Sunday, November 15, 2026, 12:00 AM" in page
 
 
 async def test_the_button_enrolls_when_that_term_is_open(ada: Browser, clock: Clock, db: Database) -> None:

@@ -197,6 +197,8 @@ async def change_seats(full: FullRun, ada: Browser, bob: Browser) -> None:
     await post(bob, "POST", "/plan/week", term="Fall 2026", **week)
     assert await full.db.plan.count_documents({"section": "02"}) == 1
     await post(bob, "POST", "/plan/add", courseID="1111", term="Fall 2026", section="01")
+    php = {"courseID": "3333", "term": "Fall 2026", "section": "01"}
+    await post(bob, "POST", "/plan/alternatives", **php, alternative="*")
     with full.change("enroll in a plan"):
         await post(bob, "POST", "/plan/enroll", term="Fall 2026")
     await post(ada, "POST", "/alert", courseID="3333", term="Fall 2026", section="01")

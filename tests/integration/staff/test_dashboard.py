@@ -170,7 +170,7 @@ async def test_small_sections_have_fewer_students_than_the_limit(rita: Browser, 
 
 async def test_plans_that_conflict_are_counted(rita: Browser, db: Database) -> None:
     await add_plans(db)
-    assert await rows(rita, "conflicts") == [["1111-02", "3333-01", "T 18:30–19:00", "2"]]
+    assert await rows(rita, "conflicts") == [["1111-02", "3333-01", "T 6:30–7:00 PM", "2"]]
 
 
 async def test_schedulers_see_their_own_subjects_and_no_students(sami: Browser, db: Database) -> None:

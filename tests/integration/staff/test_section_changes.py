@@ -28,7 +28,7 @@ from tests.support.people import (
 
 NOW = FALL_MORNING
 PHP = next(one for one in SECTIONS if (one.term, one.courseID) == ("Fall 2026", "3333"))
-"""TR 12:00–13:15, with one seat and one waitlist place."""
+"""TR 12:00–1:15 PM, with one seat and one waitlist place."""
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ async def test_a_moved_meeting_names_the_students_with_a_conflict(ada: Browser, 
     assert effects.notified == 2
     [conflict] = effects.conflicts
     assert (conflict.user_id, conflict.is_waiting) == (ADA.user_id, False)
-    assert str(conflict.sentence) == "PHP 202 conflicts with PYT 101: TR 18:00–19:15."
+    assert str(conflict.sentence) == "PHP 202 conflicts with PYT 101: TR 6:00–7:15 PM."
 
 
 async def test_a_moved_meeting_lets_its_students_take_courses_it_conflicted_with(ada: Browser, db: Database) -> None:
@@ -136,7 +136,7 @@ async def test_an_edit_is_in_the_audit_log(db: Database) -> None:
     assert (entry["actor"], entry["action"], entry["about"]["section"]) == (RITA.user_id, "section.edit", "01")
     assert entry["changes"] == [
         {"field": "capacity", "old": "1", "new": "5"},
-        {"field": "meetings", "old": "TR 12:00–13:15", "new": "TR 18:00–19:15"},
+        {"field": "meetings", "old": "TR 12:00–1:15 PM", "new": "TR 6:00–7:15 PM"},
     ]
 
 
