@@ -41,7 +41,7 @@ from quart_enroll.services.live.updates import UpdateBroker, open_update_broker
 from quart_enroll.services.live.user_cache import open_user_cache
 from quart_enroll.services.maintenance.schema_check import SchemaCheck
 from quart_enroll.services.notifications.mail import PrintedSender, Sender, SmtpSender
-from quart_enroll.services.notifications.outbox import run_outbox
+from quart_enroll.services.notifications.runner import run_outbox
 from quart_enroll.state import EXTENSION, AppState
 from quart_enroll.system.background import run_in_background
 from quart_enroll.system.clock import Clock, utc_now
@@ -222,7 +222,7 @@ def create_app(
                     (odds := WaitlistOdds(database)).refresh_forever(catalog_cache.get, clock),
                     ImportRunner(database, _import_settings(config), clock, import_wakeup := Wakeup()).run_forever(),
                 ),
-                run_outbox(database, sender, clock, links),
+                run_outbox(database, sender, clock, links, lambda: enrollment.locks.pending_changes > 0),
             ):
                 app.extensions[EXTENSION] = AppState(
                     database=database,

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
+from quart_enroll.services.notifications.mail import Email
+
 HANG_UP = "hang up"
 SILENCE = "silence"
 """In place of a reply, the server closes the connection, or never replies."""
@@ -27,12 +29,15 @@ class Postbox:
 
     refusal: Exception | None = None
     letters: list[tuple[str, str, str]] = field(default_factory=list)
+    emails: list[Email] = field(default_factory=list)
+    address = "no-reply@school.example"
 
-    async def send(self, to: str, subject: str, text: str) -> None:
+    async def send(self, to: str, email: Email) -> None:
         await asyncio.sleep(0)
         if self.refusal:
             raise self.refusal
-        self.letters.append((to, subject, text))
+        self.letters.append((to, email.subject, email.text))
+        self.emails.append(email)
 
 
 @dataclass

@@ -6,6 +6,7 @@ import pytest
 
 from quart_enroll.services.notifications.mail import (
     DeliveryUnknown,
+    Email,
     Postponed,
     SmtpSender,
     Undeliverable,
@@ -16,11 +17,11 @@ from tests.support.processes import free_port
 from tests.support.smtp import HANG_UP, SILENCE, MailServer, mail_server
 
 FROM = "Example School <no-reply@school.example>"
-LETTER = ("ada@school.example", "You’re enrolled in PYT 101", "Hello Ada,\n\nit is done.\n")
+LETTER = ("ada@school.example", Email("You’re enrolled in PYT 101", "Hello Ada,\n\nit is done.\n"))
 
 
-async def _send(mail: MailServer, *letter: str) -> None:
-    await SmtpSender(mail.url, FROM).send(*(letter or LETTER))
+async def _send(mail: MailServer, to: str = "ada@school.example", subject: str = "Hello", text: str = "text") -> None:
+    await SmtpSender(mail.url, FROM).send(to, Email(subject, text))
 
 
 async def test_a_message_arrives_as_it_was_written() -> None:
@@ -160,7 +161,7 @@ def test_an_invalid_sender_is_refused(text: str) -> None:
 
 async def test_a_domain_beyond_ascii_needs_no_server_that_knows_it() -> None:
     async with mail_server() as mail:  # it offers no SMTPUTF8
-        await SmtpSender(mail.url, "Büro <no-reply@schüle.example>").send("ada@bücher.example", "Hello", "text")
+        await SmtpSender(mail.url, "Büro <no-reply@schüle.example>").send("ada@bücher.example", Email("Hello", "text"))
     [message] = mail.received
     assert message["To"] == "ada@xn--bcher-kva.example"
     assert parseaddr(message["From"])[1] == "no-reply@xn--schle-mva.example"

@@ -74,3 +74,13 @@ def token_owner(digest: str, now: datetime) -> list[Stage]:
         {"$unwind": "$user"},
         {"$project": {"user.password": 0}},
     ]
+
+
+def own_changes(term: str, after: datetime, until: datetime, actions: Sequence[str]) -> list[Stage]:
+    """Compute, for each student who changed their own seats in that period, when they did so first and last."""
+    wanted = {"term": term, "at": {"$gt": after, "$lte": until}, "result": "ok", "action": {"$in": list(actions)}}
+    return [
+        {"$match": wanted},
+        {"$match": {"$expr": {"$eq": ["$actor", "$user_id"]}, "acted_as": None}},
+        {"$group": {"_id": "$user_id", "since": {"$min": "$at"}, "until": {"$max": "$at"}}},
+    ]

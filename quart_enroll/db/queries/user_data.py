@@ -22,6 +22,7 @@ EXPORTED_FIELDS = {
     "alert": {"_id": 0},
     "feed": {"_id": 0, "token": 0},
     "removal": {"_id": 0},
+    "summary": {"_id": 0},
     "audit": {"_id": 0},
     "access": {"_id": 0, "minute": 0},
 }

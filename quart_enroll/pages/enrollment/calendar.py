@@ -5,10 +5,10 @@ import re
 from quart import Response, abort, current_app, flash, redirect, request, session, url_for
 from quart.typing import ResponseReturnValue
 
+from quart_enroll.domain import calendar_file
 from quart_enroll.domain.models import ScheduledCourse
 from quart_enroll.forms.accounts import CalendarLinkForm
 from quart_enroll.i18n.language import gettext, use_language
-from quart_enroll.pages.enrollment import calendar_file
 from quart_enroll.pages.form_errors import check_password
 from quart_enroll.services.accounts import calendar_tokens
 from quart_enroll.services.enrollment import student

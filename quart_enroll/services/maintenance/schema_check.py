@@ -29,6 +29,7 @@ from quart_enroll.db.collections import (
     removals,
     schedules,
     sections,
+    summaries,
     terms,
     tokens,
     users,
@@ -58,6 +59,7 @@ COLLECTION_MODULES: dict[str, Any] = {
     "audit": audit,
     "access": access,
     "removal": removals,
+    "summary": summaries,
 }
 """The modules with the indexes and the schema of each collection."""
 

@@ -3,6 +3,8 @@
 import re
 import sys
 from asyncio import timeout
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -38,10 +40,38 @@ class DeliveryUnknown(Exception):
     """The email was sent, but no response came, so it may or may not have been accepted."""
 
 
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A calendar file with its iTIP `method`, which tells a calendar what to do with it (RFC 5546)."""
+
+    name: str
+    content: bytes
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """An email, with more `headers` than all emails have.
+
+    Emails with the same `key` get the same Message-ID, so that mailboxes show an email only once that may have to be
+    sent again.
+    """
+
+    subject: str
+    text: str
+    attachments: Sequence[Attachment] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    key: str = ""
+
+
 class Sender(Protocol):
     """An object that sends emails."""
 
-    async def send(self, to: str, subject: str, text: str) -> None:
+    @property
+    def address(self) -> str:
+        """The email address that the emails come from."""
+
+    async def send(self, to: str, email: Email) -> None:
         """Send an email; return when it is accepted. Raises Postponed, Undeliverable, DeliveryUnknown."""
 
 
@@ -58,12 +88,17 @@ class SmtpSender:
         self._options = _options(url, allow_plaintext=allow_plaintext)
         self._from = _mailbox(sender)
 
-    async def send(self, to: str, subject: str, text: str) -> None:
+    @property
+    def address(self) -> str:
+        """The email address that the emails come from."""
+        return self._from.addr_spec
+
+    async def send(self, to: str, email: Email) -> None:
         """Send an email; return when it is accepted. Raises Postponed, Undeliverable, DeliveryUnknown."""
         to = email_addresses.in_ascii(
             to
         )  # the domain: for anything beyond ASCII in front of it a server must know SMTPUTF8
-        message = self._message(to, subject, text)
+        message = self._message(to, email)
         # The greeting uses the sender's domain, because looking up this host's name may take longer than sending.
         client = _Client(local_hostname=self._from.domain, timeout=SMTP_TIMEOUT_SECONDS, **self._options)
         try:
@@ -81,7 +116,7 @@ class SmtpSender:
         finally:
             client.close()
 
-    def _message(self, to: str, subject: str, text: str) -> EmailMessage:
+    def _message(self, to: str, email: Email) -> EmailMessage:
         """Build the message; its policy refuses line breaks in headers, which would start another header."""
         if not PLAIN_ADDRESS.fullmatch(to):
             raise Undeliverable("the address names no mailbox")
@@ -89,22 +124,33 @@ class SmtpSender:
         try:
             message["From"] = self._from
             message["To"] = to
-            message["Subject"] = subject
+            message["Subject"] = email.subject
+            for name, value in email.headers.items():
+                message[name] = value
         except (ValueError, MessageError):
             raise Undeliverable("a header can't be written") from None
         message["Date"] = localtime()
-        message["Message-ID"] = make_msgid(domain=self._from.domain)
+        domain = self._from.domain
+        message["Message-ID"] = f"<{email.key}@{domain}>" if email.key else make_msgid(domain=domain)
         message["Auto-Submitted"] = "auto-generated"  # so that no out-of-office reply is sent
-        message.set_content(text)
+        message.set_content(email.text)
+        for one in email.attachments:
+            parameters = {"method": one.method, "charset": "utf-8"}
+            message.add_attachment(
+                one.content, maintype="text", subtype="calendar", filename=one.name, params=parameters
+            )
         return message
 
 
 class PrintedSender:
     """Prints emails in the terminal instead of sending them, for development without a mail server."""
 
-    async def send(self, to: str, subject: str, text: str) -> None:
-        """Print the email without its recipient."""
-        sys.stderr.write(f"\n--- Email: {subject}\n{text}---\n\n")
+    address = "no-reply@localhost"
+
+    async def send(self, to: str, email: Email) -> None:
+        """Print the email without its recipient and its attachments."""
+        attached = "".join(f"[{one.name}]\n" for one in email.attachments)
+        sys.stderr.write(f"\n--- Email: {email.subject}\n{email.text}{attached}---\n\n")
         sys.stderr.flush()
 
 

@@ -1,10 +1,11 @@
 """The subjects and texts of emails, in the recipient's language."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from quart_enroll.domain.models import Credentials, Notice
+from quart_enroll.domain.models import Credentials, Event, Notice, SectionKey, User
 from quart_enroll.i18n import language
-from quart_enroll.i18n.language import Sentence, gettext
+from quart_enroll.i18n.language import Sentence, TermName, Value, gettext
 from quart_enroll.services.accounts.email_links import EmailLinks
 
 PASSWORD_RESET_TEXT = Sentence("""\
@@ -44,21 +45,67 @@ SEAT_SUBJECTS = {
 """The subject for each action of a notice about a seat, with the title of the course."""
 
 
-def compose(notice: Notice, to: Credentials, links: EmailLinks, now: datetime) -> tuple[str, str]:
+CONFIRMED_SUBJECTS = {
+    "enroll": SEAT_SUBJECTS["promote"],
+    "drop": Sentence("You dropped %(title)s"),
+    "withdraw": Sentence("You withdrew from %(title)s"),
+    "swap": Sentence("You swapped into %(title)s"),
+}
+"""The subject of a confirmation of one change, by the action of the event."""
+
+CONFIRMED_CHANGES = {
+    "enroll": Sentence("You enrolled in %(title)s, section %(section)s, for %(term)s."),
+    "drop": Sentence("You dropped %(title)s, section %(section)s, for %(term)s."),
+    "withdraw": Sentence(
+        "You withdrew from %(title)s, section %(section)s, for %(term)s. It stays on your schedule with a W."
+    ),
+    "swap": Sentence("You swapped into %(title)s, section %(section)s, for %(term)s."),
+}
+"""What a confirmation says about each change."""
+
+CALENDAR_FILES = Sentence("The attached files bring your calendar up to date.")
+
+
+def compose(
+    notice: Notice, to: Credentials, links: EmailLinks, now: datetime, *, has_files: bool = False
+) -> tuple[str, str]:
     """Return the subject and the text in the recipient's language, or else in the site's first language."""
     with language.use_language(to.user.language or language.current_language()):
         subject, text = _subject_and_text(notice, to, links, now)
-        # Anyone may have entered any text as the name; a removed account has none.
-        if to.user.email_unconfirmed or not to.user.short_name:
-            return subject, gettext(
-                "Hello,\n\n%(text)s\n\nThis inbox isn’t monitored, so please don’t reply.\n", text=text
-            )
-        text = gettext(
-            "Hello %(name)s,\n\n%(text)s\n\nThis inbox isn’t monitored, so please don’t reply.\n",
-            name=to.user.short_name,
-            text=text,
-        )
-        return subject, text
+        return subject, with_greeting(text, to.user, has_files=has_files)
+
+
+def with_greeting(text: str, to: User, *, has_files: bool = False) -> str:
+    """Return the whole text of an email to the user, in the current language."""
+    if has_files:
+        text = f"{text}\n\n{CALENDAR_FILES}"
+    # Anyone may have entered any text as the name; a removed account has none.
+    if to.email_unconfirmed or not to.short_name:
+        return gettext("Hello,\n\n%(text)s\n\nThis inbox isn’t monitored, so please don’t reply.\n", text=text)
+    return gettext(
+        "Hello %(name)s,\n\n%(text)s\n\nThis inbox isn’t monitored, so please don’t reply.\n",
+        name=to.short_name,
+        text=text,
+    )
+
+
+def confirmation(events: Sequence[Event], titles: Mapping[SectionKey, str]) -> tuple[str, str]:
+    """Return the subject and the text that confirm what a student did, in the current language."""
+    changes = "\n".join(f"• {CONFIRMED_CHANGES[event.action] % _where(event, titles)}" for event in events)
+    if len(events) == 1:
+        subject = CONFIRMED_SUBJECTS[events[0].action] % _where(events[0], titles)
+    else:
+        subject = gettext("Your schedule has changed")
+    text = gettext(
+        "%(changes)s\n\nSign in to see your schedule. If it wasn’t you, change your password right away.",
+        changes=changes,
+    )
+    return subject, text
+
+
+def _where(event: Event, titles: Mapping[SectionKey, str]) -> dict[str, Value]:
+    title = titles.get(SectionKey(event.term, event.courseID, event.section), event.courseID)
+    return {"title": " ".join(title.split()), "section": event.section, "term": TermName(event.term)}
 
 
 def _subject_and_text(notice: Notice, to: Credentials, links: EmailLinks, now: datetime) -> tuple[str, str]:

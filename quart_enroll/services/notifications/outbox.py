@@ -1,4 +1,4 @@
-"""The outbox: queues emails in the database, and sends them from one process at a time.
+"""The outbox: queues emails about notices in the database, and sends them from one process at a time.
 
 **An email is sent at most once.** A notice is claimed before the mail server is contacted. If the process dies before
 it records the server's response, or no response comes, the claim stays and the email is not sent again. It may have
@@ -8,63 +8,31 @@ retried.
 
 import asyncio
 import logging
-import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import leases, notices
 from quart_enroll.db.collections.notices import NO_USER, PendingEmail
 from quart_enroll.domain.models import Notice, User
 from quart_enroll.services.accounts.email_links import RESET_LIFETIME, EmailLinks
-from quart_enroll.services.notifications import mail, messages
-from quart_enroll.services.notifications.mail import Postponed, Sender, Undeliverable
+from quart_enroll.services.notifications import calendar_files, mail, messages
+from quart_enroll.services.notifications.delivery import (
+    LEASE_DURATION,
+    LEASE_NAME,
+    MAX_EMAIL_TRIES,
+    MAX_NOTICE_AGE,
+    retry_delay,
+)
+from quart_enroll.services.notifications.mail import Attachment, Email, Postponed, Sender, Undeliverable
 from quart_enroll.system.clock import Clock
 
-OUTBOX_POLL_SECONDS = 5.0
-"""How often the outbox is checked."""
-
 MAX_EMAILS_PER_POLL = 100
-
-LEASE_NAME = "notices"
-LEASE_DURATION = timedelta(seconds=60)
-"""How long the lease stays with a process that no longer renews it; longer than sending an email takes."""
-
-FIRST_RETRY_DELAY = timedelta(minutes=1)
-MAX_RETRY_DELAY = timedelta(hours=4)
-"""The first and the longest delay before a retry; each is twice as long as the one before."""
-
-MAX_EMAIL_TRIES = 12
-"""With those delays, the last try is 16 hours after the first."""
-
-MAX_NOTICE_AGE = timedelta(hours=24)
-"""Older notices are not sent, so that a site that adds a mail server later does not start with old news."""
 
 ALLOWED_IF_UNCONFIRMED = ("confirm_email", "password_forgotten")
 """The only emails sent to an unconfirmed address, without a name; other notices appear only on the site."""
 
 logger = logging.getLogger(__name__)
-
-
-@asynccontextmanager
-async def run_outbox(db: Database, sender: Sender | None, clock: Clock, links: EmailLinks) -> AsyncIterator[None]:
-    """Send emails in the background during the block; without a sender, do nothing.
-
-    At the end, an email that is being sent may still arrive.
-    """
-    if sender is None:
-        yield
-        return
-    stop = asyncio.Event()
-    task = asyncio.create_task(_run(db, sender, clock, links, stop))
-    try:
-        yield
-    finally:
-        stop.set()
-        await asyncio.wait({task}, timeout=mail.MESSAGE_TIMEOUT_SECONDS)
-        task.cancel()
-        await asyncio.wait({task})
 
 
 async def queue_password_reset(db: Database, email: str, now: datetime) -> None:
@@ -104,9 +72,10 @@ async def send_due(
         outgoing = await notices.find_due(db, clock() - MAX_NOTICE_AGE, clock())
         if outgoing is None or not await leases.acquire(db, LEASE_NAME, holder, LEASE_DURATION):
             break
+        files = await calendar_files.of_notice(db, outgoing, sender.address)
         if await notices.claim(db, outgoing, clock()):
             try:
-                accepted += await _send(db, sender, clock, links, outgoing)
+                accepted += await _send(db, sender, clock, links, outgoing, files)
             except Postponed:
                 break
         if stop is not None and stop.is_set():
@@ -114,12 +83,14 @@ async def send_due(
     return accepted
 
 
-def retry_delay(tries: int) -> timedelta:
-    """Return the delay after this number of tries."""
-    return min(FIRST_RETRY_DELAY * (1 << (tries - 1)), MAX_RETRY_DELAY)
-
-
-async def _send(db: Database, sender: Sender, clock: Clock, links: EmailLinks, outgoing: PendingEmail) -> bool:
+async def _send(
+    db: Database,
+    sender: Sender,
+    clock: Clock,
+    links: EmailLinks,
+    outgoing: PendingEmail,
+    files: Sequence[Attachment],
+) -> bool:
     """Send a claimed notice and record the result; raise Postponed if the mail server can't accept it now.
 
     The log contains only the number of the notice, never an email or a sentence.
@@ -134,8 +105,9 @@ async def _send(db: Database, sender: Sender, clock: Clock, links: EmailLinks, o
     if action == "confirm_email" and not unconfirmed:
         await notices.mark_failed(db, outgoing, clock(), "the address is confirmed")
         return False
+    subject, text = messages.compose(outgoing.notice, outgoing.to, links, clock(), has_files=bool(files))
     try:
-        await sender.send(outgoing.to.user.email, *messages.compose(outgoing.notice, outgoing.to, links, clock()))
+        await sender.send(outgoing.to.user.email, Email(subject, text, files))
     except Undeliverable as refusal:
         await _give_up(db, clock, outgoing, str(refusal))
         return False
@@ -161,17 +133,3 @@ async def _postpone(db: Database, clock: Clock, outgoing: PendingEmail, reason: 
 async def _give_up(db: Database, clock: Clock, outgoing: PendingEmail, reason: str) -> None:
     logger.error("notice %s: %s; it is not sent", outgoing.notice_id, reason)
     await notices.mark_failed(db, outgoing, clock(), reason)
-
-
-async def _run(db: Database, sender: Sender, clock: Clock, links: EmailLinks, stop: asyncio.Event) -> None:
-    """Check the outbox regularly until `stop` is set."""
-    holder = secrets.token_hex(8)
-    while not stop.is_set():
-        try:
-            await send_due(db, sender, clock, links, holder, stop)
-        except Exception as error:  # noqa: BLE001  # the database may be unavailable for a while
-            logger.warning("notices: %s; the next check is in %g s", type(error).__name__, OUTBOX_POLL_SECONDS)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), OUTBOX_POLL_SECONDS)
-    with suppress(Exception):  # otherwise it expires
-        await leases.release(db, LEASE_NAME, holder)

@@ -17,18 +17,18 @@ from quart_enroll.i18n.language import Sentence
 from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.enrollment import enroll, waitlist
 from quart_enroll.services.enrollment.context import EnrollmentContext
-from quart_enroll.services.notifications import outbox as outbox
-from quart_enroll.services.notifications.mail import Postponed, SmtpSender, Undeliverable
-from quart_enroll.services.notifications.outbox import (
+from quart_enroll.services.notifications import runner
+from quart_enroll.services.notifications.delivery import (
     FIRST_RETRY_DELAY,
     LEASE_DURATION,
     LEASE_NAME,
     MAX_EMAIL_TRIES,
     MAX_NOTICE_AGE,
     MAX_RETRY_DELAY,
-    run_outbox,
-    send_due,
 )
+from quart_enroll.services.notifications.mail import Email, Postponed, SmtpSender, Undeliverable
+from quart_enroll.services.notifications.outbox import send_due
+from quart_enroll.services.notifications.runner import run_outbox
 from tests.support.people import ADA, BOB, COURSES, FALL_MORNING, SECTIONS, TERMS, Clock
 from tests.support.processes import free_port, with_database
 from tests.support.smtp import HANG_UP, Postbox, mail_server
@@ -41,10 +41,12 @@ PROMOTION = "A seat opened: you’re now enrolled in PYT 101, section 01, for Fa
 class HangingSender:
     """A sender that never gets an answer."""
 
+    address = SENDER_ADDRESS
+
     def __init__(self) -> None:
         self.started = asyncio.Event()
 
-    async def send(self, _to: str, _subject: str, _text: str) -> None:
+    async def send(self, _to: str, _email: Email) -> None:
         self.started.set()
         await asyncio.Event().wait()
 
@@ -69,6 +71,10 @@ async def db(uri: str) -> AsyncIterator[Database]:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+def never_busy() -> bool:
+    return False
 
 
 def notice(user_id: int = ADA.user_id, title: str = "PYT 101", reason: str = "") -> Notice:
@@ -311,15 +317,15 @@ async def test_the_log_contains_no_email_and_no_course(
 async def test_notices_are_sent_while_the_site_is_running(
     db: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "OUTBOX_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(runner, "OUTBOX_POLL_SECONDS", 0.01)
     sent = asyncio.Event()
 
     class SignalingPostbox(Postbox):
-        async def send(self, to: str, subject: str, text: str) -> None:
-            await super().send(to, subject, text)
+        async def send(self, to: str, email: Email) -> None:
+            await super().send(to, email)
             sent.set()
 
-    async with run_outbox(db, postbox := SignalingPostbox(), clock, LINKS):
+    async with run_outbox(db, postbox := SignalingPostbox(), clock, LINKS, never_busy):
         await add_notices(db)
         await asyncio.wait_for(sent.wait(), 20)
     assert len(postbox.letters) == 1
@@ -328,26 +334,27 @@ async def test_notices_are_sent_while_the_site_is_running(
 
 
 async def test_an_error_does_not_stop_the_sender(db: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "OUTBOX_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(runner, "OUTBOX_POLL_SECONDS", 0.01)
     await add_notices(db, notice(), notice(BOB.user_id))
     sent = asyncio.Event()
 
     class FailingOnce:
         letters = 0
+        address = SENDER_ADDRESS
 
-        async def send(self, _to: str, _subject: str, _text: str) -> None:
+        async def send(self, _to: str, _email: Email) -> None:
             self.letters += 1
             if self.letters == 1:
                 raise ZeroDivisionError
             sent.set()
 
-    async with run_outbox(db, FailingOnce(), clock, LINKS):
+    async with run_outbox(db, FailingOnce(), clock, LINKS, never_busy):
         await asyncio.wait_for(sent.wait(), 20)
     assert await db.notice.count_documents({"sent_at": {"$exists": True}}) == 1
 
 
 async def test_without_a_mail_server_nothing_is_sent(db: Database, clock: Clock) -> None:
     await add_notices(db)
-    async with run_outbox(db, None, clock, LINKS):
+    async with run_outbox(db, None, clock, LINKS, never_busy):
         pass
     assert (await stored(db))["tries"] == 0

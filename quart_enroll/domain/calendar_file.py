@@ -1,12 +1,19 @@
-"""A schedule as an iCalendar file (RFC 5545): each weekly meeting of a course is one recurring event."""
+"""A schedule as an iCalendar file (RFC 5545): each weekly meeting of a course is one recurring event.
+
+Emails have one file for each event (RFC 5546). They use PUBLISH, not REQUEST: a request asks the student to accept, and
+sends the answer to a mailbox that nobody reads. A course that the student left is a CANCEL with the same UID and a
+higher SEQUENCE, with which Outlook and Apple's calendar offer to remove the event. A file has only one event because
+CANCEL allows only one UID, and because Gmail and Thunderbird add only the first event of a file.
+"""
 
 import re
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from icalendar import Calendar, Event
+from icalendar import Calendar, Event, vCalAddress
 
 from quart_enroll.domain.models import Meeting, ScheduledCourse, Term
 from quart_enroll.i18n.language import DAYS, gettext
@@ -16,15 +23,32 @@ ICAL_DAYS = dict(zip(DAYS, ("MO", "TU", "WE", "TH", "FR", "SA", "SU"), strict=Tr
 EVENT_NAMESPACE = uuid.UUID("6f0c9b1e-5d0c-4d53-9a53-2f8a1d1c7c11")
 """The namespace of the events' UIDs. Another one would duplicate the events in every calendar."""
 
+PRODUCT = "-//Quart Enroll//Schedule//EN"
+"""Names this site in the files."""
+
 REFRESH_INTERVAL = timedelta(hours=6)
 """How often a subscribed calendar should update."""
+
+
+SEQUENCES_SINCE = datetime(2020, 1, 1, tzinfo=UTC)
+"""A change has as its SEQUENCE the seconds since this moment, which fit into 31 bits until 2088."""
+
+
+class Method(StrEnum):
+    """What a calendar does with the event of a file."""
+
+    PUBLISH = "PUBLISH"
+    """Add or update it."""
+
+    CANCEL = "CANCEL"
+    """Remove it."""
 
 
 def schedule(
     user_id: int, courses: Iterable[ScheduledCourse], terms: Iterable[Term], now: datetime, *, name: str
 ) -> bytes:
     """Return the file with the student's courses of those terms; the calendar has the school's `name`."""
-    file = Calendar.new(name=name, prodid="-//Quart Enroll//Schedule//EN", uid=_name(user_id))
+    file = Calendar.new(name=name, prodid=PRODUCT, uid=_name(user_id))
     file.add("refresh-interval", REFRESH_INTERVAL, {"value": "DURATION"})
     known = {term.term: term for term in terms}
     days: list[date] = []
@@ -33,6 +57,29 @@ def schedule(
         for event in _events(user_id, course, term, now):
             file.add_component(event)
             days += [term.first_day, term.last_day]
+    return _with_timezones(file, days)
+
+
+def change(
+    user_id: int, course: ScheduledCourse, term: Term, method: Method, changed_at: datetime, *, organizer: str
+) -> list[bytes]:
+    """Return a file for each weekly meeting of a course that the student got or left at that moment.
+
+    The `organizer` is the email address that the files come from.
+    """
+    files = []
+    for event in _events(user_id, course, term, changed_at):
+        event.add("sequence", max(0, int((changed_at - SEQUENCES_SINCE).total_seconds())))
+        event.add("status", "CANCELLED" if method is Method.CANCEL else "CONFIRMED")
+        event.add("organizer", vCalAddress(f"mailto:{organizer}"))
+        file = Calendar.new(prodid=PRODUCT, uid=str(event.uid), method=method)
+        file.add_component(event)
+        files.append(_with_timezones(file, [term.first_day, term.last_day]))
+    return files
+
+
+def _with_timezones(file: Calendar, days: Collection[date]) -> bytes:
+    """Return the file with the timezones of its events, which take place between the first and last of the days."""
     if days:
         # A year's margin: programs also look up the clock before the first event and after the last.
         margin = timedelta(days=366)
