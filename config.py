@@ -200,7 +200,7 @@ class Config:
         "A folder with the school's own templates, searched before the site's.", _folder, default=None
     )
     languages: tuple[str, ...] = _setting(
-        "Languages to offer, such as es en or en-GB, default first. If empty, all; with TEMPLATE_OVERRIDES, only English.",
+        "Languages to offer, such as es en-GB, default first. If empty, all; with TEMPLATE_OVERRIDES, only English.",
         _languages,
         default=(),
     )
