@@ -66,11 +66,6 @@ class PendingSummary:
     due_at: datetime
     tries: int
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether everything has been told already."""
-        return self.until <= self.after
-
 
 async def add_confirmations(
     db: Database, changes: Iterable[StudentChanges], quiet: timedelta, longest: timedelta

@@ -254,6 +254,19 @@ async def test_confirmations_wait_while_the_site_is_busy_or_another_process_has_
     assert len(postbox.emails) == 1
 
 
+async def test_confirmations_stop_when_the_site_becomes_busy(
+    context: EnrollmentContext, db: Database, clock: Clock
+) -> None:
+    for student in (ADA, BOB):
+        await enroll.enroll(context, student.user_id, PYTHON, clock.now)
+    clock.now += timedelta(minutes=2)
+    await confirmations.collect(db, clock, "one")
+    clock.now += timedelta(minutes=2)
+    postbox = Postbox()
+    await send_summaries(db, postbox, clock, "one", lambda: bool(postbox.emails), Signal())
+    assert len(postbox.emails) == 1
+
+
 async def test_old_changes_are_not_confirmed_when_a_mail_server_is_added(db: Database, clock: Clock) -> None:
     await enroll.enroll(EnrollmentContext(db), ADA.user_id, PYTHON, clock.now)
     clock.now += timedelta(hours=1)
