@@ -148,5 +148,6 @@ def _course(user_id: int, key: SectionKey) -> Document:
 
 def to_planned(row: Mapping[str, Any]) -> PlannedSection:
     reason = message_codec.decode(row.get("because"))
-    alternatives = tuple(row.get("alternatives", ()))
-    return PlannedSection(section_keys.from_row(row), row["place"], row["added_at"], reason, alternatives)
+    alternatives = row.get("alternatives")
+    numbers = tuple(map(str, alternatives)) if isinstance(alternatives, list) else ()
+    return PlannedSection(section_keys.from_row(row), row["place"], row["added_at"], reason, numbers)
