@@ -8,7 +8,6 @@ from quart_enroll.domain.week import WeekEntry
 from quart_enroll.i18n.language import format_day_name
 from quart_enroll.pages.enrollment import plan_rows, plan_week, week_texts
 from quart_enroll.pages.enrollment.plan_rows import LostCourse, PlanRow
-from quart_enroll.pages.enrollment.week_texts import WEEK_MACROS
 from quart_enroll.pages.student_state import StudentState
 from quart_enroll.web.compression import InputFreeText
 from quart_enroll.web.templating import render_shared, render_shared_parts
@@ -54,12 +53,7 @@ def _week(term: Term, sections: Sequence[WeekEntry]) -> Iterator[InputFreeText]:
         meetings = [week_texts.meetings(one, plain_week, term) for one in sections]
         yield from week_texts.render(plain_week, term, sections, meetings)
     elif sections:
-        key = "overlapping", term, tuple(sections)
-        yield from render_shared_parts(
-            WEEK_MACROS,
-            key,
-            lambda macros: [macros.week(plan_week.build(sections), WEEK_NAME, term.term, term, WEEK_LEVEL)],
-        )
+        yield from week_texts.render_overlapping(plan_week.build(sections), WEEK_NAME, term, WEEK_LEVEL)
 
 
 def _row(term: Term, row: PlanRow) -> tuple[InputFreeText, ...]:

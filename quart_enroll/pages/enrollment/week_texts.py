@@ -5,7 +5,7 @@ frame around them.
 """
 
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby, pairwise
 from operator import attrgetter
@@ -16,9 +16,9 @@ from quart_enroll.domain.models import Meeting, Term
 from quart_enroll.domain.week import Week, WeekEntry
 from quart_enroll.i18n.language import DAYS, format_day_name
 from quart_enroll.pages.enrollment import week_grid
-from quart_enroll.pages.enrollment.week_grid import Layout
+from quart_enroll.pages.enrollment.week_grid import Layout, WeekGrid
 from quart_enroll.web.compression import InputFreeText
-from quart_enroll.web.templating import render_shared_parts
+from quart_enroll.web.templating import render_shared, render_shared_parts
 
 WEEK_MACROS = "macros/week.html"
 
@@ -120,4 +120,34 @@ def render(
             yield day_end
         yield list_end
     untimed = tuple(week_grid.name_in_week(one) for one in entries if not one.meetings)
+    yield from render_shared_parts(WEEK_MACROS, ("week_end", untimed), lambda macros: [macros.week_end(untimed)])
+
+
+def render_overlapping(drawing: WeekGrid, name: str, term: Term, level: int) -> Iterator[InputFreeText]:
+    """Yield the texts of a week in which meetings overlap; students share each box and each list item."""
+    frame = replace(drawing, boxes=(), listed=(), untimed=())
+    key = term.term, name, level, drawing.height, drawing.lanes, tuple(drawing.days), tuple(drawing.conflicts)
+
+    def render_frame(macros: Any) -> Iterator[str]:
+        yield macros.week_start(frame, name, term.term, bool(drawing.boxes), level)
+        yield macros.week_list_start()
+        yield macros.week_list_end()
+        yield macros.week_day_end()
+
+    start, list_start, list_end, day_end = render_shared_parts(
+        WEEK_MACROS, (*key, tuple(drawing.hours), bool(drawing.boxes)), render_frame
+    )
+    yield start
+    if drawing.boxes:
+        for box in drawing.boxes:
+            yield render_shared(WEEK_MACROS, "week_box", (name, term.term, box), box, name, term)
+        yield list_start
+        for day in drawing.listed:
+            yield render_shared(WEEK_MACROS, "week_day_start", (day.name, level), day.name, level)
+            for box in day.boxes:
+                block = replace(box.block, lane=0, lanes=1)  # the list has no lanes
+                yield render_shared(WEEK_MACROS, "week_item", (term.term, block, box.clashes), block, term, box.clashes)
+            yield day_end
+        yield list_end
+    untimed = tuple(drawing.untimed)
     yield from render_shared_parts(WEEK_MACROS, ("week_end", untimed), lambda macros: [macros.week_end(untimed)])
