@@ -97,6 +97,11 @@ async def registrations_of(seats: Iterable[StudentSeat]) -> list[Registration]:
     return await _state().catalog_cache.registrations(seats)
 
 
+async def past_catalog(term: str) -> Catalog:
+    """Return a catalog of the past term of that name, whose sections the cached catalog lacks."""
+    return await _state().catalog_cache.past_term(term)
+
+
 def update_broker() -> UpdateBroker:
     """Return the broker that sends updates to open pages."""
     return _state().update_broker

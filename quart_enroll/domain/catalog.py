@@ -159,6 +159,12 @@ class Catalog:
         )
         return new
 
+    def of_past_term(self, sections: Iterable[Section]) -> "Catalog":
+        """Return a catalog with only these sections, which are those of a past term; it shares the courses."""
+        new = replace(self, sections=tuple(sections))
+        vars(new).update(course_index=self.course_index, search_index=self.search_index)
+        return new
+
     def sharing_with(self, previous: "Catalog | None") -> "Catalog":
         """Return the catalog with the search index of the previous one if their courses are equal."""
         if previous and previous.courses == self.courses:

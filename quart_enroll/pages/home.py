@@ -75,8 +75,7 @@ def _next_meeting(registrations: Sequence[Registration], offered: Catalog, momen
         course, section, meeting = found.registration.course, found.registration.section, found.meeting
         term = by_name[section.term]
         day = _day_in_words(found.day, term.local(moment).date())
-        linked_term = term.term if moment < term.withdraw_deadline else None  # until then, course pages show it
-        yield _text("next_meeting", course.courseID, course.title, linked_term, section.room, day, meeting.hours)
+        yield _text("next_meeting", course.courseID, course.title, term.term, section.room, day, meeting.hours)
 
 
 def _day_in_words(day: date, today: date) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
+from datetime import datetime
 
 from quart import session
 
@@ -83,6 +84,15 @@ async def load_snapshot(user_id: int) -> StudentSnapshot:
     if session.get("_flashes"):
         user_cache().students.invalidate(user_id)
     return await student.snapshot(user_cache(), user_id)
+
+
+def past_terms(known: StudentSnapshot | None, offered: Catalog, now: datetime) -> list[Term]:
+    """Return the terms, over now, in which the student has or had a seat or a waitlist position, the latest first."""
+    if known is None:
+        return []
+    names = {seat.key.term for seat in known.seats} | {entry.key.term for entry in known.waiting}
+    names -= {term.term for term in offered.active_terms(now)}
+    return [term for term in reversed(offered.terms) if term.term in names] if names else []
 
 
 def snapshot_reader(user: User | None) -> Callable[[], Awaitable[StudentSnapshot | None]]:

@@ -14,12 +14,13 @@ class ClosedWindow:
     """The reason why the term is not open for enrollment.
 
     Before the opening, a page counts down from `now` to `opens`: both are milliseconds by the server's clock. Reasons
-    are equal at any time.
+    are equal at any time. The term `is_past` once its courses no longer meet.
     """
 
     sentence: str
     now: int = field(default=0, compare=False)
     opens: int = 0
+    is_past: bool = False
 
     @property
     def gaps(self) -> dict[str, Sequence[bytes]]:
@@ -35,6 +36,11 @@ def closed_window(term: Term, moment: datetime) -> ClosedWindow | None:
     try:
         rules.check_open(term, moment)
     except Refused as refusal:
-        times = [int(one.timestamp() * 1000) for one in (moment, term.opens_at)] if moment < term.opens_at else []
-        return ClosedWindow(refusal.text, *times)
+        if moment >= term.opens_at:
+            return ClosedWindow(refusal.text, is_past=not term.is_ongoing(moment))
+        return ClosedWindow(refusal.text, _milliseconds(moment), _milliseconds(term.opens_at))
     return None
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)

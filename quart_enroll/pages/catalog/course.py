@@ -12,6 +12,7 @@ from quart_enroll.domain import rules, terms
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import NoTerms, NotTaught, UnknownCourse
 from quart_enroll.domain.models import Course, Term
+from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.domain.waitlist_odds import PastFill
 from quart_enroll.i18n.language import TermName, gettext, ngettext
 from quart_enroll.pages import student_state
@@ -21,7 +22,7 @@ from quart_enroll.pages.catalog.section_actions import swappable_courses
 from quart_enroll.pages.live_url import live_url
 from quart_enroll.pages.student_state import StudentState
 from quart_enroll.pages.term_window import closed_window
-from quart_enroll.state import catalog, now, waitlist_odds
+from quart_enroll.state import catalog, now, past_catalog, waitlist_odds
 from quart_enroll.web import auth
 from quart_enroll.web.templating import is_overridden, render, render_frame, render_shared_parts
 
@@ -50,8 +51,14 @@ async def course(courseID: str) -> bytes:
         abort(404, UnknownCourse(courseID[:20]).text)
     courseID = found.courseID
     taught = [term for term in offered.active_terms(moment) if offered.sections_of(courseID, term)]
-    term, not_taught = _term(offered, found, moment)
-    state = await student_state.load(auth.user(), term, offered) if term else StudentState()
+    user = auth.user()
+    snapshot = await student_state.load_snapshot(user.user_id) if user else None
+    past = _past_term(snapshot, offered, moment)
+    if past:
+        offered = await past_catalog(past.term)
+        taught.append(past)
+    term, not_taught = _term(offered, found, [past] if past else offered.active_terms(moment), moment)
+    state = await student_state.load(user, term, offered, snapshot) if term else StudentState()
     sections = offered.sections_of(courseID, term) if term else []
     shown = section_actions.for_course(term, found, sections, state, moment) if term else []
     choices = [(one, swappable_courses(term, found, one, state, moment)) for one in shown] if term else []
@@ -114,14 +121,21 @@ def _past_fill(fill: PastFill | None) -> str:
     )
 
 
-def _term(offered: Catalog, found: Course, moment: datetime) -> tuple[Term | None, str]:
+def _past_term(snapshot: StudentSnapshot | None, offered: Catalog, moment: datetime) -> Term | None:
+    """Return the past term that the URL names, if the student has been registered in it."""
+    wanted = request.args.get("term", "")
+    past = student_state.past_terms(snapshot, offered, moment) if wanted else []
+    return next((term for term in past if term.term == wanted), None)
+
+
+def _term(offered: Catalog, found: Course, among: Sequence[Term], moment: datetime) -> tuple[Term | None, str]:
     """Return the term that the URL names, or the first one that offers the course.
 
     If there is none although the URL names one, the text says why.
     """
     wanted = request.args.get("term", "")
     try:
-        return terms.choose(found, offered.active_terms(moment), offered.terms_of(found.courseID), wanted, moment), ""
+        return terms.choose(found, among, offered.terms_of(found.courseID), wanted, moment), ""
     except NotTaught as refusal:
         return None, refusal.text if wanted else ""
     except NoTerms:

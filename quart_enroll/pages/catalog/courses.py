@@ -29,7 +29,7 @@ from quart_enroll.pages.catalog.course_rows import (
 from quart_enroll.pages.paging import page_of, page_url, requested_page
 from quart_enroll.pages.student_state import StudentState, WaitlistedSection
 from quart_enroll.pages.term_window import closed_window
-from quart_enroll.state import catalog, now
+from quart_enroll.state import catalog, now, past_catalog
 from quart_enroll.web import auth
 from quart_enroll.web.templating import is_overridden, render, render_frame
 
@@ -93,14 +93,18 @@ def _page_key(name: str, boundary: datetime, results: CatalogSearch, requested: 
 async def courses(term: str | None = None) -> bytes:
     moment = now()
     offered = await catalog()
-    coming_terms = offered.active_terms(moment)
-    chosen = terms.find(term, coming_terms, moment) if term else offered.current_term(moment)
+    user = auth.user()
+    snapshot = await student_state.load_snapshot(user.user_id) if user else None
+    past = student_state.past_terms(snapshot, offered, moment)
+    choices = [*offered.active_terms(moment), *past]
+    chosen = terms.find(term, choices, moment) if term else offered.current_term(moment)
     if chosen is None:  # a school without terms
         return render("courses.html", courses=True, course_data=[], term="", terms=[], rows=[])
+    if chosen in past:
+        offered = await past_catalog(chosen.term)
     parameters = SearchForm.parameters_of(request.args)
     results = _search(offered, chosen.term, parameters)
-    user, boundary = auth.user(), last_boundary(chosen, moment)
-    snapshot = await student_state.load_snapshot(user.user_id) if user else None
+    boundary = last_boundary(chosen, moment)
     page = await _load_page(offered, chosen, results, boundary, snapshot)
     window = closed_window(chosen, moment)
     # The countdown to the opening needs the current time, and a school's own templates may show anything.
@@ -108,12 +112,14 @@ async def courses(term: str | None = None) -> bytes:
         cache_public(moment, offered)
     looser_searches = [] if page.items else await _looser_searches(offered, chosen, results)
 
+    term_names = tuple(one.term for one in choices)
+
     def facts() -> dict[str, Any]:
         return {
             "courses": True,
             "course_data": [one.found.course for one in page.items],
             "term": str(chosen),
-            "terms": [str(one) for one in coming_terms],
+            "terms": term_names,
             "window": window,
             "results": results,
             "page": page,
@@ -129,7 +135,7 @@ async def courses(term: str | None = None) -> bytes:
     is_shared = bool(page.items) and not results.form.is_personal
     where = request.path, request.query_string
     shown = page.number, page.total, page.courseIDs
-    key = where, offered.course_index, results.choices, boundary, window, parameters, *shown
+    key = where, offered.course_index, results.choices, boundary, window, parameters, term_names, *shown
     gaps = {"rows": await _rows(offered, chosen, page, boundary, snapshot), **(window.gaps if window else {})}
     if snapshot:
         gaps["fingerprint"] = [snapshot.fingerprint.encode()]

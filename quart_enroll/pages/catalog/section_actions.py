@@ -200,7 +200,8 @@ def _section_actions(
     if position := state.waitlist_position(section.key):
         reason = str(position.entry.skipped_because or "")
         status = waitlist_status(position.position, position.length)
-        return SectionActions(section, "waiting", status, reason, leave_button(section.key, course.title))
+        button = leave_button(section.key, course.title) if now < term.withdraw_deadline else None
+        return SectionActions(section, "waiting", status, reason, button)
     if not term.is_open(now):
         can_plan = state.signed_in and now < term.opens_at
         return _before_opening(course, section, state) if can_plan else SectionActions(section)

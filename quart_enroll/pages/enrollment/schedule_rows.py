@@ -25,11 +25,6 @@ class TermPhase(NamedTuple):
     since: datetime
     is_running: bool
 
-    @property
-    def linked_term(self) -> Term | None:
-        """The term, while course pages show it."""
-        return self.term if self.since < self.term.withdraw_deadline else None
-
 
 @dataclass(frozen=True, slots=True)
 class StudentTerm:
@@ -88,15 +83,14 @@ class ScheduleRow:
 class TermSchedule:
     """One term of a student's schedule, for a school's own template.
 
-    `week` is there until the term is over, and `linked_term` while course pages show the term. `overload_warning` says
-    that the student can't get all the seats on their waitlists.
+    `week` is there until the term is over. `overload_warning` says that the student can't get all the seats on their
+    waitlists.
     """
 
     term: Term
     rows: Sequence[ScheduleRow]
     waitlist_rows: Sequence[WaitlistRow]
     week: WeekGrid | None
-    linked_term: Term | None
     overload_warning: str
     is_over: bool
     credits: int | float
@@ -113,7 +107,6 @@ def term_schedule(student: StudentTerm, offered: Catalog) -> TermSchedule:
         rows,
         waiting,
         week_grid.build(entries) if phase.is_running and entries else None,
-        phase.linked_term,
         overload_warning(student, waiting, offered),
         not phase.is_running,
         student.credits,

@@ -56,10 +56,10 @@ def _term(student: StudentTerm, offered: Catalog) -> Iterator[bytes]:
     yield _text("term_start", (phase.term, student.is_empty), phase.term, student.is_empty)
     if plain_week:
         meetings = [one.meetings for one in courses]
-        meetings += [week_texts.meetings(one, plain_week, phase.linked_term) for one in entries[len(courses) :]]
+        meetings += [week_texts.meetings(one, plain_week, phase.term) for one in entries[len(courses) :]]
         yield from week_texts.render(plain_week, phase.term, entries, meetings)
     elif phase.is_running and entries:
-        arguments = week_grid.build(entries), WEEK_NAME, phase.term.term, phase.linked_term
+        arguments = week_grid.build(entries), WEEK_NAME, phase.term.term, phase.term
         yield from render_shared_parts(SCHEDULE_MACROS, None, lambda macros: [macros.weeks.week(*arguments)])
     if not student.is_empty:
         yield _text("courses_start", has_courses, has_courses)
@@ -80,9 +80,9 @@ def _course(
 
     def render_course(macros: Any) -> Iterator[str]:
         row = schedule_rows.schedule_row(phase, registration, warning)
-        yield macros.course_row(row, phase.linked_term)
+        yield macros.course_row(row, phase.term)
         if plain_week:
-            yield from week_texts.render_meetings(macros.weeks, entry, plain_week, phase.linked_term)
+            yield from week_texts.render_meetings(macros.weeks, entry, plain_week, phase.term)
 
     row, *parts = render_shared_parts(SCHEDULE_MACROS, key, render_course)
     return CourseTexts(row, MeetingTexts.of(parts))
@@ -91,10 +91,10 @@ def _course(
 def _waitlists(phase: TermPhase, rows: Sequence[WaitlistRow], overload_warning: str) -> Iterator[InputFreeText]:
     yield _text("waitlists_start", ())
     for row in rows:
-        entry, linked_term = row.position.entry, phase.linked_term
+        entry, term = row.position.entry, phase.term
         reasons = str(entry.skipped_because or ""), row.skip_warning, row.odds
-        key = entry.key, linked_term, row.status, row.title, row.instead_of, *reasons
-        yield _text("waitlist_row", key, row, linked_term)
+        key = entry.key, term, row.status, row.title, row.instead_of, *reasons
+        yield _text("waitlist_row", key, row, term)
     yield _text("waitlists_end", overload_warning, overload_warning)
 
 

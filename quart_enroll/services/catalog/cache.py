@@ -45,6 +45,8 @@ class CatalogCache:
         self._has_changes = asyncio.Event()
         self._changed: set[Any] = set()
         self._past_registrations = _new_past_registrations()
+        self._past_term: tuple[str, Catalog] | None = None
+        self._past_lock = asyncio.Lock()
         self._outdated_since: float | None = None
         self._follower: ChangeFollower[Any] = ChangeFollower(
             lambda: change_streams.watch_catalog(db),
@@ -91,6 +93,22 @@ class CatalogCache:
                 found[seat] = past[seat] = read.get(seat.key)
         return [registration for registration in found.values() if registration is not None]
 
+    async def past_term(self, name: str) -> Catalog:
+        """Return a catalog of the past term of that name.
+
+        Only the one that was used last is kept in memory, until the whole catalog is read again: a change of a past
+        section does that. Raises one of client.DATABASE_UNAVAILABLE.
+        """
+        async with self._past_lock:  # students who look at the same term wait for one query
+            current = await self.get()
+            if self._past_term is None or self._past_term[0] != name:
+                found = await sections.find_all(self._db, [name])
+                past = current.of_past_term(one for one in found if one.is_listed)
+                if current.terms is not (await self.get()).terms:
+                    return past  # it was read again meanwhile
+                self._past_term = name, past
+            return self._past_term[1]
+
     async def reload(self) -> None:
         """Read the whole catalog now; raise one of client.DATABASE_UNAVAILABLE."""
         async with self._read_lock:
@@ -129,6 +147,7 @@ class CatalogCache:
             self._outdated_since = time.monotonic()
 
     async def _read(self) -> None:
+        self._past_term = None
         self._past_registrations = _new_past_registrations()  # late results for the old catalog go into the old cache
         all_terms = await stored_terms.find_all(self._db)
         shown = [term.term for term in terms.active(all_terms, self._clock()) or all_terms]
