@@ -85,7 +85,7 @@ class WeekForm(TermForm):
 
 def _minutes(numbers: Sequence[int]) -> list[Any]:
     names = {str(one): ngettext("%(number)s minute", "%(number)s minutes", one) for one in numbers}
-    return choices({"": gettext("Any")} | names)
+    return choices({"": gettext("None")} | names)
 
 
 def _check_texts(texts: Sequence[str], length: int) -> None:

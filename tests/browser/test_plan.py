@@ -133,7 +133,7 @@ async def test_a_built_week_replaces_the_sections_of_the_plan(base_url: str, db:
     await page.get_by_label("No meetings before").select_option("09:00")
     await page.get_by_role("button", name="Build weeks").click()
     await expect(page).to_have_url(re.compile("start=09%3A00"))
-    await page.get_by_role("button", name="Use this week : Week 1").click()
+    await page.get_by_role("button", name="Use this week : Option 1").click()
     await expect(page.get_by_text("Your plan for Fall 2026 now uses this week.")).to_be_visible()
     await expect(page.locator("#planned")).to_contain_text("section 02, TR 6:00–7:15 PM")
     await expect(page.get_by_text("conflicts with")).to_have_count(0)

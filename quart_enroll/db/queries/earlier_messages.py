@@ -51,6 +51,14 @@ MOVE_MESSAGES = {
         "The new room hasn’t been announced. Old room: %(before)s."
     ),
     "Its room is %(now)s.": "Room: %(now)s.",
+    "It was open to new students and is closed to them now. You keep your seat.": (
+        "The section is now closed to new students. You keep your seat."
+    ),
+    "It was open to new students and is closed to them now. You keep your place in line, but nobody gets a seat until "
+    "it opens again.": (
+        "The section is now closed to new students. You keep your place in line, but no one gets a seat until it "
+        "reopens."
+    ),
     "Its room is now %(now)s. Before, it was %(before)s.": "New room: %(now)s. Old room: %(before)s.",
 }
 """What has changed about a section, in notices."""

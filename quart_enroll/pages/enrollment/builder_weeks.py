@@ -142,7 +142,8 @@ def _explain(facts: BuilderFacts, obstacles: Obstacles, constraints: Constraints
         return gettext("No section of %(title)s is available.", title=titles[0])
     wanted = [*titles, *(_describe(name, constraints) for name in obstacles.constraints)]
     return gettext(
-        "No week is possible with all of these: %(list)s. Leave out any one of them.", list=format_list_of(wanted)
+        "These don’t all fit into one week: %(list)s. Remove any one of them and try again.",
+        list=format_list_of(wanted),
     )
 
 

@@ -38,7 +38,7 @@ async def page(form: EnrollForm) -> bytes:
     )
     return render(
         "enrollment_form.html",
-        title=gettext("Enroll in %(title)s", title=course.title) if course else gettext("Enroll in a course"),
+        title=gettext("Enroll in %(title)s", title=str(course.heading)) if course else gettext("Enroll in a course"),
         form=form,
         course=course,
         term=term,

@@ -154,13 +154,13 @@ def odds_text(position: int, known: Sequence[Odds]) -> str:
     facts |= {"waited": odds.waited, "first": odds.first, "last": odds.last}
     if odds.first == odds.last:
         return gettext(
-            "At this time in %(terms)s, %(waited)s students were at position %(first)s on a waitlist. %(seated)s of "
-            "them got a seat.",
+            "At this point before the add deadline in %(terms)s, %(waited)s students were at position %(first)s on a "
+            "waitlist. %(seated)s of them got a seat.",
             **facts,
         )
     return gettext(
-        "At this time in %(terms)s, %(waited)s students were at positions %(first)s to %(last)s on a waitlist. "
-        "%(seated)s of them got a seat.",
+        "At this point before the add deadline in %(terms)s, %(waited)s students were at positions %(first)s to "
+        "%(last)s on a waitlist. %(seated)s of them got a seat.",
         **facts,
     )
 

@@ -186,10 +186,10 @@ def _status(new: SectionStatus, *, is_waiting: bool) -> Sentence:
         return Sentence("The section is open to new students again.")
     if is_waiting:
         return Sentence(
-            "It was open to new students and is closed to them now. You keep your place in line, but nobody gets a "
-            "seat until it opens again."
+            "The section is now closed to new students. You keep your place in line, but no one gets a seat until it "
+            "reopens."
         )
-    return Sentence("It was open to new students and is closed to them now. You keep your seat.")
+    return Sentence("The section is now closed to new students. You keep your seat.")
 
 
 def _times(section: Section) -> Sentence:

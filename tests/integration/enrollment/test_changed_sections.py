@@ -133,7 +133,7 @@ async def test_other_changes_are_told_to_nobody(ada: Browser, db: Database, chan
 
 
 INSTRUCTOR = "New instructor: L. Haddad. Old instructor: P. Silva."
-CLOSED = "It was open to new students and is closed to them now."
+CLOSED = "The section is now closed to new students."
 REOPENED = "The section is open to new students again."
 
 
@@ -150,7 +150,7 @@ REOPENED = "The section is open to new students again."
         (
             {"status": SectionStatus.CLOSED},
             f"{CLOSED} You keep your seat.",
-            f"{CLOSED} You keep your place in line, but nobody gets a seat until it opens again.",
+            f"{CLOSED} You keep your place in line, but no one gets a seat until it reopens.",
         ),
         ({"room": "", "meetings": EVENINGS}, TIMES, "The new room hasn’t been announced. Old room: Lab 1."),
     ],

@@ -64,7 +64,7 @@ async def test_the_plan_leads_to_weeks_without_conflicts(planner: Browser) -> No
         [f"PYT 101, section 02, {EVENINGS[0]}", f"ART 100, section 01, {MORNINGS[0]} · in your plan"],
     ]
     assert "5 days a week, no gaps" in page
-    assert buttons(page) == ["Use this week : Week 1"]
+    assert buttons(page) == ["Use this week : Option 1"]
 
 
 async def test_using_a_week_replaces_the_planned_sections_and_is_safe_to_repeat(planner: Browser, db: Database) -> None:
@@ -149,14 +149,14 @@ async def test_sections_without_an_open_seat_can_be_left_out(planner: Browser, d
     await db.section.update_one({"courseID": "1111", "section": "02"}, {"$set": {"seats_taken": 2}})
     assert "· Full" in await planner.read(BUILDER)
     page = unescape(await planner.read(f"{BUILDER}&open=y"))
-    assert "No week is possible with all of these: PYT 101 and ART 100. Leave out any one of them." in page
+    assert "These don’t all fit into one week: PYT 101 and ART 100. Remove any one of them and try again." in page
 
 
 async def test_without_a_week_the_page_says_which_constraint_is_in_the_way(planner: Browser) -> None:
     page = unescape(await planner.read(f"{BUILDER}&free=R&lunch=30"))
-    assert "No week is possible with all of these: PYT 101, ART 100, and no meetings on Thu." in page
+    assert "These don’t all fit into one week: PYT 101, ART 100, and no meetings on Thu." in page
     page = unescape(await planner.read(f"{BUILDER}&free=M"))
-    assert "No week is possible with all of these: ART 100 and no meetings on Mon." in page
+    assert "These don’t all fit into one week: ART 100 and no meetings on Mon." in page
 
 
 async def test_enrolled_courses_stay_in_every_week(planner: Browser, db: Database) -> None:
@@ -167,7 +167,7 @@ async def test_enrolled_courses_stay_in_every_week(planner: Browser, db: Databas
         {"courseID": "3333"}, {"$set": {"meetings": [{"days": "T", "start": "18:30", "end": "19:30"}]}}
     )
     page = unescape(await planner.read(BUILDER))
-    assert "No week is possible with all of these: PYT 101, ART 100, and PHP 202." in page
+    assert "These don’t all fit into one week: PYT 101, ART 100, and PHP 202." in page
 
 
 async def test_a_course_of_which_nothing_can_be_chosen_is_named(planner: Browser, db: Database) -> None:

@@ -49,8 +49,8 @@ async def test_the_schedule_says_how_many_got_a_seat_from_the_same_position(
     await add_past_term(db, MIN_STUDENTS)
     page = await read_schedule(app, clock, ada)
     assert (
-        f"At this time in Fall 2025, {MIN_STUDENTS} students were at position 1 on a waitlist. "
-        f"{MIN_STUDENTS} of them got a seat."
+        f"At this point before the add deadline in Fall 2025, {MIN_STUDENTS} students were at position 1 on a "
+        f"waitlist. {MIN_STUDENTS} of them got a seat."
     ) in page
 
 

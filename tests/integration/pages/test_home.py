@@ -63,7 +63,7 @@ async def test_a_student_sees_the_credits_and_the_places_in_line(ada: Browser, b
     await ada.post("/enrollment", form={"courseID": "1111"})
     found = await cards(ada)
     assert found["Credits"] == "Fall 2026 3 of 18 credits"
-    assert found["Waitlists"] == "PHP 202 Place 1 of 1 · Fall 2026"
+    assert found["Waitlists"] == "PHP 202 Position 1 of 1 · Fall 2026"
 
 
 async def test_a_student_sees_the_latest_changes_but_no_refusals(ada: Browser, bob: Browser, db: Database) -> None:
