@@ -12,11 +12,13 @@ from quart.typing import ResponseReturnValue
 from werkzeug import Response as Redirect
 
 from quart_enroll.domain.errors import AlreadyEnrolled, AlreadyWaiting, Refused
-from quart_enroll.domain.models import SectionRequest
+from quart_enroll.domain.models import SectionKey, SectionRequest
 from quart_enroll.forms.base import SiteForm
 from quart_enroll.forms.enrollment import SectionRequestForm
 from quart_enroll.state import catalog
 from quart_enroll.web import access_log, error_pages
+from quart_enroll.web.jinja_environment import section_mark
+from quart_enroll.web.page_of_origin import url_of_list
 from quart_enroll.web.request import wants_json
 
 F = TypeVar("F", bound=SiteForm)
@@ -94,7 +96,7 @@ def to_schedule(refusal: Refused, requested: SectionRequest) -> str:
 
 
 def to_row_or_page(endpoint: str) -> RefusalUrl:
-    """Return what leads to the row of the button, or without JavaScript to the page of that endpoint."""
+    """Return what leads to the row of the button, or to the page of that endpoint if the row is on none."""
     return lambda refusal, requested: row_url(requested, url_for(endpoint))
 
 
@@ -111,7 +113,11 @@ def form_url(requested: SectionRequest) -> str:
 
 
 def row_url(requested: SectionRequest, page: str) -> str:
-    """Return the URL from which an in-place button loads its row again; without JavaScript that of the whole `page`."""
-    if request.headers.get("HX-Request") != "true":
-        return page
-    return url_for("course", courseID=requested.courseID[:20], term=requested.term[:100])
+    """Return the URL from which an in-place button loads its row again.
+
+    Without JavaScript, that is the row on the page that the button was on, with its search and filters, or else `page`.
+    """
+    if request.headers.get("HX-Request") == "true":
+        return url_for("course", courseID=requested.courseID[:20], term=requested.term[:100])
+    mark = section_mark(SectionKey(requested.term, requested.courseID, requested.section))
+    return f"{origin}#{mark}" if (origin := url_of_list()) else page

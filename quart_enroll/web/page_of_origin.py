@@ -1,10 +1,12 @@
-"""Find the term that a form in a school's own template means: they were written for the Flask site.
+"""Find the page that a form was on.
 
-Such a form may name no term; then the term of the page that it is on counts.
+A form in a school's own template was written for the Flask site and may name no term: then the term of its page counts.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
-from urllib.parse import unquote, urlsplit
+from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from quart import current_app, request
 from werkzeug.exceptions import HTTPException
@@ -12,6 +14,9 @@ from werkzeug.exceptions import HTTPException
 from quart_enroll.domain import terms
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import SectionRequest
+
+LISTS_OF_SECTIONS = {"courses", "course", "plan", "enrollment"}
+"""The endpoints of pages with buttons for several sections."""
 
 MAX_TERM_LENGTH = 100
 """Longest name of a term that a form or a URL may have, in characters."""
@@ -32,13 +37,25 @@ def with_page_term(section_request: SectionRequest, offered: Catalog | None) -> 
 
 def term_of_page() -> str:
     """Return the term of the page that the request comes from; empty if that isn't a page of a term on this site."""
+    _, endpoint, values = _page_of_origin()
+    named = str(values.get("term", "")) if endpoint == "courses" else ""
+    return named if len(named) <= MAX_TERM_LENGTH else ""
+
+
+def url_of_list() -> str:
+    """Return the URL of the page that the request comes from, with its query; empty if that lists no sections."""
+    page, endpoint, _ = _page_of_origin()
+    return urlunsplit(("", "", page.path, page.query, "")) if page and endpoint in LISTS_OF_SECTIONS else ""
+
+
+def _page_of_origin() -> tuple[SplitResult | None, str, Mapping[str, Any]]:
+    """Return the page that the request comes from, its endpoint and the values in its path, if it is on this site."""
     try:
         page = urlsplit(request.headers.get("Referer", ""))
         adapter = current_app.create_url_adapter(request)
         if adapter is None or (page.scheme, page.netloc) != (request.scheme, request.host):
-            return ""
+            return None, "", {}
         endpoint, values = adapter.match(unquote(page.path), method="GET")
     except (ValueError, HTTPException):  # not a URL at all, or one without a page
-        return ""
-    named = str(values.get("term", "")) if endpoint == "courses" else ""
-    return named if len(named) <= MAX_TERM_LENGTH else ""
+        return None, "", {}
+    return page, str(endpoint), values

@@ -87,6 +87,20 @@ async def test_during_the_window_enroll_comes_before_add_to_plan(ada: Browser) -
     assert link_buttons(await ada.read("/course/3333?term=Fall")) == []
 
 
+@pytest.mark.parametrize(
+    ("origin", "path"),
+    [
+        ("http://localhost/courses/Fall?q=php&open=y", "/courses/Fall?q=php&open=y#s"),
+        ("http://localhost/help", "/plan?term=Fall+2026"),
+        ("http://elsewhere.example/courses/Fall", "/plan?term=Fall+2026"),
+        ("http://localhost//elsewhere.example/courses/Fall", "/plan?term=Fall+2026"),
+    ],
+)
+async def test_without_javascript_a_button_returns_to_its_row_on_the_page(ada: Browser, origin: str, path: str) -> None:
+    response = await ada.post("/plan/add", form=PHP, headers={"Referer": origin})
+    assert response.headers["Location"].startswith(path)
+
+
 async def test_with_javascript_a_button_returns_to_its_row(ada: Browser) -> None:
     response = await ada.post("/plan/add", form=PHP, headers={"HX-Request": "true"})
     assert (response.status_code, response.location) == (303, "/course/3333?term=Fall+2026")
