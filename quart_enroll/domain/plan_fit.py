@@ -17,7 +17,11 @@ MAX_ALTERNATIVES = 3
 """Alternatives to a planned section; ANY_SECTION counts as one."""
 
 MAX_STEPS = 1000
-"""Sections that are tried for one plan, some 10 ms of work. A plan that needs more keeps the courses fitted so far."""
+"""Sections that are tried for one plan, some 10 ms of work.
+
+In a plan that needs more, a later course is kept only if it fits in without moving others, and more sections than
+necessary may change.
+"""
 
 
 class _OutOfSteps(Exception):
@@ -39,10 +43,7 @@ class PlanFit:
         Each is given by its sections with open seats, with their ranks: 0 for the planned one, then the preferred ones.
         """
         new = [self._options(ranked) for ranked in courses]
-        try:
-            found = self._search([*self._courses, *new], len(self._courses) + len(new))
-        except _OutOfSteps:
-            found = None
+        found = _fit_beside(self._found, new) or self._rearrange([*self._courses, *new])
         if found is None:
             return False
         self._courses += new
@@ -52,7 +53,7 @@ class PlanFit:
     def best(self) -> list[Section]:
         """Return the best section for each course that was kept, in their order."""
         try:
-            for most_changes in range(len(self._courses) + 1):
+            for most_changes in range(_count_changes(self._courses), len(self._courses) + 1):
                 found = self._search(self._courses, most_changes)
                 if found is not None:
                     return found
@@ -68,9 +69,17 @@ class PlanFit:
                 by_times.setdefault(section.meetings, (rank, section))
         return [*by_times.values()]
 
+    def _rearrange(self, courses: Sequence[Sequence[tuple[int, Section]]]) -> list[Section] | None:
+        """Return sections that fit together, wherever the courses kept so far move."""
+        try:
+            return self._search(courses, len(courses))
+        except _OutOfSteps:
+            return None
+
     def _search(self, courses: Sequence[Sequence[tuple[int, Section]]], most_changes: int) -> list[Section] | None:
         """Return the first sections that fit together, at most so many of them other than planned."""
         chosen: list[Section] = []
+        later_changes = [_count_changes(courses[place:]) for place in range(1, len(courses) + 1)]
 
         def choose(changes_left: int) -> bool:
             if len(chosen) == len(courses):
@@ -78,7 +87,7 @@ class PlanFit:
             for rank, section in courses[len(chosen)]:
                 self._count_step()
                 left = changes_left - bool(rank)
-                if left < 0 or _overlaps(section, chosen):
+                if left < later_changes[len(chosen)] or _overlaps(section, chosen):
                     continue
                 chosen.append(section)
                 if choose(left):
@@ -104,6 +113,22 @@ def accepted_sections(planned: PlannedSection, offered: Sequence[Section]) -> li
     for number in planned.alternatives:
         wanted += sorted(by_number) if number == ANY_SECTION else [number]
     return [by_number[number] for number in dict.fromkeys(wanted) if number in by_number]
+
+
+def _fit_beside(found: Sequence[Section], courses: Iterable[Sequence[tuple[int, Section]]]) -> list[Section] | None:
+    """Return the found sections with the first of each course that fits in, or None if a course doesn't."""
+    fitted = [*found]
+    for ranked in courses:
+        section = next((one for _, one in ranked if not _overlaps(one, fitted)), None)
+        if section is None:
+            return None
+        fitted.append(section)
+    return fitted
+
+
+def _count_changes(courses: Iterable[Sequence[tuple[int, Section]]]) -> int:
+    """Return how many courses must change, because their planned section is not among those to try."""
+    return sum(all(rank for rank, _ in ranked) for ranked in courses)
 
 
 def _overlaps(section: Section, others: Iterable[Section]) -> bool:

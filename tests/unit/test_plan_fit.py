@@ -74,10 +74,12 @@ def test_courses_that_need_each_other_are_kept_together_or_not_at_all() -> None:
     assert not PlanFit([section("OWN", "01", "T")]).add([lecture, lab])
 
 
-def test_a_search_that_is_too_long_keeps_what_it_has_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan_fit, "MAX_STEPS", 3)
-    courses = [[(0, section(f"C{number}", "01", day))] for number, day in enumerate("MTW")]
-    assert [one and one.courseID for one in fit(courses, [])] == ["C0", "C1", None]
+def test_a_search_that_is_too_long_keeps_what_fits_in_without_moving_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    movable = [(0, section("C0", "01", "M")), (1, section("C0", "02", "T"))]
+    courses = [movable, [(0, section("C1", "01", "M"))], [(0, section("C2", "01", "W"))]]
+    assert [one and one.section for one in fit(courses, [])] == ["02", "01", "01"]
+    monkeypatch.setattr(plan_fit, "MAX_STEPS", 1)
+    assert [one and one.section for one in fit(courses, [])] == ["01", None, "01"]
 
 
 def test_alternatives_come_in_the_students_order_and_then_by_number() -> None:
