@@ -11,7 +11,7 @@ from quart_enroll.domain.errors import AlreadyEnrolled, AlreadyWaiting, Refused,
 from quart_enroll.domain.models import PlannedSection, Registration, Section, SectionKey
 from quart_enroll.services.enrollment.candidates import Candidate, Offering, check_can_enroll
 from quart_enroll.services.enrollment.plan_order import group_by_needs
-from quart_enroll.services.enrollment.plan_refit import choose_sections, needed_in_plan
+from quart_enroll.services.enrollment.plan_refit import Group, choose_sections, needed_in_plan
 from quart_enroll.services.enrollment.seat_changes import Enrolled, is_left_for
 
 
@@ -45,9 +45,6 @@ class Waitlisted:
     offering: Offering
     position: int
 
-
-_Group: TypeAlias = "Sequence[tuple[SectionKey, Candidate | Refused]]"
-"""Sections that are taken together or not at all, with their candidates or why there are none."""
 
 NO_ALTERNATIVES: Mapping[SectionKey, Sequence[Section]] = {}
 
@@ -92,18 +89,13 @@ class BatchJudge:
     ) -> list[Decision]:
         """Return what the student gets; `candidates` belong to the keys of the request.
 
-        `accepted` has the sections that the student accepts, by those of the candidates, which come first among them.
+        `accepted` has the sections that the student accepts, best first, by the planned ones that have alternatives.
         """
-        groups = [*_groups(request, candidates)]
-        if not accepted:
-            return self._decide_groups(request, groups)
-        chosen = self._choose_sections(request, groups, accepted)
-        refitted = [[(key, _with_section(one, chosen)) for key, one in group] for group in groups]
-        planned = {one.offering.key: key for group in refitted for key, one in group if isinstance(one, Candidate)}
-        groups = [[(_actual_key(*pair), pair[1]) for pair in group] for group in refitted]
-        return [_in_plan(one, planned.get(one.key, one.key)) for one in self._decide_groups(request, groups)]
-
-    def _decide_groups(self, request: SeatRequest, groups: Iterable[_Group]) -> list[Decision]:
+        groups = [[(key, self._now(one)) for key, one in group] for group in _groups(request, candidates)]
+        if accepted:
+            left = {key: [self.remaining(one) for one in sections] for key, sections in accepted.items()}
+            chosen = choose_sections(groups, left, request.now)
+            groups = [[(key, _with_section(one, chosen.get(key))) for key, one in group] for group in groups]
         added: list[Registration] = []
         decisions: list[Decision] = []
         for group in groups:
@@ -121,53 +113,41 @@ class BatchJudge:
             return section
         return replace(section, seats_taken=section.seats_taken + seats, waiting=section.waiting + places)
 
-    def _choose_sections(
-        self, request: SeatRequest, groups: Iterable[_Group], accepted: Mapping[SectionKey, Sequence[Section]]
-    ) -> dict[SectionKey, Section]:
-        """Return the section to take for each candidate's, as it was before the decisions so far."""
-        stored = {one.key: one for sections in accepted.values() for one in sections}
-        wanted = [[self._now(one) for _, one in group if isinstance(one, Candidate)] for group in groups]
-        left = {key: [self.remaining(one) for one in sections] for key, sections in accepted.items()}
-        chosen = choose_sections(wanted, left, request.now)
-        return {key: stored[section.key] for key, section in chosen.items() if section.key in stored}
-
-    def _now(self, candidate: Candidate) -> Candidate:
+    def _now(self, candidate: Candidate | Refused) -> Candidate | Refused:
         """Return the candidate for the section as it is after the decisions so far."""
-        return replace(
-            candidate, offering=replace(candidate.offering, section=self.remaining(candidate.offering.section))
-        )
+        if isinstance(candidate, Refused):
+            return candidate
+        return candidate.with_section(self.remaining(candidate.offering.section))
 
-    def _decide_group(self, request: SeatRequest, group: _Group, added: list[Registration]) -> list[Decision]:
+    def _decide_group(self, request: SeatRequest, group: Group, added: list[Registration]) -> list[Decision]:
         """Decide on sections that are taken together or not at all; `added` are the seats given to this student."""
-        keys = [key for key, _ in group]
-        wanted: list[Candidate] = []
+        wanted: dict[SectionKey, Candidate] = {}
         for key, one in group:
             if isinstance(one, Refused):
-                return _refuse(keys, key, one)
-            wanted.append(replace(self._now(one), registrations=[*one.registrations, *added]))
-        missing = [one for one in wanted if not one.is_enrolled] or wanted[:1]
-        courseIDs = [one.offering.course.courseID for one in missing] if len(group) > 1 else []
+                return _refuse(group, key, one)
+            wanted[key] = replace(one, registrations=[*one.registrations, *added])
+        missing = {key: one for key, one in wanted.items() if not one.is_enrolled} or dict([*wanted.items()][:1])
+        courseIDs = [one.offering.course.courseID for one in missing.values()] if len(group) > 1 else []
         new: list[Registration] = []
-        for number, one in enumerate(missing):
+        for key, one in missing.items():
             if new:
-                missing[number] = one = replace(one, registrations=[*one.registrations, *new])
+                missing[key] = one = replace(one, registrations=[*one.registrations, *new])
             try:
                 _check(request, one, courseIDs)
             except Refused as refusal:
-                return _refuse(keys, one.offering.key, refusal)
+                return _refuse(group, key, refusal)
             new.append(Registration(one.offering.course, one.offering.section, "enrolled"))
-        for one in missing:
+        for key, one in missing.items():
             if not one.offering.section.open_seats:
-                return [self._wait(one)] if request.join_waitlist else _refuse_full(keys, one)
-        for one in missing:
+                return [self._wait(one)] if request.join_waitlist else _refuse_full(group, key, one)
+        for one in missing.values():
             self._give(one)
         added += new
-        taken = {one.offering.key: one for one in missing}
         return [
-            Decision(key, Enrolled(taken[key].offering), taken[key])
-            if key in taken
+            _seat(key, missing[key])
+            if key in missing
             else Decision(key, AlreadyEnrolled(one.offering.course.title, one.offering.term.term))
-            for key, one in zip(keys, wanted, strict=True)
+            for key, one in wanted.items()
         ]
 
     def _give(self, candidate: Candidate) -> None:
@@ -184,7 +164,7 @@ class BatchJudge:
         return Decision(key, Waitlisted(candidate.offering, section.waiting + 1), candidate)
 
 
-def _groups(request: SeatRequest, candidates: Sequence[Candidate | Refused]) -> Iterable[_Group]:
+def _groups(request: SeatRequest, candidates: Sequence[Candidate | Refused]) -> Iterable[Group]:
     """Return the sections in the order in which to take them, those that are taken together in one group."""
     pairs = list(zip(request.keys, candidates, strict=True))
     match request.choice:
@@ -200,24 +180,16 @@ def _groups(request: SeatRequest, candidates: Sequence[Candidate | Refused]) -> 
     return [[by_course[courseID] for courseID in group] for group in group_by_needs(needs)]
 
 
-def _with_section(candidate: Candidate | Refused, chosen: Mapping[SectionKey, Section]) -> Candidate | Refused:
-    """Return the candidate for the section that was chosen in place of its own."""
-    if isinstance(candidate, Refused) or candidate.offering.key not in chosen:
+def _with_section(candidate: Candidate | Refused, section: Section | None) -> Candidate | Refused:
+    """Return the candidate for the section, if one was chosen in place of its own."""
+    if section is None or isinstance(candidate, Refused):
         return candidate
-    return replace(candidate, offering=replace(candidate.offering, section=chosen[candidate.offering.key]))
+    return candidate.with_section(section)
 
 
-def _actual_key(key: SectionKey, candidate: Candidate | Refused) -> SectionKey:
-    return candidate.offering.key if isinstance(candidate, Candidate) else key
-
-
-def _in_plan(decision: Decision, planned: SectionKey) -> Decision:
-    """Return the decision about a planned section: a seat in another one, or a refusal of the planned one."""
-    if decision.key == planned:
-        return decision
-    if isinstance(decision.result, Enrolled):
-        return replace(decision, instead_of=planned)
-    return replace(decision, key=planned)
+def _seat(planned: SectionKey, candidate: Candidate) -> Decision:
+    key = candidate.offering.key
+    return Decision(key, Enrolled(candidate.offering), candidate, instead_of=planned if planned != key else None)
 
 
 def _check(request: SeatRequest, candidate: Candidate, courseIDs: Sequence[str]) -> None:
@@ -231,11 +203,10 @@ def _check(request: SeatRequest, candidate: Candidate, courseIDs: Sequence[str])
     check_can_enroll(candidate, request.now, together_with)
 
 
-def _refuse(keys: Iterable[SectionKey], about: SectionKey, refusal: Refused) -> list[Decision]:
-    return [Decision(key, refusal, is_recorded=refusal.is_recorded and key == about) for key in keys]
+def _refuse(group: Group, about: SectionKey, refusal: Refused) -> list[Decision]:
+    return [Decision(key, refusal, is_recorded=refusal.is_recorded and key == about) for key, _ in group]
 
 
-def _refuse_full(keys: Iterable[SectionKey], candidate: Candidate) -> list[Decision]:
-    about = candidate.offering.key
-    refusal = SectionFull(candidate.offering.course.title, about.section)
-    return [Decision(key, refusal, candidate, is_recorded=key == about) for key in keys]
+def _refuse_full(group: Group, about: SectionKey, candidate: Candidate) -> list[Decision]:
+    refusal = SectionFull(candidate.offering.course.title, candidate.offering.key.section)
+    return [Decision(key, refusal, candidate, is_recorded=key == about) for key, _ in group]

@@ -159,8 +159,7 @@ async def _decide(db: Database, session: Session, requests: Sequence[SeatRequest
     judge = BatchJudge()
     decided: list[list[Decision]] = []
     for request, accepted_by_key in zip(requests, accepted, strict=True):
-        options = {found[0].key: found for found in accepted_by_key.values() if found}
-        decided.append(judge.decide(request, [next(candidates) for _ in request.keys], options))
+        decided.append(judge.decide(request, [next(candidates) for _ in request.keys], accepted_by_key))
         if any(decision.may_unblock for decision in decided[-1]):
             break
     return await _explain_refusals(db, session, judge, decided)

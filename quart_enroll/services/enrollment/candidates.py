@@ -1,7 +1,7 @@
 """Candidates for a seat: the facts about a student and a section that the rules need, and the rules on them."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -51,6 +51,10 @@ class Candidate:
     waitlist_entries: list[WaitlistEntry]
     waited_courses: list[Course]
     taken_courses: list[tuple[str, Term]]
+
+    def with_section(self, section: Section) -> "Candidate":
+        """Return the candidate for another section of the course, or for the same one in another state."""
+        return replace(self, offering=replace(self.offering, section=section))
 
     @property
     def is_enrolled(self) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeAlias
 
 from quart_enroll.domain import rules
 from quart_enroll.domain.errors import Refused
@@ -20,6 +21,9 @@ from quart_enroll.domain.plan_fit import PlanFit, accepted_sections
 from quart_enroll.services.enrollment.candidates import Candidate, Offering, check_can_enroll
 from quart_enroll.services.enrollment.plan_order import group_by_needs
 
+Group: TypeAlias = "Sequence[tuple[SectionKey, Candidate | Refused]]"
+"""Planned sections that are taken together or not at all, with their candidates or why there are none."""
+
 
 def refit(
     planned: Sequence[tuple[PlannedSection, Offering]],
@@ -35,8 +39,8 @@ def refit(
     if not any(one.alternatives for one, _ in planned):
         return {}
     facts = list(registrations), list[WaitlistEntry](), list[Course](), list(taken_courses)
-    candidates = {offering.course.courseID: Candidate(offering, *facts) for _, offering in planned}
-    needs = {courseID: needed_in_plan(one, candidates) for courseID, one in candidates.items()}
+    candidates = {one.key.courseID: (one.key, Candidate(offering, *facts)) for one, offering in planned}
+    needs = {courseID: needed_in_plan(one, candidates) for courseID, (_, one) in candidates.items()}
     groups = [[candidates[courseID] for courseID in group] for group in group_by_needs(needs)]
     accepted = {one.key: accepted_sections(one, offered(one.key)) for one, _ in planned if one.alternatives}
     chosen = choose_sections(groups, accepted, now)
@@ -53,27 +57,28 @@ def needed_in_plan(candidate: Candidate, planned: Container[str]) -> list[str]:
 
 
 def choose_sections(
-    groups: Iterable[Sequence[Candidate]], accepted: Mapping[SectionKey, Sequence[Section]], now: datetime
+    groups: Iterable[Group], accepted: Mapping[SectionKey, Sequence[Section]], now: datetime
 ) -> dict[SectionKey, Section]:
-    """Return the section to take for each candidate's, as `domain/plan_fit.py` explains.
+    """Return the section to take for each planned one, as `domain/plan_fit.py` explains.
 
-    The courses of a group are taken together or not at all. `accepted` has the sections that the student accepts, as
-    they are now, the candidate's first; a course without an entry has only that one. Courses that have no
-    open seat, that don't fit in, or that other rules refuse are left out: they neither get a seat nor take up time.
+    `accepted` has the sections that the student accepts, best first, as they are now; a planned section without an
+    entry has no alternatives. Courses that have no open seat, that don't fit in, or that other rules refuse are left
+    out: they neither get a seat nor take up time.
     """
     fit: PlanFit | None = None
     added: list[Registration] = []
     kept: list[SectionKey] = []
     for group in groups:
-        new = [one for one in group if not one.is_enrolled]
+        new = {key: one for key, one in group if isinstance(one, Candidate) and not one.is_enrolled}
         if not new:
             continue
-        fit = fit or PlanFit(one.section for one in new[0].registrations if one.status == "enrolled")
-        options = [accepted.get(one.offering.key, [one.offering.section]) for one in new]
-        timeless = _eligible(new, added, now)
+        candidates = [*new.values()]
+        fit = fit or PlanFit(one.section for one in candidates[0].registrations if one.status == "enrolled")
+        options = [accepted.get(key, [one.offering.section]) for key, one in new.items()]
+        timeless = _eligible(candidates, added, now)
         if timeless and fit.add(map(_open_sections, options)):
             added += timeless
-            kept += [one.offering.key for one in new]
+            kept += new
     return dict(zip(kept, fit.best(), strict=True)) if fit else {}
 
 
@@ -87,11 +92,7 @@ def _eligible(group: Sequence[Candidate], added: Sequence[Registration], now: da
     new: list[Registration] = []
     for one in group:
         section = replace(one.offering.section, meetings=(), status=SectionStatus.ACTIVE)
-        candidate = replace(
-            one,
-            offering=replace(one.offering, section=section),
-            registrations=[*one.registrations, *added, *new],
-        )
+        candidate = replace(one.with_section(section), registrations=[*one.registrations, *added, *new])
         try:
             check_can_enroll(candidate, now, courseIDs)
         except Refused:
