@@ -3,8 +3,8 @@
 import re
 import sys
 from asyncio import timeout
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -51,16 +51,11 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Email:
-    """An email, with more `headers` than all emails have.
-
-    Emails with the same `key` get the same Message-ID, so that mailboxes show an email only once that may have to be
-    sent again.
-    """
+    """An email; with a `key`, it always has the same Message-ID, so mailboxes show it once if it is sent twice."""
 
     subject: str
     text: str
     attachments: Sequence[Attachment] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
     key: str = ""
 
 
@@ -125,8 +120,6 @@ class SmtpSender:
             message["From"] = self._from
             message["To"] = to
             message["Subject"] = email.subject
-            for name, value in email.headers.items():
-                message[name] = value
         except (ValueError, MessageError):
             raise Undeliverable("a header can't be written") from None
         message["Date"] = localtime()

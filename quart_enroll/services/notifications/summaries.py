@@ -1,4 +1,4 @@
-"""Emails that confirm what students did themselves: one for all that they did within some minutes.
+"""Emails in which students get their own changes confirmed: one email for several changes within some minutes.
 
 Changes don't write anything for these emails, because thousands enroll in the minute of an opening. The outbox reads
 the history instead, which every change writes in its own transaction, so none is lost if a process dies.
@@ -98,24 +98,21 @@ async def _send(db: Database, sender: Sender, clock: Clock, claimed: PendingSumm
     """Send a claimed summary and record the result; the log contains neither an email nor a sentence."""
     to = await users.find_credentials_by_id(db, claimed.user_id)
     events = await own_changes.find(db, claimed.user_id, claimed.after, claimed.until)
-    if to is None or to.user.email_unconfirmed or not events:
-        await summaries.finish(db, claimed, clock())
-        return False
-    email = await _compose(db, to, claimed, events, sender.address)
-    try:
-        await sender.send(to.user.email, email)
-    except Undeliverable as refusal:
-        logger.error("%s of user %s: %s; it is not sent", claimed.kind, claimed.user_id, refusal)
-    except (Postponed, DeliveryUnknown) as reason:
-        await _postpone(db, clock, claimed, str(reason))
-        if isinstance(reason, Postponed):
-            raise
-        return False
-    else:
-        await summaries.finish(db, claimed, clock())
-        return True
+    is_accepted = False
+    if to is not None and not to.user.email_unconfirmed and events:
+        email = await _compose(db, to, claimed, events, sender.address)
+        try:
+            await sender.send(to.user.email, email)
+            is_accepted = True
+        except Undeliverable as refusal:
+            logger.error("%s of user %s: %s; it is not sent", claimed.kind, claimed.user_id, refusal)
+        except (Postponed, DeliveryUnknown) as reason:
+            await _postpone(db, clock, claimed, str(reason))
+            if isinstance(reason, Postponed):
+                raise
+            return False
     await summaries.finish(db, claimed, clock())
-    return False
+    return is_accepted
 
 
 async def _compose(

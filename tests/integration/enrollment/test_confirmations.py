@@ -1,4 +1,4 @@
-"""Confirmations by email: one for all that a student does within some minutes, with calendar files."""
+"""Confirmations by email: one for several changes within some minutes, with calendar files."""
 
 from asyncio import Event as Signal
 from collections.abc import Sequence
@@ -40,6 +40,13 @@ async def context(db: Database, clock: Clock) -> EnrollmentContext:
 async def poll(db: Database, clock: Clock, postbox: Postbox) -> None:
     """Do what the outbox does every few seconds."""
     await send_summaries(db, postbox, clock, "one", never_busy, Signal())
+
+
+async def wait_until_due(db: Database, clock: Clock) -> None:
+    """Let the changes just made be read, and wait until they may be confirmed."""
+    clock.now += timedelta(minutes=2)
+    await confirmations.collect(db, clock, "one")
+    clock.now += timedelta(minutes=2)
 
 
 async def emails_after(db: Database, clock: Clock, wait: timedelta) -> list[Email]:
@@ -179,9 +186,7 @@ async def test_a_process_that_dies_while_it_sends_leaves_the_email_to_another(
     context: EnrollmentContext, db: Database, clock: Clock
 ) -> None:
     await enroll.enroll(context, ADA.user_id, PYTHON, clock.now)
-    clock.now += timedelta(minutes=2)
-    await confirmations.collect(db, clock, "one")
-    clock.now += timedelta(minutes=2)
+    await wait_until_due(db, clock)
     dead = Postbox(ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
         await poll(db, clock, dead)
@@ -199,9 +204,7 @@ async def test_an_email_of_unknown_fate_is_sent_again_with_the_same_message_id(
     context: EnrollmentContext, db: Database, clock: Clock
 ) -> None:
     await enroll.enroll(context, ADA.user_id, PYTHON, clock.now)
-    clock.now += timedelta(minutes=2)
-    await confirmations.collect(db, clock, "one")
-    clock.now += timedelta(minutes=2)
+    await wait_until_due(db, clock)
     async with mail_server() as mail:
         sender = SmtpSender(mail.url, "no-reply@school.example")
         await confirmations.send_next(db, UnsureSender(sender), clock, "one")
@@ -230,9 +233,7 @@ async def test_while_the_mail_server_is_down_confirmations_wait(
 ) -> None:
     for student in (ADA, BOB):
         await enroll.enroll(context, student.user_id, PYTHON, clock.now)
-    clock.now += timedelta(minutes=2)
-    await confirmations.collect(db, clock, "one")
-    clock.now += timedelta(minutes=2)
+    await wait_until_due(db, clock)
     await poll(db, clock, Postbox(Postponed("451")))
     assert sorted([row.get("tries", 0) async for row in db.summary.find()]) == [0, 1]
     assert len(await emails_after(db, clock, LONGEST_DELAY)) == 2
@@ -242,9 +243,7 @@ async def test_confirmations_wait_while_the_site_is_busy_or_another_process_has_
     context: EnrollmentContext, db: Database, clock: Clock
 ) -> None:
     await enroll.enroll(context, ADA.user_id, PYTHON, clock.now)
-    clock.now += timedelta(minutes=2)
-    await confirmations.collect(db, clock, "one")
-    clock.now += timedelta(minutes=2)
+    await wait_until_due(db, clock)
     postbox = Postbox()
     await send_summaries(db, postbox, clock, "one", lambda: True, Signal())
     await leases.acquire(db, LEASE_NAME, "one", LEASE_DURATION)
@@ -259,9 +258,7 @@ async def test_confirmations_stop_when_the_site_becomes_busy(
 ) -> None:
     for student in (ADA, BOB):
         await enroll.enroll(context, student.user_id, PYTHON, clock.now)
-    clock.now += timedelta(minutes=2)
-    await confirmations.collect(db, clock, "one")
-    clock.now += timedelta(minutes=2)
+    await wait_until_due(db, clock)
     postbox = Postbox()
     await send_summaries(db, postbox, clock, "one", lambda: bool(postbox.emails), Signal())
     assert len(postbox.emails) == 1
