@@ -51,6 +51,7 @@ MOVE_MESSAGES = {
         "The new room hasn’t been announced. Old room: %(before)s."
     ),
     "Its room is %(now)s.": "Room: %(now)s.",
+    "It was closed to new students and is open to them again.": "The section is open to new students again.",
     "It was open to new students and is closed to them now. You keep your seat.": (
         "The section is now closed to new students. You keep your seat."
     ),
