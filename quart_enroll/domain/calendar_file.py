@@ -128,7 +128,10 @@ def _every_week(meeting: Meeting, term: Term, zone: ZoneInfo) -> Mapping[str, ob
 
 
 def _name(*parts: object) -> str:
-    """Return a UID for these facts: always the same one, which doesn't reveal them."""
+    """Return a UID for these facts: always the same one.
+
+    Those who have it and guess the facts, such as a student's number, can check their guess.
+    """
     return str(uuid.uuid5(EVENT_NAMESPACE, "\0".join(map(str, parts))))
 
 

@@ -72,7 +72,7 @@ async def add_confirmations(
 ) -> None:
     """Let these changes be confirmed: when the student has been `quiet`, but not later than after `longest`.
 
-    Repeating it changes nothing, and what was confirmed isn't confirmed again.
+    Repeating it changes nothing, and a change is confirmed only once.
     """
     writes = [
         UpdateOne(_key(one.user_id, SummaryKind.CONFIRMATION), _extend(one, quiet, longest), upsert=True)

@@ -40,7 +40,7 @@ async def find(db: Database, user_id: int, after: datetime, until: datetime) -> 
 
 
 async def find_at(db: Database, user_id: int, at: datetime) -> list[Event]:
-    """Return what one change did to the student's seats, whoever made it."""
+    """Return the events of one change of the student's seats, made by the student or by others."""
     found = db.event.find({"user_id": user_id, "at": at, "result": "ok"}).sort("_id")
     return [to_event(row) async for row in found]
 

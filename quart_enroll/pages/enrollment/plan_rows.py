@@ -164,7 +164,7 @@ def build(
     offered: Catalog,
     refitted: Mapping[SectionKey, Section],
 ) -> list[PlanRow]:
-    """Return the rows of the planned sections, in their order; their problems are those of what they would get."""
+    """Return the rows of the planned sections, in their order; problems are those of the sections they would get."""
     wanted = [offering for _, offering in with_sections(found, refitted)]
     all_problems = service.find_problems(term, wanted, state.enrolled, state.taken or ())
     rows: list[PlanRow] = []

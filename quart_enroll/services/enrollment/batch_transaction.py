@@ -170,7 +170,7 @@ async def _find_accepted(
 ) -> list[dict[SectionKey, list[Section]]]:
     """Return, for each request, the sections that the student accepts, by the planned ones that have alternatives.
 
-    It costs one command for the whole batch, and none if nobody has alternatives.
+    It costs one command for the whole batch, and none if no student has alternatives.
     """
     planned = [one for request in requests for one in request.alternatives]
     if not planned:
