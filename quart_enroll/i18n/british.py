@@ -1,7 +1,6 @@
 """British English: the site's sentences with other spellings."""
 
 import re
-from functools import cache
 from gettext import NullTranslations
 
 SPELLINGS = {
@@ -37,7 +36,6 @@ class BritishEnglish(NullTranslations):
         return _spell(super().ngettext(msgid1, msgid2, n))
 
 
-@cache  # as many as the site has sentences
 def _spell(message: str) -> str:
     return _WORD.sub(_respell, message)
 

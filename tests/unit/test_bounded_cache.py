@@ -48,6 +48,14 @@ BOUNDED_BY_THE_SCHOOL = {
     "domain.search_index.fold_name": "instructors of the catalog",
     "db.section_keys._shared_key": "sections in the database",
     "pages.enrollment.week_texts._week_of": "meetings of sections",
+    "forms.imports.columns.required": "kinds of imports",
+    "forms.search.parameters": "one entry",
+    "server.connections.client_connections": "one entry",
+    "server.supervisor.this_worker": "one entry",
+    "services.accounts.password_policy._common_passwords": "one entry",
+    **{f"web.overrides.check.{name}": "a school's own templates" for name in ("_reach", "_given", "_stored")},
+    "web.overrides.check._undeclared": "the same",
+    "web.overrides.check._all_references": "the same",
     "web.access_log._own_parts": "one entry for each application",
     "web.compression.choose_encoding": "200 characters each",
     "web.locale.choose": "220 characters each",
@@ -122,7 +130,7 @@ def _remembering(tree: ast.Module) -> list[str]:
 
 
 def _is_lru(node: ast.expr) -> bool:
-    return any(isinstance(one, ast.Name) and one.id == "lru_cache" for one in ast.walk(node))
+    return any(isinstance(one, ast.Name) and one.id in ("cache", "lru_cache") for one in ast.walk(node))
 
 
 def bytes_of(thing: object, shared: tuple[type, ...] = ()) -> int:
