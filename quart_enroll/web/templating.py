@@ -126,17 +126,14 @@ def render_shared(template: str, macro: str, key: Hashable, /, *arguments: objec
 def render_shared_parts(
     template: str, key: Hashable, render: Callable[[Any], Iterable[str]], /
 ) -> Sequence[InputFreeText]:
-    """Return the texts that `render` makes with the template's macros, once for each `key`, as `render_shared` does.
-
-    For None, they are made each time.
-    """
+    """Return the texts that `render` makes with the template's macros, once for each `key`, as `render_shared` does."""
     environment, is_signed_in = _environment(), current_globals().get("user") is not None
 
     def render_parts() -> Sequence[bytes]:
         macros = environment.macros(template, is_signed_in, _frame_context)
         return [InputFreeText(text.encode()) for text in render(macros)]
 
-    full_key = None if key is None else (template, key, is_signed_in)
+    full_key = template, key, is_signed_in
     return cast(Sequence[InputFreeText], environment.fragment_cache.get_or_render(full_key, render_parts))
 
 

@@ -59,8 +59,7 @@ def _term(student: StudentTerm, offered: Catalog) -> Iterator[bytes]:
         meetings += [week_texts.meetings(one, plain_week, phase.term) for one in entries[len(courses) :]]
         yield from week_texts.render(plain_week, phase.term, entries, meetings)
     elif phase.is_running and entries:
-        arguments = week_grid.build(entries), WEEK_NAME, phase.term.term, phase.term
-        yield from render_shared_parts(SCHEDULE_MACROS, None, lambda macros: [macros.weeks.week(*arguments)])
+        yield from week_texts.render_overlapping(week_grid.build(entries), WEEK_NAME, phase.term)
     if not student.is_empty:
         yield _text("courses_start", has_courses, has_courses)
         yield from (one.row for one in courses)

@@ -123,7 +123,7 @@ def render(
     yield from render_shared_parts(WEEK_MACROS, ("week_end", untimed), lambda macros: [macros.week_end(untimed)])
 
 
-def render_overlapping(drawing: WeekGrid, name: str, term: Term, level: int) -> Iterator[InputFreeText]:
+def render_overlapping(drawing: WeekGrid, name: str, term: Term, level: int = 3) -> Iterator[InputFreeText]:
     """Yield the texts of a week in which meetings overlap; students share each box and each list item."""
     frame = replace(drawing, boxes=(), listed=(), untimed=())
     key = term.term, name, level, drawing.height, drawing.lanes, tuple(drawing.days), tuple(drawing.conflicts)
