@@ -90,19 +90,25 @@ def shared_client() -> Iterator[type[SharedClient]]:
 
 
 @pytest.fixture
-async def empty_db(mongod: str, shared_client: type[SharedClient]) -> Database:
-    """An empty database with all indexes and validators."""
+async def open_db(mongod: str, shared_client: type[SharedClient]) -> Database:
+    """The database of this process, with what the last test left in it."""
     with patch.object(client, "AsyncIOMotorClient", shared_client):
         async with client.open_database(mongod, 20) as db:  # nothing is closed at the end
-            await school.empty(db)
             return db
 
 
 @pytest.fixture
-async def db(empty_db: Database) -> Database:
+async def empty_db(open_db: Database) -> Database:
+    """An empty database with all indexes and validators."""
+    await school.empty(open_db)
+    return open_db
+
+
+@pytest.fixture
+async def db(open_db: Database) -> Database:
     """A small school: two terms, three courses in sections, ada, bob and rita."""
-    await school.fill(empty_db, TERMS)
-    return empty_db
+    await school.refill(open_db, TERMS)
+    return open_db
 
 
 @pytest.fixture
