@@ -107,8 +107,8 @@ def with_names(courses: Sequence[Course]) -> tuple[Course, ...]:
         return tuple(names.get(one, one) for one in courseIDs)
 
     return tuple(
-        replace(course, needs=named(course.prerequisites), corequisite_names=named(course.corequisites))
-        if course.prerequisites or course.corequisites
+        replace(course, needs=named(course.prerequisite_courses), corequisite_names=named(course.corequisites))
+        if course.prerequisites or course.corequisites or course.requisite
         else course
         for course in courses
     )

@@ -8,7 +8,8 @@ from typing import ClassVar, Literal
 
 from quart_enroll.domain.actors import Override
 from quart_enroll.domain.models import Section
-from quart_enroll.i18n.language import LastDay, Moment, Sentence, TermName, join_sentences, plural
+from quart_enroll.domain.requisites import Requisite
+from quart_enroll.i18n.language import LastDay, Moment, NameList, Sentence, TermName, join_sentences, plural
 
 MAX_CHOICES = 10
 """Courses that a message lists."""
@@ -478,7 +479,7 @@ class CreditLimit(Refused):
 
 
 class PrerequisiteMissing(Refused):
-    """`missing` are the courseIDs of the prerequisites, `names` their titles."""
+    """`missing` are the prerequisites that are still to be met, `names` are the same with the titles of courses."""
 
     code = "prerequisite_missing"
     meaning = "It has a prerequisite that you have not taken."
@@ -486,10 +487,10 @@ class PrerequisiteMissing(Refused):
     history_reason = Sentence("a prerequisite was missing")
     override = Override.REQUISITES
 
-    def __init__(self, title: str, missing: Sequence[str], names: Sequence[str]) -> None:
-        super().__init__(
-            Sentence("%(title)s requires %(missing)s from an earlier term.", title=title, missing=tuple(names))
-        )
+    def __init__(self, title: str, missing: Sequence[Requisite], names: Sequence[str | NameList]) -> None:
+        texts = [one for one in names if isinstance(one, str)]
+        needed = tuple(texts) if len(texts) == len(names) else NameList(tuple(names))
+        super().__init__(Sentence("%(title)s requires %(missing)s from an earlier term.", title=title, missing=needed))
         self.title = title
         self.missing = missing
 

@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from quart_enroll.domain import requisite_parser, requisites
 from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.course_heading import CourseHeading, course_heading
 from quart_enroll.domain.roles import ROLE_NAMES, STAFF_ROLES, STUDENT_ONLY, Role, in_order, single_role
@@ -146,8 +147,9 @@ class Term:
 class Course:
     """A catalog entry; `term` lists the seasons or terms in which it is offered: "Fall, Spring".
 
-    The `prerequisites` must be taken in an earlier term, the `corequisites` in the same term or an earlier one. `needs`
-    and `corequisite_names` are the names of those courses, in the same order; only the catalog in memory has them.
+    The `prerequisites` must be taken in an earlier term, the `corequisites` in the same term or an earlier one. The
+    text `requisite` has prerequisites too, of which some are alternatives. `needs` and `corequisite_names` are the
+    names of the `prerequisite_courses` and the `corequisites`, in the same order; only the catalog in memory has them.
     """
 
     courseID: str
@@ -160,6 +162,14 @@ class Course:
     corequisites: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     corequisite_names: tuple[str, ...] = ()
+    requisite: str = ""
+
+    @property
+    def prerequisite_courses(self) -> tuple[str, ...]:
+        """All courses that its prerequisites name, even if one of several is enough."""
+        if not self.requisite:
+            return self.prerequisites
+        return (*self.prerequisites, *requisites.courses_in(requisite_parser.stored(self.requisite)))
 
     @property
     def name(self) -> str:
@@ -355,6 +365,7 @@ class ScheduledCourse(Course):
             course.prerequisites,
             course.corequisites,
             corequisite_names=course.corequisite_names,
+            requisite=course.requisite,
             enrolled_term=section.term,
             section=section.section,
             status=registration.status,

@@ -9,6 +9,7 @@ from enum import Enum
 from functools import partial
 from typing import TypeAlias
 
+from quart_enroll.domain import requisite_parser, requisites
 from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.errors import (
     AlreadyEnrolled,
@@ -26,6 +27,7 @@ from quart_enroll.domain.errors import (
     WithdrawalDeadlinePassed,
 )
 from quart_enroll.domain.models import Course, Meeting, Registration, Section, SectionStatus, Term
+from quart_enroll.domain.requisites import Requisite
 from quart_enroll.i18n.language import LastDay, Moment, Sentence
 
 
@@ -135,18 +137,20 @@ def check_credits(term: Term, course: Course, enrolled: Iterable[Registration]) 
         raise CreditLimit(course.title, adds=course.credits, has=has, limit=term.max_credits)
 
 
-def missing_prerequisites(course: Course, term: Term, taken_courses: Iterable[tuple[str, Term]]) -> list[str]:
+def missing_prerequisites(course: Course, term: Term, taken_courses: Iterable[tuple[str, Term]]) -> Sequence[Requisite]:
     """Return the prerequisites that the student has not taken in an earlier term."""
-    if not course.prerequisites:  # true of most courses, and a page asks this about each
+    if not course.prerequisites and not course.requisite:  # true of most courses, and a page asks this about each
         return []
-    earlier = _taken_before(term, course.prerequisites, taken_courses)
-    return [courseID for courseID in course.prerequisites if courseID not in earlier]
+    earlier = _taken_before(term, course.prerequisite_courses, taken_courses)
+    missing = [courseID for courseID in course.prerequisites if courseID not in earlier]
+    return [*missing, *requisites.unmet(requisite_parser.stored(course.requisite), earlier.__contains__)]
 
 
 def check_prerequisites(course: Course, term: Term, taken_courses: Iterable[tuple[str, Term]]) -> None:
     """Raise PrerequisiteMissing unless every prerequisite was taken in an earlier term."""
     if missing := missing_prerequisites(course, term, taken_courses):
-        raise PrerequisiteMissing(course.title, missing, _names(missing, course.prerequisites, course.needs))
+        names = dict(zip(course.prerequisite_courses, course.needs, strict=False))
+        raise PrerequisiteMissing(course.title, missing, [requisites.named(one, names) for one in missing])
 
 
 def missing_corequisites(

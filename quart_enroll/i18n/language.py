@@ -14,7 +14,7 @@ from functools import lru_cache, wraps
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
 from pathlib import Path
-from typing import Any, ParamSpec, TypeAlias, TypeVar
+from typing import Any, Literal, ParamSpec, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -48,7 +48,7 @@ _NAME = rf"{_SEASON.pattern}(?: \d{{4}})?"
 _SEASONS = re.compile(rf"{_NAME}(?:\s*(?:[/;&+]|and|or)\s*{_NAME})*")
 """Matches seasons, with or without a year, between the commas of a list."""
 
-FormattedValue: TypeAlias = "Sentence | TermName | Moment | LastDay | Days | ClockTime | Hours"
+FormattedValue: TypeAlias = "Sentence | TermName | NameList | Moment | LastDay | Days | ClockTime | Hours"
 Value: TypeAlias = "str | int | float | FormattedValue | Sequence[str] | Sequence[TermName]"
 
 
@@ -165,6 +165,21 @@ class TermName:
 
     def __str__(self) -> str:
         return format_term(self.term)
+
+
+@dataclass(frozen=True, slots=True)
+class NameList:
+    """Names joined by "and" or "or"; a list within another list is in parentheses."""
+
+    items: "tuple[str | NameList, ...]"
+    joiner: Literal["and", "or"] = "and"
+
+    def __str__(self) -> str:
+        if len(self.items) == 1:
+            return str(self.items[0])
+        names = [f"({one})" if isinstance(one, NameList) else one for one in self.items]
+        style: Literal["standard", "or"] = "or" if self.joiner == "or" else "standard"
+        return format_list(names, style=style, locale=_locale(_current.get()))
 
 
 @dataclass(frozen=True, slots=True)

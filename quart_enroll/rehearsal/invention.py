@@ -202,7 +202,7 @@ class _Inventor:
     def _needs(self, courseID: str) -> set[str]:
         """Return what the student must have taken: prerequisites, and corequisites that aren't offered."""
         course = self.courses[courseID]
-        return {*course.prerequisites, *(one for one in course.corequisites if one not in self.sections)}
+        return {*course.prerequisite_courses, *(one for one in course.corequisites if one not in self.sections)}
 
     def _together(self, courseID: str) -> list[str]:
         return [one for one in self.courses[courseID].corequisites if one in self.sections]

@@ -63,6 +63,7 @@ COURSES = [
     course("E", 1),
     course("F", 1, corequisites=("G",)),
     course("G", 1, corequisites=("F",)),
+    replace(course("H", 1), requisite="E or (A and B)"),
 ]
 SECTIONS = [
     replace(one, waitlist_capacity=3)
@@ -78,6 +79,7 @@ SECTIONS = [
         section("A", 1, "MWF 13:00 13:50", name=SPRING),
         section("C", 1, name=SPRING),
         section("D", 1, "W 13:30 15:00", name=SPRING),  # begins before A ends
+        section("H", 1, name=SPRING),
     )
 ]
 STEPS_BEFORE_TIME_PASSES = 16

@@ -9,7 +9,7 @@ Where the rules leave room, the model agrees with the docstrings of the services
 - Swaps that wait for each other in a cycle are completed as soon as each is the first that can be.
 - A swap of a course for any section of it is done already.
 - Promotion continues until the add deadline, even while the opening is postponed.
-- A prerequisite is a seat in an earlier term, even one that has not ended.
+- A prerequisite is a seat in an earlier term, even one that has not ended. A requisite is a formula of such courses.
 - A corequisite is a seat in the same term or an earlier one, or one taken at the same time; for a waitlist entry, a
   waitlist entry is enough. Another section of a course that the student has requires none.
 - Staff set rules aside one by one; a waitlist entry keeps those that concern the seat. Only enrollments and swaps by
@@ -19,6 +19,7 @@ Where the rules leave room, the model agrees with the docstrings of the services
   students who dropped something.
 """
 
+import re
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import deepcopy
@@ -500,12 +501,21 @@ class ModelSchool:
         if sum(self.courses[courseID].credits for courseID in has) + wanted.credits > self.terms[key.term].max_credits:
             found.append("credit_limit")
         earlier = [term.term for term in self.terms.values() if term.comes_before(self.terms[key.term])]
-        if not all(any(need in self.enrolled(student, term) for term in earlier) for need in wanted.prerequisites):
+        formula = " and ".join([*wanted.prerequisites, *([f"({wanted.requisite})"] if wanted.requisite else [])])
+        if formula and not self._is_met(formula, student, earlier):
             found.append("prerequisite_missing")
         beside = {*has, *together_with, *(need for term in earlier for need in self.enrolled(student, term))}
         if without != key.courseID and not beside.issuperset(wanted.corequisites):
             found.append("corequisite_missing")
         return found
+
+    def _is_met(self, requisite: str, student: int, earlier: Sequence[str]) -> bool:
+        """Return whether the student meets the requisite, which Python reads once its courses are true or false."""
+
+        def value(course: re.Match[str]) -> str:
+            return str(any(course[0] in self.enrolled(student, term) for term in earlier))
+
+        return bool(eval(re.sub(r"\b(?!and\b|or\b)\w+", value, requisite)))  # noqa: S307  # only words and parentheses
 
     def promotion_reason(self, entry: ModelEntry, key: SectionKey) -> str | None:
         """Return why the waiting student could not take an open seat now."""
@@ -551,7 +561,10 @@ class ModelSchool:
                 self.waitlists[waited].remove(entry)
         for waited, waitlist in self.waitlists.items():  # it may be what another course needs
             course = self.courses[waited.courseID]
-            if _is_waitlisted(waitlist, student) and key.courseID in (*course.prerequisites, *course.corequisites):
+            if _is_waitlisted(waitlist, student) and (
+                key.courseID in (*course.prerequisites, *course.corequisites)
+                or re.search(rf"\b{key.courseID}\b", course.requisite)
+            ):
                 freed.unblocked.append((student, waited.term))
 
     def _drop(

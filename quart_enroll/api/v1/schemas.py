@@ -110,6 +110,13 @@ class CourseSchema(Struct, frozen=True):
     subject: str
     prerequisites: list[str]
     corequisites: list[str]
+    requisite: Annotated[
+        str,
+        Meta(
+            examples=["(MAT115 or MAT120) and ENG101"],
+            description="Prerequisites with alternatives, in addition to `prerequisites`; empty for none.",
+        ),
+    ]
 
     @classmethod
     def of(cls, course: models.Course) -> Self:

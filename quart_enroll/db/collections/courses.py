@@ -30,6 +30,8 @@ SCHEMA = {
         "subject": {"bsonType": "string", "maxLength": 50},
         "prerequisites": {"bsonType": "array", "items": {"bsonType": "string"}},
         "corequisites": {"bsonType": "array", "items": {"bsonType": "string"}},
+        # The form allows 500 characters; the usual spelling of a list with commas is longer.
+        "requisite": {"bsonType": "string", "maxLength": 10_000},
     },
 }
 
@@ -72,7 +74,7 @@ async def is_empty(db: Database) -> bool:
 
 async def put_all(db: Database, courses: Sequence[Course], session: Session) -> tuple[int, int]:
     """Store courses by courseID; return how many were added and how many changed."""
-    writes = [UpdateOne({"courseID": course.courseID}, {"$set": to_row(course)}, upsert=True) for course in courses]
+    writes = [UpdateOne({"courseID": course.courseID}, _update(course), upsert=True) for course in courses]
     result = await db.course.bulk_write(shuffle(writes), session=session)
     return result.upserted_count, result.modified_count
 
@@ -88,6 +90,7 @@ def to_course(row: Mapping[str, Any]) -> Course:
         subject=str(row.get("subject") or ""),
         prerequisites=_names(row.get("prerequisites")),
         corequisites=_names(row.get("corequisites")),
+        requisite=str(row.get("requisite") or ""),
     )
 
 
@@ -97,8 +100,14 @@ def to_courses(rows: Iterable[Mapping[str, Any]]) -> dict[str, Course]:
 
 
 def to_row(course: Course) -> Document:
-    """Return the course as a row, without DERIVED_FIELDS."""
-    return {name: value for name, value in asdict(course).items() if name not in DERIVED_FIELDS}
+    """Return the course as a row, without DERIVED_FIELDS and an empty requisite."""
+    left_out = DERIVED_FIELDS if course.requisite else (*DERIVED_FIELDS, "requisite")
+    return {name: value for name, value in asdict(course).items() if name not in left_out}
+
+
+def _update(course: Course) -> Document:
+    # Most courses have no requisite: storing an empty one would change every old course in the next import.
+    return {"$set": to_row(course)} | ({} if course.requisite else {"$unset": {"requisite": ""}})
 
 
 def _names(stored: Any) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from quart_enroll.db.queries.earlier_messages import reword
-from quart_enroll.i18n.language import Days, Hours, LastDay, Moment, Sentence, TermName, Value
+from quart_enroll.i18n.language import Days, Hours, LastDay, Moment, NameList, Sentence, TermName, Value
 
 SENTENCE_SCHEMA = {"bsonType": ["object", "string", "null"]}
 """Earlier versions of the site, which were only in English, stored plain text."""
@@ -51,6 +51,8 @@ def _encode(value: Value) -> Any:
             return {"days": value.days}
         case Hours():
             return {"start": value.start, "end": value.end}
+        case NameList():
+            return {"names": [_encode(one) for one in value.items], "joiner": value.joiner}
         case list() | tuple():
             return list(map(str, value))
         case _:
@@ -74,6 +76,9 @@ def _decode(stored: Any) -> Value:
             return Days(days)
         case {"start": str(start), "end": str(end)}:
             return Hours(start, end)
+        case {"names": list(names), "joiner": "and" | "or" as joiner}:
+            decoded = map(_decode, names)
+            return NameList(tuple(one if isinstance(one, NameList) else str(one) for one in decoded), joiner)
         case list():
             return tuple(map(str, stored))
         case str() | int() | float():

@@ -71,7 +71,7 @@ async def find_for_all(
         found = await multi_find.find(db, sections.match_with_courses(more), session)
         courses, offered = courses | to_courses(found["course"]), offered | to_sections(found["section"])
     terms = {term.term: term for term in to_sorted_terms(rows["term"])}
-    required = {name for course in courses.values() for name in (*course.prerequisites, *course.corequisites)}
+    required = {name for course in courses.values() for name in (*course.prerequisite_courses, *course.corequisites)}
     taken = await enrollments.find_terms_by_course(db, user_ids, required, session) if required else {}
     rows_by_student, entries_by_student = defaultdict(list), defaultdict(list)
     for row, key in seats:

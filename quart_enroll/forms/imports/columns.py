@@ -39,6 +39,7 @@ COLUMN_SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
         "subject": ("subject area",),
         "prerequisites": ("prerequisite", "prereq", "prereqs"),
         "corequisites": ("corequisite", "coreq", "coreqs"),
+        "requisite": ("requisites", "requirement", "enrollment requirement"),
     },
     SectionRow: {
         "term": _TERM,

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from wtforms import Form, StringField, TextAreaField, ValidationError
 from wtforms.validators import DataRequired, InputRequired, Length
 
+from quart_enroll.domain import requisite_parser
 from quart_enroll.domain.folding import visible
 from quart_enroll.domain.models import Course
 from quart_enroll.forms.base import lazy, one_line, several_lines, stripped
@@ -64,6 +65,7 @@ class CourseRow(ImportRow):
     subject = StringField(validators=[one_line, Length(max=50)], filters=[stripped])
     prerequisites = StringField(validators=[reads(_are_course_ids)])
     corequisites = StringField(validators=[reads(_are_course_ids)])
+    requisite = StringField(validators=[one_line, Length(max=500), reads(requisite_parser.parse)], filters=[stripped])
 
     def course(self) -> Course:
         """Return the course that the row describes."""
@@ -76,4 +78,5 @@ class CourseRow(ImportRow):
             subject=self.subject.data or "",
             prerequisites=cells.courseIDs(self.prerequisites.data or ""),
             corequisites=cells.courseIDs(self.corequisites.data or ""),
+            requisite=self.requisite.data or "",
         )

@@ -99,6 +99,14 @@ class CourseForm(CatalogForm):
     corequisites = StringField(
         lazy("Corequisites"), filters=[stripped], description=lazy("Course numbers, separated by spaces.")
     )
+    requisite = StringField(
+        lazy("Prerequisites with alternatives"),
+        filters=[stripped],
+        description=lazy(
+            "Course numbers with “and”, “or” and parentheses, such as (MAT 115 or MAT 120) and ENG 101. "
+            "They are required in addition to the prerequisites above."
+        ),
+    )
 
     @staticmethod
     def values_of(course: Course) -> dict[str, str]:
@@ -111,6 +119,7 @@ class CourseForm(CatalogForm):
             "subject": course.subject,
             "prerequisites": " ".join(course.prerequisites),
             "corequisites": " ".join(course.corequisites),
+            "requisite": course.requisite,
         }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import escape
 from quart import abort, request, url_for
 
-from quart_enroll.domain import rules, terms
+from quart_enroll.domain import requisite_parser, requisites, rules, terms
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import NoTerms, NotTaught, UnknownCourse
 from quart_enroll.domain.models import Course, Term
@@ -70,6 +70,7 @@ async def course(courseID: str) -> bytes:
         "prerequisites": tuple(_prerequisite(name, offered, term, state) for name in found.prerequisites),
         "past_fill": _past_fill(waitlist_odds().find_fill(term.term, courseID)) if term else "",
         "corequisites": tuple(_corequisite(name, offered, term, found, state) for name in found.corequisites),
+        "requisite": _requisite(offered, term, found, state),
         "taken": section_actions.taken_badge(term, found, state) if term else None,
     }
     window = closed_window(term, moment) if term else None
@@ -88,7 +89,7 @@ async def course(courseID: str) -> bytes:
 
 def _texts(course: Course, term: Term | None, facts: Mapping[str, Any]) -> dict[str, Sequence[bytes]]:
     """Return what the page says about the course itself."""
-    names = ("terms", "prerequisites", "corequisites", "taken", "past_fill")
+    names = ("terms", "prerequisites", "requisite", "corequisites", "taken", "past_fill")
     terms, *about = (facts[name] for name in names)
 
     def render_texts(macros: Any) -> Iterator[str]:
@@ -147,6 +148,19 @@ def _prerequisite(courseID: str, offered: Catalog, term: Term | None, state: Stu
     if state.taken is not None and term is not None:
         is_taken = any(name == courseID and when.comes_before(term) for name, when in state.taken)
     return Requisite(courseID, _title(courseID, offered), is_taken)
+
+
+def _requisite(offered: Catalog, term: Term | None, course: Course, state: StudentState) -> tuple[str | Requisite, ...]:
+    """Return the prerequisites with alternatives as courses and the text between them."""
+    both, either = gettext("and"), gettext("or")
+    return tuple(
+        requisites.pieces(
+            requisite_parser.stored(course.requisite),
+            lambda courseID: _prerequisite(courseID, offered, term, state),
+            f" {both} ",
+            f" {either} ",
+        )
+    )
 
 
 def _corequisite(courseID: str, offered: Catalog, term: Term | None, course: Course, state: StudentState) -> Requisite:

@@ -149,7 +149,7 @@ class PersonalFacts:
             or row.hours is None
             or not self.hours.isdisjoint(row.hours)
             or course.courseID in self.taken
-            or not self.taken.isdisjoint(course.prerequisites)
+            or not self.taken.isdisjoint(course.prerequisite_courses)
             or not self.taken.isdisjoint(course.corequisites)
             or not self.courses.isdisjoint(course.corequisites)
             or self.credits + course.credits > term.max_credits

@@ -43,6 +43,12 @@ LISTING: Listing[Course] = Listing(
         Column("term", Sentence("Offered in"), lambda course: course.term, only_in_files=True),
         Column("prerequisites", Sentence("Prerequisites"), lambda course: " ".join(course.prerequisites)),
         Column("corequisites", Sentence("Corequisites"), lambda course: " ".join(course.corequisites)),
+        Column(
+            "requisite",
+            Sentence("Prerequisites with alternatives"),
+            lambda course: course.requisite,
+            only_in_files=True,
+        ),
         Column("description", Sentence("Description"), lambda course: course.description, only_in_files=True),
     ],
 )

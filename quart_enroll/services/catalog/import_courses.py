@@ -9,7 +9,7 @@ from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import courses
 from quart_enroll.db.collections import terms as stored_terms
 from quart_enroll.db.queries import import_guards
-from quart_enroll.domain import folding, terms
+from quart_enroll.domain import folding, requisite_parser, requisites, terms
 from quart_enroll.domain.errors import RowProblem
 from quart_enroll.domain.models import SEASONS, Course, Term
 from quart_enroll.i18n.language import Sentence
@@ -27,8 +27,10 @@ from quart_enroll.services.catalog.imports import (
     unknown_course,
 )
 
-OPTIONAL_COURSE_FIELDS = ("description", "subject", "prerequisites", "corequisites")
+OPTIONAL_COURSE_FIELDS = ("description", "subject", "prerequisites", "corequisites", "requisite")
 """Fields that keep their stored values if the file lacks their columns."""
+
+ITSELF = Sentence("A course can’t require itself.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +58,12 @@ class KnownCourseIDs:
         return self._stored.get(text) or self._by_key.get(folding.key(text), text)
 
     def with_stored_requisites(self, course: Course) -> Course:
-        """Return the course with its prerequisites and corequisites in their stored spelling."""
+        """Return the course with its requisites in their stored spelling; unknown courses stay as they are."""
         return replace(
             course,
             prerequisites=tuple(dict.fromkeys(map(self.stored, course.prerequisites))),
             corequisites=tuple(dict.fromkeys(map(self.stored, course.corequisites))),
+            requisite=requisites.to_text(requisite_parser.parse(course.requisite, lambda name, _: self.stored(name))),
         )
 
 
@@ -141,8 +144,26 @@ def _refuse_unknown_requisites(rows: Sequence[ImportedCourse], after: Sequence[C
                 if required not in known:
                     problems.append(unknown_course(row.number, required, field))
                 if required == course.courseID:
-                    problems.append(RowProblem(row.number, Sentence("A course can’t require itself."), field))
+                    problems.append(RowProblem(row.number, ITSELF, field))
+        if "requisite" in row.given:
+            problems += _requisite_problems(row, course.courseID, KnownCourseIDs(known))
     refuse(problems)
+
+
+def _requisite_problems(row: ImportedCourse, courseID: str, known: KnownCourseIDs) -> list[RowProblem]:
+    """Return the problems of a written requisite, each with the position of the course."""
+    problems = []
+
+    def check(name: str, position: int) -> str:
+        stored = known.stored(name)
+        if stored not in known or stored == courseID:
+            problem = ITSELF if stored == courseID else unknown_course(row.number, name, "requisite").sentence
+            sentence = Sentence("Character %(position)s: %(problem)s", position=position, problem=problem)
+            problems.append(RowProblem(row.number, sentence, "requisite"))
+        return stored
+
+    requisite_parser.parse(row.course.requisite, check)
+    return problems
 
 
 def _refuse_unknown_terms(rows: Sequence[ImportedCourse], known: Sequence[Term]) -> None:

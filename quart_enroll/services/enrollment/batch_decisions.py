@@ -69,7 +69,7 @@ class Decision:
     def may_unblock(self) -> bool:
         """Whether the student waits for a course that requires this one: then a promotion may follow."""
         return isinstance(self.result, Enrolled) and any(
-            self.key.courseID in (*course.prerequisites, *course.corequisites)
+            self.key.courseID in (*course.prerequisite_courses, *course.corequisites)
             for course in (self.candidate.waited_courses if self.candidate else ())
         )
 

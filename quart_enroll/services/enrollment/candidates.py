@@ -9,7 +9,7 @@ from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import courses
 from quart_enroll.db.queries import section_facts
 from quart_enroll.db.queries.section_facts import SectionFacts, StudentRecord
-from quart_enroll.domain import rules
+from quart_enroll.domain import requisites, rules
 from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.errors import (
     AccountGone,
@@ -182,16 +182,22 @@ async def with_course_names(db: Database, refusal: Refused, session: Session | N
 
 async def all_with_course_names(db: Database, refusals: Sequence[Refused], session: Session | None) -> list[Refused]:
     """Return the refusals, each as `with_course_names` does."""
-    missing = {name for one in refusals if isinstance(one, _MISSING_REQUISITES) for name in one.missing}
+    missing = {name for one in refusals if isinstance(one, _MISSING_REQUISITES) for name in _courses_in(one)}
     if not missing:
         return list(refusals)
     names = dict(zip(missing, await courses.find_names(db, [*missing], session), strict=True))
     return [
-        type(one)(one.title, one.missing, [names[name] for name in one.missing])
-        if isinstance(one, _MISSING_REQUISITES)
+        CorequisiteMissing(one.title, one.missing, [names[name] for name in one.missing])
+        if isinstance(one, CorequisiteMissing)
+        else PrerequisiteMissing(one.title, one.missing, [requisites.named(part, names) for part in one.missing])
+        if isinstance(one, PrerequisiteMissing)
         else one
         for one in refusals
     ]
+
+
+def _courses_in(refusal: PrerequisiteMissing | CorequisiteMissing) -> list[str]:
+    return [name for part in refusal.missing for name in requisites.courses_in(part)]
 
 
 _MISSING_REQUISITES = PrerequisiteMissing, CorequisiteMissing

@@ -163,4 +163,9 @@ async def test_courses_are_listed_added_and_edited(rita: Program, db: Database) 
     assert (await rita.get(f"{COURSE}?courseID=4444"))["title"] == "RUS 101"
     status, done = await rita.patch(COURSE, edit)
     assert (status, done["course"]["title"], done["course"]["prerequisites"]) == (200, "RUS 102", ["1111"])
+    wrong = await rita.patch(COURSE, {"courseID": "4444", "requisite": "1111 or 9999"})
+    assert wrong[0] == 422
+    assert "Character 9: There is no course 9999 in the catalog." in str(wrong[1])
+    assert (await rita.patch(COURSE, {"courseID": "4444", "requisite": "(1111 OR 2222)"}))[0] == 200
+    assert (await rita.get(f"{COURSE}?courseID=4444"))["requisite"] == "1111 or 2222"
     assert (await rita.patch(COURSE, {"courseID": "9", "title": "X"}))[0] == 404

@@ -90,6 +90,7 @@ async def test_a_course_has_the_same_field_names_as_in_the_database(anyone: Brow
         "subject": "",
         "prerequisites": [],
         "corequisites": [],
+        "requisite": "",
     }
 
 

@@ -128,6 +128,19 @@ async def test_a_prerequisite_must_come_from_an_earlier_term(ada: Browser, clock
     assert await message_after(ada, "/enrollment", courseID="2222") == "You’re enrolled in JAV 201 for Spring 2027."
 
 
+async def test_one_of_several_prerequisites_is_enough(ada: Browser, clock: Clock, db: Database) -> None:
+    await db.course.update_one({"courseID": "2222"}, {"$set": {"requisite": "1111 or 3333"}})
+    await set_clock(SPRING.opens_at, clock, (ada, ADA))
+    missing = "JAV 201 requires 1111 (PYT 101) or 3333 (PHP 202) from an earlier term."
+    assert await message_after(ada, "/enrollment", courseID="2222") == missing
+    page = await ada.read("/course/2222")
+    assert missing in page
+    assert page.count("(not taken)") == 2
+    assert "JAV 201" not in await ada.read("/courses/?unmet=y")
+    await enrollments.put(db, ADA.user_id, SectionKey("Fall 2026", "3333", "01"), FALL.opens_at, None)
+    assert await message_after(ada, "/enrollment", courseID="2222") == "You’re enrolled in JAV 201 for Spring 2027."
+
+
 async def test_an_unknown_section_is_refused(ada: Browser) -> None:
     refused = await message_after(ada, "/enrollment", courseID="1111", section="09")
     assert refused == "PYT 101 has no section 09 in Fall 2026."

@@ -115,6 +115,30 @@ async def test_an_unknown_prerequisite_is_refused_beside_its_field(rita: Browser
     assert "There is no course 9999" in page.split('id="prerequisites-error"')[1].split("</div>")[0]
 
 
+@pytest.mark.parametrize(
+    ("requisite", "message"),
+    [
+        ("(1111 or 2222", "Character 1: this parenthesis is never closed."),
+        ("1111 or 9999", "Character 9: There is no course 9999 in the catalog."),
+        ("1111 and 3333", "Character 10: A course can’t require itself."),
+    ],
+)
+async def test_an_error_in_a_requisite_names_the_place(rita: Browser, requisite: str, message: str) -> None:
+    response = await rita.post("/staff/course?courseID=3333", form=COURSE | {"requisite": requisite})
+    page = await text(response)
+    assert response.status_code == 422
+    assert message in page.split('id="requisite-error"')[1].split("</div>")[0]
+
+
+async def test_a_requisite_is_stored_edited_and_removed(rita: Browser, db: Database) -> None:
+    await rita.post("/staff/course?courseID=3333", form=COURSE | {"requisite": "(1111 OR 2222)"})
+    assert (await db.course.find_one({"courseID": "3333"}) or {})["requisite"] == "1111 or 2222"
+    assert 'value="1111 or 2222"' in await rita.read("/staff/course?courseID=3333")
+    assert "1111 or 2222" in await rita.read("/staff/courses?format=csv")
+    await rita.post("/staff/course?courseID=3333", form=COURSE | {"requisite": ""})
+    assert "requisite" not in (await db.course.find_one({"courseID": "3333"}) or {})
+
+
 async def test_a_course_is_added_once(rita: Browser, db: Database) -> None:
     new = COURSE | {"courseID": "4444"}
     assert (await rita.post("/staff/course/new", form=new)).location == "/staff/course?courseID=4444"

@@ -51,6 +51,14 @@ OfferedIn = Annotated[
     ),
 ]
 Subject = Annotated[str, Meta(max_length=50, extra={"sentence": "Send text of at most 50 characters."})]
+WrittenRequisite = Annotated[
+    str,
+    Meta(
+        max_length=500,
+        examples=["(MAT115 or MAT120) and ENG101"],
+        extra={"sentence": "Send text of at most 500 characters."},
+    ),
+]
 CourseIDs = Annotated[list[CourseID], Meta(max_length=50, extra={"sentence": "Send a list of course numbers."})]
 
 
@@ -150,6 +158,7 @@ class NewCourseBody(Struct, frozen=True):
     subject: Subject = ""
     prerequisites: CourseIDs = []
     corequisites: CourseIDs = []
+    requisite: WrittenRequisite = ""
 
 
 class EditCourseBody(Struct, frozen=True):
@@ -165,6 +174,7 @@ class EditCourseBody(Struct, frozen=True):
     subject: Subject | UnsetType = UNSET
     prerequisites: CourseIDs | UnsetType = UNSET
     corequisites: CourseIDs | UnsetType = UNSET
+    requisite: WrittenRequisite | UnsetType = UNSET
     dry_run: DryRun = False
 
 

@@ -1,0 +1,148 @@
+"""Requisites written as text, such as `(MAT 115 or MAT 120) and ENG 101`.
+
+    group  = term (("," | ["," ] ("and" | "or")) term)*      with only "and" or only "or"
+    term   = course | "(" group ")"
+    course = words without commas and parentheses, such as MAT 115
+
+A list such as `A, B, or C` takes the word before its last term. A group that mixes "and" with "or" needs parentheses,
+because readers disagree about which of the two comes first.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from quart_enroll.domain.requisites import AllOf, AnyOf, Requisite, group
+from quart_enroll.i18n.language import Sentence
+
+MAX_DEPTH = 10
+"""How deep parentheses can be nested."""
+
+MAX_COURSE_CHARACTERS = 20
+
+_TOKEN = re.compile(r"[(),]|[^\s(),]+")
+_JOINERS = "and", "or"
+
+
+class RequisiteError(ValueError):
+    """A text that is no requisite; its only argument is a Sentence that names the place."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    text: str
+    position: int
+    """The 1-based position of its first character."""
+
+    @property
+    def joiner(self) -> str:
+        """The token as "and" or "or"; empty for another one."""
+        word = self.text.lower()
+        return word if word in _JOINERS else ""
+
+    @property
+    def is_name(self) -> bool:
+        return self.text not in ("", "(", ")", ",") and not self.joiner
+
+
+class _Parser:
+    def __init__(self, text: str, name: Callable[[str, int], str]) -> None:
+        self._tokens = [_Token(one.group(), one.start() + 1) for one in _TOKEN.finditer(text)]
+        self._tokens.append(_Token("", len(text) + 1))
+        self._name = name
+
+    def _next(self) -> _Token:
+        return self._tokens[0]
+
+    def parse(self) -> Requisite:
+        found = self._group(0)
+        if self._next().text == ")":
+            raise RequisiteError(
+                Sentence("Character %(position)s: this parenthesis is never opened.", position=self._next().position)
+            )
+        return found
+
+    def _group(self, depth: int) -> Requisite:
+        parts, joiner, comma = [self._term(depth)], "", None
+        while self._next().text not in ("", ")"):
+            separator = self._next()
+            comma = self._tokens.pop(0) if separator.text == "," else None
+            if word := self._next().joiner:
+                if joiner and word != joiner:
+                    raise RequisiteError(
+                        Sentence(
+                            "Character %(position)s: “and” and “or” are mixed here. "
+                            "Use parentheses, such as (MAT 115 or MAT 120) and ENG 101.",
+                            position=self._next().position,
+                        )
+                    )
+                joiner, comma = word, None
+                self._tokens.pop(0)
+            elif comma is None:
+                raise RequisiteError(
+                    Sentence("Character %(position)s: write “and” or “or” here.", position=separator.position)
+                )
+            parts.append(self._term(depth))
+        if comma is not None:  # the last two terms have nothing but a comma between them
+            raise RequisiteError(
+                Sentence("Character %(position)s: write “and” or “or” after this comma.", position=comma.position)
+            )
+        return group(AnyOf if joiner == "or" else AllOf, parts)
+
+    def _term(self, depth: int) -> Requisite:
+        if not self._next().is_name:
+            return self._parenthesized(depth)
+        first = self._next()
+        words = []
+        while self._next().is_name:
+            words.append(self._tokens.pop(0).text)
+        if len(name := " ".join(words)) > MAX_COURSE_CHARACTERS:
+            raise RequisiteError(
+                Sentence(
+                    "Character %(position)s: a course number can have at most 20 characters.", position=first.position
+                )
+            )
+        return self._name(name, first.position)
+
+    def _parenthesized(self, depth: int) -> Requisite:
+        if (opening := self._next()).text != "(":
+            raise RequisiteError(
+                Sentence("Character %(position)s: enter a course number here.", position=opening.position)
+            )
+        if depth == MAX_DEPTH:
+            raise RequisiteError(
+                Sentence(
+                    "Character %(position)s: there are too many parentheses inside one another.",
+                    position=opening.position,
+                )
+            )
+        self._tokens.pop(0)
+        found = self._group(depth + 1)
+        if self._next().text != ")":
+            raise RequisiteError(
+                Sentence("Character %(position)s: this parenthesis is never closed.", position=opening.position)
+            )
+        self._tokens.pop(0)
+        return found
+
+
+def parse(text: str, name: Callable[[str, int], str] = lambda name, _: name) -> Requisite | None:
+    """Return the requisite; None for an empty text.
+
+    `name` turns a course number and its 1-based position in the text into a courseID. Raises RequisiteError at the
+    first character that doesn't fit, and what `name` raises.
+    """
+    return _Parser(text, name).parse() if text.strip() else None
+
+
+@lru_cache(maxsize=10_000)
+def stored(text: str) -> Requisite | None:
+    """Return the requisite of a stored course.
+
+    A text that can't be read, which another program must have stored, is a requisite that no student meets.
+    """
+    try:
+        return parse(text)
+    except RequisiteError:
+        return text

@@ -1,0 +1,102 @@
+"""Prerequisites with alternatives, written as text."""
+
+import random
+from itertools import product
+
+import pytest
+
+from quart_enroll.db.queries import message_codec
+from quart_enroll.domain import requisites
+from quart_enroll.domain.models import Course
+from quart_enroll.domain.requisite_parser import RequisiteError, parse, stored
+from quart_enroll.domain.requisites import AllOf, AnyOf, Requisite
+from quart_enroll.domain.rules import PrerequisiteMissing, check_prerequisites, missing_prerequisites
+from quart_enroll.i18n.language import use_language
+from tests.support.people import FALL, SPRING
+
+COURSES = ("A", "B", "C", "D")
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("MAT 115", "MAT 115"),
+        ("((MAT  115))", "MAT 115"),
+        ("(MAT 115, OR MAT 120) And ENG 101", "(MAT 115 or MAT 120) and ENG 101"),
+        ("A, B, or C", "A or B or C"),
+        ("A and (B and C)", "A and B and C"),
+        ("A or A", "A"),
+        (" ", ""),
+    ],
+)
+def test_a_text_is_read_in_many_spellings(text: str, canonical: str) -> None:
+    assert requisites.to_text(parse(text)) == canonical
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("A and", "Character 6: enter a course number here."),
+        ("A and or B", "Character 7: enter a course number here."),
+        ("()", "Character 2: enter a course number here."),
+        ("A, B", "Character 2: write “and” or “or” after this comma."),
+        ("A or B, C", "Character 7: write “and” or “or” after this comma."),
+        ("(A or B) C", "Character 10: write “and” or “or” here."),
+        ("A or B and C", "Character 8: “and” and “or” are mixed here. "),
+        ("A and (B or C", "Character 7: this parenthesis is never closed."),
+        ("A and B)", "Character 8: this parenthesis is never opened."),
+        ("A and MAT 115 with C or better", "Character 22: “and” and “or” are mixed here. "),
+        ("A and MAT 115 with a good grade", "Character 7: a course number can have at most 20 characters."),
+        ("(" * 11 + "A" + ")" * 11, "Character 11: there are too many parentheses inside one another."),
+    ],
+)
+def test_an_error_names_the_place(text: str, message: str) -> None:
+    with pytest.raises(RequisiteError) as error:
+        parse(text)
+    assert str(error.value.args[0]).startswith(message)
+
+
+def _random_requisite(dice: random.Random, depth: int = 3) -> Requisite:
+    if depth == 0 or dice.random() < 0.3:
+        return dice.choice(COURSES)
+    parts = [_random_requisite(dice, depth - 1) for _ in range(dice.randint(2, 3))]
+    return requisites.group(dice.choice([AllOf, AnyOf]), parts)
+
+
+def test_a_requisite_is_read_as_it_was_written() -> None:
+    dice = random.Random(3)  # noqa: S311  # a test's dice
+    for _ in range(500):
+        requisite = _random_requisite(dice)
+        assert parse(requisites.to_text(requisite)) == requisite
+
+
+def test_a_requisite_is_met_like_the_same_formula_in_python() -> None:
+    dice = random.Random(5)  # noqa: S311  # the same
+    for _ in range(200):
+        text = requisites.to_text(_random_requisite(dice))
+        for values in product([False, True], repeat=len(COURSES)):
+            taken = dict(zip(COURSES, values, strict=True))
+            is_met = not requisites.unmet(parse(text), taken.__getitem__)
+            assert is_met == eval(text, taken), (text, values)  # noqa: S307  # the text has only these names
+
+
+def test_only_the_missing_part_is_named_in_each_language() -> None:
+    course = Course("X", "BIO 300", "", 3, "Fall", needs=("Algebra", "Calculus", "Essays"), requisite="(A or B) and C")
+    with pytest.raises(PrerequisiteMissing) as refused:
+        check_prerequisites(course, SPRING, [])
+    assert refused.value.text == "BIO 300 requires (Algebra or Calculus) and Essays from an earlier term."
+    with use_language("es"):
+        assert "(Algebra o Calculus) y Essays" in refused.value.text
+    sentence = refused.value.message
+    assert message_codec.decode(message_codec.encode(sentence)) == sentence
+    with pytest.raises(PrerequisiteMissing, match="requires Algebra or Calculus from"):
+        check_prerequisites(course, SPRING, [("C", FALL)])
+    assert not missing_prerequisites(course, SPRING, [("C", FALL), ("B", FALL)])
+    assert missing_prerequisites(course, FALL, [("C", FALL), ("B", FALL)])
+
+
+def test_a_stored_text_that_cannot_be_read_is_never_met() -> None:
+    course = Course("X", "BIO 300", "", 3, "Fall", requisite="A and (B")
+    assert stored(course.requisite) == "A and (B"
+    with pytest.raises(PrerequisiteMissing, match=r"requires A and \(B from"):
+        check_prerequisites(course, SPRING, [("A", FALL), ("B", FALL)])
