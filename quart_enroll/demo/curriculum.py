@@ -17,8 +17,8 @@ def level(course: Course) -> int:
 
 
 def all_prerequisites(courses: Sequence[Course]) -> dict[str, set[str]]:
-    """Return the direct and indirect prerequisites of each course."""
-    needs = {course.courseID: set(course.prerequisites) for course in courses}
+    """Return the direct and indirect prerequisites of each course, even if one of several is enough."""
+    needs = {course.courseID: set(course.prerequisite_courses) for course in courses}
     while True:
         more = {courseID: needed.union(*(needs[one] for one in needed)) for courseID, needed in needs.items()}
         if more == needs:

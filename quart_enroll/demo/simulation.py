@@ -179,8 +179,8 @@ class EnrollmentSimulation:
         for offer, weight in self._weighed(student.subject, student.year - (term in self.earlier), term):
             course = offer.course
             # It is unknown what students took before the first of these terms.
-            if course.courseID not in done and (term in self.earlier or had.issuperset(course.prerequisites)):
-                going_on = CONTINUATION_FACTOR if course.prerequisites else 1
+            if course.courseID not in done and (term in self.earlier or not rules.unmet_prerequisites(course, had)):
+                going_on = CONTINUATION_FACTOR if course.prerequisite_courses else 1
                 drawn.append((self.rng.random() ** (1 / weight / going_on), offer))
         return [offer for _, offer in sorted(drawn, key=lambda pair: -pair[0])]
 

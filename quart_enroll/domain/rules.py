@@ -141,9 +141,13 @@ def missing_prerequisites(course: Course, term: Term, taken_courses: Iterable[tu
     """Return the prerequisites that the student has not taken in an earlier term."""
     if not course.prerequisites and not course.requisite:  # true of most courses, and a page asks this about each
         return []
-    earlier = _taken_before(term, course.prerequisite_courses, taken_courses)
-    missing = [courseID for courseID in course.prerequisites if courseID not in earlier]
-    return [*missing, *requisites.unmet(requisite_parser.stored(course.requisite), earlier.__contains__)]
+    return unmet_prerequisites(course, _taken_before(term, course.prerequisite_courses, taken_courses))
+
+
+def unmet_prerequisites(course: Course, taken: Collection[str]) -> Sequence[Requisite]:
+    """Return the prerequisites that a student who has taken these courses in earlier terms does not meet."""
+    missing = [courseID for courseID in course.prerequisites if courseID not in taken]
+    return [*missing, *requisites.unmet(requisite_parser.stored(course.requisite), taken.__contains__)]
 
 
 def check_prerequisites(course: Course, term: Term, taken_courses: Iterable[tuple[str, Term]]) -> None:

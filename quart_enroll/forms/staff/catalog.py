@@ -96,9 +96,6 @@ class CourseForm(CatalogForm):
     prerequisites = StringField(
         lazy("Prerequisites"), filters=[stripped], description=lazy("Course numbers, separated by spaces.")
     )
-    corequisites = StringField(
-        lazy("Corequisites"), filters=[stripped], description=lazy("Course numbers, separated by spaces.")
-    )
     requisite = StringField(
         lazy("Prerequisites with alternatives"),
         filters=[stripped],
@@ -106,6 +103,9 @@ class CourseForm(CatalogForm):
             "Course numbers with “and”, “or” and parentheses, such as (MAT 115 or MAT 120) and ENG 101. "
             "They are required in addition to the prerequisites above."
         ),
+    )
+    corequisites = StringField(
+        lazy("Corequisites"), filters=[stripped], description=lazy("Course numbers, separated by spaces.")
     )
 
     @staticmethod
