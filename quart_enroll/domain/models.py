@@ -417,7 +417,7 @@ NO_SHOW = "no-show"
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person with an account; `language` is the chosen one, if any.
+    """A person with an account; `language` and `timezone` are the chosen ones, if any.
 
     `email_unconfirmed` means that they entered the email address themselves and haven't opened the link sent to it.
     `subjects` are those whose sections they change as a scheduler. `advisors` are the user_ids of a student's advisors.
@@ -430,6 +430,7 @@ class User:
     last_name: str
     roles: frozenset[Role] = STUDENT_ONLY
     language: str = ""
+    timezone: str = ""
     email_unconfirmed: bool = False
     subjects: tuple[str, ...] = ()
     advisors: tuple[int, ...] = ()

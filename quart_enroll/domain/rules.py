@@ -283,15 +283,16 @@ def _names(missing: Iterable[str], courseIDs: Iterable[str], names: Iterable[str
 
 
 def localized_moment(term: Term, moment: datetime) -> Moment:
-    """Return the moment for a sentence, in the school's timezone."""
+    """Return the moment for a sentence, in the reader's own timezone or else the term's."""
     return Moment(moment, term.timezone)
 
 
 def localized_deadline(term: Term, deadline: datetime) -> Moment | LastDay:
-    """Return the deadline for a sentence: the last day if it falls at the end of one, otherwise the moment."""
-    return LastDay(deadline, term.timezone) if term.day_ending_at(deadline) else localized_moment(term, deadline)
+    """Return the deadline for a sentence: the last day if one ends then, here and for the reader, else the moment."""
+    last_day = LastDay(deadline, term.timezone)
+    return last_day if term.day_ending_at(deadline) and last_day.is_readers else localized_moment(term, deadline)
 
 
 def moment_text(term: Term, moment: datetime) -> str:
-    """Return the moment in words, in the school's timezone."""
+    """Return the moment in words, in the reader's own timezone or else the term's."""
     return str(localized_moment(term, moment))

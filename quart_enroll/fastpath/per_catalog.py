@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from quart_enroll.bounded_cache import ByteCache
 from quart_enroll.domain.catalog import Catalog
-from quart_enroll.i18n.language import current_language
+from quart_enroll.i18n.language import current_formats
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -23,7 +23,7 @@ CatalogFunction = Callable[Concatenate[Catalog, P], T]
 def cached_per_catalog(
     budget: str, size: Callable[[Any, T], int], key: Callable[..., Hashable] | None = None
 ) -> Callable[[CatalogFunction[P, T]], CatalogFunction[P, T]]:
-    """Cache a function's results for each catalog, language and arguments, within the budget of that name.
+    """Cache a function's results for each catalog, language, time zone and arguments, within the budget of that name.
 
     `key` returns a short key for arguments that would be too large to keep. Results must not be None or hold the
     catalog.
@@ -36,7 +36,7 @@ def cached_per_catalog(
         def find_or_compute(offered: Catalog, /, *args: P.args, **kwargs: P.kwargs) -> T:
             if (cache := caches.get(offered)) is None:
                 cache = caches[offered] = ByteCache(budget, size)
-            cache_key = (current_language(), key(*args) if key else args)
+            cache_key = (current_formats(), key(*args) if key else args)
             if (result := cache.get(cache_key)) is None:
                 result = cache[cache_key] = compute(offered, *args, **kwargs)
             return result

@@ -67,6 +67,7 @@ TRANSLATIONS: dict[str, NullTranslations] = {
 }
 
 _current = ContextVar("language", default=ENGLISH)
+_timezone = ContextVar("timezone", default="")
 
 
 def known_languages() -> tuple[str, ...]:
@@ -94,10 +95,30 @@ def use_language(language: str) -> Iterator[None]:
         _current.reset(before)
 
 
+def current_formats() -> tuple[str, str]:
+    """Return the current language and the reader's own time zone, if any: what formatted texts depend on."""
+    return _current.get(), _timezone.get()
+
+
+def set_timezone(timezone: str) -> None:
+    """Show moments in this time zone during the current task; if it is empty, each in that of its term or school."""
+    _timezone.set(timezone)
+
+
+@contextmanager
+def use_timezone(timezone: str) -> Iterator[None]:
+    """Set the reader's own time zone during the block."""
+    before = _timezone.set(timezone)
+    try:
+        yield
+    finally:
+        _timezone.reset(before)
+
+
 @lru_cache
 def native_name(language: str) -> str:
     """Return the name of the language in that language."""
-    name = NAMES.get(language) or _locale(language).get_display_name() or language
+    name = NAMES.get(language) or locale_of(language).get_display_name() or language
     return name[:1].upper() + name[1:]
 
 
@@ -184,7 +205,7 @@ class NameList:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A date and time, shown in a timezone."""
+    """A date and time, shown in the reader's own timezone, or else in this one."""
 
     at: datetime
     timezone: str
@@ -202,8 +223,14 @@ class LastDay:
 
     def __str__(self) -> str:
         local = (self.ends_at - timedelta.resolution).astimezone(ZoneInfo(self.timezone))
-        locale = _locale(_current.get())
+        locale = locale_of(_current.get())
         return f"{format_date(local, 'long', locale=locale)} ({_zone_name(local, self.timezone, locale)})"
+
+    @property
+    def is_readers(self) -> bool:
+        """Whether a day ends then in the reader's own timezone too."""
+        zone = ZoneInfo(_timezone.get() or self.timezone)
+        return (self.ends_at - timedelta.resolution).astimezone(zone).date() < self.ends_at.astimezone(zone).date()
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,16 +277,16 @@ def plural(one: str, many: str, number: int | float, /, **values: Value) -> Sent
 
 
 def cached_per_language(name: str, size: Callable[[Any, T], int]) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Cache a function's results like `bounded_cache.cached`, but separately for each language."""
+    """Cache a function's results like `bounded_cache.cached`, but separately for each language and time zone."""
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
         @bounded_cache.cached(name, size)
-        def cached_for(_: str, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        def cached_for(_: tuple[str, str], /, *args: P.args, **kwargs: P.kwargs) -> T:
             return function(*args, **kwargs)
 
         @wraps(function)
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
-            return cached_for(current_language(), *args, **kwargs)
+            return cached_for(current_formats(), *args, **kwargs)
 
         return wrapper
 
@@ -310,23 +337,23 @@ def format_number(value: int | float) -> str:
 
 def format_list_of(names: Sequence[object]) -> str:
     """Return the names as a list with commas and "and"."""
-    return format_list([str(name) for name in names], locale=_locale(_current.get()))
+    return format_list([str(name) for name in names], locale=locale_of(_current.get()))
 
 
 def format_moment(at: datetime, timezone: str) -> str:
-    """Return the full date and time in the timezone."""
-    return _moment(at, timezone, _current.get())
+    """Return the full date and time in the reader's own timezone, or else in the one given."""
+    return _moment(at, _timezone.get() or timezone, _current.get())
 
 
 def format_timestamp(at: datetime, timezone: str) -> str:
     """Return the date and the time to the second in the timezone, in a short form."""
     local = at.astimezone(ZoneInfo(timezone))
-    return f"{format_day(local)}, {_plain(format_time(local, 'medium', locale=_locale(_current.get())))}"
+    return f"{format_day(local)}, {_plain(format_time(local, 'medium', locale=locale_of(_current.get())))}"
 
 
 def format_day(when: date) -> str:
     """Return the date in a short form."""
-    return str(format_date(when, "medium", locale=_locale(_current.get())))
+    return str(format_date(when, "medium", locale=locale_of(_current.get())))
 
 
 def format_clock(clock: str) -> str:
@@ -349,7 +376,7 @@ def format_hours(start: str, end: str, *, brief: bool = False) -> str:
 
 def format_day_name(letter: str) -> str:
     """Return the short name of a day of the week."""
-    names = get_day_names("abbreviated", context="stand-alone", locale=_locale(_current.get()))
+    names = get_day_names("abbreviated", context="stand-alone", locale=locale_of(_current.get()))
     return str(names[DAYS.index(letter)])
 
 
@@ -387,12 +414,12 @@ def _seasons(language: str) -> dict[str, str]:
 
 @bounded_cache.cached("numbers")
 def _decimal(value: int | float, language: str) -> str:
-    return str(format_decimal(value, "#,##0.##", locale=_locale(language)))
+    return str(format_decimal(value, "#,##0.##", locale=locale_of(language)))
 
 
 @bounded_cache.cached("moments")
 def _moment(at: datetime, timezone: str, language: str) -> str:
-    local, locale = at.astimezone(ZoneInfo(timezone)), _locale(language)
+    local, locale = at.astimezone(ZoneInfo(timezone)), locale_of(language)
     day, clock = format_date(local, "full", locale=locale), _plain(format_time(local, "short", locale=locale))
     zone = _zone_name(local, timezone, locale)
     return f"{day}, {clock} {zone if zone != timezone else f'({zone})'}"
@@ -400,18 +427,18 @@ def _moment(at: datetime, timezone: str, language: str) -> str:
 
 @lru_cache(1000)  # whole hours, in forms and weeks
 def _clock(clock: str, language: str) -> str:
-    return _plain(format_time(time.fromisoformat(clock), "short", locale=_locale(language)))
+    return _plain(format_time(time.fromisoformat(clock), "short", locale=locale_of(language)))
 
 
 @lru_cache(1000)
 def _hour(hour: int, language: str) -> str:
-    locale = _locale(language)
+    locale = locale_of(language)
     return _plain(format_skeleton("h" if _has_12_hours(locale) else "Hm", time(hour), locale=locale))
 
 
 @bounded_cache.cached("hours")
 def _hours(start: str, end: str, language: str, brief: bool) -> str:
-    locale = _locale(language)
+    locale = locale_of(language)
     if brief and _has_12_hours(locale):
         return "–".join(format_time(time.fromisoformat(one), "h:mm", locale=locale) for one in (start, end))
     skeleton = "hm" if _has_12_hours(locale) else "Hm"
@@ -437,5 +464,6 @@ def _plain(text: str) -> str:
 
 
 @lru_cache
-def _locale(language: str) -> Locale:
+def locale_of(language: str) -> Locale:
+    """Return the locale for the formats of the language."""
     return Locale.parse(LOCALES.get(language, language), sep="-")

@@ -12,7 +12,7 @@ from quart_enroll.web.templating import render
 
 @dataclass(frozen=True, slots=True)
 class TermDates:
-    """The opening and the deadlines of a term, by the school's clock."""
+    """The opening and the deadlines of a term, in words."""
 
     term: Term
     opens: str

@@ -3,7 +3,16 @@
 from quart_enroll.forms.search import SearchForm
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.pages import help, home, languages, live_stream
-from quart_enroll.pages.account import account, data_export, deletion, email_confirmation, passwords, sign_in, tokens
+from quart_enroll.pages.account import (
+    account,
+    data_export,
+    deletion,
+    email_confirmation,
+    passwords,
+    sign_in,
+    timezone,
+    tokens,
+)
 from quart_enroll.pages.catalog import course, courses, instructor
 from quart_enroll.pages.enrollment import (
     alerts,
@@ -232,6 +241,7 @@ ROUTES = [
     Route(email_links.CONFIRM_PATH, "email_confirmed", email_confirmation.confirm, POST),
     Route(f"{email_links.CONFIRM_PATH}/<token>", "email_link", email_confirmation.open_link),
     Route("/account/email", "email_again", email_confirmation.send_again, POST, audience=SIGNED_IN),
+    Route("/account/timezone", "account_timezone", timezone.choose, GET + POST, audience=SIGNED_IN),
     Route("/account/tokens", "tokens", tokens.tokens, GET + POST, audience=SIGNED_IN),
     Route("/account/tokens/end", "token_end", tokens.revoke, POST, audience=SIGNED_IN, ends_access=True),
     Route("/language", "language", languages.choose, POST),

@@ -1,7 +1,8 @@
 """Cache parts of pages: the tag `fragment` renders its body once for each key.
 
 A template says `{% fragment "footer", here %}…{% endfragment %}`. The expressions after the tag are the cache key, and
-must name everything that the body depends on besides the language; for the key `none` the body is rendered each time.
+must name everything that the body depends on besides the language and the reader's time zone; for the key `none` the
+body is rendered each time.
 What differs between visitors, such as the CSRF token, is never cached: a gap stands for it until the page is complete.
 """
 
@@ -96,10 +97,10 @@ class FragmentCache(Extension):
         return parts
 
     def get_or_render(self, key: Hashable, render: Callable[[], Sequence[bytes]]) -> Sequence[bytes]:
-        """Return the parts that `render` returns, which is called once for each key and language; always for None."""
+        """Return the parts that `render` returns, which is called once for each key, language and time zone."""
         if key is None or not self.enabled:
             return render()
-        key = (key, language.current_language())
+        key = (key, language.current_formats())
         if (parts := self._fragments.get(key)) is None:
             parts = self._fragments[key] = render()
         return parts

@@ -107,5 +107,5 @@ def term_name(name: object) -> str:
 
 
 def format_moment(moment: datetime) -> str:
-    """Return the moment in words, in the school's time zone."""
+    """Return the moment in words, in the reader's own time zone or else the school's."""
     return language.format_moment(moment, current_app.config["TIMEZONE"])

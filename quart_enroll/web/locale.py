@@ -1,6 +1,6 @@
 """Choose the language of a response: the one that the visitor chose, else the one that the browser prefers.
 
-Users who are signed in have their own language, wherever they sign in. The API's responses are in English.
+Users who are signed in have their own language and time zone, wherever they sign in. The API is in English.
 """
 
 import re
@@ -52,9 +52,10 @@ def init_app(app: Quart, offered: tuple[str, ...]) -> None:
 
 
 def set_language(user: User | None) -> None:
-    """Respond in the user's own language, else in that of the browser."""
-    own = user.language if user else ""
+    """Respond in the user's own language and time zone, else in those of the browser and the school."""
+    own, timezone = (user.language, user.timezone) if user else ("", "")
     request = current_request()
+    language.set_timezone(timezone if is_localized(request) else "")
     if not is_localized(request):
         language.set_language(language.ENGLISH)
     elif own in offered():

@@ -86,6 +86,7 @@ SHOTS = [
     Shot("plan", "A plan for the next term", "ada", "/plan?term={next}"),
     Shot("history", "The enrollment history", "ada", "/enrollment/history"),
     Shot("account", "The account", "ada", "/account"),
+    Shot("timezone", "Choosing a time zone", "ada", "/account/timezone"),
     Shot("tokens", "API access", "ada", "/account/tokens"),
     Shot("delete", "Confirming an action that can’t be undone", "ada", "/account/delete"),
     Shot("help", "Help", "ada", "/help"),

@@ -39,6 +39,7 @@ PAGES = {
             "/account",
             "/account/password",
             "/account/delete",
+            "/account/timezone",
             "/account/tokens",
         ),
     ),

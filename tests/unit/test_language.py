@@ -50,7 +50,8 @@ MODULES_WITH_SENTENCES = [
     *("forms/staff/people.py", "forms/staff/confirmation.py", "forms/staff/dashboard.py"),
     *("forms/staff/roster.py", "services/staff/no_show.py", "services/staff/roster_email.py"),
     *("charts.py", "forms/staff/removals.py"),
-    *("forms/tokens.py", "services/notifications/messages.py", "services/accounts/password_policy.py"),
+    *("forms/timezone.py", "forms/tokens.py"),
+    *("services/notifications/messages.py", "services/accounts/password_policy.py"),
     *("services/enrollment/plan.py", "web/auth.py", "web/error_pages.py", "web/notices.py", "web/proxies.py"),
     *("web/page_of_origin.py", "web/retry.py"),
     *(path.relative_to(PACKAGE).as_posix() for path in sorted((PACKAGE / "pages").rglob("*.py"))),
@@ -206,6 +207,15 @@ def test_british_english_differs_in_spelling_dates_and_times() -> None:
         assert (language.format_hour(8), language.format_clock("13:00")) == ("08:00", "13:00")
     assert str(Meeting("TR", "11:30", "12:45")) == "TR 11:30 AM–12:45 PM"
     assert (language.format_hour(8), language.format_clock("13:00")) == ("8 AM", "1:00 PM")
+
+
+def test_moments_are_in_the_readers_own_time_zone() -> None:
+    ends_at = datetime(2026, 9, 16, 4, tzinfo=UTC)
+    with language.use_timezone("America/Chicago"):
+        assert str(Moment(ends_at, "America/New_York")) == "Tuesday, September 15, 2026, 11:00 PM CT"
+        assert not LastDay(ends_at, "America/New_York").is_readers
+    with language.use_timezone("America/Toronto"):
+        assert LastDay(ends_at, "America/New_York").is_readers
 
 
 def test_a_school_may_put_another_language_first() -> None:

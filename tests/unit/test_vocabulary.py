@@ -22,7 +22,7 @@ AVOIDED_WORDS = re.compile(
 )
 """Further words that no page or email uses; commands and logs may use them."""
 
-CAPITALIZED = {"API", "ID", "JSON", "W"}
+CAPITALIZED = {"API", "ID", "JSON", "Ocean", "W"}
 """Words that begin with a capital letter within a label."""
 
 

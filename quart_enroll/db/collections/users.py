@@ -14,6 +14,7 @@ from quart_enroll.domain import email_addresses, people_search
 from quart_enroll.domain.errors import EmailTaken
 from quart_enroll.domain.models import Credentials, Profile, User
 from quart_enroll.domain.roles import STUDENT_ONLY, Role, read_roles
+from quart_enroll.i18n.timezones import known_timezone
 
 CASE_INSENSITIVE = Collation(locale="en", strength=2)
 """Compares email addresses case-insensitively."""
@@ -70,6 +71,7 @@ SCHEMA = {
         "directory_opt_out": {"bsonType": "bool"},
         "signed_in_at": {"bsonType": "date"},
         "language": {"bsonType": "string", "maxLength": 20},
+        "timezone": {"bsonType": "string", "maxLength": 50},
         "email_unconfirmed": {"bsonType": "bool"},
         "is_student": {"bsonType": "bool"},
         "search_words": {"bsonType": "array", "items": {"bsonType": "string"}},
@@ -85,6 +87,7 @@ USER_FIELDS = {
     "role": 1,
     "roles": 1,
     "language": 1,
+    "timezone": 1,
     "email_unconfirmed": 1,
     "subjects": 1,
     "advisors": 1,
@@ -92,7 +95,7 @@ USER_FIELDS = {
 }
 """The fields of a User: never the password, which only a sign-in needs."""
 
-OPTIONAL_FIELDS = ("language", "email_unconfirmed", "subjects", "advisors", "directory_opt_out")
+OPTIONAL_FIELDS = ("language", "timezone", "email_unconfirmed", "subjects", "advisors", "directory_opt_out")
 """The fields that are stored only if they have a value."""
 
 CONFIRM_EMAIL: Document = {"$unset": {"email_unconfirmed": ""}}
@@ -278,6 +281,12 @@ async def set_language(db: Database, user_id: int, language: str) -> None:
     await db.user.update_one({"user_id": user_id}, {"$set": {"language": language}})
 
 
+async def set_timezone(db: Database, user_id: int, timezone: str) -> None:
+    """Set the user's own time zone; an empty one means the school's."""
+    change = {"$set": {"timezone": timezone}} if timezone else {"$unset": {"timezone": ""}}
+    await db.user.update_one({"user_id": user_id}, change)
+
+
 async def record_sign_in(
     db: Database, credentials: Credentials, now: datetime, language: str, session: Session
 ) -> tuple[datetime | None, str]:
@@ -346,6 +355,7 @@ def to_user(row: Mapping[str, Any]) -> User:
         last_name=str(row.get("last_name") or ""),
         roles=read_roles(row.get("roles") or [row.get("role")]) or STUDENT_ONLY,
         language=str(row.get("language") or ""),
+        timezone=known_timezone(row.get("timezone")),
         email_unconfirmed=bool(row.get("email_unconfirmed")),
         subjects=tuple(row.get("subjects") or ()),
         advisors=tuple(row.get("advisors") or ()),

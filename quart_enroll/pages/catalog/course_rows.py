@@ -17,7 +17,7 @@ from quart_enroll.bounded_cache import cached, size_of
 from quart_enroll.domain.catalog import Catalog, CourseSections
 from quart_enroll.domain.models import Course, Registration, Section, SectionStatus, Term
 from quart_enroll.domain.student import StudentSnapshot
-from quart_enroll.i18n.language import cached_per_language, current_language
+from quart_enroll.i18n.language import cached_per_language, current_formats
 from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog import section_actions
 from quart_enroll.pages.catalog.section_actions import Badge, SectionActions
@@ -178,7 +178,7 @@ def shared_row(term: Term, found: CourseSections, now: datetime, *, signed_in: b
     """
     nothing = StudentState(taken=[] if signed_in else None)
     choices = section_actions.for_course(term, found.course, found.sections, nothing, now)
-    signature = _signature(term, found.course, tuple(map(_possibilities, found.sections)), now, current_language())
+    signature = _signature(term, found.course, tuple(map(_possibilities, found.sections)), now, current_formats())
     return SharedRow(found, choices, hours_of(found.sections), signature)
 
 
@@ -266,7 +266,7 @@ class RowRenderer:
         return InputFreeText(b"".join(texts))
 
     def _find_kept(self) -> "KeptRows":
-        derived, key = self._snapshot.derived, ("rows", self._term.term, current_language())
+        derived, key = self._snapshot.derived, ("rows", self._term.term, current_formats())
         kept: KeptRows | None = derived.get(key)
         if kept is None or kept.courses is not self._offered.courses or len(kept.texts) > MAX_KEPT_ROWS:
             kept = derived[key] = KeptRows(self._offered.courses)

@@ -149,6 +149,11 @@ async def set_language(db: Database, user_id: int, language: str) -> None:
     await users.set_language(db, user_id, language)
 
 
+async def set_timezone(db: Database, user_id: int, timezone: str) -> None:
+    """Set the time zone in which pages and emails show moments to the user; an empty one means the school's."""
+    await users.set_timezone(db, user_id, timezone)
+
+
 async def confirm_email(db: Database, user: User) -> None:
     """Note that the user's email address was confirmed by the link sent to it."""
     await users.confirm_email(db, user.user_id, user.email)

@@ -254,6 +254,7 @@ def _merge(row: ImportedUser, found: User | None, user_ids: Mapping[str, int]) -
         email=found.email if same_address else given.email,
         roles=given.roles or found.roles,
         language=found.language,
+        timezone=found.timezone,
         email_unconfirmed=found.email_unconfirmed and same_address,
         **kept,
     )

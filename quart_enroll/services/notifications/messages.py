@@ -69,8 +69,9 @@ CALENDAR_FILES = Sentence("The attached files bring your calendar up to date.")
 def compose(
     notice: Notice, to: Credentials, links: EmailLinks, now: datetime, *, has_files: bool = False
 ) -> tuple[str, str]:
-    """Return the subject and the text in the recipient's language, or else in the site's first language."""
-    with language.use_language(to.user.language or language.current_language()):
+    """Return the subject and the text in the recipient's time zone, and language or else the site's first one."""
+    spoken = to.user.language or language.current_language()
+    with language.use_language(spoken), language.use_timezone(to.user.timezone):
         subject, text = _subject_and_text(notice, to, links, now)
         return subject, with_greeting(text, to.user, has_files=has_files)
 

@@ -11,6 +11,7 @@ from datetime import timedelta
 from gettext import NullTranslations
 from html.parser import HTMLParser
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from quart import Quart
@@ -20,6 +21,7 @@ from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import users
 from quart_enroll.i18n import language
+from quart_enroll.i18n.timezones import city_of, known_timezones
 from quart_enroll.routes import ROUTES
 from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.notifications.outbox import send_due
@@ -52,6 +54,9 @@ TEST_LANGUAGE = "eo"
 NEW_PASSWORD = "six green apples fall"
 TERM_QUERY = "term=Fall+2026"
 
+with patch.dict(language.TRANSLATIONS, {TEST_LANGUAGE: NullTranslations()}), language.use_language(TEST_LANGUAGE):
+    CITIES = sorted(map(city_of, known_timezones()), key=len, reverse=True)
+
 WEEKDAY_LETTERS = "XYZVWQK"
 """The weekdays in the invented language."""
 
@@ -76,6 +81,7 @@ NOT_TRANSLATED = re.compile(
             r"-?\d+ m?s\b|\bms\b",  # units of charts
             r"\b(user_id|email|first_name|last_name|password|roles|subjects|advisors|directory_opt_out)\b",  # columns
             r"\bpeople(\.csv)?\b|=Graduates in spring",  # names of a list and a file, and a reason
+            rf"\b(?:{'|'.join(map(re.escape, CITIES))})\b",
             rf"\b[{WEEKDAY_LETTERS}]+ \d\d:\d\d",
             *(re.escape(one) for one in sorted(SCHOOL_TEXTS, key=len, reverse=True)),
         ]
@@ -332,6 +338,9 @@ async def test_spanish_pages_for_students_contain_no_english(
     await ada.submit("/account/tokens", name="my phone", scope="read", expires_at="1999-01-01")
     for _ in range(2):
         await ada.submit("/account/tokens", name="my phone", scope="enroll", expires_at="2026-12-01", password=PASSWORD)
+    await ada.submit("/account/timezone", timezone="Mars")
+    await ada.submit("/account/timezone", timezone="America/New_York")
+    await ada.get("/account")
     await ada.get("/account/tokens")
     await ada.submit("/account/tokens/end", token_id="x")
     await ada.submit("/account/tokens/end")

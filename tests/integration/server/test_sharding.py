@@ -326,6 +326,7 @@ async def use_accounts(full: FullRun, anyone: Browser, ada: Browser, bob: Browse
     await full.request(ada, "POST", "/enrollment/calendar", password=PASSWORD)
     await full.request(ada, "POST", "/enrollment/calendar/end")
     await full.request(ada, "POST", "/account/tokens", name="mine", scope="read", days="30", password=PASSWORD)
+    await full.request(ada, "POST", "/account/timezone", timezone="America/Chicago")
     await full.request(ada, "POST", "/account/tokens/end", token_id="unknown")
     await full.request(ada, "POST", "/account/end", login="unknown")
     changed = {"password": "another long sentence", "password_confirm": "another long sentence"}
