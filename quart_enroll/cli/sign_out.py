@@ -1,4 +1,4 @@
-"""`sign-out`: end a user's sign-ins, API tokens and calendar link, after a lost phone or a stolen password."""
+"""`sign-out`: end a user's sign-ins, API tokens and links, after a lost phone or a stolen password."""
 
 import logging
 
@@ -12,16 +12,17 @@ from quart_enroll.services.accounts.accounts import EndedAccess
 logger = logging.getLogger(__name__)
 
 
-@click.command("sign-out", short_help="End a user's sign-ins, tokens and calendar link.")
+@click.command("sign-out", short_help="End a user's sign-ins, tokens and links.")
 @click.option("--email", prompt="Email", help="The user's email.")
 def sign_out(email: str) -> None:
-    """End every sign-in, API token and calendar link of a user; the password stays the same."""
+    """End every sign-in, API token, calendar link and shared link of a user; the password stays the same."""
     user_id, ended = run_with_database(lambda db: _end_access(db, email))
     # The log needs it too; it names users only by number.
     logger.warning("signed out by command", extra={"user_id": user_id, **ended._asdict()})
     click.echo(
         f"Signed out user {user_id} (sign-ins: {ended.sign_ins}, tokens: {ended.tokens}, "
-        f"calendar links: {ended.calendar_links}). The password is unchanged; `password-link` makes a link to reset it."
+        f"calendar links: {ended.calendar_links}, shared links: {ended.shared_links}). "
+        "The password is unchanged; `password-link` makes a link to reset it."
     )
 
 

@@ -6,11 +6,13 @@ higher SEQUENCE, with which Outlook and Apple's calendar offer to remove the eve
 CANCEL allows only one UID, and because Gmail and Thunderbird add only the first event of a file.
 """
 
+import hmac
 import re
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from icalendar import Calendar, Event, vCalAddress
@@ -44,17 +46,38 @@ class Method(StrEnum):
     """Remove it."""
 
 
+MakeUid: TypeAlias = Callable[..., str]
+"""Returns the UID for these facts about a student's event: always the same one."""
+
+
+def student_uids(user_id: int) -> MakeUid:
+    """Return what makes the UIDs of the student's own files, which are the same in the schedule and in emails.
+
+    Those who have one and guess the facts, such as the student's number, can check their guess.
+    """
+    return lambda *parts: str(uuid.uuid5(EVENT_NAMESPACE, _joined(user_id, *parts)))
+
+
+def secret_uids(key: str) -> MakeUid:
+    """Return what makes the UIDs of a file for other people: they reveal nothing to those who don't know the key."""
+    return lambda *parts: str(uuid.UUID(bytes=hmac.digest(key.encode(), _joined(*parts).encode(), "sha256")[:16]))
+
+
+def _joined(*parts: object) -> str:
+    return "\0".join(map(str, parts))
+
+
 def schedule(
-    user_id: int, courses: Iterable[ScheduledCourse], terms: Iterable[Term], now: datetime, *, name: str
+    make_uid: MakeUid, courses: Iterable[ScheduledCourse], terms: Iterable[Term], now: datetime, *, name: str
 ) -> bytes:
-    """Return the file with the student's courses of those terms; the calendar has the school's `name`."""
-    file = Calendar.new(name=name, prodid=PRODUCT, uid=_name(user_id))
+    """Return the file with the courses of those terms; the calendar has the `name`."""
+    file = Calendar.new(name=name, prodid=PRODUCT, uid=make_uid())
     file.add("refresh-interval", REFRESH_INTERVAL, {"value": "DURATION"})
     known = {term.term: term for term in terms}
     days: list[date] = []
     for course in courses:
         term = known[course.enrolled_term]
-        for event in _events(user_id, course, term, now):
+        for event in _events(make_uid, course, term, now):
             file.add_component(event)
             days += [term.first_day, term.last_day]
     return _with_timezones(file, days)
@@ -68,7 +91,7 @@ def change(
     The `organizer` is the email address that the files come from.
     """
     files = []
-    for event in _events(user_id, course, term, changed_at):
+    for event in _events(student_uids(user_id), course, term, changed_at):
         event.add("sequence", max(0, int((changed_at - SEQUENCES_SINCE).total_seconds())))
         event.add("status", "CANCELLED" if method is Method.CANCEL else "CONFIRMED")
         event.add("organizer", vCalAddress(f"mailto:{organizer}"))
@@ -92,7 +115,7 @@ def fingerprint(file: bytes) -> str:
     return uuid.uuid5(EVENT_NAMESPACE, re.sub(rb"\r\nDTSTAMP:[^\r]*", b"", file).decode()).hex
 
 
-def _events(user_id: int, course: ScheduledCourse, term: Term, now: datetime) -> Iterator[Event]:
+def _events(make_uid: MakeUid, course: ScheduledCourse, term: Term, now: datetime) -> Iterator[Event]:
     """Yield the meetings of the course that take place at least once before the term ends."""
     zone = ZoneInfo(term.timezone)
     for number, meeting in enumerate(course.meetings):
@@ -100,7 +123,7 @@ def _events(user_id: int, course: ScheduledCourse, term: Term, now: datetime) ->
         if first > term.last_day:
             continue
         event = Event.new(
-            uid=_name(user_id, course.enrolled_term, course.courseID, course.section, number),
+            uid=make_uid(course.enrolled_term, course.courseID, course.section, number),
             summary=course.title,
             description="\n".join(
                 filter(
@@ -125,14 +148,6 @@ def _first_day(meeting: Meeting, term: Term) -> date:
 def _every_week(meeting: Meeting, term: Term, zone: ZoneInfo) -> Mapping[str, object]:
     last_moment = datetime.combine(term.last_day, time(23, 59, 59), zone)
     return {"freq": "weekly", "until": last_moment.astimezone(UTC), "byday": [ICAL_DAYS[day] for day in meeting.days]}
-
-
-def _name(*parts: object) -> str:
-    """Return a UID for these facts: always the same one.
-
-    Those who have it and guess the facts, such as a student's number, can check their guess.
-    """
-    return str(uuid.uuid5(EVENT_NAMESPACE, "\0".join(map(str, parts))))
 
 
 def _moment(day: date, clock: str, zone: ZoneInfo) -> datetime:

@@ -850,6 +850,35 @@ class TooManyTokens(Refused):
         )
 
 
+class SharedLinkExists(Refused):
+    code = "shared_link_exists"
+    meaning = "You already share this with a link of the same label."
+
+    def __init__(self, label: str) -> None:
+        super().__init__(
+            Sentence(
+                "You already have a link like this named %(label)s. Choose another name or revoke that link first.",
+                label=label,
+            )
+            if label
+            else Sentence("You already have a link like this. Name the new one, to tell them apart.")
+        )
+
+
+class TooManySharedLinks(Refused):
+    code = "too_many_shared_links"
+    meaning = "You have as many shared links for the term as a student may have."
+
+    def __init__(self, term: str, limit: int) -> None:
+        super().__init__(
+            Sentence(
+                "You already have %(most)s links for %(term)s, which is the limit. Revoke one you no longer need.",
+                most=limit,
+                term=TermName(term),
+            )
+        )
+
+
 class WrongToken(Refused):
     """The message is the same whether the token is unknown, revoked or expired."""
 

@@ -139,6 +139,11 @@ class Term:
         """The last day on which courses may meet; without dates, the last day before withdraw_deadline."""
         return self.ends_on or self.local(self.withdraw_deadline - timedelta.resolution).date()
 
+    @property
+    def ends_at(self) -> datetime:
+        """The first moment at which it is no longer ongoing."""
+        return max(self.withdraw_deadline, start_of_day(self.last_day + timedelta(days=1), ZoneInfo(self.timezone)))
+
     def __str__(self) -> str:
         return self.term
 
@@ -576,6 +581,36 @@ class RateLimit:
     first_wait: timedelta = timedelta(minutes=1)
     longest_wait: timedelta = timedelta(minutes=15)
     steps: int = 4
+
+
+MAX_LABEL_LENGTH = 50
+"""Characters of the name that a student gives a shared link."""
+
+
+class SharedContent(StrEnum):
+    """What a shared link shows of a term."""
+
+    SCHEDULE = "schedule"
+    """The courses in which the student is enrolled."""
+
+    PLAN = "plan"
+    """Those, and the planned ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedLink:
+    """A link with which a student shows others the `content` of one term until `expires_at`.
+
+    `link_id` identifies it and is no secret. Only the student sees the `label`.
+    """
+
+    link_id: str
+    user_id: int
+    term: str
+    content: SharedContent
+    label: str
+    created_at: datetime
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

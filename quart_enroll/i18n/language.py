@@ -200,7 +200,7 @@ class NameList:
             return str(self.items[0])
         names = [f"({one})" if isinstance(one, NameList) else one for one in self.items]
         style: Literal["standard", "or"] = "or" if self.joiner == "or" else "standard"
-        return format_list(names, style=style, locale=_locale(_current.get()))
+        return format_list(names, style=style, locale=locale_of(_current.get()))
 
 
 @dataclass(frozen=True, slots=True)

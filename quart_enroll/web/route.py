@@ -95,6 +95,9 @@ class Route:
     ends_access: bool = False
     """Ends a sign-in or a token. No rate limit applies: otherwise a thief could use up the limit to stay signed in."""
 
+    has_secret_url: bool = False
+    """Those who know its URL see a student's data: no cache, search engine or `Referer` may keep the URL."""
+
     api_tag: str | None = None
     """The section of the OpenAPI document that lists it."""
 

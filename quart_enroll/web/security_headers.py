@@ -27,6 +27,9 @@ COMMON_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
+SECRET_URL_HEADERS = {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex", "Cache-Control": "no-store"}
+"""The headers of all responses at a secret URL, errors included, unless the view sets others."""
+
 NOT_MODIFIED_HEADERS = {"cache-control", "etag", "expires", "set-cookie", "vary", "x-request-id"}
 """The headers of a 304; the client knows the others from the response that it has (RFC 9110, section 15.4.5)."""
 
@@ -37,6 +40,9 @@ STRICT_TRANSPORT = "max-age=31536000; includeSubDomains"
 def add(app: Quart, response: ResponseTypes) -> ResponseTypes:
     """Add the headers to a finished response; those that its view has set stay."""
     request, headers = current_request(), response.headers
+    if request.route.has_secret_url:
+        for name, value in SECRET_URL_HEADERS.items():
+            headers.setdefault(name, value)
     present = {name.lower() for name, _ in headers}  # asking the headers for each name takes ten times as long
     added = [(name, value) for name, value in _common_headers(app) if name.lower() not in present]
     added.append(("X-Request-ID", g.get("request_id", "")))

@@ -85,6 +85,7 @@ SHOTS = [
     Shot("first-visit", "The schedule of a new student", "bob", "/enrollment"),
     Shot("plan", "A plan for the next term", "ada", "/plan?term={next}"),
     Shot("history", "The enrollment history", "ada", "/enrollment/history"),
+    Shot("shared-links", "Sharing the schedule", "ada", "/enrollment/links"),
     Shot("account", "The account", "ada", "/account"),
     Shot("timezone", "Choosing a time zone", "ada", "/account/timezone"),
     Shot("tokens", "API access", "ada", "/account/tokens"),

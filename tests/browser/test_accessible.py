@@ -41,6 +41,7 @@ PAGES = {
             "/account/delete",
             "/account/timezone",
             "/account/tokens",
+            "/enrollment/links",
         ),
     ),
     "registrar": (

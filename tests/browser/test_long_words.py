@@ -34,6 +34,7 @@ STUDENT_PATHS = (
         "/account",
         "/account/timezone",
         "/account/tokens",
+        "/enrollment/links",
     ),
     *(
         f"/enrollment/form?courseID={LONG_COURSE_ID}",

@@ -21,6 +21,7 @@ EXPORTED_FIELDS = {
     "plan": {"_id": 0},
     "alert": {"_id": 0},
     "feed": {"_id": 0, "token": 0},
+    "share": {"_id": 0},
     "removal": {"_id": 0},
     "summary": {"_id": 0},
     "audit": {"_id": 0},

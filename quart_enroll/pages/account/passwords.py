@@ -58,8 +58,8 @@ async def change() -> bytes | Response | PageResponse:
     known_devices.remember(user.email)
     await flash(
         gettext(
-            "Your password has been changed. You’re signed out elsewhere, and your tokens and private calendar "
-            "link no longer work."
+            "Your password has been changed. You’re signed out elsewhere, and your tokens, private calendar "
+            "link and shared links no longer work."
         ),
         "success",
     )

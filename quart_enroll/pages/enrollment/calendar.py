@@ -100,7 +100,9 @@ async def _schedule_file(user_id: int) -> bytes:
     known = (await catalog()).terms
     found = await student.registrations(database(), user_id, [term.term for term in known])
     courses = [ScheduledCourse.of(one) for one in found if one.status == "enrolled"]
-    return calendar_file.schedule(user_id, courses, known, now(), name=current_app.config["SCHOOL_NAME"])
+    return calendar_file.schedule(
+        calendar_file.student_uids(user_id), courses, known, now(), name=current_app.config["SCHOOL_NAME"]
+    )
 
 
 def _response(content: bytes) -> Response:

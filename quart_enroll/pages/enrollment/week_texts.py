@@ -123,13 +123,18 @@ def render(
     yield from render_shared_parts(WEEK_MACROS, ("week_end", untimed), lambda macros: [macros.week_end(untimed)])
 
 
-def render_overlapping(drawing: WeekGrid, name: str, term: Term, level: int = 3) -> Iterator[InputFreeText]:
-    """Yield the texts of a week in which meetings overlap; students share each box and each list item."""
+def render_overlapping(
+    drawing: WeekGrid, name: str, term: Term, level: int = 3, *, own: bool = True
+) -> Iterator[InputFreeText]:
+    """Yield the texts of a week in which meetings may overlap; students share each box and each list item.
+
+    It is the reader's `own` week, or one that a student shares.
+    """
     frame = replace(drawing, boxes=(), listed=(), untimed=())
-    key = term.term, name, level, drawing.height, drawing.lanes, tuple(drawing.days), tuple(drawing.conflicts)
+    key = term.term, name, level, own, drawing.height, drawing.lanes, tuple(drawing.days), tuple(drawing.conflicts)
 
     def render_frame(macros: Any) -> Iterator[str]:
-        yield macros.week_start(frame, name, term.term, bool(drawing.boxes), level)
+        yield macros.week_start(frame, name, term.term, bool(drawing.boxes), level, own)
         yield macros.week_list_start()
         yield macros.week_list_end()
         yield macros.week_day_end()

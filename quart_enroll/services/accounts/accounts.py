@@ -7,7 +7,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from quart_enroll.db.client import Database, Session, assert_transactions
-from quart_enroll.db.collections import calendar_tokens, logins, notices, tokens, users
+from quart_enroll.db.collections import calendar_tokens, logins, notices, shared_links, tokens, users
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.errors import Busy, EmailTaken, WrongCredentials, WrongPassword
 from quart_enroll.domain.models import Credentials, Notice, User
@@ -21,11 +21,12 @@ difference would reveal which emails have an account."""
 
 
 class EndedAccess(NamedTuple):
-    """The numbers of sign-ins, tokens and calendar links that were ended."""
+    """The numbers of sign-ins, tokens, calendar links and shared links that were ended."""
 
     sign_ins: int
     tokens: int
     calendar_links: int
+    shared_links: int
 
 
 async def register(
@@ -160,7 +161,7 @@ async def confirm_email(db: Database, user: User) -> None:
 
 
 async def end_access(db: Database, user_id: int) -> EndedAccess:
-    """End every sign-in, token and calendar link of the user in one transaction; return their numbers."""
+    """End every sign-in, token, calendar link and shared link of the user in one transaction; return their numbers."""
     return await transaction(db, lambda session: end_all_access(db, user_id, session))
 
 
@@ -170,6 +171,7 @@ async def end_all_access(db: Database, user_id: int, session: Session | None) ->
         await end_sign_ins(db, user_id, session),
         await tokens.revoke_all(db, user_id, session),
         await calendar_tokens.remove(db, user_id, session),
+        await shared_links.revoke_all(db, user_id, session),
     )
 
 

@@ -7,10 +7,7 @@ from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import calendar_tokens, users
 from quart_enroll.domain.models import User
 from quart_enroll.services.accounts import sessions
-from quart_enroll.services.accounts.token_digest import token_digest
-
-TOKEN_BYTES = 32
-"""Random bytes in a token."""
+from quart_enroll.services.accounts.token_digest import TOKEN_BYTES, token_digest
 
 
 async def create(db: Database, user_id: int, now: datetime, *, login: str) -> str:

@@ -2,6 +2,9 @@
 
 from hashlib import sha256
 
+TOKEN_BYTES = 32
+"""Random bytes in the token of a link."""
+
 
 def token_digest(token: str) -> str:
     """Return the SHA-256 digest of a token in hexadecimal.

@@ -11,15 +11,16 @@ import pytest
 
 from quart_enroll.db import transactions
 from quart_enroll.db.client import Database
-from quart_enroll.db.collections import calendar_tokens, logins, notices, tokens, users
+from quart_enroll.db.collections import calendar_tokens, logins, notices, shared_links, tokens, users
 from quart_enroll.domain.errors import SignInEnded, WrongCredentials
-from quart_enroll.domain.models import Credentials
+from quart_enroll.domain.models import Credentials, SharedContent
 from quart_enroll.domain.scopes import Scope
 from quart_enroll.services.accounts import accounts, sessions
 from quart_enroll.services.accounts import calendar_tokens as calendar_links
+from quart_enroll.services.accounts import shared_links as sharing
 from quart_enroll.services.accounts import tokens as api_tokens
 from quart_enroll.services.accounts.token_digest import token_digest
-from tests.support.people import ADA, FALL_MORNING, PASSWORD_HASH
+from tests.support.people import ADA, FALL, FALL_MORNING, PASSWORD_HASH
 
 NOW = FALL_MORNING
 LIFETIMES = sessions.SignInLifetimes()
@@ -36,6 +37,10 @@ async def create_calendar_link(db: Database, _: Credentials, login: str) -> None
     await calendar_links.create(db, ADA.user_id, NOW, login=login)
 
 
+async def share_schedule(db: Database, _: Credentials, login: str) -> None:
+    await sharing.create(db, ADA.user_id, FALL, SharedContent.SCHEDULE, label="", now=NOW, login=login)
+
+
 async def sign_in(db: Database, credentials: Credentials, _: str) -> None:
     await sessions.sign_in(db, credentials, LIFETIMES, NOW, remember=True)
 
@@ -43,6 +48,7 @@ async def sign_in(db: Database, credentials: Credentials, _: str) -> None:
 FROM_A_SIGN_IN = [
     pytest.param(create_token, tokens, "add", id="token"),
     pytest.param(create_calendar_link, calendar_tokens, "put", id="calendar link"),
+    pytest.param(share_schedule, shared_links, "add", id="shared link"),
 ]
 EACH_KIND_OF_ACCESS = pytest.mark.parametrize(
     ("create", "repository", "write"), [*FROM_A_SIGN_IN, pytest.param(sign_in, logins, "add", id="sign-in")]
@@ -110,8 +116,9 @@ async def login(db: Database, credentials: Credentials) -> str:
 
 
 async def count_access(db: Database) -> dict[str, int]:
-    """Return the number of ada's sign-ins, tokens and calendar links."""
-    counts = {name: await db[name].count_documents({"user_id": ADA.user_id}) for name in ("login", "token", "feed")}
+    """Return the number of ada's sign-ins, tokens and links."""
+    names = ("login", "token", "feed", "share")
+    counts = {name: await db[name].count_documents({"user_id": ADA.user_id}) for name in names}
     return {name: number for name, number in counts.items() if number}
 
 
@@ -162,7 +169,7 @@ async def test_ending_all_access_ends_access_that_is_being_created(
     created, ended = await pause.run_both(create(db, credentials, login), lambda: accounts.end_access(db, ADA.user_id))
     assert created is None
     assert isinstance(ended, accounts.EndedAccess)
-    assert (ended.sign_ins, ended.tokens + ended.calendar_links) == (1, 1)
+    assert (ended.sign_ins, ended.tokens + ended.calendar_links + ended.shared_links) == (1, 1)
     assert await count_access(db) == {}
 
 

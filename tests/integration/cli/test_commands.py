@@ -370,11 +370,11 @@ async def test_sign_out_ends_all_access_of_one_user_and_prints_what_ended(
     log.clear()
     result = await run("sign-out", "--email", ADA.email.upper())
     assert result.exit_code == 0
-    assert "Signed out user 1 (sign-ins: 2, tokens: 1, calendar links: 1)." in result.output
+    assert "Signed out user 1 (sign-ins: 2, tokens: 1, calendar links: 1, shared links: 0)." in result.output
     assert [(await browser.get("/account")).status_code for browser in (ada, phone, bob)] == [303, 303, 200]
     assert (await api_client.send("GET", "/api/v1/me")).status_code == 401
     assert (await anyone.get(link)).status_code == 404
-    assert 'event="signed out by command" user_id=1 sign_ins=2 tokens=1 calendar_links=1' in log.text
+    assert 'event="signed out by command" user_id=1 sign_ins=2 tokens=1 calendar_links=1 shared_links=0' in log.text
     assert ADA.email not in log.text.lower()
     assert (await ada.sign_in(ADA)).status_code == 303
 

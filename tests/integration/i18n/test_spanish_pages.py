@@ -44,6 +44,7 @@ from tests.support.people import (
     offer_course,
     registration,
     set_clock,
+    text,
 )
 from tests.support.smtp import Postbox
 from tests.support.staff import PHP, fill_staff_pages, staff_pages
@@ -191,12 +192,12 @@ async def site(db: Database, mongod: str, clock: Clock, brackets: BracketTransla
 def untranslated(texts: set[str]) -> str:
     """Return the texts that are neither in brackets nor data of the school and its users, one per line."""
     found = []
-    for text in texts:
-        rest = text
+    for shown in texts:
+        rest = shown
         while "⟦" in rest and (shorter := re.sub(r"⟦[^⟦⟧]*⟧", " ", rest)) != rest:
             rest = shorter
         if re.search(r"[^\W\d_]", NOT_TRANSLATED.sub(" ", rest)):
-            found.append(" ".join(text.split()))
+            found.append(" ".join(shown.split()))
     return "\n".join(sorted(found))
 
 
@@ -334,6 +335,14 @@ async def test_spanish_pages_for_students_contain_no_english(
     await ada.submit("/enrollment/calendar", password="x")
     await ada.submit("/enrollment/calendar", password=PASSWORD)
     await ada.submit("/enrollment/calendar/end")
+    shared = {"content": "plan", "term": "Fall 2026", "password": PASSWORD}
+    await ada.submit("/enrollment/links", content="x")
+    created = await text(await ada.post("/enrollment/links", form=shared))
+    for path in re.findall(r'value="http://localhost(/shared/[^"]+)"', created):
+        await ada.get(path)
+    for label in ("", "1", "1", "2", "3", "4", "5"):
+        await ada.submit("/enrollment/links", label=label, **shared)
+    await ada.submit("/enrollment/links/end", link_id="x")
     await ada.submit("/account/tokens", name="", scope="x", expires_at="x")
     await ada.submit("/account/tokens", name="my phone", scope="read", expires_at="1999-01-01")
     for _ in range(2):

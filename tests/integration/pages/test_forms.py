@@ -27,6 +27,7 @@ INVALID_FORMS = [
     ("account_timezone.html", "/account/timezone", {"timezone": "Mars"}, ["timezone"]),
     ("tokens.html", "/account/tokens", {"scope": "all"}, ["name", "scope", "expires_at", "password"]),
     ("calendar_link.html", "/enrollment/calendar", {"password": WRONG_PASSWORD}, ["password"]),
+    ("shared_links.html", "/enrollment/links", {"content": "all"}, ["content", "term", "password"]),
     ("enrollment_form.html", "/enrollment", {"courseID": ""}, ["courseID"]),
     ("section.html", f"/staff/section?{PHP_SECTION}", {"capacity": "many"}, ["capacity", "waitlist_capacity"]),
     ("section_cancel.html", f"/staff/section/cancel?{PHP_SECTION}", {"revision": "0"}, ["reason"]),

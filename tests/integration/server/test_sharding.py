@@ -35,7 +35,7 @@ from quart_enroll.system.wakeup import Wakeup
 from tests.support import api_clients, command_checks
 from tests.support.api_clients import Program
 from tests.support.command_recorder import Operation
-from tests.support.people import ADA, FALL, LAST_FALL, PASSWORD, RITA, Browser, offer_course, registration
+from tests.support.people import ADA, FALL, LAST_FALL, PASSWORD, RITA, Browser, offer_course, registration, text
 from tests.support.sharding import ALL, field_names, read_table
 
 TABLE = read_table()
@@ -325,6 +325,11 @@ async def use_accounts(full: FullRun, anyone: Browser, ada: Browser, bob: Browse
     await full.request(anyone, "POST", "/email/confirm", token="unknown")
     await full.request(ada, "POST", "/enrollment/calendar", password=PASSWORD)
     await full.request(ada, "POST", "/enrollment/calendar/end")
+    shared = {"content": "plan", "term": "Fall 2026", "password": PASSWORD}
+    page = await text(await full.request(ada, "POST", "/enrollment/links", **shared))
+    [path] = re.findall(r'value="http://localhost(/shared/[^"]+)"', page)
+    await full.request(anyone, "GET", path)
+    await full.request(ada, "POST", "/enrollment/links/end", link_id="unknown")
     await full.request(ada, "POST", "/account/tokens", name="mine", scope="read", days="30", password=PASSWORD)
     await full.request(ada, "POST", "/account/timezone", timezone="America/Chicago")
     await full.request(ada, "POST", "/account/tokens/end", token_id="unknown")
