@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from quart_enroll.domain.actors import Override
 from quart_enroll.domain.models import Section
-from quart_enroll.domain.requisites import Requisite
+from quart_enroll.domain.requisites import Concurrently, Requisite, leaves_of
 from quart_enroll.i18n.language import LastDay, Moment, NameList, Sentence, TermName, join_sentences, plural
 
 MAX_CHOICES = 10
@@ -487,10 +487,14 @@ class PrerequisiteMissing(Refused):
     history_reason = Sentence("a prerequisite was missing")
     override = Override.REQUISITES
 
-    def __init__(self, title: str, missing: Sequence[Requisite], names: Sequence[str | NameList]) -> None:
+    def __init__(self, title: str, missing: Sequence[Requisite], names: Sequence[str | Sentence | NameList]) -> None:
         texts = [one for one in names if isinstance(one, str)]
         needed = tuple(texts) if len(texts) == len(names) else NameList(tuple(names))
-        super().__init__(Sentence("%(title)s requires %(missing)s from an earlier term.", title=title, missing=needed))
+        if any(isinstance(leaf, Concurrently) for one in missing for leaf in leaves_of(one)):
+            sentence = Sentence("%(title)s requires %(missing)s.", title=title, missing=needed)
+        else:
+            sentence = Sentence("%(title)s requires %(missing)s from an earlier term.", title=title, missing=needed)
+        super().__init__(sentence)
         self.title = title
         self.missing = missing
 

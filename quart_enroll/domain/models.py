@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from quart_enroll.domain import requisite_parser, requisites
 from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.course_heading import CourseHeading, course_heading
+from quart_enroll.domain.requisites import CONCURRENTLY, Concurrently
 from quart_enroll.domain.roles import ROLE_NAMES, STAFF_ROLES, STUDENT_ONLY, Role, in_order, single_role
 from quart_enroll.domain.scopes import Scope
 from quart_enroll.i18n.language import Days, Hours, Sentence, TermName, Value, gettext
@@ -153,8 +154,9 @@ class Course:
     """A catalog entry; `term` lists the seasons or terms in which it is offered: "Fall, Spring".
 
     The `prerequisites` must be taken in an earlier term, the `corequisites` in the same term or an earlier one. The
-    text `requisite` has prerequisites too, of which some are alternatives. `needs` and `corequisite_names` are the
-    names of the `prerequisite_courses` and the `corequisites`, in the same order; only the catalog in memory has them.
+    text `requisite` has prerequisites too, of which some are alternatives or may be taken in the same term. `needs` and
+    `corequisite_names` are the names of the `prerequisite_courses` and the `corequisites`, in the same order; only the
+    catalog in memory has them.
     """
 
     courseID: str
@@ -175,6 +177,19 @@ class Course:
         if not self.requisite:
             return self.prerequisites
         return (*self.prerequisites, *requisites.courses_in(requisite_parser.stored(self.requisite)))
+
+    @property
+    def concurrent_courses(self) -> tuple[str, ...]:
+        """The courses that count as prerequisites in the same term too."""
+        if CONCURRENTLY not in self.requisite:
+            return ()
+        leaves = requisites.leaves_of(requisite_parser.stored(self.requisite))
+        return tuple(one.courseID for one in leaves if isinstance(one, Concurrently))
+
+    @property
+    def same_term_courses(self) -> tuple[str, ...]:
+        """The courses that this one may need in the same term, so that dropping them may drop this one too."""
+        return (*self.corequisites, *self.concurrent_courses)
 
     @property
     def name(self) -> str:

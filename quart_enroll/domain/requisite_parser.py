@@ -1,11 +1,12 @@
 """Requisites written as text, such as `(MAT 115 or MAT 120) and ENG 101`.
 
     group  = term (("," | ["," ] ("and" | "or")) term)*      with only "and" or only "or"
-    term   = course | "(" group ")"
+    term   = course ["concurrently"] | "(" group ")"
     course = words without commas and parentheses, such as MAT 115
 
 A list such as `A, B, or C` takes the word before its last term. A group that mixes "and" with "or" needs parentheses,
-because readers disagree about which of the two comes first.
+because readers disagree about which of the two comes first. The word "concurrently" follows a course that may also be
+taken in the same term.
 """
 
 import re
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from quart_enroll.domain.requisites import AllOf, AnyOf, Requisite, group
+from quart_enroll.domain.requisites import CONCURRENTLY, AllOf, AnyOf, Concurrently, Requisite, group
 from quart_enroll.i18n.language import Sentence
 
 MAX_DEPTH = 10
@@ -97,13 +98,16 @@ class _Parser:
         words = []
         while self._next().is_name:
             words.append(self._tokens.pop(0).text)
+        if is_concurrent := len(words) > 1 and words[-1].lower() == CONCURRENTLY:
+            words.pop()
         if len(name := " ".join(words)) > MAX_COURSE_CHARACTERS:
             raise RequisiteError(
                 Sentence(
                     "Character %(position)s: a course number can have at most 20 characters.", position=first.position
                 )
             )
-        return self._name(name, first.position)
+        courseID = self._name(name, first.position)
+        return Concurrently(courseID) if is_concurrent else courseID
 
     def _parenthesized(self, depth: int) -> Requisite:
         if (opening := self._next()).text != "(":

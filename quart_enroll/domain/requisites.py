@@ -4,9 +4,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
-from quart_enroll.i18n.language import NameList
+from quart_enroll.i18n.language import NameList, Sentence
 
 T = TypeVar("T")
+
+CONCURRENTLY = "concurrently"
+"""The word after a course that may also be taken in the same term."""
+
+
+@dataclass(frozen=True, slots=True)
+class Concurrently:
+    """A requisite that is met by a course in an earlier term or in the same one."""
+
+    courseID: str
+
+
+Leaf: TypeAlias = str | Concurrently
+"""A courseID means the course in an earlier term."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +37,8 @@ class AnyOf:
     parts: tuple["Requisite", ...]
 
 
-Requisite: TypeAlias = str | AllOf | AnyOf
-"""A courseID, or a group of requisites; a group has at least two different parts, none of its own kind."""
+Requisite: TypeAlias = Leaf | AllOf | AnyOf
+"""A course, or a group of requisites; a group has at least two different parts, none of its own kind."""
 
 
 def group(kind: type[AllOf | AnyOf], parts: Sequence[Requisite]) -> Requisite:
@@ -37,17 +51,21 @@ def group(kind: type[AllOf | AnyOf], parts: Sequence[Requisite]) -> Requisite:
 
 def to_text(requisite: Requisite | None) -> str:
     """Return the requisite in its usual spelling."""
-    return "".join(pieces(requisite, lambda courseID: courseID, " and ", " or "))
+    return "".join(pieces(requisite, _to_text, " and ", " or "))
+
+
+def _to_text(leaf: Leaf) -> str:
+    return leaf if isinstance(leaf, str) else f"{leaf.courseID} {CONCURRENTLY}"
 
 
 def pieces(
-    requisite: Requisite | None, course: Callable[[str], T], and_: str, or_: str, *, is_inner: bool = False
+    requisite: Requisite | None, course: Callable[[Leaf], T], and_: str, or_: str, *, is_inner: bool = False
 ) -> Iterator[str | T]:
-    """Yield what shows the requisite: what `course` returns for each courseID, and the text between."""
+    """Yield what shows the requisite: what `course` returns for each course, and the text between."""
     match requisite:
         case None:
             return
-        case str():
+        case str() | Concurrently():
             yield course(requisite)
         case AllOf() | AnyOf():
             yield "(" if is_inner else ""
@@ -57,23 +75,32 @@ def pieces(
             yield ")" if is_inner else ""
 
 
+def course_of(leaf: Leaf) -> str:
+    """Return the courseID."""
+    return leaf if isinstance(leaf, str) else leaf.courseID
+
+
+def leaves_of(requisite: Requisite | None) -> Iterator[Leaf]:
+    """Yield the courses in the requisite, in their order."""
+    match requisite:
+        case str() | Concurrently():
+            yield requisite
+        case AllOf() | AnyOf():
+            for part in requisite.parts:
+                yield from leaves_of(part)
+
+
 def courses_in(requisite: Requisite | None) -> tuple[str, ...]:
     """Return the courseIDs in the requisite, each once, in their order."""
-    match requisite:
-        case None:
-            return ()
-        case str():
-            return (requisite,)
-        case _:
-            return tuple(dict.fromkeys(one for part in requisite.parts for one in courses_in(part)))
+    return tuple(dict.fromkeys(map(course_of, leaves_of(requisite))))
 
 
-def unmet(requisite: Requisite | None, met: Callable[[str], bool]) -> tuple[Requisite, ...]:
+def unmet(requisite: Requisite | None, met: Callable[[Leaf], bool]) -> tuple[Requisite, ...]:
     """Return the parts that are still to be met, all of them; `met` tells which courses are."""
     match requisite:
         case None:
             return ()
-        case str():
+        case str() | Concurrently():
             return () if met(requisite) else (requisite,)
         case AllOf():
             return tuple(one for part in requisite.parts for one in unmet(part, met))
@@ -81,16 +108,18 @@ def unmet(requisite: Requisite | None, met: Callable[[str], bool]) -> tuple[Requ
             return () if any(not unmet(part, met) for part in requisite.parts) else (requisite,)
 
 
-def named(requisite: Requisite, names: Mapping[str, str]) -> str | NameList:
+def named(requisite: Requisite, names: Mapping[str, str]) -> str | Sentence | NameList:
     """Return the requisite for a sentence, with the names of its courses."""
     match requisite:
         case str():
             return names.get(requisite, requisite)
+        case Concurrently(courseID):
+            return Sentence("%(title)s (in the same term or earlier)", title=names.get(courseID, courseID))
         case AllOf():
             return NameList(_all_named(requisite.parts, names))
         case AnyOf():
             return NameList(_all_named(requisite.parts, names), "or")
 
 
-def _all_named(parts: Sequence[Requisite], names: Mapping[str, str]) -> tuple[str | NameList, ...]:
+def _all_named(parts: Sequence[Requisite], names: Mapping[str, str]) -> tuple[str | Sentence | NameList, ...]:
     return tuple(named(part, names) for part in parts)

@@ -3,7 +3,7 @@
 `taken_courses` are the courses in which a student is enrolled in any term, each with that term.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence, Set
 from datetime import datetime
 from enum import Enum
 from functools import partial
@@ -27,7 +27,7 @@ from quart_enroll.domain.errors import (
     WithdrawalDeadlinePassed,
 )
 from quart_enroll.domain.models import Course, Meeting, Registration, Section, SectionStatus, Term
-from quart_enroll.domain.requisites import Requisite
+from quart_enroll.domain.requisites import Concurrently, Leaf, Requisite
 from quart_enroll.i18n.language import LastDay, Moment, Sentence
 
 
@@ -137,22 +137,49 @@ def check_credits(term: Term, course: Course, enrolled: Iterable[Registration]) 
         raise CreditLimit(course.title, adds=course.credits, has=has, limit=term.max_credits)
 
 
-def missing_prerequisites(course: Course, term: Term, taken_courses: Iterable[tuple[str, Term]]) -> Sequence[Requisite]:
-    """Return the prerequisites that the student has not taken in an earlier term."""
+def missing_prerequisites(
+    course: Course,
+    term: Term,
+    taken_courses: Iterable[tuple[str, Term]],
+    registrations: Iterable[Registration] = (),
+    together_with: Collection[str] = (),
+) -> Sequence[Requisite]:
+    """Return the prerequisites that the student has not taken in an earlier term.
+
+    For those that may be taken concurrently, the `registrations` of this term count too, and the courses
+    `together_with`, which are added at the same time.
+    """
     if not course.prerequisites and not course.requisite:  # true of most courses, and a page asks this about each
         return []
-    return unmet_prerequisites(course, _taken_before(term, course.prerequisite_courses, taken_courses))
+    earlier = _taken_before(term, course.prerequisite_courses, taken_courses)
+    beside = {one.courseID for one in registrations if one.status == "enrolled"}.union(together_with)
+    return unmet_prerequisites(course, earlier, beside)
 
 
-def unmet_prerequisites(course: Course, taken: Collection[str]) -> Sequence[Requisite]:
-    """Return the prerequisites that a student who has taken these courses in earlier terms does not meet."""
+def unmet_prerequisites(course: Course, taken: Collection[str], beside: Collection[str] = ()) -> Sequence[Requisite]:
+    """Return the prerequisites that a student does not meet who has taken these courses in earlier terms.
+
+    The courses `beside` are those of the same term.
+    """
+
+    def is_met(leaf: Leaf) -> bool:
+        if isinstance(leaf, Concurrently):
+            return leaf.courseID in taken or leaf.courseID in beside
+        return leaf in taken
+
     missing = [courseID for courseID in course.prerequisites if courseID not in taken]
-    return [*missing, *requisites.unmet(requisite_parser.stored(course.requisite), taken.__contains__)]
+    return [*missing, *requisites.unmet(requisite_parser.stored(course.requisite), is_met)]
 
 
-def check_prerequisites(course: Course, term: Term, taken_courses: Iterable[tuple[str, Term]]) -> None:
-    """Raise PrerequisiteMissing unless every prerequisite was taken in an earlier term."""
-    if missing := missing_prerequisites(course, term, taken_courses):
+def check_prerequisites(
+    course: Course,
+    term: Term,
+    taken_courses: Iterable[tuple[str, Term]],
+    registrations: Iterable[Registration] = (),
+    together_with: Collection[str] = (),
+) -> None:
+    """Raise PrerequisiteMissing if there are `missing_prerequisites`."""
+    if missing := missing_prerequisites(course, term, taken_courses, registrations, together_with):
         names = dict(zip(course.prerequisite_courses, course.needs, strict=False))
         raise PrerequisiteMissing(course.title, missing, [requisites.named(one, names) for one in missing])
 
@@ -205,14 +232,15 @@ def eligibility_checks(
 ) -> Checks:
     """Yield the rules for the section, in exchange for the courses `dropped`.
 
-    The courses `together_with` count as corequisites. A swap within a course requires none, because the course stays.
+    The courses `together_with` count as courses of this term. A swap within a course requires no corequisites, because
+    the course stays.
     """
     staying = [one for one in registrations if one.status == "enrolled" and one not in dropped]
     yield Rule.NOT_ENROLLED, partial(check_not_enrolled, term, course, staying)
     yield Rule.STATUS, partial(check_status, course, section)
     yield Rule.TIMES, partial(check_times, course, section, staying)
     yield Rule.CREDITS, partial(check_credits, term, course, staying)
-    yield Rule.PREREQUISITES, partial(check_prerequisites, course, term, taken_courses)
+    yield Rule.PREREQUISITES, partial(check_prerequisites, course, term, taken_courses, staying, together_with)
     if all(one.courseID != course.courseID for one in dropped):
         yield Rule.COREQUISITES, partial(check_corequisites, course, term, staying, taken_courses, together_with)
 
@@ -241,20 +269,31 @@ def dependent_courses(
 ) -> list[Registration]:
     """Return the student's courses that would have to be dropped with this one, because it is a corequisite of theirs.
 
-    Courses that need one of those in turn are included; courses whose corequisite was taken in an earlier term are not.
+    So are prerequisites that they take concurrently. Courses that need one of those in turn are included; courses whose
+    corequisite was taken in an earlier term are not.
     """
     enrolled = [one for one in registrations if one.status == "enrolled"]
-    needed = {name for one in enrolled for name in one.course.corequisites}
+    needed = {name for one in enrolled for name in (*one.course.corequisites, *one.course.prerequisite_courses)}
     earlier = _taken_before(term, needed, taken_courses)
     dropped, dependents = {courseID}, list[Registration]()
-    missing = dropped - earlier
     while more := [
-        one for one in enrolled if one.courseID not in dropped and missing.intersection(one.course.corequisites)
+        one for one in enrolled if one.courseID not in dropped and _is_dependent(one.course, dropped, enrolled, earlier)
     ]:
         dependents += more
         dropped.update(one.courseID for one in more)
-        missing = dropped - earlier
     return dependents
+
+
+def _is_dependent(course: Course, dropped: Set[str], enrolled: Iterable[Registration], earlier: Set[str]) -> bool:
+    """Return whether the course can't stay without those that are dropped."""
+    if not (dropped - earlier).isdisjoint(course.corequisites):
+        return True
+    if dropped.isdisjoint(course.concurrent_courses):
+        return False
+    beside = {one.courseID for one in enrolled}
+    return not unmet_prerequisites(course, earlier, beside) and bool(
+        unmet_prerequisites(course, earlier, beside - dropped)
+    )
 
 
 def check_dependents(

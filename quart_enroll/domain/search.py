@@ -114,10 +114,13 @@ def fitting(found: Iterable[CourseSections], term: Term, enrolled: Sequence[Regi
 
 
 def with_met_prerequisites(
-    found: Iterable[CourseSections], term: Term, taken_courses: Sequence[tuple[str, Term]]
+    found: Iterable[CourseSections],
+    term: Term,
+    taken_courses: Sequence[tuple[str, Term]],
+    enrolled: Sequence[Registration] = (),
 ) -> list[CourseSections]:
-    """Return the courses whose prerequisites the student has taken in earlier terms."""
-    return [one for one in found if not rules.missing_prerequisites(one.course, term, taken_courses)]
+    """Return the courses whose prerequisites a student meets who is `enrolled` in these courses of the term."""
+    return [one for one in found if not rules.missing_prerequisites(one.course, term, taken_courses, enrolled)]
 
 
 def choices(catalog: Catalog, term: Term) -> FilterChoices:

@@ -192,13 +192,13 @@ class TermName:
 class NameList:
     """Names joined by "and" or "or"; a list within another list is in parentheses."""
 
-    items: "tuple[str | NameList, ...]"
+    items: "tuple[str | Sentence | NameList, ...]"
     joiner: Literal["and", "or"] = "and"
 
     def __str__(self) -> str:
         if len(self.items) == 1:
             return str(self.items[0])
-        names = [f"({one})" if isinstance(one, NameList) else one for one in self.items]
+        names = [f"({one})" if isinstance(one, NameList) else str(one) for one in self.items]
         style: Literal["standard", "or"] = "or" if self.joiner == "or" else "standard"
         return format_list(names, style=style, locale=locale_of(_current.get()))
 

@@ -275,3 +275,18 @@ async def drop_during_import(db: Database, key: SectionKey, importing: Coroutine
         return begun
 
     await (await transaction(db, body))
+
+
+async def test_a_seat_in_the_lecture_promotes_its_student_in_the_lab_too(
+    bio: Database, context: EnrollmentContext
+) -> None:
+    change = {"$set": {"corequisites": [], "requisite": "ART or BIO concurrently"}}
+    await bio.course.update_one({"courseID": "LAB"}, change)
+    await enroll_together(context, BOB, [LECTURE, LAB], NOW)
+    for courseID in ("BIO", "LAB"):
+        assert await outcome(join(context, ADA, request(courseID), NOW)) == OK
+    await drop(context, BOB, request("LAB"), NOW)
+    assert await enrolled_students(bio, LAB) == set()
+    await drop(context, BOB, request("BIO"), NOW)
+    assert await enrolled_students(bio, LECTURE) == await enrolled_students(bio, LAB) == {ADA}
+    await assert_sound(bio)

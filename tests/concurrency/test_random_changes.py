@@ -64,6 +64,7 @@ COURSES = [
     course("F", 1, corequisites=("G",)),
     course("G", 1, corequisites=("F",)),
     replace(course("H", 1), requisite="E or (A and B)"),
+    replace(course("I", 1), requisite="(E concurrently and A concurrently) or C"),
 ]
 SECTIONS = [
     replace(one, waitlist_capacity=3)
@@ -76,10 +77,12 @@ SECTIONS = [
         section("E", 1, "M 09:30 10:30", number="02"),  # begins before A-01 ends
         section("F", 1),
         section("G", 2, "F 10:50 11:40"),  # begins before C ends
+        section("I", 1, "U 09:00 10:00"),
         section("A", 1, "MWF 13:00 13:50", name=SPRING),
         section("C", 1, name=SPRING),
         section("D", 1, "W 13:30 15:00", name=SPRING),  # begins before A ends
         section("H", 1, name=SPRING),
+        section("I", 1, name=SPRING),
     )
 ]
 STEPS_BEFORE_TIME_PASSES = 16

@@ -10,6 +10,8 @@ Where the rules leave room, the model agrees with the docstrings of the services
 - A swap of a course for any section of it is done already.
 - Promotion continues until the add deadline, even while the opening is postponed.
 - A prerequisite is a seat in an earlier term, even one that has not ended. A requisite is a formula of such courses.
+  A course that may be taken concurrently is also met by a seat in the same term, like a corequisite. Such a seat isn't
+  dropped alone if the formula is true with it and false without it.
 - A corequisite is a seat in the same term or an earlier one, or one taken at the same time; for a waitlist entry, a
   waitlist entry is enough. Another section of a course that the student has requires none.
 - Staff set rules aside one by one; a waitlist entry keeps those that concern the seat. Only enrollments and swaps by
@@ -182,12 +184,15 @@ class ModelSchool:
         return {planned[key]: code for key, code in outcomes.items()}
 
     def _planned_needs(self, student: int, key: SectionKey, planned: Iterable[SectionKey]) -> list[SectionKey]:
-        """Return the planned sections of missing corequisites."""
+        """Return the planned sections of missing corequisites, and of what may be missing beside the course."""
         if not self.sections[key].is_listed:
             return []
         earlier = [name for name, term in self.terms.items() if term.comes_before(self.terms[key.term])]
         had = {one for name in (key.term, *earlier) for one in self.enrolled(student, name)}
-        missing = set(self.courses[key.courseID].corequisites) - had
+        course = self.courses[key.courseID]
+        missing = set(course.corequisites) - had
+        if course.requisite and not self._is_met(course.requisite, student, earlier, self.enrolled(student, key.term)):
+            missing.update(re.findall(r"(\w+) concurrently", course.requisite))
         return [one for one in planned if one.courseID in missing]
 
     def _check_seat(self, student: int, key: SectionKey) -> None:
@@ -502,20 +507,22 @@ class ModelSchool:
             found.append("credit_limit")
         earlier = [term.term for term in self.terms.values() if term.comes_before(self.terms[key.term])]
         formula = " and ".join([*wanted.prerequisites, *([f"({wanted.requisite})"] if wanted.requisite else [])])
-        if formula and not self._is_met(formula, student, earlier):
+        if formula and not self._is_met(formula, student, earlier, {*has, *together_with}):
             found.append("prerequisite_missing")
         beside = {*has, *together_with, *(need for term in earlier for need in self.enrolled(student, term))}
         if without != key.courseID and not beside.issuperset(wanted.corequisites):
             found.append("corequisite_missing")
         return found
 
-    def _is_met(self, requisite: str, student: int, earlier: Sequence[str]) -> bool:
+    def _is_met(self, requisite: str, student: int, earlier: Sequence[str], same_term: Collection[str]) -> bool:
         """Return whether the student meets the requisite, which Python reads once its courses are true or false."""
 
         def value(course: re.Match[str]) -> str:
-            return str(any(course[0] in self.enrolled(student, term) for term in earlier))
+            is_beside = bool(course[2]) and course[1] in same_term
+            return str(is_beside or any(course[1] in self.enrolled(student, term) for term in earlier))
 
-        return bool(eval(re.sub(r"\b(?!and\b|or\b)\w+", value, requisite)))  # noqa: S307  # only words and parentheses
+        course = r"\b(?!and\b|or\b)(\w+)( concurrently)?"
+        return bool(eval(re.sub(course, value, requisite)))  # noqa: S307  # only words and parentheses
 
     def promotion_reason(self, entry: ModelEntry, key: SectionKey) -> str | None:
         """Return why the waiting student could not take an open seat now."""
@@ -599,9 +606,21 @@ class ModelSchool:
             dropped += [
                 one
                 for one in self.enrolled(student, term)
-                if one not in dropped and gone in self.courses[one].corequisites
+                if one not in dropped
+                and (gone in self.courses[one].corequisites or self._fails_without(student, term, one, dropped))
             ]
         return dropped[1:]
+
+    def _fails_without(self, student: int, term: str, courseID: str, dropped: Collection[str]) -> bool:
+        """Return whether the requisite is met now, and no longer without the dropped courses."""
+        requisite = self.courses[courseID].requisite
+        earlier = [one.term for one in self.terms.values() if one.comes_before(self.terms[term])]
+        has = set(self.enrolled(student, term))
+        return (
+            bool(requisite)
+            and self._is_met(requisite, student, earlier, has)
+            and not self._is_met(requisite, student, earlier, has.difference(dropped))
+        )
 
     def _has_dependents(self, student: int, key: SectionKey, dropped: str) -> bool:
         """Return whether other courses depend on the dropped one; a swap within a course keeps it."""

@@ -7,10 +7,15 @@ import pytest
 
 from quart_enroll.db.queries import message_codec
 from quart_enroll.domain import requisites
-from quart_enroll.domain.models import Course
+from quart_enroll.domain.models import Course, Registration, Section
 from quart_enroll.domain.requisite_parser import RequisiteError, parse, stored
-from quart_enroll.domain.requisites import AllOf, AnyOf, Requisite
-from quart_enroll.domain.rules import PrerequisiteMissing, check_prerequisites, missing_prerequisites
+from quart_enroll.domain.requisites import AllOf, AnyOf, Concurrently, Requisite
+from quart_enroll.domain.rules import (
+    PrerequisiteMissing,
+    check_prerequisites,
+    dependent_courses,
+    missing_prerequisites,
+)
 from quart_enroll.i18n.language import use_language
 from tests.support.people import FALL, SPRING
 
@@ -26,6 +31,7 @@ COURSES = ("A", "B", "C", "D")
         ("A, B, or C", "A or B or C"),
         ("A and (B and C)", "A and B and C"),
         ("A or A", "A"),
+        ("A CONCURRENTLY, or B", "A concurrently or B"),
         (" ", ""),
     ],
 )
@@ -56,10 +62,11 @@ def test_an_error_names_the_place(text: str, message: str) -> None:
     assert str(error.value.args[0]).startswith(message)
 
 
-def _random_requisite(dice: random.Random, depth: int = 3) -> Requisite:
+def _random_requisite(dice: random.Random, depth: int = 3, *, is_plain: bool = False) -> Requisite:
     if depth == 0 or dice.random() < 0.3:
-        return dice.choice(COURSES)
-    parts = [_random_requisite(dice, depth - 1) for _ in range(dice.randint(2, 3))]
+        courseID = dice.choice(COURSES)
+        return Concurrently(courseID) if not is_plain and dice.random() < 0.5 else courseID
+    parts = [_random_requisite(dice, depth - 1, is_plain=is_plain) for _ in range(dice.randint(2, 3))]
     return requisites.group(dice.choice([AllOf, AnyOf]), parts)
 
 
@@ -73,7 +80,7 @@ def test_a_requisite_is_read_as_it_was_written() -> None:
 def test_a_requisite_is_met_like_the_same_formula_in_python() -> None:
     dice = random.Random(5)  # noqa: S311  # the same
     for _ in range(200):
-        text = requisites.to_text(_random_requisite(dice))
+        text = requisites.to_text(_random_requisite(dice, is_plain=True))
         for values in product([False, True], repeat=len(COURSES)):
             taken = dict(zip(COURSES, values, strict=True))
             is_met = not requisites.unmet(parse(text), taken.__getitem__)
@@ -100,3 +107,30 @@ def test_a_stored_text_that_cannot_be_read_is_never_met() -> None:
     assert stored(course.requisite) == "A and (B"
     with pytest.raises(PrerequisiteMissing, match=r"requires A and \(B from"):
         check_prerequisites(course, SPRING, [("A", FALL), ("B", FALL)])
+
+
+def _registration(courseID: str, requisite: str = "") -> Registration:
+    course = Course(courseID, courseID, "", 3, "Fall", requisite=requisite)
+    return Registration(course, Section(SPRING.term, courseID, "01", 9), "enrolled")
+
+
+def test_a_course_in_the_same_term_counts_only_where_it_may_be_taken_concurrently() -> None:
+    course = Course("X", "BIO 300", "", 3, "Fall", needs=("Algebra", "Essays"), requisite="A concurrently and C")
+    a, c = map(_registration, "AC")
+    assert missing_prerequisites(course, SPRING, [], [a, c]) == ["C"]
+    assert missing_prerequisites(course, SPRING, [("C", FALL)], together_with=["A"]) == []
+    assert missing_prerequisites(course, SPRING, [("C", FALL), ("A", FALL)]) == []
+    with pytest.raises(PrerequisiteMissing) as refused:
+        check_prerequisites(course, SPRING, [])
+    assert refused.value.text == "BIO 300 requires Algebra (in the same term or earlier) and Essays."
+    sentence = refused.value.message
+    assert message_codec.decode(message_codec.encode(sentence)) == sentence
+
+
+def test_a_course_is_dropped_with_the_one_that_it_may_need_in_the_same_term() -> None:
+    x, a, b = _registration("X", "(A concurrently or B concurrently) and C"), _registration("A"), _registration("B")
+    taken = [("C", FALL)]
+    assert dependent_courses("A", SPRING, [x, a], taken) == [x]
+    assert dependent_courses("A", SPRING, [x, a, b], taken) == []
+    assert dependent_courses("A", SPRING, [x, a], [*taken, ("A", FALL)]) == []
+    assert dependent_courses("A", SPRING, [x, a], []) == []  # it is there without C, so a waiver must allow it

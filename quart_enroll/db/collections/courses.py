@@ -61,10 +61,10 @@ async def find_names(db: Database, courseIDs: Sequence[str], session: Session | 
     return [names.get(courseID, courseID) for courseID in courseIDs]
 
 
-async def is_corequisite(db: Database, courseID: str, courseIDs: Collection[str], session: Session | None) -> bool:
-    """Return whether one of the courses `courseIDs` requires this one as a corequisite."""
-    wanted = {"courseID": {"$in": list(courseIDs)}, "corequisites": courseID}
-    return await db.course.find_one(wanted, {"_id": 1}, session=session) is not None
+async def is_needed_beside(db: Database, courseID: str, courseIDs: Collection[str], session: Session | None) -> bool:
+    """Return whether one of the courses `courseIDs` may need this one in the same term."""
+    found = db.course.find({"courseID": {"$in": list(courseIDs)}}, session=session)
+    return any(courseID in to_course(row).same_term_courses for row in await found.to_list(None))
 
 
 async def is_empty(db: Database) -> bool:

@@ -78,7 +78,7 @@ def _decode(stored: Any) -> Value:
             return Hours(start, end)
         case {"names": list(names), "joiner": "and" | "or" as joiner}:
             decoded = map(_decode, names)
-            return NameList(tuple(one if isinstance(one, NameList) else str(one) for one in decoded), joiner)
+            return NameList(tuple(one if isinstance(one, NameList | Sentence) else str(one) for one in decoded), joiner)
         case list():
             return tuple(map(str, stored))
         case str() | int() | float():

@@ -1,7 +1,7 @@
 """The page of a course: description, requisites, and its sections in a term."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from quart_enroll.domain import requisite_parser, requisites, rules, terms
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import NoTerms, NotTaught, UnknownCourse
 from quart_enroll.domain.models import Course, Term
+from quart_enroll.domain.requisites import Concurrently, Leaf, course_of
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.domain.waitlist_odds import PastFill
 from quart_enroll.i18n.language import TermName, gettext, ngettext
@@ -29,11 +30,15 @@ from quart_enroll.web.templating import is_overridden, render, render_frame, ren
 
 @dataclass(frozen=True, slots=True)
 class Requisite:
-    """A prerequisite or corequisite. `is_taken` says whether the student has taken it; None for visitors."""
+    """A prerequisite or corequisite. `is_taken` says whether the student has taken it; None for visitors.
+
+    `is_concurrent` means that a prerequisite may be taken in the same term.
+    """
 
     courseID: str
     title: str
     is_taken: bool | None
+    is_concurrent: bool = False
 
 
 MINUTES_IN_WORDS, HOURS_IN_WORDS = 120, 48
@@ -156,11 +161,19 @@ def _requisite(offered: Catalog, term: Term | None, course: Course, state: Stude
     return tuple(
         requisites.pieces(
             requisite_parser.stored(course.requisite),
-            lambda courseID: _prerequisite(courseID, offered, term, state),
+            lambda leaf: _leaf(leaf, offered, term, state),
             f" {both} ",
             f" {either} ",
         )
     )
+
+
+def _leaf(leaf: Leaf, offered: Catalog, term: Term | None, state: StudentState) -> Requisite:
+    one = _prerequisite(course_of(leaf), offered, term, state)
+    if not isinstance(leaf, Concurrently):
+        return one
+    has_it = one.is_taken is False and any(other.courseID == leaf.courseID for other in state.enrolled)
+    return replace(one, is_taken=has_it or one.is_taken, is_concurrent=True)
 
 
 def _corequisite(courseID: str, offered: Catalog, term: Term | None, course: Course, state: StudentState) -> Requisite:

@@ -151,7 +151,7 @@ class PersonalFacts:
             or course.courseID in self.taken
             or not self.taken.isdisjoint(course.prerequisite_courses)
             or not self.taken.isdisjoint(course.corequisites)
-            or not self.courses.isdisjoint(course.corequisites)
+            or not self.courses.isdisjoint(course.same_term_courses)
             or self.credits + course.credits > term.max_credits
         )
 

@@ -183,7 +183,7 @@ def _for_student(
     if form.fits.data and "fits" not in without:
         found = search.fitting(found, term, state.enrolled)
     if form.unmet.data and "unmet" not in without and state.taken is not None:
-        found = search.with_met_prerequisites(found, term, state.taken)
+        found = search.with_met_prerequisites(found, term, state.taken, state.enrolled)
     return found
 
 

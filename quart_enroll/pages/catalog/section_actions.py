@@ -207,9 +207,10 @@ def _section_actions(
         return _before_opening(course, section, state) if can_plan else SectionActions(section)
     own = replace(_before_seat(section, state), secondary_button=_secondary_button(course, section, state))
     try:
-        if state.taken is not None:
-            rules.check_prerequisites(course, term, state.taken)
+        _check_prerequisites(term, course, section, state)
         dropped = _conflicting_course(term, course, section, state)
+        if dropped:
+            _check_prerequisites(term, course, section, state, dropped)
         if missing := _missing_corequisites(term, course, section, state, dropped):
             button = None if dropped else _enroll_together_button(course, section, missing.names)
             return replace(own, reason=missing.text, button=button)
@@ -277,7 +278,25 @@ def _can_replace(term: Term, course: Course, section: Section, state: StudentSta
     if rules.dependent_courses(one.courseID, term, state.enrolled, state.taken or ()):
         return False
     staying = [other for other in state.enrolled if other is not one]
-    return rules.fits(term, course, section, staying) and not _missing_corequisites(term, course, section, state, one)
+    return (
+        rules.fits(term, course, section, staying)
+        and not _missing_corequisites(term, course, section, state, one)
+        and not rules.missing_prerequisites(course, term, state.taken or (), staying, _waitlisted(section, state))
+    )
+
+
+def _check_prerequisites(
+    term: Term, course: Course, section: Section, state: StudentState, dropped: Registration | None = None
+) -> None:
+    """Raise PrerequisiteMissing if the student lacks prerequisites, once the course `dropped` is gone."""
+    if state.taken is not None:
+        staying = [one for one in state.enrolled if one is not dropped]
+        rules.check_prerequisites(course, term, state.taken, staying, _waitlisted(section, state))
+
+
+def _waitlisted(section: Section, state: StudentState) -> Sequence[str]:
+    """Return the courses that count as if the student had them: for a full section, those with a waitlist entry."""
+    return () if section.open_seats else [one.entry.key.courseID for one in state.waitlisted]
 
 
 def _missing_corequisites(
@@ -290,9 +309,8 @@ def _missing_corequisites(
     if state.taken is None or (dropped and dropped.courseID == course.courseID):
         return None
     staying = [one for one in state.enrolled if one is not dropped]
-    waitlisted = () if section.open_seats else [one.entry.key.courseID for one in state.waitlisted]
     try:
-        rules.check_corequisites(course, term, staying, state.taken, waitlisted)
+        rules.check_corequisites(course, term, staying, state.taken, _waitlisted(section, state))
     except CorequisiteMissing as refusal:
         return refusal
     return None
@@ -346,7 +364,8 @@ def section_fields(key: SectionKey) -> dict[str, str]:
 
 def _lacks_prerequisites(term: Term, course: Course, state: StudentState) -> bool:
     """Return whether prerequisites are missing: then dropping another course doesn't help."""
-    return bool(rules.missing_prerequisites(course, term, state.taken or ()))
+    waitlisted = [one.entry.key.courseID for one in state.waitlisted]
+    return bool(rules.missing_prerequisites(course, term, state.taken or (), state.enrolled, waitlisted))
 
 
 def _has_room(section: Section, state: StudentState) -> bool:

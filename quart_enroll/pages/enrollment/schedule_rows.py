@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from quart_enroll.domain import rules, waitlist_odds
 from quart_enroll.domain.catalog import Catalog
-from quart_enroll.domain.errors import CorequisiteMissing, CreditLimit
+from quart_enroll.domain.errors import CorequisiteMissing, CreditLimit, PrerequisiteMissing
 from quart_enroll.domain.models import Registration, ScheduledCourse, Term, WaitlistEntry
 from quart_enroll.domain.waitlist_odds import Odds
 from quart_enroll.domain.week import WeekEntry, with_colors
@@ -166,7 +166,7 @@ def odds_text(position: int, known: Sequence[Odds]) -> str:
 
 
 def _skip_warning(student: StudentTerm, entry: WaitlistEntry, offered: Catalog) -> str:
-    """Return the warning for a student who couldn't take a seat because of its credits or a corequisite.
+    """Return the warning for a student who couldn't take a seat because of its credits or a requisite.
 
     A promotion checks the same rules.
     """
@@ -175,9 +175,11 @@ def _skip_warning(student: StudentTerm, entry: WaitlistEntry, offered: Catalog) 
     try:
         if course and phase.term.promotes_waitlist(phase.since):
             rules.check_credits(phase.term, course, staying)
+            if course.concurrent_courses:
+                rules.check_prerequisites(course, phase.term, student.taken, staying)
             if entry.drop_if_enrolled != course.courseID:
                 rules.check_corequisites(course, phase.term, staying, student.taken)
-    except (CreditLimit, CorequisiteMissing) as refusal:
+    except (CreditLimit, CorequisiteMissing, PrerequisiteMissing) as refusal:
         return gettext(
             "If a seat opened now, it would go to the next student in line: %(because)s You keep your place.",
             because=refusal.message,

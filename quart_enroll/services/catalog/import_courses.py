@@ -92,11 +92,12 @@ async def import_courses(
         changed = [(old, new) for old, new in pairs if old != new]
         changed_ids = [new.courseID for _, new in changed]
         await import_guards.guard_courses(db, term_names, changed_ids, session)
-        # New corequisites change what the students of a course may drop for another seat, so these are guarded too.
+        # What a course needs in the same term changes what its students may drop for another seat, so these are guarded
+        # too.
         added_credits = {
             new.courseID: new.credits - old.credits
             for old, new in changed
-            if (old.credits, old.corequisites) != (new.credits, new.corequisites)
+            if old.credits != new.credits or _needed_beside(old) != _needed_beside(new)
         }
         await import_guards.add_credits(db, term_names, added_credits, session)
         counts = await import_guards.count_seats(db, coming, changed_ids, session)
@@ -133,6 +134,11 @@ def _refuse_other_spellings(rows: Sequence[ImportedCourse], before: Mapping[str,
             if row.course.courseID not in before and (stored := by_key.get(folding.key(row.course.courseID)))
         ]
     )
+
+
+def _needed_beside(course: Course) -> tuple[Sequence[str], str]:
+    """Return what the course needs in the same term."""
+    return course.corequisites, course.requisite if course.concurrent_courses else ""
 
 
 def _refuse_unknown_requisites(rows: Sequence[ImportedCourse], after: Sequence[Course], known: set[str]) -> None:

@@ -186,7 +186,7 @@ def _find_problems(
     checks: list[Callable[[], None]] = [
         *(partial(rules.check_times, course, planned.section, [other]) for other in overlapping),
         partial(rules.check_status, course, planned.section),
-        partial(rules.check_prerequisites, course, term, taken),
+        partial(rules.check_prerequisites, course, term, taken, others),
         partial(rules.check_corequisites, course, term, others, taken),
         partial(rules.check_credits, term, course, before),
     ]

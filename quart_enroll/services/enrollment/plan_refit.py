@@ -48,12 +48,15 @@ def refit(
 
 
 def needed_in_plan(candidate: Candidate, planned: Container[str]) -> list[str]:
-    """Return the missing corequisites of the course that are planned too."""
-    offering = candidate.offering
-    missing = rules.missing_corequisites(
-        offering.course, offering.term, candidate.registrations, candidate.taken_courses
-    )
-    return [courseID for courseID in missing if courseID in planned]
+    """Return the planned courses that the course needs: missing corequisites, and what may meet its prerequisites."""
+    course, term = candidate.offering.course, candidate.offering.term
+    has = term, candidate.registrations, candidate.taken_courses
+    missing = rules.missing_corequisites(course, *has)
+    if course.concurrent_courses and rules.missing_prerequisites(
+        course, term, candidate.taken_courses, candidate.registrations
+    ):
+        missing += course.concurrent_courses
+    return [courseID for courseID in dict.fromkeys(missing) if courseID in planned]
 
 
 def choose_sections(

@@ -42,13 +42,14 @@ def section_full(candidate: Candidate, offered: Iterable[Section], dropped: str 
         and section.open_seats
         and rules.fits(offering.term, offering.course, section, registrations)
     ]
-    is_missing_corequisites = dropped != key.courseID and rules.missing_corequisites(
-        offering.course, offering.term, registrations, candidate.taken_courses, candidate.waitlisted_courses
-    )
+    term, taken, waitlisted = offering.term, candidate.taken_courses, candidate.waitlisted_courses
+    is_missing_requisites = (
+        dropped != key.courseID and rules.missing_corequisites(offering.course, term, registrations, taken, waitlisted)
+    ) or rules.missing_prerequisites(offering.course, term, taken, registrations, waitlisted)
     has_waitlist_place = offering.section.waiting < offering.section.waitlist_capacity
     return SectionFull(
         offering.course.title,
         key.section,
-        can_wait=has_waitlist_place and not is_missing_corequisites,
+        can_wait=has_waitlist_place and not is_missing_requisites,
         others=others,
     )

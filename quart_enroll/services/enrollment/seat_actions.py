@@ -80,7 +80,7 @@ async def drop(
     registrations = await enrollments.find_in_term(db, user_id, term.term, session)
     registration = _find_enrolled(registrations, course, term)
     taken_courses: list[tuple[str, Term]] = []
-    if rules.dependent_courses(course.courseID, term, registrations, ()):  # unless it was taken in an earlier term
+    if any(course.courseID in one.course.same_term_courses for one in registrations):
         taken_courses = await resolve.taken_courses(db, user_id, session)
     is_withdrawal = rules.is_withdrawal(term, now) if withdraw is None else withdraw
     checks = drop_checks(registration, term, registrations, taken_courses, now, withdraw=is_withdrawal)

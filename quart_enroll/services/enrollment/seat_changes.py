@@ -127,7 +127,7 @@ async def leave_waitlists(
     """
     db, session = transaction.db, transaction.session
     others = [one.key.courseID for one in entries if one.key.term == key.term and one.key.courseID != key.courseID]
-    if others and await courses.is_corequisite(db, key.courseID, others, session):
+    if others and await courses.is_needed_beside(db, key.courseID, others, session):
         transaction.unblocked_students.append((user_id, key.term))
     for entry in entries:
         transaction.changed_waitlists.add(entry.key)

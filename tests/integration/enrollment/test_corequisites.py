@@ -146,3 +146,22 @@ async def test_the_api_names_the_missing_corequisite_and_enrolls_in_both(ada_pro
     assert (status, enrollment["courseID"]) == (201, "7777")
     assert await ada_program.post(ENROLLMENTS, body) == (200, enrollment)
     assert await art.enrollment.count_documents({"status": "enrolled"}) == 2
+
+
+async def test_a_prerequisite_may_be_taken_concurrently_if_the_course_says_so(ada: Browser, art: Database) -> None:
+    changed = {"$set": {"corequisites": [], "requisite": "1111 or 6666 concurrently"}}
+    await art.course.update_one({"courseID": "7777"}, changed)
+    missing = "ART LAB requires 1111 (PYT 101) or 6666 (ART 100) (in the same term or earlier)."
+    assert await message_after(ada, "/enrollment", courseID="7777") == missing
+    assert missing in await ada.read("/course/7777")
+    for courseID in ("7777", "6666"):  # the plan takes the second first
+        await ada.post("/plan/add", form={"courseID": courseID, "section": "01", "term": "Fall 2026"})
+    assert missing not in await ada.read("/plan?term=Fall")
+    await ada.post("/plan/enroll", form={"term": "Fall 2026"})
+    assert (await seats_taken(art, "6666"), await seats_taken(art, "7777")) == (1, 1)
+    page = await ada.read("/course/7777")
+    assert (page.count("(may be taken in the same term)"), page.count("(taken)")) == (1, 1)
+    question = await text(await ada.post("/enrollment/drop", form={"courseID": "6666"}))
+    assert "ART LAB can’t be taken without ART 100" in question
+    await ada.post("/enrollment/drop", form={"courseID": "6666", "with_corequisites": "y"})
+    assert (await seats_taken(art, "6666"), await seats_taken(art, "7777")) == (0, 0)
