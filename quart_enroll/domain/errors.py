@@ -801,6 +801,21 @@ class ConfirmationDead(Refused):
         )
 
 
+class EmailChangeOver(Refused):
+    """The link about a new email is forged or too old, or the change was completed, stopped or replaced."""
+
+    code = "email_change_over"
+    meaning = "The link about a new email is not valid any more."
+
+    def __init__(self) -> None:
+        super().__init__(
+            Sentence(
+                "This link is invalid or no longer needed: the change of the email was completed or stopped, or the "
+                "link has expired. Your account page shows your current email."
+            )
+        )
+
+
 class PleaseWait(Refused):
     """There were too many attempts. The message doesn't reveal whether an account exists."""
 

@@ -546,6 +546,29 @@ class RemovalRequest:
     asked_at: datetime
 
 
+class EmailChangeSide(StrEnum):
+    """One of the two addresses that have to agree before a user's email changes."""
+
+    OLD = "old"
+    NEW = "new"
+
+
+@dataclass(frozen=True, slots=True)
+class EmailChange:
+    """A user's email that is to change as soon as both addresses have agreed."""
+
+    user_id: int
+    old_email: str
+    new_email: str
+    asked_at: datetime
+    expires_at: datetime
+    agreed: frozenset[EmailChangeSide] = frozenset()
+
+    @property
+    def is_agreed(self) -> bool:
+        return len(self.agreed) == len(EmailChangeSide)
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """A user, the stored hash of the password, and how often the password was changed."""
@@ -680,8 +703,9 @@ class Notice:
     `action` is "promote", "alert", "skip" with the reason in `because`, "moved" with the changes there, "cancelled"
     with the other sections there, "no_show" with its author there, "removal_declined" with the registrar's reason
     there, or "staff" with all that is to say; "account_removed", "password_changed", "password_forgotten" or
-    "confirm_email"; "roster_email" with what staff wrote in `subject` and `text`, and who it was in `because`. `before`
-    is a section as it was before its changes.
+    "confirm_email"; "email_change" to the address in `because`, "new_email" or "email_changed"; "roster_email" with
+    what staff wrote in `subject` and `text`, and who it was in `because`. `before` is a section as it was before its
+    changes.
     """
 
     at: datetime

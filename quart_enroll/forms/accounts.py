@@ -103,6 +103,14 @@ class ChangePasswordForm(SiteForm):
     submit = SubmitField(lazy("Change password"))
 
 
+class ChangeEmailForm(SiteForm):
+    email = StringField(lazy("New email"), [*NEW_EMAIL, ASCII_ONLY], filters=[stripped, registered_email])
+    password = PasswordField(
+        lazy("Current password"), [InputRequired(lazy("Enter your password.")), MAX_PASSWORD_LENGTH]
+    )
+    submit = SubmitField(lazy("Change email"))
+
+
 class ForgotForm(SiteForm):
     email = StringField(lazy("Email"), [*EXISTING_EMAIL, Regexp(".+@.+", message=EMAIL_SHAPE)], filters=[stripped])
     submit = SubmitField(lazy("Send link"))

@@ -39,6 +39,7 @@ PAGES = {
             "/account",
             "/account/password",
             "/account/delete",
+            "/account/email/change",
             "/account/timezone",
             "/account/tokens",
             "/enrollment/links",

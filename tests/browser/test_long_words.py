@@ -32,6 +32,7 @@ STUDENT_PATHS = (
         "/enrollment/history",
         "/plan",
         "/account",
+        "/account/email/change",
         "/account/timezone",
         "/account/tokens",
         "/enrollment/links",

@@ -50,7 +50,7 @@ MODULES_WITH_SENTENCES = [
     *("forms/staff/people.py", "forms/staff/confirmation.py", "forms/staff/dashboard.py"),
     *("forms/staff/roster.py", "services/staff/no_show.py", "services/staff/roster_email.py"),
     *("charts.py", "forms/staff/removals.py"),
-    *("forms/sharing.py", "forms/timezone.py", "forms/tokens.py"),
+    *("forms/sharing.py", "forms/timezone.py", "forms/tokens.py", "services/accounts/email_change.py"),
     *("services/notifications/messages.py", "services/accounts/password_policy.py"),
     *("services/enrollment/plan.py", "web/auth.py", "web/error_pages.py", "web/notices.py", "web/proxies.py"),
     *("web/page_of_origin.py", "web/retry.py"),

@@ -6,12 +6,13 @@ knows whether the email was sent. A notice that says nothing new any more has `r
 emailed.
 
 Some notices are only emailed. One about a forgotten password has the email address from the form, which may have no
-account, and is removed after an hour. One about a removed account has the address that the account had. MongoDB removes
-every notice at `forget_at`; the history stays in `event`.
+account, and is removed after an hour. One about a new email has that address, and is removed after a day. One about a
+removed account, or a changed email, has the address that the account had. MongoDB removes every notice at `forget_at`;
+the history stays in `event`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -54,8 +55,11 @@ SCHEMA = {
 NO_USER = 0
 """The user_id of notices to an email address."""
 
-TO_FORMER_USERS = ("account_removed",)
+TO_FORMER_USERS = ("account_removed", "email_changed")
 """Notices to an address that has no account any more."""
+
+TO_NEW_ADDRESSES = ("new_email",)
+"""Notices to an address that a user's account is to have; if it has an account, its owner gets another text."""
 
 NOTICE_LIFETIME = timedelta(days=366)
 """How long a notice is stored, whether it was seen or not."""
@@ -205,7 +209,13 @@ async def _find_recipient(db: Database, row: Mapping[str, Any]) -> Credentials |
         return await users.find_credentials_by_id(db, row["user_id"])
     if row["action"] in TO_FORMER_USERS:
         return Credentials(User(NO_USER, email, "", "", language=row.get("language", "")), "")
-    return await users.find_credentials(db, email)
+    owner = await users.find_credentials(db, email)
+    return await _find_at_new_address(db, row) if owner is None and row["action"] in TO_NEW_ADDRESSES else owner
+
+
+async def _find_at_new_address(db: Database, row: Mapping[str, Any]) -> Credentials | None:
+    found = await users.find_credentials_by_id(db, row["user_id"])
+    return found and replace(found, user=replace(found.user, email=row["email"], email_unconfirmed=True))
 
 
 async def claim(db: Database, email: PendingEmail, at: datetime) -> bool:

@@ -341,6 +341,22 @@ async def set_profile(db: Database, user_id: int, profile: Profile, session: Ses
     await db.user.update_one({"user_id": user_id}, change, session=session)
 
 
+async def set_email(db: Database, user: User, email: str, session: Session) -> None:
+    """Replace the user's email address by a confirmed one; raise EmailTaken if another account has it."""
+    owners = await find_owners(db, [], [email], session)
+    if any(owner.user_id != user.user_id for owner in owners):
+        raise EmailTaken
+    changed = replace(user, email=email)
+    try:
+        await db.user.update_one(
+            {"user_id": user.user_id},
+            {"$set": {"email": email} | derived_fields(changed)} | CONFIRM_EMAIL,
+            session=session,
+        )
+    except DuplicateKeyError as error:
+        raise EmailTaken from error
+
+
 async def confirm_email(db: Database, user_id: int, email: str) -> None:
     """Confirm the email address, if the user still has it."""
     await db.user.update_one({"user_id": user_id, "email": email}, CONFIRM_EMAIL)

@@ -24,6 +24,7 @@ EXPORTED_FIELDS = {
     "share": {"_id": 0},
     "removal": {"_id": 0},
     "summary": {"_id": 0},
+    "email_change": {"_id": 0},
     "audit": {"_id": 0},
     "access": {"_id": 0, "minute": 0},
 }

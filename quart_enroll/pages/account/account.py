@@ -10,7 +10,7 @@ from quart_enroll.domain.models import Login
 from quart_enroll.i18n.language import gettext
 from quart_enroll.pages.account.deletion import is_by_registrar
 from quart_enroll.pages.account.email_confirmation import must_confirm
-from quart_enroll.services.accounts import accounts, sessions
+from quart_enroll.services.accounts import accounts, email_change, sessions
 from quart_enroll.state import database, now
 from quart_enroll.web import auth, viewing
 from quart_enroll.web.jinja_environment import format_moment
@@ -38,6 +38,7 @@ async def account() -> bytes:
         user=user,
         sign_ins=sign_ins_in_words(found),
         must_confirm=must_confirm(),
+        email_change=None if is_viewed else await email_change.find(database(), user.user_id, now()),
         removal_by_registrar=is_by_registrar(),
         is_viewed=is_viewed,
     )

@@ -7,7 +7,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from quart_enroll.db.client import Database, Session, assert_transactions
-from quart_enroll.db.collections import calendar_tokens, logins, notices, shared_links, tokens, users
+from quart_enroll.db.collections import calendar_tokens, email_changes, logins, notices, shared_links, tokens, users
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.errors import Busy, EmailTaken, WrongCredentials, WrongPassword
 from quart_enroll.domain.models import Credentials, Notice, User
@@ -166,7 +166,8 @@ async def end_access(db: Database, user_id: int) -> EndedAccess:
 
 
 async def end_all_access(db: Database, user_id: int, session: Session | None) -> EndedAccess:
-    """Do the same as end_access, inside the transaction of `session`."""
+    """Do the same as end_access, inside the transaction of `session`; a change of the email is stopped too."""
+    await email_changes.remove(db, user_id, session)
     return EndedAccess(
         await end_sign_ins(db, user_id, session),
         await tokens.revoke_all(db, user_id, session),

@@ -43,6 +43,10 @@ keep the owner from changing it."""
 CONFIRMATION_EMAILS_PER_ACCOUNT = RateLimit(limit=3, fades_in=timedelta(hours=8))
 """Three at once, then three per day, however often the email is registered."""
 
+EMAIL_CHANGES_PER_NEW_ADDRESS = RateLimit(limit=3, fades_in=timedelta(hours=8))
+"""Three at once, then three per day, because each sends an email that the recipient may not have asked for. Accounts
+and networks have the limits of reset links."""
+
 ROSTER_EMAILS_PER_PERSON = RateLimit(limit=20, fades_in=timedelta(minutes=15))
 """Twenty in a row, which is every section of a teacher with a correction to some, then one per quarter of an hour."""
 
@@ -168,6 +172,16 @@ async def count_confirmation_request(db: Database, attempt: AttemptSource, now: 
     counters = {
         f"confirmation {attempt.account}": CONFIRMATION_EMAILS_PER_ACCOUNT,
         f"confirmation from {attempt.network}": REGISTRATIONS_PER_NETWORK,
+    }
+    await _check_and_count(db, counters, now)
+
+
+async def count_email_change(db: Database, attempt: AttemptSource, new_address: AttemptSource, now: datetime) -> None:
+    """Count a request to change an email, whether or not the new address has an account, or raise PleaseWait."""
+    counters = {
+        f"email change {attempt.account}": RESET_REQUESTS_PER_ACCOUNT,
+        f"email change to {new_address.account}": EMAIL_CHANGES_PER_NEW_ADDRESS,
+        f"email change from {attempt.network}": RESET_REQUESTS_PER_NETWORK,
     }
     await _check_and_count(db, counters, now)
 

@@ -1,7 +1,9 @@
-"""Links in emails: one to choose a new password, within an hour; one to confirm an email, within three days.
+"""Links in emails: one to choose a new password, within an hour; one to confirm an email, within three days; and two
+that agree to a new email, within a day.
 
 The links are signed, so nothing is stored for them. A reset link contains a digest of the email and the password hash;
-a new password changes the hash, which invalidates all earlier links. So does a new email.
+a new password changes the hash, which invalidates all earlier links. So does a new email. Links about a new email name
+the user's request, which is stored until it is completed or stopped.
 """
 
 from datetime import datetime, timedelta
@@ -11,9 +13,9 @@ from hmac import compare_digest
 from itsdangerous import BadData, URLSafeSerializer
 
 from quart_enroll.db.client import Database
-from quart_enroll.db.collections import users
-from quart_enroll.domain.errors import ConfirmationDead, LinkDead
-from quart_enroll.domain.models import Credentials, User
+from quart_enroll.db.collections import email_changes, users
+from quart_enroll.domain.errors import ConfirmationDead, EmailChangeOver, LinkDead
+from quart_enroll.domain.models import Credentials, EmailChange, EmailChangeSide, User
 
 RESET_LIFETIME = timedelta(hours=1)
 
@@ -23,6 +25,7 @@ MAX_LINK_TOKEN_LENGTH = 500
 """The longest signed part of a link that is read, in characters; the site's own have about 120."""
 
 FORGOT_PATH, RESET_PATH, CONFIRM_PATH = "/password/forgot", "/password/reset", "/email/confirm"
+CHANGE_PATH = "/email/change"
 """The paths of the pages that emails link to."""
 
 
@@ -36,6 +39,7 @@ class EmailLinks:
         signer = {"digest_method": sha256}
         self._resets = URLSafeSerializer(secret_key, "password reset", signer_kwargs=signer)
         self._confirmations = URLSafeSerializer(secret_key, "email confirmation", signer_kwargs=signer)
+        self._changes = URLSafeSerializer(secret_key, "email change", signer_kwargs=signer)
         self._public_url = public_url
 
     @property
@@ -81,6 +85,22 @@ class EmailLinks:
         if user is None or not compare_digest(digest, _email_digest(user)):
             raise ConfirmationDead
         return user
+
+    def email_change(self, user_id: int, asked_at: datetime, side: EmailChangeSide) -> str:
+        """Return the link for one of the two addresses; `asked_at` is when the user asked for the change."""
+        token = self._changes.dumps([user_id, asked_at.isoformat(), side])
+        return f"{self._public_url}{CHANGE_PATH}/{token}"
+
+    async def find_email_change(self, db: Database, token: str, now: datetime) -> tuple[EmailChange, EmailChangeSide]:
+        """Return the change that the link is about, and the address it was sent to; raise EmailChangeOver."""
+        try:
+            user_id, asked_at, side = self._changes.loads(token)
+        except (BadData, UnicodeError):
+            raise EmailChangeOver from None
+        change = await email_changes.find(db, user_id, now)
+        if change is None or change.asked_at.isoformat() != asked_at:
+            raise EmailChangeOver
+        return change, EmailChangeSide(side)
 
 
 def _email_digest(user: User) -> str:

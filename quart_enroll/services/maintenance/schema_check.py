@@ -18,6 +18,7 @@ from quart_enroll.db.collections import (
     audit,
     calendar_tokens,
     courses,
+    email_changes,
     enrollments,
     events,
     idempotency,
@@ -62,6 +63,7 @@ COLLECTION_MODULES: dict[str, Any] = {
     "access": access,
     "removal": removals,
     "summary": summaries,
+    "email_change": email_changes,
 }
 """The modules with the indexes and the schema of each collection."""
 

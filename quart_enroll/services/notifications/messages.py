@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from quart_enroll.domain.models import Credentials, Event, Notice, SectionKey, User
+from quart_enroll.domain.models import Credentials, EmailChangeSide, Event, Notice, SectionKey, User
 from quart_enroll.i18n import language
 from quart_enroll.i18n.language import Sentence, TermName, Value, gettext
 from quart_enroll.services.accounts.email_links import EmailLinks
@@ -32,6 +32,35 @@ Someone, hopefully you, created an account with this email. If it was you, confi
 %(link)s
 
 The link works for three days. If it wasn’t you, just ignore this message.""")
+
+NEW_EMAIL_TEXT = Sentence("""\
+Someone, hopefully you, asked to use this email for an account. If it was you, confirm the email here:
+
+%(link)s
+
+The link works for one day. If it wasn’t you, just ignore this message.""")
+
+EMAIL_TAKEN_TEXT = Sentence("""\
+Someone, hopefully you, asked to use this email for another account. You already have an account with it, so nothing has
+changed. If you’ve forgotten your password, you can choose a new one:
+
+%(link)s
+
+If it wasn’t you, just ignore this message.""")
+
+EMAIL_CHANGE_TEXT = Sentence("""\
+%(sentence)s Confirm or stop the change here:
+
+%(link)s
+
+The link works for one day. Nothing changes unless it’s confirmed from both emails. If it wasn’t you, stop the
+change, and choose a new password right away:
+
+%(forgot)s""")
+
+EMAIL_CHANGED_TEXT = Sentence("""\
+The email of your account was changed, as you asked, and you’ve been signed out everywhere. From now on, sign in with
+your new email. If it wasn’t you, tell your school’s registrar right away.""")
 
 SEAT_SUBJECTS = {
     "promote": Sentence("You’re enrolled in %(title)s"),
@@ -117,6 +146,17 @@ def _subject_and_text(notice: Notice, to: Credentials, links: EmailLinks, now: d
             return gettext("Choose a new password"), PASSWORD_RESET_TEXT % {"link": links.reset(to, now)}
         case "confirm_email":
             return gettext("Confirm your email"), CONFIRMATION_TEXT % {"link": links.confirmation(to.user, now)}
+        case "new_email" if notice.user_id != to.user.user_id:
+            return gettext("You already have an account"), EMAIL_TAKEN_TEXT % {"link": links.forgot}
+        case "new_email":
+            link = links.email_change(notice.user_id, notice.at, EmailChangeSide.NEW)
+            return gettext("Confirm your new email"), NEW_EMAIL_TEXT % {"link": link}
+        case "email_change":
+            link = links.email_change(notice.user_id, notice.at, EmailChangeSide.OLD)
+            values = {"sentence": notice.because or "", "link": link, "forgot": links.forgot}
+            return gettext("Your email is about to change"), EMAIL_CHANGE_TEXT % values
+        case "email_changed":
+            return gettext("Your email was changed"), str(EMAIL_CHANGED_TEXT)
         case "roster_email":
             return notice.subject, f"{notice.text}\n\n-- \n{notice.because}"
         case "account_removed":

@@ -29,7 +29,7 @@ from quart_enroll.system.clock import Clock
 
 MAX_EMAILS_PER_POLL = 100
 
-ALLOWED_IF_UNCONFIRMED = ("confirm_email", "password_forgotten")
+ALLOWED_IF_UNCONFIRMED = ("confirm_email", "password_forgotten", "new_email")
 """The only emails sent to an unconfirmed address, without a name; other notices appear only on the site."""
 
 logger = logging.getLogger(__name__)

@@ -85,7 +85,7 @@ async def test_pages_and_api_clients_of_one_account_share_its_rate_limit(
             "/alert",
             "/alert/end",
         ),
-        *("/enrollment/calendar", "/account/timezone", "/account/tokens", "/language"),
+        *("/enrollment/calendar", "/account/email/change", "/account/timezone", "/account/tokens", "/language"),
     ],
 )
 async def test_every_change_counts_toward_the_rate_limit(app: Quart, ada: Browser, path: str) -> None:
@@ -93,7 +93,9 @@ async def test_every_change_counts_toward_the_rate_limit(app: Quart, ada: Browse
     assert (await ada.post(path, form=ENROLL_FORM)).status_code == 429
 
 
-@pytest.mark.parametrize("path", ["/account/end", "/account/tokens/end", "/enrollment/calendar/end", "/logout"])
+@pytest.mark.parametrize(
+    "path", ["/account/end", "/account/tokens/end", "/account/email/stop", "/enrollment/calendar/end", "/logout"]
+)
 async def test_ending_access_is_not_limited(app: Quart, ada: Browser, path: str) -> None:
     allow(app, changes=0)
     assert (await ada.post(path, form={"login": "x", "token_id": "0" * 16})).status_code == 303

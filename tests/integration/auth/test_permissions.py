@@ -66,7 +66,11 @@ STATUSES_BY_ROUTE = {
     "/password/reset/<token>": (303, 303, 303),
     "/email/confirm": (410, 410, 410),
     "/email/confirm/<token>": (303, 303, 303),
+    "/email/change": (410, 410, 410),
+    "/email/change/<token>": (303, 303, 303),
     "/account/email": (405, 405, 405),
+    "/account/email/change": (303, 200, 200),
+    "/account/email/stop": (405, 405, 405),
     "/account/timezone": (303, 200, 200),
     "/account/tokens": (303, 200, 200),
     "/account/tokens/end": (405, 405, 405),
@@ -189,6 +193,8 @@ PAGE_CHANGES = {
     "/account/password": "/account",
     "/account/sign-out": "/account",
     "/account/email": "/account",
+    "/account/email/change": "/account",
+    "/account/email/stop": "/account",
     "/account/timezone": "/account",
     "/account/tokens": "/account",
     "/account/tokens/end": "/account",
@@ -260,7 +266,7 @@ def test_every_route_is_listed_with_its_permissions(app: Quart) -> None:
     assert {rule.rule for rule in app.url_map.iter_rules()} == set(STATUSES_BY_ROUTE)
     changes = {(m, rule.rule) for rule in app.url_map.iter_rules() for m in (rule.methods or set()) - SAFE_METHODS}
     posts = [*PAGE_CHANGES, "/language", "/register", "/login", "/logout", "/password/forgot", "/password/reset"]
-    posts += ["/email/confirm", "/staff/students/<int:user_id>/act"]
+    posts += ["/email/confirm", "/email/change", "/staff/students/<int:user_id>/act"]
     assert changes == {*API_CHANGES, *(("POST", path) for path in posts)}
 
 

@@ -20,6 +20,7 @@ from quart.wrappers import Response
 from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import users
+from quart_enroll.domain.models import EmailChangeSide
 from quart_enroll.i18n import language
 from quart_enroll.i18n.timezones import city_of, known_timezones
 from quart_enroll.routes import ROUTES
@@ -256,6 +257,30 @@ async def test_spanish_pages_for_email_confirmation_contain_no_english(site: Qua
     assert untranslated(shown_texts) == ""
 
 
+async def test_spanish_pages_for_a_new_email_contain_no_english(site: Quart, clock: Clock) -> None:
+    ada = RecordingBrowser(site, shown_texts := set())
+    await ada.post("/login", form={"email": ADA.email, "password": PASSWORD})
+    links, asked_at = EmailLinks("a key that only the tests know, and long", ""), clock.now
+    await ada.get("/account/email/change")
+    for email in ("ada", ADA.email, "ada.new@school.example"):
+        await ada.submit("/account/email/change", email=email, password=PASSWORD)
+    await ada.get("/account")
+    for side in EmailChangeSide:
+        await ada.get(links.email_change(ADA.user_id, asked_at, side))
+        await ada.get("/email/change")
+        await ada.submit("/email/change", decision="agree")
+        await ada.get("/email/change")
+    await ada.post("/login", form={"email": "ada.new@school.example", "password": PASSWORD})
+    for _ in range(4):
+        await ada.submit("/account/email/change", email=ADA.email, password=PASSWORD)
+        await ada.get("/account")
+        await ada.submit("/account/email/stop")
+    await ada.submit("/account/email/change", email=BOB.email, password=PASSWORD)
+    await ada.get(links.email_change(ADA.user_id, asked_at, EmailChangeSide.OLD))
+    await ada.submit("/email/change", decision="stop")
+    assert untranslated(shown_texts) == ""
+
+
 async def test_spanish_pages_for_students_contain_no_english(
     site: Quart, db: Database, clock: Clock, brackets: BracketTranslations
 ) -> None:
@@ -417,9 +442,11 @@ async def test_spanish_emails_contain_no_english(site: Quart, db: Database, cloc
     )
     await ada.submit("/password/forgot", email=ADA.email)
     await RecordingBrowser(site, set()).submit("/register", **registration())
+    for email in (ADA.email, "bob.new@school.example"):
+        await bob.submit("/account/email/change", email=email, password=PASSWORD)
     postbox = Postbox()
     await send_due(
         db, postbox, clock, EmailLinks("a key that only the tests know", "https://enroll.school.example"), "one"
     )
-    assert len(postbox.letters) == 5
+    assert len(postbox.letters) == 9
     assert untranslated({part for _, subject, text in postbox.letters for part in (subject, text)}) == ""

@@ -54,7 +54,7 @@ CACHE_CONTROL_BY_PATH = {
 """Responses that are the same for everyone; caches must not store the others."""
 
 
-EMAIL_LINK_RULES = [rule for rule in STATUSES_BY_ROUTE if rule.startswith(("/password/reset", "/email/confirm"))]
+EMAIL_LINK_RULES = [rule for rule in STATUSES_BY_ROUTE if rule.startswith(("/password/reset", "/email/c"))]
 HEADERS_BY_PATH = {path_of(rule): {"Referrer-Policy": "no-referrer"} for rule in EMAIL_LINK_RULES}
 
 
