@@ -624,6 +624,53 @@ class PlanChanged(Refused):
         super().__init__(message)
 
 
+class PlanNameTaken(Refused):
+    code = "plan_name_taken"
+    meaning = "You already have a plan with this name for the term."
+
+    def __init__(self, name: str) -> None:
+        super().__init__(Sentence("You already have a plan named %(name)s. Choose another name.", name=name))
+
+
+class TooManyPlans(Refused):
+    code = "too_many_plans"
+    meaning = "You have as many plans for the term as a student may have."
+
+    def __init__(self, term: str, limit: int) -> None:
+        super().__init__(
+            Sentence(
+                "You already have %(most)s plans for %(term)s, which is the limit. Delete one first.",
+                most=limit,
+                term=TermName(term),
+            )
+        )
+
+
+class NoSuchPlan(Refused):
+    code = "no_such_plan"
+    meaning = "You have no plan with this name for the term, besides the one in use."
+    severity = "info"
+
+    def __init__(self, term: str) -> None:
+        super().__init__(
+            Sentence("You no longer have this plan for %(term)s. No changes were made.", term=TermName(term))
+        )
+
+
+class OtherPlanInUse(Refused):
+    code = "other_plan_in_use"
+    meaning = "You have switched to another plan since you opened the page."
+    severity = "warning"
+
+    def __init__(self, term: str) -> None:
+        super().__init__(
+            Sentence(
+                "You’ve switched to another plan for %(term)s since you opened that page. No changes were made.",
+                term=TermName(term),
+            )
+        )
+
+
 class EmailTaken(Refused):
     code = "email_taken"
     meaning = "There is already an account with this email."

@@ -360,6 +360,23 @@ class PlannedSection:
     alternatives: tuple[str, ...] = ()
 
 
+MAX_PLAN_NAME_LENGTH = 30
+"""Characters of the name of a plan."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPlan:
+    """One of a student's plans for a term, under its name; that of the first plan is empty until it is renamed.
+
+    The plan in use consists of the student's planned sections; `courses` is the number of courses of the others.
+    """
+
+    term: str
+    name: str
+    is_in_use: bool
+    courses: int
+
+
 @dataclass(frozen=True, slots=True)
 class ScheduledCourse(Course):
     """A course on a student's schedule, with the term and section in which the student takes it."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from quart_enroll.domain.models import PlannedSection, SectionKey, WaitlistEntry
+from quart_enroll.domain.models import PlannedSection, SavedPlan, SectionKey, WaitlistEntry
 
 DERIVED_BYTES = 3000
 """Bytes of what pages compute from a snapshot."""
@@ -28,7 +28,7 @@ class StudentSeat:
 @dataclass(frozen=True, eq=False, slots=True)
 class StudentSnapshot:
     """A student's seats and waitlist entries in all terms, in the order of courseID, and the keys of the sections that
-    are planned or have an alert; `plan` has the planned sections in their order.
+    are planned or have an alert; `plan` has the planned sections in their order, and `saved_plans` the other plans.
 
     `calendar_since` is when the link to the calendar was created. `row_ids` are the rows that all this was read from.
     Equal seats and waitlist entries have the same `fingerprint` in all processes, until a section moves. Snapshots are
@@ -43,10 +43,11 @@ class StudentSnapshot:
     row_ids: frozenset[Hashable]
     fingerprint: str
     plan: tuple[PlannedSection, ...] = ()
+    saved_plans: tuple[SavedPlan, ...] = ()
     derived: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
     @property
     def size(self) -> int:
         """The approximate size in memory, in bytes."""
-        rows = len(self.seats) + 3 * len(self.waiting) + 3 * len(self.plan) + len(self.alerts)
+        rows = len(self.seats) + 3 * len(self.waiting) + 3 * len(self.plan) + len(self.saved_plans) + len(self.alerts)
         return 700 + DERIVED_BYTES + 200 * rows

@@ -4,11 +4,19 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 from quart import request
-from wtforms import BooleanField, SelectField, SelectMultipleField, StringField, SubmitField, ValidationError
+from wtforms import (
+    BooleanField,
+    HiddenField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    SubmitField,
+    ValidationError,
+)
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import DataRequired, Length
 
-from quart_enroll.domain.models import Section, SectionRequest, Term
+from quart_enroll.domain.models import MAX_PLAN_NAME_LENGTH, Section, SectionRequest, Term
 from quart_enroll.domain.plan_fit import MAX_ALTERNATIVES
 from quart_enroll.domain.terms import named
 from quart_enroll.forms.base import SiteForm, is_readable, lazy, one_line, stripped
@@ -131,6 +139,28 @@ class AlternativesForm(PlannedSectionForm):
         wanted = field.data or ()
         if len(wanted) > MAX_ALTERNATIVES or not all(is_readable(one) and len(one) <= 10 for one in wanted):
             raise ValidationError(lazy("Choose up to %(number)s sections.", number=MAX_ALTERNATIVES))
+
+
+class SavedPlanForm(TermForm):
+    """Use or delete a saved plan; the name of the first plan is empty."""
+
+    name = StringField(lazy("Name"), [one_line, Length(max=MAX_PLAN_NAME_LENGTH)])
+
+
+class PlanNameForm(TermForm):
+    """Give a copy of the plan in use a name, or the plan itself, whose name on the page was `in_use`."""
+
+    name = StringField(
+        lazy("Name"),
+        [
+            DataRequired(lazy("Give the plan a name.")),
+            one_line,
+            Length(max=MAX_PLAN_NAME_LENGTH, message=lazy("Use at most 30 characters.")),
+        ],
+        filters=[stripped],
+        description=lazy("Such as “With the late lab”."),
+    )
+    in_use = HiddenField(lazy("Plan"), [one_line, Length(max=MAX_PLAN_NAME_LENGTH)])
 
 
 class SwapForm(SectionForm):

@@ -69,6 +69,22 @@ async def put(
     await db.plan.update_one(_course(user_id, planned.key), change, upsert=True, session=session)
 
 
+async def replace_all(
+    db: Database,
+    user_id: int,
+    term: str,
+    planned: Iterable[PlannedSection],
+    session: Session | None,
+    *,
+    expires_at: datetime,
+) -> None:
+    """Plan these sections instead of everything that the student has planned for the term."""
+    await db.plan.delete_many({"user_id": user_id, "term": term}, session=session)
+    rows = [_course(user_id, one.key) | _to_row(one) | {"expires_at": expires_at} for one in planned]
+    if rows:
+        await db.plan.insert_many(rows, session=session)
+
+
 async def replace_sections(db: Database, user_id: int, keys: Iterable[SectionKey], session: Session | None) -> None:
     """Plan these sections instead of others of the same courses, which keep their places."""
     changes = [
@@ -144,6 +160,11 @@ async def remove_course(db: Database, user_id: int, term: str, courseID: str, se
 
 def _course(user_id: int, key: SectionKey) -> Document:
     return {"user_id": user_id, "term": key.term, "courseID": key.courseID}
+
+
+def _to_row(planned: PlannedSection) -> Document:
+    alternatives = {"alternatives": [*planned.alternatives]} if planned.alternatives else {}
+    return {"section": planned.key.section, "place": planned.place, "added_at": planned.added_at, **alternatives}
 
 
 def to_planned(row: Mapping[str, Any]) -> PlannedSection:

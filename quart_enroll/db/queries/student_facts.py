@@ -11,12 +11,13 @@ from bson import ObjectId
 from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document
 from quart_enroll.db.collections.plans import to_planned
+from quart_enroll.db.collections.saved_plans import to_saved
 from quart_enroll.db.collections.waitlist import has_course, to_entry
 from quart_enroll.db.queries import multi_find
 from quart_enroll.domain.models import SectionKey, WaitlistEntry
 from quart_enroll.domain.student import StudentSeat, StudentSnapshot
 
-STUDENT_COLLECTIONS = ("enrollment", "waitlist", "plan", "alert", "feed")
+STUDENT_COLLECTIONS = ("enrollment", "waitlist", "plan", "saved_plan", "alert", "feed")
 """The collections that are read; each row has a `user_id`."""
 
 
@@ -52,6 +53,7 @@ def _snapshot(found: Mapping[str, Sequence[Document]]) -> StudentSnapshot:
         row_ids=frozenset(hashable_row_id(row["_id"]) for rows in found.values() for row in rows),
         fingerprint=_fingerprint(seats, waiting),
         plan=tuple(plan),
+        saved_plans=tuple(map(to_saved, found["saved_plan"])),
     )
 
 

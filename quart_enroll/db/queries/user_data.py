@@ -19,6 +19,7 @@ EXPORTED_FIELDS = {
     "event": {"_id": 0, "day": 0, "actor": 0},  # a student who dropped the seat stays private
     "notice": {"_id": 0},
     "plan": {"_id": 0},
+    "saved_plan": {"_id": 0},
     "alert": {"_id": 0},
     "feed": {"_id": 0, "token": 0},
     "share": {"_id": 0},

@@ -12,7 +12,7 @@ from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import AlreadyEnrolled, Refused
 from quart_enroll.domain.models import SectionRequest, Term
 from quart_enroll.domain.student import StudentSnapshot
-from quart_enroll.forms.enrollment import AlternativesForm, EnrollForm, PlannedSectionForm, TermForm
+from quart_enroll.forms.enrollment import AlternativesForm, EnrollForm, PlanNameForm, PlannedSectionForm, TermForm
 from quart_enroll.i18n.language import TermName, gettext, ngettext
 from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog.section_actions import section_name
@@ -36,27 +36,38 @@ from quart_enroll.web.templating import is_overridden, render, render_frame
 
 
 async def plan() -> bytes:
+    return await page(request.args.get("term", ""))
+
+
+async def page(wanted: str, refused: PlanNameForm | None = None) -> bytes:
+    """Return the page of the plan for the wanted term, or the most relevant one.
+
+    It shows the errors of a `refused` form that names a plan.
+    """
     user, moment, offered = auth.signed_in(), now(), await catalog()
     choice = terms_to_plan(offered, moment)
     snapshot = await student_state.load_snapshot(user.user_id)
-    term = choose_term(snapshot, choice, moment)
+    term = choose_term(snapshot, choice, moment, wanted)
     if term is None:
-        return render("plan.html", plan=True, term=None, rows=[], lost=[], terms=[])
+        return render("plan.html", plan=True, term=None, rows=[], lost=[], terms=[], form=PlanNameForm())
     state = await student_state.load(user, term, offered, snapshot)
     found, lost = plan_rows.find(snapshot, term, offered)
     refitted = plan_rows.refit(term, found, state, moment, offered)
     rows = plan_rows.build(term, found, state, moment, offered, refitted)
     sections = plan_week.entries(plan_rows.with_sections(found, refitted), state, offered)
+    plans = plan_rows.plans(term, snapshot)
     facts: dict[str, Any] = {
         "plan": True,
         "term": term,
         "terms": tuple(str(one) for one in choice),
         "wanted": sum(row.is_pending for row in rows),
         "window": closed_window(term, moment),
+        "has_plans": bool(plans),
     }
     if is_overridden("plan.html"):
         total, week = plan_rows.credits_summary(term, rows, state), plan_week.build(sections)
-        return render("plan.html", **facts, rows=rows, lost=lost, credits_summary=total, week=week)
+        facts |= {"credits_summary": total, "week": week, "plans": plans}
+        return render("plan.html", **facts, rows=rows, lost=lost, form=refused or PlanNameForm())
     window = facts["window"]
     gaps: dict[str, Sequence[bytes]] = window.gaps if window else {}
     if rows or lost:
@@ -65,7 +76,10 @@ async def plan() -> bytes:
     if rows:
         gaps["week"] = plan_texts.render_week(term, sections, rows, state)
         gaps["live_url"] = [live_url([term.term], [row.course.courseID for row in rows])]
-    return render_frame("plan.html", (*facts.values(), *gaps), gaps, lambda: facts)
+    if rows or plans:
+        gaps["plans"], gaps["in_use"] = plan_texts.render_plans(plans), plan_texts.render_name_in_use(plans)
+    key = None if refused else (*facts.values(), *gaps)
+    return render_frame("plan.html", key, gaps, lambda: facts | {"form": refused or PlanNameForm()})
 
 
 @section_form(EnrollForm, refused_to=to_row_or_page("plan"))
@@ -168,9 +182,9 @@ def terms_to_plan(offered: Catalog, moment: datetime) -> list[Term]:
     return [term for term in offered.active_terms(moment) if moment < term.add_deadline]
 
 
-def choose_term(snapshot: StudentSnapshot, choice: Sequence[Term], moment: datetime) -> Term | None:
-    """Return the term that the URL names; otherwise the first term with a plan, or else the next to open."""
-    if wanted := request.args.get("term", ""):
+def choose_term(snapshot: StudentSnapshot, choice: Sequence[Term], moment: datetime, wanted: str) -> Term | None:
+    """Return the wanted term; without one the first term with a plan, or else the next to open."""
+    if wanted:
         return terms.find(wanted, choice, moment)
     if not choice:
         return None

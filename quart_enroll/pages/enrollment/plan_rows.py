@@ -13,7 +13,7 @@ from quart_enroll.pages.catalog import section_actions
 from quart_enroll.pages.catalog.section_actions import Button, SectionActions, section_fields
 from quart_enroll.pages.student_state import StudentState
 from quart_enroll.services.enrollment import plan as service
-from quart_enroll.services.enrollment import plan_refit
+from quart_enroll.services.enrollment import plan_refit, saved_plans
 from quart_enroll.services.enrollment.candidates import Offering
 
 
@@ -93,6 +93,38 @@ class PlanRow:
     @property
     def is_first(self) -> bool:
         return self.number == 1
+
+
+@dataclass(frozen=True, slots=True)
+class PlanChoice:
+    """One of the student's plans for a term; `courses` is the number of its courses, unless it is in use."""
+
+    term: str
+    name: str
+    is_in_use: bool
+    courses: int = 0
+
+    @property
+    def title(self) -> str:
+        """Its name as pages show it."""
+        return self.name or gettext("Main plan")
+
+    @property
+    def buttons(self) -> list[Button]:
+        """The buttons of a plan that is not in use."""
+        fields, about = {"term": self.term, "name": self.name}, f": {self.title}"
+        use = Button("plan_use", gettext("Use this plan"), about, fields, strong=False)
+        return [use, Button("plan_delete", gettext("Delete"), about, fields, strong=False)]
+
+
+def plans(term: Term, snapshot: StudentSnapshot) -> list[PlanChoice]:
+    """Return the student's plans for the term, the one in use first; none while there is only one without a name."""
+    found = [one for one in snapshot.saved_plans if one.term == term.term]
+    if not any(not one.is_in_use or one.name for one in found):
+        return []
+    in_use = PlanChoice(term.term, saved_plans.plan_names(found).in_use, is_in_use=True)
+    others = sorted((one for one in found if not one.is_in_use), key=lambda one: one.name.casefold())
+    return [in_use, *(PlanChoice(one.term, one.name, is_in_use=False, courses=one.courses) for one in others)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,13 @@
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any
 
+from markupsafe import escape
+
 from quart_enroll.domain.models import Term
 from quart_enroll.domain.week import WeekEntry
 from quart_enroll.i18n.language import format_day_name
 from quart_enroll.pages.enrollment import plan_rows, plan_week, week_texts
-from quart_enroll.pages.enrollment.plan_rows import LostCourse, PlanRow
+from quart_enroll.pages.enrollment.plan_rows import LostCourse, PlanChoice, PlanRow
 from quart_enroll.pages.student_state import StudentState
 from quart_enroll.web.compression import InputFreeText
 from quart_enroll.web.templating import render_shared, render_shared_parts
@@ -33,6 +35,16 @@ def render_total(term: Term, rows: Iterable[PlanRow], state: StudentState) -> li
         return [macros.total(plan_rows.summarize_credits(*total))]
 
     return [*render_shared_parts(PLAN_MACROS, total, render_summary)]
+
+
+def render_plans(plans: Iterable[PlanChoice]) -> list[bytes]:
+    """Return the text of the list of plans."""
+    return [InputFreeText(b"".join(render_shared(PLAN_MACROS, "plan_choice", one, one) for one in plans))]
+
+
+def render_name_in_use(plans: Iterable[PlanChoice]) -> list[bytes]:
+    """Return the name of the plan in use, for an attribute; it is empty until the plan is renamed."""
+    return [str(escape(one.name)).encode() for one in plans if one.is_in_use]
 
 
 def render_week(term: Term, sections: Sequence[WeekEntry], rows: Iterable[PlanRow], state: StudentState) -> list[bytes]:

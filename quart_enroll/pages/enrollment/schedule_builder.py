@@ -29,7 +29,7 @@ PARAMETERS = ("term", *(field.name for field in BuilderForm()))
 async def builder() -> bytes:
     user, moment, offered = auth.signed_in(), now(), await catalog()
     snapshot = await student_state.load_snapshot(user.user_id)
-    term = plan.choose_term(snapshot, plan.terms_to_plan(offered, moment), moment)
+    term = plan.choose_term(snapshot, plan.terms_to_plan(offered, moment), moment, request.args.get("term", ""))
     if term is None:
         return render("schedule_builder.html", plan=True, term=None)
     state = await student_state.load(user, term, offered, snapshot)

@@ -43,6 +43,10 @@ PRESSES: list[tuple[str, dict[str, Any]]] = [
     ("/plan/enroll", {"form": {"term": "Fall 2026"}}),
     ("/plan/up", {"form": {"courseID": "1111"}}),
     ("/plan/down", {"form": {"courseID": "1111"}}),
+    ("/plan/save", {"form": {"term": "Fall 2026", "name": "Late"}}),
+    ("/plan/rename", {"form": {"term": "Fall 2026", "name": ""}}),
+    ("/plan/use", {"form": {"term": "Fall 2026", "name": "Late"}}),
+    ("/plan/delete", {"form": {"term": "Fall 2026", "name": ""}}),
     ("/plan/week", {"form": {"courseID": "1111", "section": "01", "term": "Fall 2026"}}),
 ]
 

@@ -337,6 +337,9 @@ async def test_spanish_pages_for_students_contain_no_english(
         await ada.submit("/plan/add", courseID=course, **spring)
     await ada.submit("/plan/up", courseID="2222", **spring)
     await ada.submit("/plan/down", courseID="2222", **spring)
+    plans = ("save", ""), ("save", "1"), ("save", "1"), ("rename", "2"), ("rename", "3"), ("use", "1"), ("use", "9")
+    for action, name in (*plans, ("save", "4"), ("save", "5"), ("save", "6"), ("save", "7"), ("delete", "4")):
+        await ada.submit(f"/plan/{action}", name=name, in_use="x" if name == "3" else "", **spring)
     limits = "free=M&free=F&start=13:00&end=12:00&lunch=60&travel=10"
     for query in ("", f"&{limits}", f"&{limits}&lunch=&travel=&start=", "&open=y&keep=1111"):
         await ada.get(f"/plan/build?term=Spring{query}")

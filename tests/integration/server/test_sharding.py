@@ -199,6 +199,8 @@ async def change_seats(full: FullRun, ada: Browser, bob: Browser) -> None:
     assert await full.db.plan.count_documents({"section": "02"}) == 1
     await post(bob, "POST", "/plan/add", courseID="1111", term="Fall 2026", section="01")
     php = {"courseID": "3333", "term": "Fall 2026", "section": "01"}
+    for action, name in (("save", "Late"), ("use", "Late"), ("rename", "Early"), ("delete", "")):
+        await post(bob, "POST", f"/plan/{action}", term="Fall 2026", name=name, in_use="Late")
     await post(bob, "POST", "/plan/alternatives", **php, alternative="*")
     with full.change("enroll in a plan"):
         await post(bob, "POST", "/plan/enroll", term="Fall 2026")
