@@ -1,8 +1,8 @@
 """The API of the Flask site, and the API v1 for everybody and for students."""
 
 from quart_enroll.api import courses as flask_api
-from quart_enroll.api.v1 import catalog, document, me
-from quart_enroll.web.route import DELETE, POST, Audience, Route
+from quart_enroll.api.v1 import catalog, document, me, plan
+from quart_enroll.web.route import DELETE, PATCH, POST, Audience, Route
 
 EVERYBODY, SIGNED_IN = Audience.EVERYBODY, Audience.SIGNED_IN
 
@@ -58,6 +58,43 @@ ROUTES = [
     Route("/api/v1/me/waitlist", "v1_join", me.join, POST, audience=SIGNED_IN, is_localized=False, api_tag="Changes"),
     Route(
         "/api/v1/me/waitlist", "v1_leave", me.leave, DELETE, audience=SIGNED_IN, is_localized=False, api_tag="Changes"
+    ),
+    Route("/api/v1/me/plan", "v1_plan", plan.plan, audience=SIGNED_IN, is_localized=False, api_tag="Me"),
+    Route(
+        "/api/v1/me/plan",
+        "v1_plan_add",
+        plan.add_to_plan,
+        POST,
+        audience=SIGNED_IN,
+        is_localized=False,
+        api_tag="Changes",
+    ),
+    Route(
+        "/api/v1/me/plan",
+        "v1_plan_edit",
+        plan.edit_plan,
+        PATCH,
+        audience=SIGNED_IN,
+        is_localized=False,
+        api_tag="Changes",
+    ),
+    Route(
+        "/api/v1/me/plan",
+        "v1_plan_remove",
+        plan.remove_from_plan,
+        DELETE,
+        audience=SIGNED_IN,
+        is_localized=False,
+        api_tag="Changes",
+    ),
+    Route(
+        "/api/v1/me/plan/enroll",
+        "v1_plan_enroll",
+        plan.enroll_in_plan,
+        POST,
+        audience=SIGNED_IN,
+        is_localized=False,
+        api_tag="Changes",
     ),
     Route("/api/v1/me/events", "v1_events", me.events, audience=SIGNED_IN, is_localized=False, api_tag="Me"),
     Route("/api/v1/openapi.json", "v1_document", document.openapi, audience=EVERYBODY, is_localized=False),

@@ -114,6 +114,17 @@ async def swap_places(
         await db.plan.update_one(_course(user_id, planned.key), {"$set": {"place": place}}, session=session)
 
 
+async def set_order(db: Database, user_id: int, planned: Iterable[PlannedSection], session: Session | None) -> None:
+    """Give the planned sections the places 1, 2 and so on, in this order."""
+    changes = [
+        UpdateOne(_course(user_id, one.key), {"$set": {"place": place}})
+        for place, one in enumerate(planned, 1)
+        if one.place != place
+    ]
+    if changes:
+        await db.plan.bulk_write([*changes], session=session)
+
+
 async def find_by_students(
     db: Database, students: Iterable[tuple[int, str]]
 ) -> dict[tuple[int, str], list[PlannedSection]]:

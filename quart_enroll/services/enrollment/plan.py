@@ -92,10 +92,7 @@ async def set_alternatives(
     """
     db = context.db
     course, term = await _resolve(db, user_id, request, now)
-    offered = {one.section for one in await sections.find_all(db, [term.term], [course.courseID]) if one.is_listed}
-    for number in alternatives:
-        if number not in offered | {ANY_SECTION}:
-            raise UnknownSection(course.title, number, term.term)
+    await _check_offered(db, course, term, alternatives)
     key = SectionKey(term.term, course.courseID, request.section)
 
     async def body(session: Session) -> None:
@@ -130,6 +127,51 @@ async def move(
         return PlanPosition(course, term, new_place + 1, len(planned))
 
     return await context.locks.run([], body)
+
+
+@metrics.count_change("plan_edit")
+async def edit(
+    context: EnrollmentContext,
+    user_id: int,
+    request: SectionRequest,
+    now: datetime,
+    *,
+    alternatives: Sequence[str] | None = None,
+    position: int | None = None,
+) -> Term:
+    """Set the course's alternatives, its position in the plan from 1, or both; return the term.
+
+    A position beyond the end is the last. Raises what `set_alternatives` raises.
+    """
+    db = context.db
+    course, term = await _resolve(db, user_id, request, now)
+    await _check_offered(db, course, term, alternatives or ())
+
+    async def body(session: Session) -> Term:
+        await seat_changes.bump_version(SeatTransaction(db, session, now, user_id), user_id, term.term)
+        planned = await plans.find_by_student(db, user_id, term.term, session)
+        found = next((one for one in planned if _is_meant(one, course, request)), None)
+        if found is None:
+            raise NotPlanned(_name(course, request.section), term.term)
+        if alternatives is not None:
+            await plans.set_alternatives(db, user_id, found.key, [*dict.fromkeys(alternatives)], session)
+        if position is not None:
+            others = [one for one in planned if one is not found]
+            others.insert(position - 1, found)
+            await plans.set_order(db, user_id, others, session)
+        return term
+
+    return await context.locks.run([], body)
+
+
+async def _check_offered(db: Database, course: Course, term: Term, alternatives: Sequence[str]) -> None:
+    """Raise UnknownSection for an alternative that the course doesn't have."""
+    if not alternatives:
+        return
+    offered = {one.section for one in await sections.find_all(db, [term.term], [course.courseID]) if one.is_listed}
+    for number in alternatives:
+        if number not in offered | {ANY_SECTION}:
+            raise UnknownSection(course.title, number, term.term)
 
 
 def _is_meant(planned: PlannedSection, course: Course, request: SectionRequest) -> bool:

@@ -17,8 +17,8 @@ from tests.support.people import ADA, RITA, Browser
 CONFLICTS = {"edit_person"}
 """Operations whose examples can't fit: the version of a person is random."""
 
-LAST = ("drop", "leave")
-"""Operations that undo what the others need."""
+LAST = ("drop", "leave", "enroll_in_plan", "remove_from_plan")
+"""Operations that undo what the others need, or do what they do."""
 
 
 async def test_each_example_of_the_documentation_works(app: Quart, db: Database, anyone: Browser) -> None:

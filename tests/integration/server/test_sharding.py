@@ -222,6 +222,11 @@ async def use_the_api(full: FullRun, program: Program) -> None:
     await full.request(program, "POST", "/api/v1/me/enrollments", **wanted)
     await full.request(program, "POST", "/api/v1/me/swaps", drop="4444", add="1111")
     await full.request(program, "DELETE", "/api/v1/me/enrollments?courseID=1111")
+    await full.request(program, "POST", "/api/v1/me/plan", **wanted)
+    await full.request(program, "GET", "/api/v1/me/plan?term=Fall")
+    await full.request(program, "PATCH", "/api/v1/me/plan", **wanted, position=1, alternatives=["*"])
+    await full.request(program, "POST", "/api/v1/me/plan/enroll", term="Fall 2026")
+    await full.request(program, "DELETE", "/api/v1/me/plan?courseID=4444&term=Fall")
     await full.request(program, "POST", "/api/v1/me/waitlist", courseID="3333")
     await full.request(program, "DELETE", "/api/v1/me/waitlist?courseID=3333")
 

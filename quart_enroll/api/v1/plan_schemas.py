@@ -1,0 +1,154 @@
+"""The schemas of the operations on a student's plan."""
+
+from collections.abc import Iterable
+from typing import Annotated, ClassVar, Literal, Self
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from quart_enroll.api.v1.schemas import CourseID, MeetingSchema, SectionNumber, TermName
+from quart_enroll.domain.catalog import Catalog
+from quart_enroll.domain.models import SectionRequest
+from quart_enroll.domain.plan_fit import ANY_SECTION, MAX_ALTERNATIVES
+from quart_enroll.services.enrollment.enroll_plan import Outcome
+from quart_enroll.services.enrollment.plan import MAX_PLANNED_COURSES
+from quart_enroll.services.enrollment.plan_view import PlanEntry
+
+Alternatives = Annotated[
+    list[SectionNumber],
+    Meta(
+        max_length=MAX_ALTERNATIVES,
+        description=f"The sections to take if the planned one can't be taken, best first; {ANY_SECTION} stands for all "
+        "others.",
+        extra={"sentence": f"Send a list of at most {MAX_ALTERNATIVES} section numbers."},
+    ),
+]
+Position = Annotated[
+    int,
+    Meta(
+        ge=1,
+        le=MAX_PLANNED_COURSES,
+        description="The position in the plan, counted from 1.",
+        extra={"sentence": f"Send a whole number from 1 to {MAX_PLANNED_COURSES}."},
+    ),
+]
+PlanTerm = Annotated[TermName, Meta(min_length=1, extra={"sentence": "Send a term as text, such as Fall 2026."})]
+
+
+class PlanSectionSchema(Struct, frozen=True):
+    """A section in a student's plan."""
+
+    courseID: str
+    section: str
+    title: Annotated[str, Meta(description="Equal to `courseID` if the school no longer has the course.")]
+    credits: Annotated[float | None, Meta(description="Null for a course that is no longer offered.")]
+    state: Annotated[
+        Literal["planned", "enrolled", "waiting", "not_offered"],
+        Meta(description="Whether the student has the course already, or is on the waitlist for this section."),
+    ]
+    meetings: list[MeetingSchema]
+    alternatives: Alternatives
+    substitute: Annotated[
+        str | None, Meta(description="The other section that the student would get now; null for the planned one.")
+    ]
+    problems: Annotated[list[str], Meta(description="What the rules will have against it.")]
+    last_refusal: Annotated[str | None, Meta(description="Why the last attempt to enroll failed.")]
+
+    @classmethod
+    def of(cls, entry: PlanEntry, catalog: Catalog) -> Self:
+        planned, candidate = entry.planned, entry.candidate
+        course = candidate.offering.course if candidate else catalog.find(planned.key.courseID)
+        return cls(
+            courseID=planned.key.courseID,
+            section=planned.key.section,
+            title=course.title if course else planned.key.courseID,
+            credits=candidate.offering.course.credits if candidate else None,
+            state=entry.state,  # type: ignore[arg-type]  # one of these
+            meetings=MeetingSchema.all(candidate.offering.section.meetings) if candidate else [],
+            alternatives=list(planned.alternatives),
+            substitute=entry.substitute.section if entry.substitute else None,
+            problems=list(map(str, entry.problems)),
+            last_refusal=str(planned.because) if planned.because else None,
+        )
+
+
+class PlanSchema(Struct, frozen=True):
+    """A student's plan for a term, in the order in which its sections are taken."""
+
+    term: str
+    sections: list[PlanSectionSchema]
+
+
+class PlanQuery(Struct, frozen=True):
+    """The term of a plan."""
+
+    term: PlanTerm
+
+
+class PlanBody(Struct, frozen=True):
+    """The section to plan: by default one of the next term that offers the course."""
+
+    example: ClassVar = {"courseID": "1111", "term": "Fall 2026", "section": "01"}
+
+    courseID: CourseID
+    term: TermName = ""
+    section: SectionNumber = ""
+
+    def request(self) -> SectionRequest:
+        return SectionRequest(self.courseID, self.term, self.section)
+
+
+class PlannedQuery(Struct, frozen=True):
+    """A planned course; with a section, only if that is the planned one."""
+
+    courseID: CourseID
+    term: PlanTerm
+    section: SectionNumber = ""
+
+    def request(self) -> SectionRequest:
+        return SectionRequest(self.courseID, self.term, self.section)
+
+
+class PlanEdit(PlannedQuery, frozen=True, kw_only=True):
+    """What to change about a planned course; what you omit stays."""
+
+    example: ClassVar = {"courseID": "1111", "term": "Fall 2026", "position": 1, "alternatives": ["02", "*"]}
+
+    alternatives: Alternatives | UnsetType = UNSET
+    position: Position | UnsetType = UNSET
+
+
+class EnrollPlanBody(Struct, frozen=True):
+    """The term in whose planned sections to enroll."""
+
+    example: ClassVar = {"term": "Fall 2026"}
+
+    term: PlanTerm
+
+
+class PlanOutcome(Struct, frozen=True):
+    """What became of a planned section."""
+
+    courseID: str
+    section: str
+    result: Annotated[str, Meta(description="`enrolled`, or the code of the refusal.")]
+    detail: Annotated[str | None, Meta(description="The refusal in words.")] = None
+    instead_of: Annotated[str | None, Meta(description="The planned section, if an alternative was taken.")] = None
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> Self:
+        key, refusal = outcome.key, outcome.refusal
+        instead_of = outcome.instead_of.section if outcome.instead_of else None
+        if refusal is None:
+            return cls(key.courseID, key.section, "enrolled", None, instead_of)
+        return cls(key.courseID, key.section, refusal.code, refusal.text)
+
+
+class PlanOutcomes(Struct, frozen=True):
+    """What became of each planned section: those that were taken have left the plan."""
+
+    term: str
+    outcomes: list[PlanOutcome]
+
+    @classmethod
+    def of(cls, term: str, outcomes: Iterable[Outcome]) -> Self:
+        return cls(term, [PlanOutcome.of(one) for one in outcomes if one.enrolled or one.refusal])
