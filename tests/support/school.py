@@ -44,7 +44,7 @@ async def refill(db: Database, calendar: Sequence[Term]) -> None:
     if key not in _schools:
         await empty(db)
         await fill(db, calendar)
-        _schools[key] = {name: await db[name].find().to_list(None) for name in COLLECTION_MODULES}
+        _schools[key] = {name: await db[name].find().to_list(None) for name in await db.list_collection_names()}
     await _put_rows(db, _schools[key])
 
 
