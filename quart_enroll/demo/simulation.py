@@ -11,6 +11,7 @@ from quart_enroll.demo.curriculum import all_prerequisites, interest
 from quart_enroll.demo.records import EnrollmentRecords, SectionOffering
 from quart_enroll.demo.school_data import SchoolData
 from quart_enroll.domain import rules
+from quart_enroll.domain.grades import UNRECORDED
 from quart_enroll.domain.models import Credentials, Section, Term, User
 from quart_enroll.domain.roles import Role
 from quart_enroll.services.maintenance.demo_school import School
@@ -179,7 +180,9 @@ class EnrollmentSimulation:
         for offer, weight in self._weighed(student.subject, student.year - (term in self.earlier), term):
             course = offer.course
             # It is unknown what students took before the first of these terms.
-            if course.courseID not in done and (term in self.earlier or not rules.unmet_prerequisites(course, had)):
+            if course.courseID not in done and (
+                term in self.earlier or not rules.unmet_prerequisites(course, dict.fromkeys(had, UNRECORDED))
+            ):
                 going_on = CONTINUATION_FACTOR if course.prerequisite_courses else 1
                 drawn.append((self.rng.random() ** (1 / weight / going_on), offer))
         return [offer for _, offer in sorted(drawn, key=lambda pair: -pair[0])]

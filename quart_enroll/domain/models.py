@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from hashlib import sha256
-from typing import Literal
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from quart_enroll.domain import requisite_parser, requisites
@@ -317,6 +317,14 @@ class Registration:
     @property
     def courseID(self) -> str:  # noqa: N802  # the stored name
         return self.course.courseID
+
+
+class TakenCourse(NamedTuple):
+    """A course in which a student is enrolled in a term; the `grade` is empty until it is recorded."""
+
+    courseID: str
+    term: Term
+    grade: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,21 @@
 """Requisites written as text, such as `(MAT 115 or MAT 120) and ENG 101`.
 
     group  = term (("," | ["," ] ("and" | "or")) term)*      with only "and" or only "or"
-    term   = course ["concurrently"] | "(" group ")"
+    term   = course ["concurrently" | "with" grade ["or better"]] | "(" group ")"
     course = words without commas and parentheses, such as MAT 115
 
 A list such as `A, B, or C` takes the word before its last term. A group that mixes "and" with "or" needs parentheses,
 because readers disagree about which of the two comes first. The word "concurrently" follows a course that may also be
-taken in the same term.
+taken in the same term, and "with C or better" one that needs this grade.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from quart_enroll.domain.requisites import CONCURRENTLY, AllOf, AnyOf, Concurrently, Requisite, group
+from quart_enroll.domain import grades
+from quart_enroll.domain.requisites import CONCURRENTLY, AllOf, AnyOf, Concurrently, Requisite, WithGrade, group
 from quart_enroll.i18n.language import Sentence
 
 MAX_DEPTH = 10
@@ -24,6 +25,7 @@ MAX_COURSE_CHARACTERS = 20
 
 _TOKEN = re.compile(r"[(),]|[^\s(),]+")
 _JOINERS = "and", "or"
+_BETTER = "better", "higher"
 
 
 class RequisiteError(ValueError):
@@ -94,20 +96,40 @@ class _Parser:
     def _term(self, depth: int) -> Requisite:
         if not self._next().is_name:
             return self._parenthesized(depth)
-        first = self._next()
         words = []
         while self._next().is_name:
-            words.append(self._tokens.pop(0).text)
-        if is_concurrent := len(words) > 1 and words[-1].lower() == CONCURRENTLY:
-            words.pop()
-        if len(name := " ".join(words)) > MAX_COURSE_CHARACTERS:
+            words.append(self._tokens.pop(0))
+        if len(words) > 1 and words[-1].text.lower() == CONCURRENTLY:
+            return Concurrently(self._course(words[:-1]))
+        if len(words) > 2 and words[-2].text.lower() == "with":
+            return WithGrade(self._course(words[:-2]), self._grade(words[-1]))
+        return self._course(words)
+
+    def _grade(self, word: _Token) -> str:
+        """Return the grade, and skip the words "or better" after it."""
+        grade = grades.read_minimum(word.text)
+        if grade is None:
+            letters = ", ".join(reversed(grades.LETTERS))
             raise RequisiteError(
                 Sentence(
-                    "Character %(position)s: a course number can have at most 20 characters.", position=first.position
+                    "Character %(position)s: enter one of the grades %(grades)s.",
+                    position=word.position,
+                    grades=letters,
                 )
             )
-        courseID = self._name(name, first.position)
-        return Concurrently(courseID) if is_concurrent else courseID
+        if self._next().joiner == "or" and self._tokens[1].text.lower() in _BETTER:
+            del self._tokens[:2]
+        return grade
+
+    def _course(self, words: Sequence[_Token]) -> str:
+        if len(name := " ".join(word.text for word in words)) > MAX_COURSE_CHARACTERS:
+            raise RequisiteError(
+                Sentence(
+                    "Character %(position)s: a course number can have at most 20 characters.",
+                    position=words[0].position,
+                )
+            )
+        return self._name(name, words[0].position)
 
     def _parenthesized(self, depth: int) -> Requisite:
         if (opening := self._next()).text != "(":

@@ -19,7 +19,15 @@ class Concurrently:
     courseID: str
 
 
-Leaf: TypeAlias = str | Concurrently
+@dataclass(frozen=True, slots=True)
+class WithGrade:
+    """A requisite that is met by a course in an earlier term with at least this grade."""
+
+    courseID: str
+    grade: str
+
+
+Leaf: TypeAlias = str | Concurrently | WithGrade
 """A courseID means the course in an earlier term."""
 
 
@@ -55,7 +63,13 @@ def to_text(requisite: Requisite | None) -> str:
 
 
 def _to_text(leaf: Leaf) -> str:
-    return leaf if isinstance(leaf, str) else f"{leaf.courseID} {CONCURRENTLY}"
+    match leaf:
+        case Concurrently(courseID):
+            return f"{courseID} {CONCURRENTLY}"
+        case WithGrade(courseID, grade):
+            return f"{courseID} with {grade} or better"
+        case _:
+            return leaf
 
 
 def pieces(
@@ -65,7 +79,7 @@ def pieces(
     match requisite:
         case None:
             return
-        case str() | Concurrently():
+        case str() | Concurrently() | WithGrade():
             yield course(requisite)
         case AllOf() | AnyOf():
             yield "(" if is_inner else ""
@@ -83,7 +97,7 @@ def course_of(leaf: Leaf) -> str:
 def leaves_of(requisite: Requisite | None) -> Iterator[Leaf]:
     """Yield the courses in the requisite, in their order."""
     match requisite:
-        case str() | Concurrently():
+        case str() | Concurrently() | WithGrade():
             yield requisite
         case AllOf() | AnyOf():
             for part in requisite.parts:
@@ -100,7 +114,7 @@ def unmet(requisite: Requisite | None, met: Callable[[Leaf], bool]) -> tuple[Req
     match requisite:
         case None:
             return ()
-        case str() | Concurrently():
+        case str() | Concurrently() | WithGrade():
             return () if met(requisite) else (requisite,)
         case AllOf():
             return tuple(one for part in requisite.parts for one in unmet(part, met))
@@ -115,6 +129,8 @@ def named(requisite: Requisite, names: Mapping[str, str]) -> str | Sentence | Na
             return names.get(requisite, requisite)
         case Concurrently(courseID):
             return Sentence("%(title)s (in the same term or earlier)", title=names.get(courseID, courseID))
+        case WithGrade(courseID, grade):
+            return Sentence("%(title)s with %(grade)s or better", title=names.get(courseID, courseID), grade=grade)
         case AllOf():
             return NameList(_all_named(requisite.parts, names))
         case AnyOf():

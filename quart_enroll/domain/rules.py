@@ -1,15 +1,15 @@
 """The rules of enrolling and dropping: pure functions that raise a refusal.
 
-`taken_courses` are the courses in which a student is enrolled in any term, each with that term.
+`taken_courses` are the courses in which a student is enrolled in any term.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from datetime import datetime
 from enum import Enum
 from functools import partial
 from typing import TypeAlias
 
-from quart_enroll.domain import requisite_parser, requisites
+from quart_enroll.domain import grades, requisite_parser, requisites
 from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.errors import (
     AlreadyEnrolled,
@@ -26,8 +26,8 @@ from quart_enroll.domain.errors import (
     TimeConflict,
     WithdrawalDeadlinePassed,
 )
-from quart_enroll.domain.models import Course, Meeting, Registration, Section, SectionStatus, Term
-from quart_enroll.domain.requisites import Concurrently, Leaf, Requisite
+from quart_enroll.domain.models import Course, Meeting, Registration, Section, SectionStatus, TakenCourse, Term
+from quart_enroll.domain.requisites import Concurrently, Leaf, Requisite, WithGrade
 from quart_enroll.i18n.language import LastDay, Moment, Sentence
 
 
@@ -140,41 +140,47 @@ def check_credits(term: Term, course: Course, enrolled: Iterable[Registration]) 
 def missing_prerequisites(
     course: Course,
     term: Term,
-    taken_courses: Iterable[tuple[str, Term]],
+    taken_courses: Iterable[TakenCourse],
     registrations: Iterable[Registration] = (),
     together_with: Collection[str] = (),
 ) -> Sequence[Requisite]:
-    """Return the prerequisites that the student has not taken in an earlier term.
+    """Return the prerequisites that the student has not taken in an earlier term with the grade that is needed.
 
     For those that may be taken concurrently, the `registrations` of this term count too, and the courses
     `together_with`, which are added at the same time.
     """
     if not course.prerequisites and not course.requisite:  # true of most courses, and a page asks this about each
         return []
-    earlier = _taken_before(term, course.prerequisite_courses, taken_courses)
+    earlier = taken_before(term, course.prerequisite_courses, taken_courses)
     beside = {one.courseID for one in registrations if one.status == "enrolled"}.union(together_with)
     return unmet_prerequisites(course, earlier, beside)
 
 
-def unmet_prerequisites(course: Course, taken: Collection[str], beside: Collection[str] = ()) -> Sequence[Requisite]:
-    """Return the prerequisites that a student does not meet who has taken these courses in earlier terms.
+def unmet_prerequisites(course: Course, taken: Mapping[str, int], beside: Collection[str] = ()) -> Sequence[Requisite]:
+    """Return the prerequisites that a student does not meet who has `taken` these courses in earlier terms.
 
-    The courses `beside` are those of the same term.
+    They come with the ranks of their grades. The courses `beside` are those of the same term.
     """
-
-    def is_met(leaf: Leaf) -> bool:
-        if isinstance(leaf, Concurrently):
-            return leaf.courseID in taken or leaf.courseID in beside
-        return leaf in taken
-
     missing = [courseID for courseID in course.prerequisites if courseID not in taken]
+    is_met = partial(meets, taken=taken, beside=beside)
     return [*missing, *requisites.unmet(requisite_parser.stored(course.requisite), is_met)]
+
+
+def meets(leaf: Leaf, taken: Mapping[str, int], beside: Collection[str]) -> bool:
+    """Return whether a student meets one prerequisite; the arguments are those of `unmet_prerequisites`."""
+    match leaf:
+        case Concurrently(courseID):
+            return courseID in taken or courseID in beside
+        case WithGrade(courseID, grade):
+            return taken.get(courseID, 0) >= grades.rank(grade)
+        case _:
+            return leaf in taken
 
 
 def check_prerequisites(
     course: Course,
     term: Term,
-    taken_courses: Iterable[tuple[str, Term]],
+    taken_courses: Iterable[TakenCourse],
     registrations: Iterable[Registration] = (),
     together_with: Collection[str] = (),
 ) -> None:
@@ -188,7 +194,7 @@ def missing_corequisites(
     course: Course,
     term: Term,
     registrations: Iterable[Registration],
-    taken_courses: Iterable[tuple[str, Term]],
+    taken_courses: Iterable[TakenCourse],
     together_with: Collection[str] = (),
 ) -> list[str]:
     """Return the corequisites that the student neither has in this term nor took before.
@@ -198,7 +204,7 @@ def missing_corequisites(
     if not course.corequisites:
         return []
     had = {one.courseID for one in registrations if one.status == "enrolled"}.union(together_with)
-    had |= _taken_before(term, course.corequisites, taken_courses)
+    had |= taken_before(term, course.corequisites, taken_courses).keys()
     return [courseID for courseID in course.corequisites if courseID not in had]
 
 
@@ -206,7 +212,7 @@ def check_corequisites(
     course: Course,
     term: Term,
     registrations: Iterable[Registration],
-    taken_courses: Iterable[tuple[str, Term]],
+    taken_courses: Iterable[TakenCourse],
     together_with: Collection[str] = (),
 ) -> None:
     """Raise CorequisiteMissing if there are `missing_corequisites`."""
@@ -226,7 +232,7 @@ def eligibility_checks(
     course: Course,
     section: Section,
     registrations: Iterable[Registration],
-    taken_courses: Iterable[tuple[str, Term]],
+    taken_courses: Iterable[TakenCourse],
     dropped: Collection[Registration] = (),
     together_with: Collection[str] = (),
 ) -> Checks:
@@ -265,7 +271,7 @@ def fits(term: Term, course: Course, section: Section, registrations: Iterable[R
 
 
 def dependent_courses(
-    courseID: str, term: Term, registrations: Iterable[Registration], taken_courses: Iterable[tuple[str, Term]]
+    courseID: str, term: Term, registrations: Iterable[Registration], taken_courses: Iterable[TakenCourse]
 ) -> list[Registration]:
     """Return the student's courses that would have to be dropped with this one, because it is a corequisite of theirs.
 
@@ -274,7 +280,7 @@ def dependent_courses(
     """
     enrolled = [one for one in registrations if one.status == "enrolled"]
     needed = {name for one in enrolled for name in (*one.course.corequisites, *one.course.prerequisite_courses)}
-    earlier = _taken_before(term, needed, taken_courses)
+    earlier = taken_before(term, needed, taken_courses)
     dropped, dependents = {courseID}, list[Registration]()
     while more := [
         one for one in enrolled if one.courseID not in dropped and _is_dependent(one.course, dropped, enrolled, earlier)
@@ -284,9 +290,11 @@ def dependent_courses(
     return dependents
 
 
-def _is_dependent(course: Course, dropped: Set[str], enrolled: Iterable[Registration], earlier: Set[str]) -> bool:
+def _is_dependent(
+    course: Course, dropped: Set[str], enrolled: Iterable[Registration], earlier: Mapping[str, int]
+) -> bool:
     """Return whether the course can't stay without those that are dropped."""
-    if not (dropped - earlier).isdisjoint(course.corequisites):
+    if not (dropped - earlier.keys()).isdisjoint(course.corequisites):
         return True
     if dropped.isdisjoint(course.concurrent_courses):
         return False
@@ -300,7 +308,7 @@ def check_dependents(
     dropped: Registration,
     term: Term,
     registrations: Iterable[Registration],
-    taken_courses: Iterable[tuple[str, Term]],
+    taken_courses: Iterable[TakenCourse],
     replacement: str = "",
 ) -> None:
     """Raise CorequisitesWouldGo if other courses depend on this one, unless the course `replacement` is the same."""
@@ -311,9 +319,13 @@ def check_dependents(
         )
 
 
-def _taken_before(term: Term, needed: Collection[str], taken_courses: Iterable[tuple[str, Term]]) -> set[str]:
-    """Return which of the `needed` courses were taken in an earlier term."""
-    return {courseID for courseID, when in taken_courses if courseID in needed and when.comes_before(term)}
+def taken_before(term: Term, needed: Collection[str], taken_courses: Iterable[TakenCourse]) -> dict[str, int]:
+    """Return which of the `needed` courses were passed in an earlier term, each with the rank of its best grade."""
+    found: dict[str, int] = {}
+    for one in taken_courses:
+        if one.courseID in needed and one.term.comes_before(term) and (rank := grades.rank(one.grade)):
+            found[one.courseID] = max(rank, found.get(one.courseID, 0))
+    return found
 
 
 def _names(missing: Iterable[str], courseIDs: Iterable[str], names: Iterable[str]) -> Sequence[str]:

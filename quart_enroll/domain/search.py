@@ -8,7 +8,7 @@ from quart_enroll.domain import rules
 from quart_enroll.domain.catalog import Catalog, CourseSections
 from quart_enroll.domain.filter_choices import FilterChoices, building_of, level_of
 from quart_enroll.domain.folding import fold
-from quart_enroll.domain.models import Course, Registration, Section, Term
+from quart_enroll.domain.models import Course, Registration, Section, TakenCourse, Term
 from quart_enroll.domain.search_index import fold_name
 from quart_enroll.domain.search_words import WordMatch, match_words
 from quart_enroll.i18n.language import DAYS
@@ -116,7 +116,7 @@ def fitting(found: Iterable[CourseSections], term: Term, enrolled: Sequence[Regi
 def with_met_prerequisites(
     found: Iterable[CourseSections],
     term: Term,
-    taken_courses: Sequence[tuple[str, Term]],
+    taken_courses: Sequence[TakenCourse],
     enrolled: Sequence[Registration] = (),
 ) -> list[CourseSections]:
     """Return the courses whose prerequisites a student meets who is `enrolled` in these courses of the term."""

@@ -13,11 +13,15 @@ DERIVED_BYTES = 3000
 
 @dataclass(frozen=True, slots=True)
 class StudentSeat:
-    """A seat that a student has or had. Fields missing in an old row are empty; `moved_at` is when it moved."""
+    """A seat that a student has or had. Fields missing in an old row are empty; `moved_at` is when it moved.
+
+    The `grade` is empty until it is recorded.
+    """
 
     key: SectionKey
     status: str
     moved_at: datetime | None = None
+    grade: str = ""
 
     @property
     def shown_status(self) -> str:

@@ -8,7 +8,7 @@ from quart import session
 
 from quart_enroll.db.client import DATABASE_UNAVAILABLE
 from quart_enroll.domain.catalog import Catalog
-from quart_enroll.domain.models import Registration, SectionKey, Term, User, WaitlistEntry, deleted_section
+from quart_enroll.domain.models import Registration, SectionKey, TakenCourse, Term, User, WaitlistEntry, deleted_section
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.services.enrollment import student
 from quart_enroll.state import catalog, database, user_cache
@@ -35,7 +35,7 @@ class StudentState:
 
     enrolled: Sequence[Registration] = ()
     waitlisted: Sequence[WaitlistedSection] = ()
-    taken: Sequence[tuple[str, Term]] | None = None
+    taken: Sequence[TakenCourse] | None = None
     planned: Set[SectionKey] = frozenset()
     alerts: Set[SectionKey] = frozenset()
     fingerprint: str = ""
@@ -68,7 +68,7 @@ def build(
     return StudentState(
         [one for one in _registrations(known, term, offered) if one.status == "enrolled"],
         waitlisted,
-        _taken(known, offered),
+        taken_courses(known, offered),
         {key for key in known.planned if key.term == term.term},
         {key for key in known.alerts if key.term == term.term},
         known.fingerprint,
@@ -142,8 +142,8 @@ def _registrations(known: StudentSnapshot, term: Term, offered: Catalog) -> Iter
         yield offered.registration_of(seat) or Registration(course, deleted_section(seat.key), seat.shown_status)
 
 
-def _taken(known: StudentSnapshot, offered: Catalog) -> list[tuple[str, Term]]:
-    """Return every course in which the student was ever enrolled, with its term."""
+def taken_courses(known: StudentSnapshot, offered: Catalog) -> list[TakenCourse]:
+    """Return every course in which the student was ever enrolled."""
     terms = {term.term: term for term in offered.terms}
-    seats = [seat.key for seat in known.seats if seat.status == "enrolled"]
-    return [(key.courseID, terms[key.term]) for key in seats if key.term in terms]
+    seats = [seat for seat in known.seats if seat.status == "enrolled" and seat.key.term in terms]
+    return [TakenCourse(seat.key.courseID, terms[seat.key.term], seat.grade) for seat in seats]

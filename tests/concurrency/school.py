@@ -116,7 +116,7 @@ def to_model(rows: Rows) -> ModelSchool:
     for row in rows["enrollment"]:
         key = row["user_id"], row["term"], row["courseID"]
         assert key not in school.seats, f"{key} is enrolled twice"
-        school.seats[key] = ModelSeat(row["section"], row["status"] == "withdrawn")
+        school.seats[key] = ModelSeat(row["section"], row["status"] == "withdrawn", row.get("grade", ""))
     for row in sorted(rows["waitlist"], key=lambda row: int(row["place"])):
         waiting = waitlist.to_entry(row)
         overrides = frozenset(map(str, waiting.overrides))

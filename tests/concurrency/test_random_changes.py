@@ -22,6 +22,7 @@ from quart_enroll.domain.actors import Actor, Override
 from quart_enroll.domain.errors import AlreadyEnrolled, Refused, SectionFull, UnknownSection
 from quart_enroll.domain.models import SectionKey, SectionRequest, SectionStatus
 from quart_enroll.domain.plan_fit import ANY_SECTION
+from quart_enroll.services.catalog.import_grades import ImportedGrade, import_grades
 from quart_enroll.services.enrollment import act_for, enroll, waitlist
 from quart_enroll.services.enrollment.batch_decisions import Decision
 from quart_enroll.services.enrollment.candidates import load_candidate
@@ -63,7 +64,7 @@ COURSES = [
     course("E", 1),
     course("F", 1, corequisites=("G",)),
     course("G", 1, corequisites=("F",)),
-    replace(course("H", 1), requisite="E or (A and B)"),
+    replace(course("H", 1), requisite="E with C or better or (A and B)"),
     replace(course("I", 1), requisite="(E concurrently and A concurrently) or C"),
 ]
 SECTIONS = [
@@ -168,9 +169,9 @@ class SchoolMachine(RuleBasedStateMachine):
             enroll_together(self.context, student, same_term, self.now),
         )
 
-    @rule(student=students, pair=st.sampled_from([("A", "B"), ("F", "G"), ("B", "C"), ("G", "F")]))
-    def enroll_in_pair(self, student: int, pair: tuple[str, str]) -> None:
-        keys = [SectionKey(FALL, courseID, "01") for courseID in pair]
+    @rule(student=students, group=st.sampled_from(["AB", "FG", "BC", "GF", "IEA"]))
+    def enroll_in_group(self, student: int, group: str) -> None:
+        keys = [SectionKey(FALL, courseID, "01") for courseID in group]
         self._agree(
             lambda: self.model.enroll_together(student, keys, self.now),
             enroll_together(self.context, student, keys, self.now),
@@ -330,6 +331,18 @@ class SchoolMachine(RuleBasedStateMachine):
             lambda: self.model.cancel(key, self.now),
             cancellation.cancel(self.context, REGISTRAR, key, revision, "Too few students", self.now),
         )
+
+    @precondition(lambda self: self.enrolled_students())
+    @rule(data=st.data(), grade=st.sampled_from(["", "C", "D", "F"]), later=st.sampled_from("DH"))
+    def import_grade(self, data: st.DataObject, grade: str, later: str) -> None:
+        """Record a grade, and let the student try a course that may require it."""
+        student, key = data.draw(st.sampled_from(self.enrolled_students()))
+        row = ImportedGrade(2, str(student), key.term, key.courseID, grade)
+        self._agree(
+            lambda: self.model.import_grade(student, key, grade, self.now),
+            import_grades(self.db, [row], self.now),
+        )
+        self.enroll_or_join(student, SectionKey(SPRING, later, "01"))
 
     @precondition(lambda self: self.enrolled_students())
     @rule(data=st.data(), others=st.sets(students, max_size=2))

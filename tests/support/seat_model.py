@@ -9,7 +9,8 @@ Where the rules leave room, the model agrees with the docstrings of the services
 - Swaps that wait for each other in a cycle are completed as soon as each is the first that can be.
 - A swap of a course for any section of it is done already.
 - Promotion continues until the add deadline, even while the opening is postponed.
-- A prerequisite is a seat in an earlier term, even one that has not ended. A requisite is a formula of such courses.
+- A prerequisite is a seat in an earlier term, even one that has not ended, unless its grade is an F, or too low where a
+  grade is needed; until the grade is recorded, it is enough. A requisite is a formula of such courses.
   A course that may be taken concurrently is also met by a seat in the same term, like a corequisite. Such a seat isn't
   dropped alone if the formula is true with it and false without it.
 - A corequisite is a seat in the same term or an earlier one, or one taken at the same time; for a waitlist entry, a
@@ -65,6 +66,7 @@ class ModelRefusal(Exception):
 class ModelSeat:
     section: str
     withdrawn: bool = False
+    grade: str = ""
 
 
 @dataclass
@@ -188,7 +190,7 @@ class ModelSchool:
         if not self.sections[key].is_listed:
             return []
         earlier = [name for name, term in self.terms.items() if term.comes_before(self.terms[key.term])]
-        had = {one for name in (key.term, *earlier) for one in self.enrolled(student, name)}
+        had = {*self.enrolled(student, key.term), *(one for name in earlier for one in self.passed(student, name))}
         course = self.courses[key.courseID]
         missing = set(course.corequisites) - had
         if course.requisite and not self._is_met(course.requisite, student, earlier, self.enrolled(student, key.term)):
@@ -441,6 +443,13 @@ class ModelSchool:
         )
         self._complete_cycles(now)
 
+    def import_grade(self, student: int, key: SectionKey, grade: str, now: datetime) -> None:
+        self.seats[student, key.term, key.courseID].grade = grade
+        self.promote(
+            FreedSeats(deque(key for key in self.sections if self.waitlists[key] and self.open_seats(key))), now
+        )
+        self._complete_cycles(now)
+
     # Queries
 
     def enrolled(self, student: int, term: str) -> dict[str, SectionKey]:
@@ -450,6 +459,11 @@ class ModelSchool:
             for (who, when, courseID), seat in sorted(self.seats.items())
             if who == student and when == term and not seat.withdrawn
         }
+
+    def passed(self, student: int, term: str, minimum: str | None = None) -> set[str]:
+        """Return the courses that the student has in the term, without those with a lower grade or an F."""
+        enough = {"", *"ABCD"[: "ABCD".index(minimum or "D") + 1]}
+        return {one for one in self.enrolled(student, term) if self.seats[student, term, one].grade in enough}
 
     def taken(self, key: SectionKey) -> int:
         return sum(
@@ -509,7 +523,7 @@ class ModelSchool:
         formula = " and ".join([*wanted.prerequisites, *([f"({wanted.requisite})"] if wanted.requisite else [])])
         if formula and not self._is_met(formula, student, earlier, {*has, *together_with}):
             found.append("prerequisite_missing")
-        beside = {*has, *together_with, *(need for term in earlier for need in self.enrolled(student, term))}
+        beside = {*has, *together_with, *(need for term in earlier for need in self.passed(student, term))}
         if without != key.courseID and not beside.issuperset(wanted.corequisites):
             found.append("corequisite_missing")
         return found
@@ -519,9 +533,9 @@ class ModelSchool:
 
         def value(course: re.Match[str]) -> str:
             is_beside = bool(course[2]) and course[1] in same_term
-            return str(is_beside or any(course[1] in self.enrolled(student, term) for term in earlier))
+            return str(is_beside or any(course[1] in self.passed(student, term, course[3]) for term in earlier))
 
-        course = r"\b(?!and\b|or\b)(\w+)( concurrently)?"
+        course = r"\b(?!and\b|or\b)(\w+)(?:( concurrently)| with (\S+) or better)?"
         return bool(eval(re.sub(course, value, requisite)))  # noqa: S307  # only words and parentheses
 
     def promotion_reason(self, entry: ModelEntry, key: SectionKey) -> str | None:
@@ -601,7 +615,7 @@ class ModelSchool:
         dropped = [courseID]
         earlier = [one.term for one in self.terms.values() if one.comes_before(self.terms[term])]
         for gone in dropped:
-            if any(gone in self.enrolled(student, name) for name in earlier):
+            if any(gone in self.passed(student, name) for name in earlier):
                 continue  # taken before, so nothing depends on it now
             dropped += [
                 one

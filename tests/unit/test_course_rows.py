@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 
 from quart_enroll.domain.catalog import CourseSections
-from quart_enroll.domain.models import Course, Meeting, Registration, Section, Term
+from quart_enroll.domain.models import Course, Meeting, Registration, Section, TakenCourse, Term
 from quart_enroll.pages.catalog import course_rows, section_actions
 from quart_enroll.pages.student_state import StudentState
 from tests.support.people import FALL, FALL_MORNING
@@ -21,7 +21,9 @@ def _section(courseID: str, seats: int, meetings: tuple[Meeting, ...]) -> Sectio
 
 def _found(number: int, dice: random.Random) -> CourseSections:
     needs = tuple(f"{other}" for other in range(6) if dice.random() < 0.15)
-    course = Course(f"{number}", f"TST {number}", "", dice.choice([1, 3, 6]), "Fall", prerequisites=needs)
+    requisite = dice.choice(["", "", f"{(number + 1) % 6} concurrently", f"{(number + 2) % 6} with C or better"])
+    about = f"TST {number}", "", dice.choice([1, 3, 6]), "Fall"
+    course = Course(f"{number}", *about, prerequisites=needs, requisite=requisite)
     return CourseSections(course, (_section(course.courseID, dice.choice([0, 4]), dice.choice(MEETINGS)),))
 
 
@@ -30,7 +32,11 @@ def _student(taught: list[CourseSections], earlier: Term, dice: random.Random) -
     return StudentState(
         has,
         (),
-        [(f"{number}", earlier) for number in range(6) if dice.random() < 0.3],
+        [
+            TakenCourse(f"{number}", earlier, dice.choice(["", "C", "D", "F"]))
+            for number in range(6)
+            if dice.random() < 0.3
+        ],
         {one.sections[0].key for one in dice.sample(taught, dice.randrange(3))},
         {one.sections[0].key for one in dice.sample(taught, dice.randrange(3))},
     )

@@ -275,6 +275,12 @@ def test_errors_in_prerequisites_are_explained(needed: object) -> None:
     assert [problem.split(":")[0] for problem in problems] == ["prerequisites"]
 
 
+def test_a_requisite_that_becomes_too_long_to_edit_is_refused() -> None:
+    needed = " or ".join(f"MAT{number} with C" for number in range(100, 127))
+    _, problems = CourseRow.check(COURSE | {"requisite": needed})
+    assert problems == ["requisite: In its usual spelling, this has more than 500 characters."]
+
+
 def test_a_row_knows_which_fields_it_has() -> None:
     row, _ = CourseRow.check(COURSE | {"subject": "", "prerequisites": None})
     assert row.given == {*COURSE, "subject"}

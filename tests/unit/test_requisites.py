@@ -7,9 +7,9 @@ import pytest
 
 from quart_enroll.db.queries import message_codec
 from quart_enroll.domain import requisites
-from quart_enroll.domain.models import Course, Registration, Section
+from quart_enroll.domain.models import Course, Registration, Section, TakenCourse
 from quart_enroll.domain.requisite_parser import RequisiteError, parse, stored
-from quart_enroll.domain.requisites import AllOf, AnyOf, Concurrently, Requisite
+from quart_enroll.domain.requisites import AllOf, AnyOf, Concurrently, Requisite, WithGrade
 from quart_enroll.domain.rules import (
     PrerequisiteMissing,
     check_prerequisites,
@@ -32,6 +32,8 @@ COURSES = ("A", "B", "C", "D")
         ("A and (B and C)", "A and B and C"),
         ("A or A", "A"),
         ("A CONCURRENTLY, or B", "A concurrently or B"),
+        ("(A with c- or better, or B) and C", "(A with C- or better or B) and C"),
+        ("A WITH B or C", "A with B or better or C"),
         (" ", ""),
     ],
 )
@@ -51,8 +53,9 @@ def test_a_text_is_read_in_many_spellings(text: str, canonical: str) -> None:
         ("A or B and C", "Character 8: “and” and “or” are mixed here. "),
         ("A and (B or C", "Character 7: this parenthesis is never closed."),
         ("A and B)", "Character 8: this parenthesis is never opened."),
-        ("A and MAT 115 with C or better", "Character 22: “and” and “or” are mixed here. "),
-        ("A and MAT 115 with a good grade", "Character 7: a course number can have at most 20 characters."),
+        ("A and MAT 115 with C or B", "Character 22: “and” and “or” are mixed here. "),
+        ("A or MAT 115 with F or better", "Character 19: enter one of the grades A+, A, A-"),
+        ("A and MAT 115 with a really good grade", "Character 7: a course number can have at most 20 characters."),
         ("(" * 11 + "A" + ")" * 11, "Character 11: there are too many parentheses inside one another."),
     ],
 )
@@ -65,7 +68,7 @@ def test_an_error_names_the_place(text: str, message: str) -> None:
 def _random_requisite(dice: random.Random, depth: int = 3, *, is_plain: bool = False) -> Requisite:
     if depth == 0 or dice.random() < 0.3:
         courseID = dice.choice(COURSES)
-        return Concurrently(courseID) if not is_plain and dice.random() < 0.5 else courseID
+        return courseID if is_plain else dice.choice([courseID, Concurrently(courseID), WithGrade(courseID, "B-")])
     parts = [_random_requisite(dice, depth - 1, is_plain=is_plain) for _ in range(dice.randint(2, 3))]
     return requisites.group(dice.choice([AllOf, AnyOf]), parts)
 
@@ -97,16 +100,16 @@ def test_only_the_missing_part_is_named_in_each_language() -> None:
     sentence = refused.value.message
     assert message_codec.decode(message_codec.encode(sentence)) == sentence
     with pytest.raises(PrerequisiteMissing, match="requires Algebra or Calculus from"):
-        check_prerequisites(course, SPRING, [("C", FALL)])
-    assert not missing_prerequisites(course, SPRING, [("C", FALL), ("B", FALL)])
-    assert missing_prerequisites(course, FALL, [("C", FALL), ("B", FALL)])
+        check_prerequisites(course, SPRING, [TakenCourse("C", FALL)])
+    assert not missing_prerequisites(course, SPRING, [TakenCourse("C", FALL), TakenCourse("B", FALL)])
+    assert missing_prerequisites(course, FALL, [TakenCourse("C", FALL), TakenCourse("B", FALL)])
 
 
 def test_a_stored_text_that_cannot_be_read_is_never_met() -> None:
     course = Course("X", "BIO 300", "", 3, "Fall", requisite="A and (B")
     assert stored(course.requisite) == "A and (B"
     with pytest.raises(PrerequisiteMissing, match=r"requires A and \(B from"):
-        check_prerequisites(course, SPRING, [("A", FALL), ("B", FALL)])
+        check_prerequisites(course, SPRING, [TakenCourse("A", FALL), TakenCourse("B", FALL)])
 
 
 def _registration(courseID: str, requisite: str = "") -> Registration:
@@ -118,8 +121,8 @@ def test_a_course_in_the_same_term_counts_only_where_it_may_be_taken_concurrentl
     course = Course("X", "BIO 300", "", 3, "Fall", needs=("Algebra", "Essays"), requisite="A concurrently and C")
     a, c = map(_registration, "AC")
     assert missing_prerequisites(course, SPRING, [], [a, c]) == ["C"]
-    assert missing_prerequisites(course, SPRING, [("C", FALL)], together_with=["A"]) == []
-    assert missing_prerequisites(course, SPRING, [("C", FALL), ("A", FALL)]) == []
+    assert missing_prerequisites(course, SPRING, [TakenCourse("C", FALL)], together_with=["A"]) == []
+    assert missing_prerequisites(course, SPRING, [TakenCourse("C", FALL), TakenCourse("A", FALL)]) == []
     with pytest.raises(PrerequisiteMissing) as refused:
         check_prerequisites(course, SPRING, [])
     assert refused.value.text == "BIO 300 requires Algebra (in the same term or earlier) and Essays."
@@ -129,8 +132,30 @@ def test_a_course_in_the_same_term_counts_only_where_it_may_be_taken_concurrentl
 
 def test_a_course_is_dropped_with_the_one_that_it_may_need_in_the_same_term() -> None:
     x, a, b = _registration("X", "(A concurrently or B concurrently) and C"), _registration("A"), _registration("B")
-    taken = [("C", FALL)]
+    taken = [TakenCourse("C", FALL)]
     assert dependent_courses("A", SPRING, [x, a], taken) == [x]
     assert dependent_courses("A", SPRING, [x, a, b], taken) == []
-    assert dependent_courses("A", SPRING, [x, a], [*taken, ("A", FALL)]) == []
+    assert dependent_courses("A", SPRING, [x, a], [*taken, TakenCourse("A", FALL)]) == []
     assert dependent_courses("A", SPRING, [x, a], []) == []  # it is there without C, so a waiver must allow it
+
+
+@pytest.mark.parametrize(
+    ("grade", "is_enough", "counts"),
+    [
+        ("C", True, True),
+        ("A", True, True),
+        ("P", True, True),
+        ("", True, True),
+        ("C-", False, True),
+        ("F", False, False),
+    ],
+)
+def test_a_grade_must_be_good_enough(grade: str, is_enough: bool, counts: bool) -> None:
+    taken = [TakenCourse("A", FALL, grade), TakenCourse("A", FALL, "F")]
+    needs_c = Course("X", "BIO 300", "", 3, "Fall", requisite="A with C or better")
+    assert (not missing_prerequisites(needs_c, SPRING, taken)) == is_enough
+    for others in ({"prerequisites": ("A",)}, {"requisite": "A concurrently"}):
+        course = Course("X", "BIO 300", "", 3, "Fall", **others)  # type: ignore[arg-type]
+        assert (not missing_prerequisites(course, SPRING, taken)) == counts
+    with pytest.raises(PrerequisiteMissing, match=r"BIO 300 requires A with C or better from an earlier term\."):
+        check_prerequisites(needs_c, SPRING, [])

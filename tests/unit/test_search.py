@@ -10,7 +10,7 @@ from quart_enroll.domain import search
 from quart_enroll.domain.catalog import Catalog, CourseSections, with_names
 from quart_enroll.domain.errors import PrerequisiteMissing
 from quart_enroll.domain.filter_choices import FilterChoices, building_of, level_of
-from quart_enroll.domain.models import Course, Meeting, Registration, Section
+from quart_enroll.domain.models import Course, Meeting, Registration, Section, TakenCourse
 from quart_enroll.domain.rules import check_prerequisites
 from quart_enroll.domain.search import Search
 from quart_enroll.forms.search import SearchForm
@@ -159,8 +159,9 @@ def test_courses_whose_prerequisites_were_not_taken_can_be_hidden() -> None:
     advanced = replace(COURSES[2], prerequisites=("2222",))
     found = [CourseSections(COURSES[0], (SECTIONS[0],)), CourseSections(advanced, (SECTIONS[2],))]
     assert search.with_met_prerequisites(found, FALL, []) == found[:1]
-    assert search.with_met_prerequisites(found, FALL, [("2222", EARLIER)]) == found
-    assert search.with_met_prerequisites(found, FALL, [("2222", FALL)]) == found[:1]  # the prerequisite must come first
+    assert search.with_met_prerequisites(found, FALL, [TakenCourse("2222", EARLIER)]) == found
+    in_same_term = [TakenCourse("2222", FALL)]  # the prerequisite must come first
+    assert search.with_met_prerequisites(found, FALL, in_same_term) == found[:1]
 
 
 def test_a_term_has_its_own_filter_choices() -> None:
@@ -237,4 +238,4 @@ def test_a_course_is_named_by_number_and_title_or_by_number_if_deleted() -> None
     [*_, found] = with_names([*COURSES, algebra, wanted])
     assert found.needs == ("1111 (PYT 101)", "MAT 101", "9999")
     with pytest.raises(PrerequisiteMissing, match=r"requires MAT 101 and 9999 from an earlier term"):
-        check_prerequisites(found, replace(FALL, term="Fall 2027"), [("1111", FALL)])
+        check_prerequisites(found, replace(FALL, term="Fall 2027"), [TakenCourse("1111", FALL)])

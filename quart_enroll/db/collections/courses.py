@@ -30,7 +30,7 @@ SCHEMA = {
         "subject": {"bsonType": "string", "maxLength": 50},
         "prerequisites": {"bsonType": "array", "items": {"bsonType": "string"}},
         "corequisites": {"bsonType": "array", "items": {"bsonType": "string"}},
-        # The form allows 500 characters; the usual spelling of a list with commas is longer.
+        # The form allows 500 characters in the usual spelling; courseIDs in another one may be longer.
         "requisite": {"bsonType": "string", "maxLength": 10_000},
     },
 }

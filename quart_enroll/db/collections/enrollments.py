@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from sys import intern
+from typing import Any
 
 from pymongo import IndexModel, InsertOne, UpdateOne
 
@@ -12,6 +14,7 @@ from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.collections.courses import to_courses
 from quart_enroll.db.collections.sections import match_with_courses, to_sections
 from quart_enroll.db.queries import multi_find
+from quart_enroll.domain import grades
 from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.models import (
     MAX_TERM_NAME_LENGTH,
@@ -48,6 +51,7 @@ SCHEMA = {
         "status": {"enum": ["enrolled", "withdrawn"]},
         "moved_at": {"bsonType": "date"},
         "overrides": {"bsonType": "array", "items": {"bsonType": "string"}},
+        "grade": {"bsonType": "string", "minLength": 1, "maxLength": grades.MAX_CHARACTERS},
         "anonymous": {"bsonType": "bool"},
     },
 }
@@ -169,14 +173,49 @@ def has_course(row: Document) -> bool:
 
 async def find_terms_by_course(
     db: Database, user_ids: Collection[int], courseIDs: Collection[str], session: Session | None
-) -> dict[int, list[tuple[str, str]]]:
-    """Return, for each student, the courses of `courseIDs` in which they are enrolled, each with its term."""
+) -> dict[int, list[tuple[str, str, str]]]:
+    """Return, for each student, the courses of `courseIDs` in which they are enrolled, each with its term and grade."""
     wanted = {"user_id": {"$in": list(user_ids)}, "courseID": {"$in": list(courseIDs)}, "term": {"$exists": True}}
     found = db.enrollment.find(wanted | {"status": "enrolled"}, session=session)
     by_student = defaultdict(list)
     for row in await found.to_list(None):
-        by_student[row["user_id"]].append((row["courseID"], str(row["term"])))
+        by_student[row["user_id"]].append((row["courseID"], str(row["term"]), to_grade(row)))
     return by_student
+
+
+async def find_taken(db: Database, user_id: int, session: Session | None = None) -> list[tuple[str, str, str]]:
+    """Return the courses in which the student is enrolled, in any term, each with its term and grade."""
+    wanted = {"user_id": user_id, "status": "enrolled", "term": {"$exists": True}}
+    rows = await db.enrollment.find(wanted, session=session).to_list(None)
+    return [(row["courseID"], str(row["term"]), to_grade(row)) for row in rows if has_course(row)]
+
+
+async def find_grades(
+    db: Database, user_ids: Collection[int], terms: Collection[str], session: Session | None
+) -> dict[tuple[int, str, str], str]:
+    """Return the grades of these students, by user_id, term and courseID; empty where none is recorded."""
+    wanted = {"user_id": {"$in": list(user_ids)}, "term": {"$in": list(terms)}}
+    rows = await db.enrollment.find(wanted, session=session).to_list(None)
+    return {(row["user_id"], row["term"], row["courseID"]): to_grade(row) for row in rows if has_course(row)}
+
+
+async def set_grades(db: Database, new: Mapping[tuple[int, str, str], str], session: Session) -> None:
+    """Record grades by user_id, term and courseID; an empty one removes what was recorded."""
+    writes = [
+        UpdateOne(
+            {"user_id": user_id, "courseID": courseID, "term": term},
+            {"$set": {"grade": grade}} if grade else {"$unset": {"grade": ""}},
+        )
+        for (user_id, term, courseID), grade in new.items()
+    ]
+    if writes:
+        await db.enrollment.bulk_write(writes, session=session)
+
+
+def to_grade(row: Mapping[str, Any]) -> str:
+    """Return the recorded grade; empty for none."""
+    grade = row.get("grade")
+    return intern(grade) if isinstance(grade, str) else ""
 
 
 async def find_section_keys(db: Database, user_id: int, session: Session | None = None) -> list[SectionKey]:
@@ -206,7 +245,7 @@ def _status(row: Document) -> str:
 
 
 def _put(user_id: int, key: SectionKey, at: datetime) -> tuple[Document, Document]:
-    return _course_filter(user_id, key), {"$set": _values(key, at), "$unset": {"overrides": ""}}
+    return _course_filter(user_id, key), {"$set": _values(key, at), "$unset": {"overrides": "", "grade": ""}}
 
 
 def _values(key: SectionKey, at: datetime) -> Document:

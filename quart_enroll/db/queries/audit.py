@@ -50,6 +50,7 @@ class AuditedSeat:
     enrolled_at: datetime | None
     overrides: frozenset[str]
     is_anonymous: bool = False
+    grade: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,7 @@ def _to_audited_seat(row: Mapping[str, Any]) -> AuditedSeat:
         enrolled_at=_datetime(row.get("enrolled_at")) or created_at,
         overrides=frozenset(row.get("overrides", ())),
         is_anonymous=row.get("anonymous") is True,
+        grade=enrollments.to_grade(row),
     )
 
 

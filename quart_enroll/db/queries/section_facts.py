@@ -12,7 +12,7 @@ from quart_enroll.db.collections.sections import to_section, to_sections
 from quart_enroll.db.collections.terms import to_sorted_terms
 from quart_enroll.db.collections.waitlist import has_course, to_entry
 from quart_enroll.db.queries import multi_find
-from quart_enroll.domain.models import Course, Registration, Section, SectionKey, Term, WaitlistEntry
+from quart_enroll.domain.models import Course, Registration, Section, SectionKey, TakenCourse, Term, WaitlistEntry
 
 
 class SectionFacts(NamedTuple):
@@ -35,7 +35,7 @@ class StudentRecord(NamedTuple):
     registrations: list[Registration]
     waitlist_entries: list[WaitlistEntry]
     waited_courses: list[Course]
-    taken_courses: list[tuple[str, Term]]
+    taken_courses: list[TakenCourse]
 
 
 async def find(db: Database, key: SectionKey, session: Session | None = None) -> SectionFacts:
@@ -87,7 +87,11 @@ async def find_for_all(
             waited_courses=[
                 courses[entry.key.courseID] for entry in entries_by_student[user_id] if entry.key.courseID in courses
             ],
-            taken_courses=[(courseID, terms[name]) for courseID, name in taken.get(user_id, ()) if name in terms],
+            taken_courses=[
+                TakenCourse(courseID, terms[name], grade)
+                for courseID, name, grade in taken.get(user_id, ())
+                if name in terms
+            ],
         )
         for user_id, term in {(user_id, key.term) for user_id, key in wanted}
     }

@@ -10,6 +10,7 @@ from bson import ObjectId
 
 from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document
+from quart_enroll.db.collections.enrollments import to_grade
 from quart_enroll.db.collections.plans import to_planned
 from quart_enroll.db.collections.saved_plans import to_saved
 from quart_enroll.db.collections.waitlist import has_course, to_entry
@@ -63,7 +64,9 @@ def hashable_row_id(row_id: Any) -> Hashable:
 
 
 def _fingerprint(seats: Iterable[StudentSeat], entries: Iterable[WaitlistEntry]) -> str:
-    facts: list[tuple[object, ...]] = [(*_names(one.key), one.status, one.moved_at) for one in seats]
+    facts: list[tuple[object, ...]] = [
+        (*_names(one.key), one.status, one.moved_at, *filter(None, [one.grade])) for one in seats
+    ]
     facts += [
         (*_names(one.key), one.place, one.joined_at, one.drop_if_enrolled, one.skipped_because, one.moved_at)
         for one in entries
@@ -78,4 +81,5 @@ def _names(key: SectionKey) -> tuple[str, str, str]:
 def _seat(row: Mapping[str, Any]) -> StudentSeat:
     moved_at = row.get("moved_at")
     status = intern(str(row.get("status") or ""))  # equal texts of all students share memory
-    return StudentSeat(section_keys.from_row(row), status, moved_at if isinstance(moved_at, datetime) else None)
+    moved_at = moved_at if isinstance(moved_at, datetime) else None
+    return StudentSeat(section_keys.from_row(row), status, moved_at, to_grade(row))

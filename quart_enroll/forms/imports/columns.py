@@ -9,6 +9,7 @@ from quart_enroll.domain.stored_import import ENROLLMENTS
 from quart_enroll.forms.imports.base import ImportRow
 from quart_enroll.forms.imports.courses import CourseRow
 from quart_enroll.forms.imports.enrollments import EnrollmentRow
+from quart_enroll.forms.imports.grades import GradeRow
 from quart_enroll.forms.imports.sections import SectionRow
 from quart_enroll.forms.imports.terms import TermRow
 from quart_enroll.forms.imports.users import UserRow
@@ -16,6 +17,7 @@ from quart_enroll.forms.imports.users import UserRow
 ROW_FORMS: Mapping[str, type[ImportRow]] = {
     "course": CourseRow,
     ENROLLMENTS: EnrollmentRow,
+    "grade": GradeRow,
     "section": SectionRow,
     "term": TermRow,
     "user": UserRow,
@@ -59,6 +61,12 @@ COLUMN_SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
         "courseID": _COURSE_ID,
         "section": _SECTION,
         "dropped": ("dropped course", "drop course"),
+    },
+    GradeRow: {
+        "student": ("email", "email address", "user_id", "student email"),
+        "term": _TERM,
+        "courseID": _COURSE_ID,
+        "grade": ("final grade", "official grade", "course grade"),
     },
     TermRow: {
         "term": ("semester", "term name"),

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from wtforms import Form, StringField, TextAreaField, ValidationError
 from wtforms.validators import DataRequired, InputRequired, Length
 
-from quart_enroll.domain import requisite_parser
+from quart_enroll.domain import requisite_parser, requisites
 from quart_enroll.domain.folding import visible
 from quart_enroll.domain.models import Course
 from quart_enroll.forms.base import lazy, one_line, several_lines, stripped
@@ -34,6 +34,8 @@ def _fits_in_a_url(_: Form, field: Any) -> None:
         )
 
 
+MAX_REQUISITE_CHARACTERS = 500
+
 COURSE_ID = [DataRequired(), one_line, Length(max=20)]
 NEW_COURSE_ID = [*COURSE_ID, _fits_in_a_url]
 
@@ -53,6 +55,14 @@ def _is_credits(_: Form, field: Any) -> None:
         raise ValidationError(lazy("This must be a number from 0 to 30."))
 
 
+def _is_requisite(text: str) -> None:
+    """Raise ValueError unless the text is a requisite that can also be edited in its usual spelling."""
+    if len(requisites.to_text(requisite_parser.parse(text))) > MAX_REQUISITE_CHARACTERS:
+        raise ValueError(
+            Sentence("In its usual spelling, this has more than %(limit)s characters.", limit=MAX_REQUISITE_CHARACTERS)
+        )
+
+
 class CourseRow(ImportRow):
     A_LIST = (cells.courseIDs_text, Sentence("This must be a list of courseIDs."))
     LISTS: ClassVar = {"prerequisites": A_LIST, "corequisites": A_LIST}
@@ -65,7 +75,9 @@ class CourseRow(ImportRow):
     subject = StringField(validators=[one_line, Length(max=50)], filters=[stripped])
     prerequisites = StringField(validators=[reads(_are_course_ids)])
     corequisites = StringField(validators=[reads(_are_course_ids)])
-    requisite = StringField(validators=[one_line, Length(max=500), reads(requisite_parser.parse)], filters=[stripped])
+    requisite = StringField(
+        validators=[one_line, Length(max=MAX_REQUISITE_CHARACTERS), reads(_is_requisite)], filters=[stripped]
+    )
 
     def course(self) -> Course:
         """Return the course that the row describes."""

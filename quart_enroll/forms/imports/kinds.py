@@ -10,12 +10,14 @@ from quart_enroll.domain.stored_import import ENROLLMENTS
 from quart_enroll.forms.imports import cells
 from quart_enroll.forms.imports.courses import CourseRow
 from quart_enroll.forms.imports.enrollments import EnrollmentRow
+from quart_enroll.forms.imports.grades import GradeRow
 from quart_enroll.forms.imports.sections import SectionRow
 from quart_enroll.forms.imports.terms import TermRow
 from quart_enroll.forms.imports.users import UserRow
 from quart_enroll.forms.imports.validation import FileRow, FileRows, check_rows
 from quart_enroll.services.catalog.import_courses import ImportedCourse
 from quart_enroll.services.catalog.import_enrollments import ImportedEnrollment
+from quart_enroll.services.catalog.import_grades import ImportedGrade
 from quart_enroll.services.catalog.import_sections import ImportedSection
 from quart_enroll.services.catalog.import_terms import ImportedTerm
 from quart_enroll.services.catalog.import_users import ImportedUser
@@ -89,9 +91,15 @@ def _read_enrollment(number: int, row: EnrollmentRow) -> ImportedEnrollment:
     return ImportedEnrollment(number, **{field.name: field.data or "" for field in row})
 
 
+def _read_grade(number: int, row: GradeRow) -> ImportedGrade:
+    student, term, courseID = (field.data or "" for field in (row.student, row.term, row.courseID))
+    return ImportedGrade(number, student, term, courseID, row.read_grade())
+
+
 READERS: Mapping[str, Callable[[FileRows], Sequence[Any]]] = {
     "course": _read_courses,
     ENROLLMENTS: lambda rows: check_rows(EnrollmentRow, rows, _read_enrollment),
+    "grade": lambda rows: check_rows(GradeRow, rows, _read_grade),
     "section": _read_sections,
     "user": _read_users,
 }

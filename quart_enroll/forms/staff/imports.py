@@ -23,6 +23,7 @@ KIND_NAMES: Mapping[str, Sentence] = {
     "section": Sentence("Sections"),
     "user": Sentence("People"),
     ENROLLMENTS: Sentence("Enrollments"),
+    "grade": Sentence("Grades"),
 }
 """What a file can contain, in the order in which a new school imports it."""
 

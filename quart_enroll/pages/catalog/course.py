@@ -1,7 +1,7 @@
 """The page of a course: description, requisites, and its sections in a term."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ from quart_enroll.domain import requisite_parser, requisites, rules, terms
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import NoTerms, NotTaught, UnknownCourse
 from quart_enroll.domain.models import Course, Term
-from quart_enroll.domain.requisites import Concurrently, Leaf, course_of
+from quart_enroll.domain.requisites import Concurrently, Leaf, WithGrade, course_of
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.domain.waitlist_odds import PastFill
 from quart_enroll.i18n.language import TermName, gettext, ngettext
@@ -30,15 +30,15 @@ from quart_enroll.web.templating import is_overridden, render, render_frame, ren
 
 @dataclass(frozen=True, slots=True)
 class Requisite:
-    """A prerequisite or corequisite. `is_taken` says whether the student has taken it; None for visitors.
+    """A prerequisite or corequisite, and a `note` about what exactly is needed.
 
-    `is_concurrent` means that a prerequisite may be taken in the same term.
+    `is_taken` says whether the student has taken it so; None for visitors.
     """
 
     courseID: str
     title: str
     is_taken: bool | None
-    is_concurrent: bool = False
+    note: str = ""
 
 
 MINUTES_IN_WORDS, HOURS_IN_WORDS = 120, 48
@@ -148,11 +148,17 @@ def _term(offered: Catalog, found: Course, among: Sequence[Term], moment: dateti
         return None, ""
 
 
-def _prerequisite(courseID: str, offered: Catalog, term: Term | None, state: StudentState) -> Requisite:
-    is_taken = None
+def _prerequisite(leaf: Leaf, offered: Catalog, term: Term | None, state: StudentState) -> Requisite:
+    courseID, is_taken, note = course_of(leaf), None, ""
     if state.taken is not None and term is not None:
-        is_taken = any(name == courseID and when.comes_before(term) for name, when in state.taken)
-    return Requisite(courseID, _title(courseID, offered), is_taken)
+        taken = rules.taken_before(term, [courseID], state.taken)
+        is_taken = rules.meets(leaf, taken, {one.courseID for one in state.enrolled})
+    match leaf:
+        case Concurrently():
+            note = gettext("(may be taken in the same term)")
+        case WithGrade(_, grade):
+            note = gettext("(with %(grade)s or better)", grade=grade)
+    return Requisite(courseID, _title(courseID, offered), is_taken, note)
 
 
 def _requisite(offered: Catalog, term: Term | None, course: Course, state: StudentState) -> tuple[str | Requisite, ...]:
@@ -161,19 +167,11 @@ def _requisite(offered: Catalog, term: Term | None, course: Course, state: Stude
     return tuple(
         requisites.pieces(
             requisite_parser.stored(course.requisite),
-            lambda leaf: _leaf(leaf, offered, term, state),
+            lambda leaf: _prerequisite(leaf, offered, term, state),
             f" {both} ",
             f" {either} ",
         )
     )
-
-
-def _leaf(leaf: Leaf, offered: Catalog, term: Term | None, state: StudentState) -> Requisite:
-    one = _prerequisite(course_of(leaf), offered, term, state)
-    if not isinstance(leaf, Concurrently):
-        return one
-    has_it = one.is_taken is False and any(other.courseID == leaf.courseID for other in state.enrolled)
-    return replace(one, is_taken=has_it or one.is_taken, is_concurrent=True)
 
 
 def _corequisite(courseID: str, offered: Catalog, term: Term | None, course: Course, state: StudentState) -> Requisite:

@@ -136,7 +136,7 @@ class PersonalFacts:
         return cls(
             {key.courseID for key in [*keys, *state.planned, *state.alerts]},
             hours_of(one.section for one in state.enrolled),
-            {courseID for courseID, _ in state.taken or ()},
+            {one.courseID for one in state.taken or ()},
             sum(one.course.credits for one in state.enrolled),
         )
 
@@ -151,7 +151,8 @@ class PersonalFacts:
             or course.courseID in self.taken
             or not self.taken.isdisjoint(course.prerequisite_courses)
             or not self.taken.isdisjoint(course.corequisites)
-            or not self.courses.isdisjoint(course.same_term_courses)
+            or not self.courses.isdisjoint(course.corequisites)
+            or (course.requisite and not self.courses.isdisjoint(course.concurrent_courses))
             or self.credits + course.credits > term.max_credits
         )
 

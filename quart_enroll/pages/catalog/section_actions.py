@@ -95,12 +95,15 @@ def conflict_badge() -> Badge:
 
 
 def taken_badge(term: Term, course: Course, state: StudentState) -> Badge | None:
-    """Return the badge of a course that the student has taken before, with the last term; otherwise None."""
-    taken = [when for courseID, when in state.taken or () if courseID == course.courseID and when.comes_before(term)]
+    """Return the badge of a course that the student has taken before, with the last term and grade; otherwise None."""
+    taken = [one for one in state.taken or () if one.courseID == course.courseID and one.term.comes_before(term)]
     if not taken:
         return None
-    last = max(taken, key=lambda one: one.order)
-    return Badge("taken", gettext("Taken in %(term)s", term=TermName(last.term)))
+    last = max(taken, key=lambda one: one.term.order)
+    name = TermName(last.term.term)
+    if last.grade:
+        return Badge("taken", gettext("Taken in %(term)s, grade %(grade)s", term=name, grade=last.grade))
+    return Badge("taken", gettext("Taken in %(term)s", term=name))
 
 
 def course_badges(choices: Sequence[SectionActions], taken: Badge | None) -> tuple[Badge, ...]:

@@ -10,14 +10,14 @@ from quart import request
 from quart_enroll.domain import rules, terms
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import NoTerms, UnknownTerm
-from quart_enroll.domain.models import Registration, Term, User
+from quart_enroll.domain.models import Registration, TakenCourse, Term, User
 from quart_enroll.fastpath.per_catalog import cached_per_catalog
 from quart_enroll.pages.account.email_confirmation import must_confirm
 from quart_enroll.pages.catalog.course_rows import last_boundary
 from quart_enroll.pages.enrollment import alerts, calendar, schedule_texts
 from quart_enroll.pages.enrollment.schedule_rows import StudentTerm, TermPhase, term_schedule
 from quart_enroll.pages.live_url import live_url
-from quart_enroll.pages.student_state import WaitlistedSection, load_snapshot, load_waitlist_positions
+from quart_enroll.pages.student_state import WaitlistedSection, load_snapshot, load_waitlist_positions, taken_courses
 from quart_enroll.pages.term_window import closed_window
 from quart_enroll.state import catalog, now, registrations_of, waitlist_odds
 from quart_enroll.web.compression import InputFreeText, Secret
@@ -37,7 +37,7 @@ async def page(user: User) -> bytes:
     registrations = await registrations_of(snapshot.seats)
     positions = await load_waitlist_positions(user.user_id, snapshot, [phase.term for phase in phases])
     named = _named_term(offered, moment)
-    student_terms = _student_terms(offered, registrations, positions, phases, named)
+    student_terms = _student_terms(taken_courses(snapshot, offered), registrations, positions, phases, named)
     current, enrolled = offered.current_term(moment), [one for one in registrations if one.status == "enrolled"]
     alert_rows = alerts.rows(snapshot.alerts, offered, moment, [one.section.key for one in enrolled])
     calendar_since, calendar_url = snapshot.calendar_since, calendar.take_new_url()
@@ -105,14 +105,13 @@ def _named_term(offered: Catalog, moment: datetime) -> Term | None:
 
 
 def _student_terms(
-    offered: Catalog,
+    taken: Sequence[TakenCourse],
     registrations: Sequence[Registration],
     positions: Sequence[WaitlistedSection],
     phases: Iterable[TermPhase],
     named: Term | None,
 ) -> list[StudentTerm]:
     """Return the terms in which the student has something, and the one that the URL names; none if all are empty."""
-    taken = _taken_courses(registrations, offered)
     student_terms = [
         StudentTerm(
             phase,
@@ -125,13 +124,6 @@ def _student_terms(
     ]
     has_any = not all(one.is_empty for one in student_terms)
     return [one for one in student_terms if has_any and (not one.is_empty or one.phase.term == named)]
-
-
-def _taken_courses(registrations: Iterable[Registration], offered: Catalog) -> list[tuple[str, Term]]:
-    """Return the courses in which the student is enrolled, in any term, each with its term."""
-    by_name = {term.term: term for term in offered.terms}
-    enrolled = [one for one in registrations if one.status == "enrolled"]
-    return [(one.courseID, by_name[one.section.term]) for one in enrolled if one.section.term in by_name]
 
 
 def _live_url(positions: Sequence[WaitlistedSection]) -> bytes:

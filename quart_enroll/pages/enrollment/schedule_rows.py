@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from quart_enroll.domain import rules, waitlist_odds
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import CorequisiteMissing, CreditLimit, PrerequisiteMissing
-from quart_enroll.domain.models import Registration, ScheduledCourse, Term, WaitlistEntry
+from quart_enroll.domain.models import Registration, ScheduledCourse, TakenCourse, Term, WaitlistEntry
 from quart_enroll.domain.waitlist_odds import Odds
 from quart_enroll.domain.week import WeekEntry, with_colors
 from quart_enroll.i18n.language import TermName, format_list_of, gettext
@@ -36,7 +36,7 @@ class StudentTerm:
     phase: TermPhase
     registrations: Sequence[Registration]
     positions: Sequence[WaitlistedSection]
-    taken: Sequence[tuple[str, Term]]
+    taken: Sequence[TakenCourse]
     odds: Sequence[Odds] = ()
 
     @property

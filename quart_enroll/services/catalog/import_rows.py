@@ -7,6 +7,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.domain.stored_import import ENROLLMENTS
 from quart_enroll.services.catalog.import_courses import import_courses
 from quart_enroll.services.catalog.import_enrollments import import_enrollments
+from quart_enroll.services.catalog.import_grades import import_grades
 from quart_enroll.services.catalog.import_sections import import_sections
 from quart_enroll.services.catalog.import_terms import import_terms
 from quart_enroll.services.catalog.import_users import import_users
@@ -16,10 +17,11 @@ from quart_enroll.system.clock import Clock
 
 CATALOG_IMPORTS: Mapping[str, Callable[..., Coroutine[Any, Any, ImportResult]]] = {
     "course": import_courses,
+    "grade": import_grades,
     "section": import_sections,
     "term": import_terms,
 }
-"""What imports the rows of each kind of file that is part of the catalog."""
+"""What imports the rows of each kind of file that can let waiting students in."""
 
 
 async def import_rows(

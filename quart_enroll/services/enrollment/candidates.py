@@ -20,7 +20,7 @@ from quart_enroll.domain.errors import (
     UnknownSection,
     UnknownTerm,
 )
-from quart_enroll.domain.models import Course, Registration, Section, SectionKey, Term, WaitlistEntry
+from quart_enroll.domain.models import Course, Registration, Section, SectionKey, TakenCourse, Term, WaitlistEntry
 from quart_enroll.domain.rules import Rule
 
 
@@ -50,7 +50,7 @@ class Candidate:
     registrations: list[Registration]
     waitlist_entries: list[WaitlistEntry]
     waited_courses: list[Course]
-    taken_courses: list[tuple[str, Term]]
+    taken_courses: list[TakenCourse]
 
     def with_section(self, section: Section) -> "Candidate":
         """Return the candidate for another section of the course, or for the same one in another state."""

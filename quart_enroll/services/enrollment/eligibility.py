@@ -9,7 +9,7 @@ from functools import partial
 
 from quart_enroll.domain import rules
 from quart_enroll.domain.errors import AlreadyWaiting, Refused, WaitlistClosed, WaitlistFull
-from quart_enroll.domain.models import Registration, Term
+from quart_enroll.domain.models import Registration, TakenCourse, Term
 from quart_enroll.domain.rules import Checks, Rule
 from quart_enroll.services.enrollment.candidates import Candidate, enrollment_checks
 
@@ -58,7 +58,7 @@ def drop_checks(
     registration: Registration,
     term: Term,
     registrations: Sequence[Registration],
-    taken_courses: Sequence[tuple[str, Term]],
+    taken_courses: Sequence[TakenCourse],
     now: datetime,
     *,
     withdraw: bool,

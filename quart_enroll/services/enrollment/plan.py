@@ -9,7 +9,15 @@ from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import plans, sections
 from quart_enroll.domain import rules
 from quart_enroll.domain.errors import CreditLimit, NotPlanned, PlanFull, Refused, UnknownSection
-from quart_enroll.domain.models import Course, PlannedSection, Registration, SectionKey, SectionRequest, Term
+from quart_enroll.domain.models import (
+    Course,
+    PlannedSection,
+    Registration,
+    SectionKey,
+    SectionRequest,
+    TakenCourse,
+    Term,
+)
 from quart_enroll.domain.plan_fit import ANY_SECTION
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.observability import metrics
@@ -193,7 +201,7 @@ async def _resolve(db: Database, user_id: int, request: SectionRequest, now: dat
 
 
 def find_problems(
-    term: Term, offerings: Sequence[Offering], enrolled: Sequence[Registration], taken: Sequence[tuple[str, Term]]
+    term: Term, offerings: Sequence[Offering], enrolled: Sequence[Registration], taken: Sequence[TakenCourse]
 ) -> list[list[Sentence]]:
     """Return, for each planned section, the reasons that the rules will have against it.
 
@@ -220,7 +228,7 @@ def _find_problems(
     planned: Registration,
     others: Sequence[Registration],
     before: Sequence[Registration],
-    taken: Sequence[tuple[str, Term]],
+    taken: Sequence[TakenCourse],
 ) -> Iterator[Sentence]:
     course = planned.course
     overlapping = [other for other in before if rules.overlap(planned.section, other.section)]

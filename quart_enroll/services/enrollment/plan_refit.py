@@ -14,7 +14,7 @@ from quart_enroll.domain.models import (
     Section,
     SectionKey,
     SectionStatus,
-    Term,
+    TakenCourse,
     WaitlistEntry,
 )
 from quart_enroll.domain.plan_fit import PlanFit, accepted_sections
@@ -29,7 +29,7 @@ def refit(
     planned: Sequence[tuple[PlannedSection, Offering]],
     offered: Callable[[SectionKey], Sequence[Section]],
     registrations: Iterable[Registration],
-    taken_courses: Iterable[tuple[str, Term]],
+    taken_courses: Iterable[TakenCourse],
     now: datetime,
 ) -> dict[SectionKey, Section]:
     """Return the other sections that a plan would take if its student enrolled now, by the planned ones.

@@ -19,7 +19,7 @@ from quart_enroll.domain.errors import (
     UnknownCourse,
     UnknownSection,
 )
-from quart_enroll.domain.models import Course, Registration, SectionKey, SectionRequest, Term
+from quart_enroll.domain.models import Course, Registration, SectionKey, SectionRequest, TakenCourse, Term
 from quart_enroll.services.enrollment.candidates import Offering
 
 
@@ -142,11 +142,11 @@ async def find_dropped(
     raise NotEnrolled(course.title if course else dropped, offering.term.term)
 
 
-async def taken_courses(db: Database, user_id: int, session: Session | None = None) -> list[tuple[str, Term]]:
-    """Return the courses in which the student is enrolled in any term, each with that term."""
+async def taken_courses(db: Database, user_id: int, session: Session | None = None) -> list[TakenCourse]:
+    """Return the courses in which the student is enrolled in any term."""
     known = {term.term: term for term in await stored_terms.find_all(db, session)}
-    keys = await enrollments.find_section_keys(db, user_id, session)
-    return [(key.courseID, known[key.term]) for key in keys if key.term in known]
+    found = await enrollments.find_taken(db, user_id, session)
+    return [TakenCourse(courseID, known[term], grade) for courseID, term, grade in found if term in known]
 
 
 def _enrolled_keys(registrations: Iterable[Registration]) -> set[SectionKey]:

@@ -10,7 +10,7 @@ from quart_enroll.db.collections import enrollments, sections, waitlist
 from quart_enroll.domain import rules
 from quart_enroll.domain.actors import SEAT_OVERRIDES, Override
 from quart_enroll.domain.errors import NotEnrolled, NotWaiting, WaitlistFull
-from quart_enroll.domain.models import Course, Registration, SectionKey, Term, WaitlistEntry
+from quart_enroll.domain.models import Course, Registration, SectionKey, TakenCourse, Term, WaitlistEntry
 from quart_enroll.domain.rules import Checks, Rule
 from quart_enroll.services.enrollment import resolve, seat_changes
 from quart_enroll.services.enrollment.candidates import Candidate, Offering, load_candidate
@@ -79,7 +79,7 @@ async def drop(
     db, session, now = transaction.db, transaction.session, transaction.now
     registrations = await enrollments.find_in_term(db, user_id, term.term, session)
     registration = _find_enrolled(registrations, course, term)
-    taken_courses: list[tuple[str, Term]] = []
+    taken_courses: list[TakenCourse] = []
     if any(course.courseID in one.course.same_term_courses for one in registrations):
         taken_courses = await resolve.taken_courses(db, user_id, session)
     is_withdrawal = rules.is_withdrawal(term, now) if withdraw is None else withdraw

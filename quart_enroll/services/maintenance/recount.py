@@ -10,7 +10,14 @@ from quart_enroll.db.queries.audit import AuditedRows, AuditedSeat, AuditedSecti
 from quart_enroll.domain import rules
 from quart_enroll.domain.actors import Override
 from quart_enroll.domain.errors import Refused
-from quart_enroll.domain.models import Registration, SectionKey, SectionStatus, WaitlistEntry, deleted_section
+from quart_enroll.domain.models import (
+    Registration,
+    SectionKey,
+    SectionStatus,
+    TakenCourse,
+    WaitlistEntry,
+    deleted_section,
+)
 
 CREDIT_TOLERANCE = 1e-6
 """How far a sum of credits may be off, because of floating-point rounding."""
@@ -31,13 +38,13 @@ class Recount:
     def __init__(self, rows: AuditedRows) -> None:
         self.rows = rows
         self.enrolled_seats = [seat for seat in rows.seats if seat.is_enrolled]
-        self.taken: defaultdict[Any, set[tuple[str, str]]] = defaultdict(set)
+        self.taken: defaultdict[Any, dict[tuple[str, str], str]] = defaultdict(dict)
         self.seats_by_student: defaultdict[tuple[Any, str], list[tuple[Registration, AuditedSeat]]] = defaultdict(list)
         self.credits: defaultdict[tuple[Any, str], float] = defaultdict(float)
         for seat in self.enrolled_seats:
             if seat.is_anonymous:  # nobody has a schedule to which it belongs
                 continue
-            self.taken[seat.user_id].add((seat.key.courseID, seat.key.term))
+            self.taken[seat.user_id][seat.key.courseID, seat.key.term] = seat.grade
             course, counted = rows.courses.get(seat.key.courseID), rows.sections.get(seat.key)
             if course and seat.key.term in rows.term_names and isinstance(seat.user_id, int):
                 whose = seat.user_id, seat.key.term
@@ -120,7 +127,11 @@ class Recount:
         registrations = [one for one, _ in self.seats_by_student[waiting.user_id, waiting.key.term]]
         dropped = [one for one in registrations if one.courseID == waiting.drop_if_enrolled]
         terms = self.rows.terms
-        taken = [(courseID, terms[name]) for courseID, name in self.taken[waiting.user_id] if name in terms]
+        taken = [
+            TakenCourse(courseID, terms[name], grade)
+            for (courseID, name), grade in self.taken[waiting.user_id].items()
+            if name in terms
+        ]
         try:
             for one in dropped if Override.REQUISITES not in waiting.overrides else ():
                 rules.check_dependents(one, term, registrations, taken, course.courseID)

@@ -12,7 +12,7 @@ from quart_enroll.db.client import Database, OutcomeUnknown
 from quart_enroll.db.collections import sections
 from quart_enroll.domain import rules
 from quart_enroll.domain.errors import NotOpenYet
-from quart_enroll.domain.models import Meeting, Registration, Section, Term
+from quart_enroll.domain.models import Meeting, Registration, Section, TakenCourse, Term
 from quart_enroll.i18n.language import Moment
 from quart_enroll.services.enrollment import plan
 from quart_enroll.services.enrollment.candidates import Offering
@@ -449,7 +449,9 @@ def test_the_first_course_over_the_credit_limit_says_so() -> None:
 def test_a_planned_prerequisite_in_the_same_term_does_not_count(prerequisite_term: Term | None, missing: bool) -> None:
     wanted = offering(2, prerequisites=("1111",))
     expected = ["PHP 202 requires 1111 from an earlier term."] if missing else []
-    assert problems(FALL, [wanted], [], [("1111", prerequisite_term)] if prerequisite_term else []) == [expected]
+    assert problems(FALL, [wanted], [], [TakenCourse("1111", prerequisite_term)] if prerequisite_term else []) == [
+        expected
+    ]
 
 
 ART = {"courseID": "4444", "term": "Fall 2026", "section": "01"}

@@ -1,0 +1,139 @@
+"""Imports grades of courses that students have taken: all rows of a file or none, but a long file in batches."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from quart_enroll.db.client import Database, Session
+from quart_enroll.db.collections import courses, enrollments
+from quart_enroll.db.collections import terms as stored_terms
+from quart_enroll.db.queries import import_guards
+from quart_enroll.domain import terms
+from quart_enroll.domain.errors import RowProblem, UnknownTerm
+from quart_enroll.domain.models import Term
+from quart_enroll.i18n.language import Sentence, TermName
+from quart_enroll.services.catalog.import_courses import KnownCourseIDs
+from quart_enroll.services.catalog.import_sections import accounts_of
+from quart_enroll.services.catalog.imports import (
+    SYSTEM,
+    FieldChange,
+    ImportAuthor,
+    ImportResult,
+    InvalidRows,
+    RowChange,
+    refuse,
+    refuse_duplicates,
+    run_catalog_import,
+    total,
+)
+
+BATCH_ROWS = 2000
+"""Most grades in one transaction: MongoDB ends one that takes a minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedGrade:
+    """Row `number` of a file: a student, by user_id or email, and the grade in a course; empty removes the grade."""
+
+    number: int
+    student: str
+    term: str
+    courseID: str
+    grade: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedGrade:
+    """A row with the user_id, the term and the courseID that it names."""
+
+    row: ImportedGrade
+    key: tuple[int, str, str]
+
+
+async def import_grades(
+    db: Database,
+    rows: Sequence[ImportedGrade],
+    now: datetime,
+    *,
+    dry_run: bool = False,
+    author: ImportAuthor = SYSTEM,
+) -> ImportResult:
+    """Record the grades, and promote students who meet a prerequisite now.
+
+    Raises InvalidRows for unknown students, terms and courses, for students who don't have the course in that term, and
+    for rows about the same seat.
+    """
+    resolved = await _resolve(db, rows, now)
+    results: list[ImportResult] = []
+    for start in range(0, len(resolved), BATCH_ROWS):
+        store = partial(_store, db, resolved[start : start + BATCH_ROWS])
+        try:
+            results.append(await run_catalog_import(db, store, now, dry_run=dry_run, author=author))
+        except InvalidRows as refused:
+            raise InvalidRows(refused.problems, sum(result.rows for result in results)) from refused
+    return total(results)
+
+
+async def _resolve(db: Database, rows: Sequence[ImportedGrade], now: datetime) -> list[ResolvedGrade]:
+    """Return the rows with what they name; raise InvalidRows."""
+    accounts = await accounts_of(db, {row.student for row in rows})
+    known_terms = await stored_terms.find_all(db)
+    known_courses = KnownCourseIDs([course.courseID for course in await courses.find_all(db)])
+    found = [_resolve_row(row, accounts, known_terms, known_courses, now) for row in rows]
+    refuse([one for one in found if isinstance(one, RowProblem)])
+    resolved = [one for one in found if isinstance(one, ResolvedGrade)]
+    names = [(one.row.number, f"user {one.key[0]}, {one.key[2]}, {one.key[1]}") for one in resolved]
+    refuse_duplicates(names, "student")
+    known = await enrollments.find_grades(db, {one.key[0] for one in resolved}, {one.key[1] for one in resolved}, None)
+    _refuse_without_seat(resolved, known)
+    return resolved
+
+
+def _resolve_row(
+    row: ImportedGrade,
+    accounts: Mapping[str, int],
+    known_terms: Sequence[Term],
+    known_courses: KnownCourseIDs,
+    now: datetime,
+) -> ResolvedGrade | RowProblem:
+    if row.student not in accounts:
+        return RowProblem(row.number, Sentence("There is no student %(student)s.", student=row.student), "student")
+    try:
+        term = terms.find(row.term, known_terms, now).term
+    except UnknownTerm as unknown:
+        return RowProblem(row.number, unknown.message, "term")
+    return ResolvedGrade(row, (accounts[row.student], term, known_courses.stored(row.courseID)))
+
+
+def _refuse_without_seat(rows: Sequence[ResolvedGrade], known: Mapping[tuple[int, str, str], str]) -> None:
+    refuse(
+        [
+            RowProblem(
+                one.row.number,
+                Sentence(
+                    "%(student)s doesn’t have %(courseID)s in %(term)s.",
+                    student=one.row.student,
+                    courseID=one.key[2],
+                    term=TermName(one.key[1]),
+                ),
+                "courseID",
+            )
+            for one in rows
+            if one.key not in known
+        ]
+    )
+
+
+async def _store(db: Database, rows: Sequence[ResolvedGrade], session: Session) -> ImportResult:
+    user_ids = {one.key[0] for one in rows}
+    known = await enrollments.find_grades(db, user_ids, {one.key[1] for one in rows}, session)
+    _refuse_without_seat(rows, known)
+    changed = [one for one in rows if known[one.key] != one.row.grade]
+    await import_guards.guard_schedules(db, {one.key[0] for one in changed}, session)
+    await enrollments.set_grades(db, {one.key: one.row.grade for one in changed}, session)
+    changes = [
+        RowChange(one.row.number, f"user {one.key[0]}", [FieldChange("grade", known[one.key], one.row.grade)])
+        for one in changed
+    ]
+    return ImportResult(0, len(changed), len(rows) - len(changed), changes)
