@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -100,7 +101,7 @@ def _print_some(
 ) -> None:
     """Print a line for each of the first items, or for all if `verbose`."""
     limit = len(items) if verbose else MAX_PRINTED_LINES
-    for item in items[:limit]:
+    for item in islice(items, limit):
         click.echo(_printable(str(write(item))), err=err)
     if len(items) > limit:
         click.echo(f"… and {len(items) - limit} {what}; --verbose prints them all.", err=err)

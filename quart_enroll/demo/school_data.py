@@ -1,10 +1,10 @@
 """Reads the handwritten parts of the demo school from the files in data/."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from quart_enroll.domain.models import Course, Credentials, Section, User
 from quart_enroll.forms.imports import cells
@@ -13,6 +13,8 @@ from quart_enroll.forms.imports.courses import CourseRow
 from quart_enroll.forms.imports.sections import SectionRow
 from quart_enroll.forms.imports.users import UserRow
 from quart_enroll.forms.imports.validation import check_rows, read_rows
+
+T = TypeVar("T")
 
 DEFAULT_SUBJECT = "Computing"
 """The subject of the courses in data/courses.json, which name none."""
@@ -42,12 +44,12 @@ class SchoolData:
 def load(data: Path, unusable_password: str) -> SchoolData:
     """Read the files; raise InvalidRows for a row that could not be imported."""
     names = json.loads((data / "demo-school.json").read_text("utf-8"))
-    original = [row.course() for row in _rows(CourseRow, data / "courses.json")]
-    more = [row.course() for row in _rows(CourseRow, data / "demo-courses.csv")]
+    original = _read(data / "courses.json", CourseRow, CourseRow.course)
+    more = _read(data / "demo-courses.csv", CourseRow, CourseRow.course)
     return SchoolData(
         courses=(*(replace(course, subject=DEFAULT_SUBJECT) for course in original), *more),
-        sections=tuple(row.read() for row in _rows(SectionRow, data / "sections.json")),
-        people=tuple(_credentials(row) for row in _rows(UserRow, data / "users.json")),
+        sections=tuple(_read(data / "sections.json", SectionRow, SectionRow.read)),
+        people=tuple(_read(data / "users.json", UserRow, _credentials)),
         unusable_password=unusable_password,
         subjects={name: Subject(one["building"], tuple(one["teachers"])) for name, one in names["subjects"].items()},
         first_names=names["first_names"],
@@ -55,8 +57,8 @@ def load(data: Path, unusable_password: str) -> SchoolData:
     )
 
 
-def _rows(form: type[ImportRow], file: Path) -> list[Any]:
-    return check_rows(form, read_rows(form, file.name, file.read_bytes()), lambda _, row: row)
+def _read(file: Path, form: type[ImportRow], read: Callable[[Any], T]) -> Sequence[T]:
+    return check_rows(form, read_rows(form, file.name, file.read_bytes()), lambda _, row: read(row))
 
 
 def _credentials(row: UserRow) -> Credentials:

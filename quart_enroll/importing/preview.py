@@ -16,6 +16,7 @@ from quart_enroll.services.staff import imports
 from quart_enroll.services.staff.import_outcomes import find_outcomes
 from quart_enroll.services.staff.imports import Preview
 from quart_enroll.system.clock import Clock
+from quart_enroll.system.compact_list import CompactList
 
 SPELLED_DIFFERENTLY = Sentence("Two rows have the same email in different spellings. Correct one of them.")
 
@@ -45,8 +46,8 @@ async def find_preview(db: Database, stored: StoredImport, settings: ImportSetti
     return Preview(_counts(result), outcomes, [*rows.notes, *result.notes])
 
 
-def _refusals(rows: FileRows, problems: Sequence[RowProblem]) -> list[Outcome]:
-    return [_refusal(rows, bad) for bad in problems]
+def _refusals(rows: FileRows, problems: Sequence[RowProblem]) -> Sequence[Outcome]:
+    return CompactList(_refusal(rows, bad) for bad in problems)
 
 
 def _refusal(rows: FileRows, bad: RowProblem) -> Outcome:
@@ -61,11 +62,15 @@ def _counts(result: ImportResult) -> PreviewCounts:
     return PreviewCounts(result.added, result.changed, result.unchanged, len(result.refused), len(result.promoted))
 
 
-def _in_words(rows: FileRows, result: ImportResult, outcomes: Sequence[Outcome]) -> list[Outcome]:
+def _in_words(rows: FileRows, result: ImportResult, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
     """Give the rows that would be added or refused what the file has in them, unless they are about students."""
     if result.outcomes:
-        return [one._replace(column=rows.labels.get(one.column, one.column)) for one in outcomes]
+        return CompactList(one._replace(column=rows.labels.get(one.column, one.column)) for one in outcomes)
+    described = CompactList(_refusal(rows, bad) for bad in result.refused)
     texts = rows.texts()
-    refused = [_refusal(rows, bad) for bad in result.refused]
-    others = [one._replace(text=texts[one.number]) if one.what == "added" else one for one in outcomes]
-    return [*refused, *(one for one in others if one.what != "refused")]
+    for one in outcomes:  # those with texts are in the order of the file
+        if one.what == "added":
+            described.append(one._replace(text=next(text for number, text in texts if number == one.number)))
+        elif one.what != "refused":
+            described.append(one)
+    return described

@@ -1,5 +1,8 @@
 """Each file in tests/support/spreadsheets has an oddity of everyday spreadsheets; it is read, or refused in words."""
 
+import json
+import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,16 +10,25 @@ from typing import Any
 import pytest
 
 from quart_enroll.domain.stored_import import FileColumn
-from quart_enroll.forms.imports import matching
+from quart_enroll.forms.imports import kinds, matching
 from quart_enroll.forms.imports.columns import ROW_FORMS
+from quart_enroll.forms.imports.sections import SectionRow
 from quart_enroll.forms.imports.sheet_program import MAX_CELLS, MAX_ROWS
-from quart_enroll.forms.imports.table_reader import MAX_JSON_BYTES, MAX_JSON_PARTS, TOO_MANY, UnreadableFile
+from quart_enroll.forms.imports.table_reader import (
+    MAX_JSON_BYTES,
+    MAX_JSON_PARTS,
+    TOO_MANY,
+    UnreadableFile,
+    json_items,
+)
 from quart_enroll.forms.imports.users import NO_HASH
 from quart_enroll.forms.imports.validation import FileRow, check_rows, read_rows
 from quart_enroll.i18n.language import use_language
 from quart_enroll.services.catalog.imports import InvalidRows
 
 FOLDER = Path(__file__).parents[1] / "support/spreadsheets"
+
+DEFAULTS = kinds.TermDefaults("UTC", 18)
 
 ZOE = {"email": "zoe@school.example", "first_name": "Zoë", "last_name": "Müller"}
 NOOR = {"email": "noor@school.example", "first_name": "Noor", "last_name": "Haddad"}
@@ -164,14 +176,15 @@ def taken(name: str) -> tuple[dict[int, dict[str, Any]], list[str]]:
         settings = {"timezone": "UTC", "max_credits": 18}
         file = replace(file, rows=[FileRow(row.number, settings | row.cells) for row in file.rows])
     try:
-        checked = check_rows(form, file, lambda number, row: (number, row))
+        found = dict(check_rows(form, file, lambda number, row: (number, _values(row))))
     except InvalidRows as refused:
         raise UnreadableFile(*map(file.describe, refused.problems)) from refused
-    found = {number: dict(row.data) for number, row in checked}
-    if collection == "section":
-        for number, row in checked:
-            found[number]["meetings"] = ", ".join(map(str, row.read().meetings))
     return found, list(map(str, file.notes))
+
+
+def _values(row: Any) -> dict[str, Any]:
+    meetings = {"meetings": ", ".join(map(str, row.read().meetings))} if isinstance(row, SectionRow) else {}
+    return dict(row.data) | meetings
 
 
 def test_every_spreadsheet_is_tested() -> None:
@@ -243,6 +256,36 @@ def test_a_file_with_very_many_rows_or_cells_is_refused_before_it_fills_the_memo
 def test_a_file_may_have_as_many_rows_as_the_documentation_says() -> None:
     data = "email,first_name,last_name\n" + "x,y,z\n" * 100_000
     assert len(read_rows(ROW_FORMS["user"], "users.csv", data.encode()).rows) == 100_000
+
+
+def test_rows_take_little_memory() -> None:
+    lines = (f"person{number}@school.example,Pat,Person{number},student" for number in range(2000))
+    data = "\n".join(["email,first_name,last_name,roles", *lines]).encode()
+    kinds.read("user", read_rows(ROW_FORMS["user"], "users.csv", data), DEFAULTS, ())  # loads what is loaded only once
+    tracemalloc.start()
+    try:
+        file = read_rows(ROW_FORMS["user"], "users.csv", data)
+        checked = kinds.read("user", file, DEFAULTS, ())
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held / len(checked) < 500  # bytes: as objects, they take 1800
+
+
+def test_json_that_is_read_in_parts_is_what_it_is_as_a_whole() -> None:
+    text = ' [ {"a": [1, "]", {}]} ,{}, {"b": null}\n] '
+    places = range(len(text))
+    changed = [text[:place] + other + text[place + 1 :] for place in places for other in ("", ",", "]", "[")]
+    for one in (text, "[]", *(text[:place] for place in places), *changed):
+        assert parsed(lambda text: list(json_items(text)), one) == parsed(json.loads, one)
+
+
+def parsed(parse: Callable[[str], Any], text: str) -> Any:
+    """Return what the text says, or the line in which it is wrong."""
+    try:
+        return parse(text)
+    except json.JSONDecodeError as error:
+        return error.lineno
 
 
 def test_a_cell_that_is_too_long_is_not_taken_for_a_missing_quotation_mark() -> None:

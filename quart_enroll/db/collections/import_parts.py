@@ -59,9 +59,20 @@ async def remove_bytes(db: Database, import_id: str) -> None:
 async def replace_preview(db: Database, import_id: str, outcomes: Sequence[Outcome], forget_at: datetime) -> None:
     """Store the expected outcomes of the rows, and remove those of an earlier check."""
     await db.import_part.delete_many({"import_id": import_id, "what": {"$in": list(OUTCOME_KINDS)}})
+    parts: dict[str, list[Outcome]] = {kind: [] for kind in OUTCOME_KINDS}
+    numbers = dict.fromkeys(OUTCOME_KINDS, 0)
+
+    async def flush(kind: str) -> None:
+        await _add(db, import_id, kind, parts[kind], forget_at, begins=numbers[kind])
+        numbers[kind] += len(parts[kind])
+        parts[kind] = []
+
+    for one in outcomes:
+        parts[one.what].append(one)
+        if len(parts[one.what]) == PART_OUTCOMES:
+            await flush(one.what)
     for kind in OUTCOME_KINDS:
-        of_kind = [one for one in outcomes if one.what == kind]
-        await _add(db, import_id, kind, of_kind, forget_at)
+        await flush(kind)
 
 
 async def find_preview(db: Database, import_id: str, kind: str, at_most: int) -> list[Outcome]:

@@ -96,16 +96,21 @@ class ImportRow(Form):
     @classmethod
     def faults(cls, row: Mapping[str, Any]) -> tuple["ImportRow", list[tuple[str, Sentence]]]:
         """Read a row from a file, and return it with a sentence for each field that is wrong."""
-        texts = {name: cls._text(name, value) for name, value in row.items()}
-        form = cls(MultiDict({name: text for name, text in texts.items() if text is not None}))
-        form.validate()
-        found = {field.name: as_sentence(field.errors[0]) for field in form if field.errors}
+        form = cls()
+        return form, form.refill(row)
+
+    def refill(self, row: Mapping[str, Any]) -> list[tuple[str, Sentence]]:
+        """Read a row in place of the earlier one, and return a sentence for each field that is wrong."""
+        texts = {name: self._text(name, value) for name, value in row.items()}
+        self.process(MultiDict({name: text for name, text in texts.items() if text is not None}))
+        self.validate()
+        found = {field.name: as_sentence(field.errors[0]) for field in self if field.errors}
         for name, text in texts.items():
-            if name not in form and name != "_id":
+            if name not in self and name != "_id":
                 found[name] = Sentence("There is no such field.")
-            elif name in form and text is None and row[name] is not None:
-                found[name] = cls.LISTS[name][1] if name in cls.LISTS else Sentence("This must be text or a number.")
-        return form, list(found.items())
+            elif name in self and text is None and row[name] is not None:
+                found[name] = self.LISTS[name][1] if name in self.LISTS else Sentence("This must be text or a number.")
+        return list(found.items())
 
     @classmethod
     def _text(cls, name: str, value: Any) -> str | None:

@@ -20,7 +20,7 @@ from quart_enroll.services.catalog.import_enrollments import ImportedEnrollment
 from quart_enroll.services.catalog.import_grades import ImportedGrade
 from quart_enroll.services.catalog.import_sections import ImportedSection
 from quart_enroll.services.catalog.import_terms import ImportedTerm
-from quart_enroll.services.catalog.import_users import ImportedUser
+from quart_enroll.services.catalog.imported_users import ImportedUser
 
 
 class TermDefaults(NamedTuple):

@@ -4,11 +4,12 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import NamedTuple
 
 from quart_enroll.forms.imports import sheet_program
+from quart_enroll.system.compact_list import CompactList
 
 READ_SECONDS = 120.0
 """Seconds after which a workbook is given up; 50,000 rows take about three."""
@@ -33,13 +34,17 @@ class SheetDamaged(Exception):
 def read_sheet(data: bytes) -> Sheet:
     """Return the first visible sheet of the workbook; raise SheetTooLarge or SheetDamaged."""
     program = [sys.executable, "-I", str(Path(sheet_program.__file__))]
-    try:
-        done = subprocess.run(program, input=data, capture_output=True, timeout=READ_SECONDS)  # noqa: S603  # our own file
-    except subprocess.TimeoutExpired as error:
-        raise SheetTooLarge from error
-    if done.returncode == sheet_program.EXIT_TOO_LARGE:
-        raise SheetTooLarge
-    if done.returncode:
-        raise SheetDamaged
-    (name, *others), *rows = map(json.loads, BytesIO(done.stdout))
-    return Sheet(name, others, [(number, cells) for number, cells in rows])
+    with TemporaryFile() as output:
+        try:
+            done = subprocess.run(  # noqa: S603  # our own file
+                program, input=data, stdout=output, stderr=subprocess.DEVNULL, timeout=READ_SECONDS
+            )
+        except subprocess.TimeoutExpired as error:
+            raise SheetTooLarge from error
+        if done.returncode == sheet_program.EXIT_TOO_LARGE:
+            raise SheetTooLarge
+        if done.returncode:
+            raise SheetDamaged
+        output.seek(0)
+        name, *others = json.loads(next(output))
+        return Sheet(name, others, CompactList(tuple(json.loads(line)) for line in output))

@@ -17,6 +17,7 @@ from typing import Any
 from quart_enroll.forms.imports.sheet_program import MAX_CELLS, MAX_ROWS
 from quart_enroll.forms.imports.sheet_reader import SheetDamaged, SheetTooLarge, read_sheet
 from quart_enroll.i18n.language import Sentence, join_sentences
+from quart_enroll.system.compact_list import CompactList
 
 SAVE_AS_CSV = Sentence("Open it in the spreadsheet program, save it as “CSV UTF-8”, and import that file.")
 
@@ -40,12 +41,14 @@ TOO_MANY = Sentence(
     "The file has more than %(number)s rows, or very many cells. Split it into several files.", number=MAX_ROWS
 )
 
+NO_LIST = Sentence("JSON must be a list of objects, like [{…}, {…}].")
+
 BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
 SEPARATORS = ",;\t|"
 
 MAX_JSON_BYTES = 16 * 2**20
-"""Longest JSON file that is read: all of its objects are in memory at once, and take five times as much there."""
+"""Longest JSON file that is read: a single object may be as long, and takes many times as much in memory."""
 
 MAX_JSON_PARTS = 5 * MAX_ROWS
 """Objects and lists in a JSON file, which takes many times its own length in memory: a row may contain some."""
@@ -67,6 +70,7 @@ _NOT_ASCII = re.compile(r"[\w’'-]*[^\x00-\x7f][\w’'-]*")
 _UTF_8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _NOT_WINDOWS = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 _LINE_END = re.compile(r"\r\n?|\n")
+_JSON_BLANKS = re.compile(r"[ \t\n\r]*")
 
 
 class UnreadableFile(Exception):
@@ -155,28 +159,33 @@ def _read_workbook(data: bytes) -> Table:
         raise UnreadableFile(sentence) from None
     except SheetDamaged:
         raise _save_as_csv(Sentence("This is not an .xlsx file, or it is damaged.")) from None
-    rows = _collect(TableRow(number, [_clean(cell) for cell in cells]) for number, cells in sheet.rows)
-    if len(rows) < 2:
+    header, rows = _collect(TableRow(number, [_clean(cell) for cell in cells]) for number, cells in sheet.rows)
+    if header is None or not rows:
         raise UnreadableFile(Sentence("The sheet “%(name)s” has no rows below the column names.", name=sheet.name))
     only = Sentence(
         "Only the sheet “%(name)s” was read, and not the others: %(others)s.",
         name=sheet.name,
         others=", ".join(sheet.others),
     )
-    return Table("row", rows[0], rows[1:], [only] if sheet.others else [])
+    return Table("row", header, rows, [only] if sheet.others else [])
 
 
-def _collect(rows: Iterable[TableRow]) -> list[TableRow]:
-    """Return the rows that aren't empty; raise UnreadableFile if there are too many of them, or of their cells."""
-    found: list[TableRow] = []
-    cells = 0
+def _collect(rows: Iterable[TableRow]) -> tuple[TableRow | None, CompactList[TableRow]]:
+    """Return the first row that isn't empty, if any, and the others; raise UnreadableFile if they are too many."""
+    found = _not_empty(rows)
+    return next(found, None), CompactList(found)
+
+
+def _not_empty(rows: Iterable[TableRow]) -> Iterator[TableRow]:
+    """Yield the rows that aren't empty; raise UnreadableFile if there are too many of them, or of their cells."""
+    number = cells = 0
     for row in rows:
         if any(cell not in (None, "") for cell in row.cells):
-            found.append(row)
+            number += 1
             cells += len(row.cells)
-            if len(found) > MAX_ROWS + 1 or cells > MAX_CELLS:  # one has the names of the columns
+            if number > MAX_ROWS + 1 or cells > MAX_CELLS:  # one has the names of the columns
                 raise UnreadableFile(TOO_MANY)
-    return found
+            yield row
 
 
 def _decode(data: bytes) -> tuple[str, list[Sentence]]:
@@ -239,7 +248,7 @@ def _read_json(text: str, notes: list[Sentence]) -> Table:
     if text.count("{") + text.count("[") > MAX_JSON_PARTS:
         raise UnreadableFile(TOO_MANY)
     try:
-        items = json.loads(text, object_pairs_hook=_object)
+        items = CompactList(json_items(text))
     except json.JSONDecodeError as error:
         is_list_missing = error.msg == "Extra data"
         hint = Sentence("Put all objects into one list, like [{…}, {…}]") if is_list_missing else error.msg
@@ -248,8 +257,8 @@ def _read_json(text: str, notes: list[Sentence]) -> Table:
     except (ValueError, RecursionError):
         sentence = Sentence("The JSON has a number with too many digits, or lists nested too deeply.")
         raise UnreadableFile(sentence) from None
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise UnreadableFile(Sentence("JSON must be a list of objects, like [{…}, {…}]."))
+    if not all(isinstance(item, dict) for item in items):
+        raise UnreadableFile(NO_LIST)
     labels = list(dict.fromkeys(label for item in items for label in item))
     if len(labels) > MAX_JSON_COLUMNS:
         raise UnreadableFile(
@@ -259,10 +268,39 @@ def _read_json(text: str, notes: list[Sentence]) -> Table:
                 most=str(MAX_JSON_COLUMNS),
             )
         )
-    rows = _collect(
-        TableRow(number, [_clean(item.get(label)) for label in labels]) for number, item in enumerate(items, 1)
-    )
-    return Table("row", TableRow(0, labels), rows, notes)
+    rows = (TableRow(number, [_clean(item.get(label)) for label in labels]) for number, item in enumerate(items, 1))
+    return Table("row", TableRow(0, labels), CompactList(_not_empty(rows)), notes)
+
+
+def json_items(text: str) -> Iterator[Any]:
+    """Yield the items of the list that a text in JSON is, one by one: all of them at once would fill the memory.
+
+    Raises what json.loads raises, and UnreadableFile if the text is something else.
+    """
+    decoder = json.JSONDecoder(object_pairs_hook=_object)
+    place = _skip_blanks(text, 0)
+    if text[place : place + 1] != "[":
+        json.loads(text)
+        raise UnreadableFile(NO_LIST)
+    place = _skip_blanks(text, place + 1)
+    is_end = text[place : place + 1] == "]"
+    while not is_end:
+        item, end = decoder.raw_decode(text, place)
+        yield item
+        place = _skip_blanks(text, end)
+        is_end = text[place : place + 1] == "]"
+        if not is_end:
+            if text[place : place + 1] != ",":
+                raise json.JSONDecodeError("Expecting ',' delimiter", text, place)
+            place = _skip_blanks(text, place + 1)
+    if (end := _skip_blanks(text, place + 1)) < len(text):
+        raise json.JSONDecodeError("Extra data", text, end)
+
+
+def _skip_blanks(text: str, place: int) -> int:
+    """Return the next place with a character that JSON doesn't ignore."""
+    blanks = _JSON_BLANKS.match(text, place)
+    return blanks.end() if blanks else place
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -278,10 +316,10 @@ def _read_csv(text: str, is_column: Callable[[str], bool], notes: list[Sentence]
     skipped = 1 if declared else 0
     text = text[declared.end() :] if declared else text
     separator = declared[1] if declared else _separator(text, is_column)
-    rows = _collect(_records(text, separator, skipped))
-    if not rows:
+    header, rows = _collect(_records(text, separator, skipped))
+    if header is None:
         raise UnreadableFile(Sentence("The file is empty."))
-    return Table("line", rows[0], rows[1:], notes)
+    return Table("line", header, rows, notes)
 
 
 def _separator(text: str, is_column: Callable[[str], bool]) -> str:

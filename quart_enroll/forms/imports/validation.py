@@ -1,9 +1,13 @@
 """The rows of a file to import, and what is wrong on which line."""
 
 import re
+from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from heapq import merge
 from typing import Any, TypeVar
 
 from wtforms import Field
@@ -16,6 +20,7 @@ from quart_enroll.forms.imports.base import ImportRow
 from quart_enroll.forms.imports.table_reader import Table, TableRow
 from quart_enroll.i18n.language import Sentence, join_sentences, plural
 from quart_enroll.services.catalog.imports import InvalidRows
+from quart_enroll.system.compact_list import CompactList
 
 T = TypeVar("T")
 
@@ -34,11 +39,11 @@ class FileRow:
     cells: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FileRows:
-    """The rows of a file.
+    """The rows of a file, by their numbers.
 
-    Their numbers count in `unit` ("line" or "row"). `labels` are the column names as the file has them, `notes` are
+    These numbers count in `unit` ("line" or "row"). `labels` are the column names as the file has them, `notes` are
     sentences about assumptions that were made, and `faults` are rows that don't fit the table.
     """
 
@@ -47,6 +52,10 @@ class FileRows:
     labels: Mapping[str, str]
     notes: Sequence[Sentence] = ()
     faults: Sequence[RowProblem] = ()
+
+    @cached_property
+    def _numbers(self) -> Sequence[int]:
+        return array("L", (row.number for row in self.rows))
 
     def describe(self, bad: RowProblem) -> Sentence:
         """Return what is wrong with a row, with its place in the file, its column and its value."""
@@ -65,20 +74,19 @@ class FileRows:
 
     def quote(self, bad: RowProblem) -> str:
         """Return the value that is wrong in quotation marks, unless it is secret or the sentence already has it."""
-        place = bisect_left(self.rows, bad.number, key=lambda row: row.number)
-        value = self.rows[place].cells.get(bad.field) if place < len(self.rows) else None
+        place = bisect_left(self._numbers, bad.number)
+        value = self.rows[place].cells.get(bad.field) if bad.field and place < len(self.rows) else None
         return "" if bad.field in SECRET_FIELDS else _quoted(value, str(self.sentence(bad)))
 
-    def texts(self) -> dict[int, str]:
-        """Return the cells of each row on one line, without secret ones, by its number."""
-        return {
-            row.number: ", ".join(
+    def texts(self) -> Iterator[tuple[int, str]]:
+        """Yield the number of each row and its cells on one line, without secret ones."""
+        for row in self.rows:
+            texts = (
                 " ".join(str(value).split())
                 for name, value in row.cells.items()
                 if name not in SECRET_FIELDS and value not in (None, "")
-            )[:MAX_ROW_CHARACTERS]
-            for row in self.rows
-        }
+            )
+            yield row.number, ", ".join(texts)[:MAX_ROW_CHARACTERS]
 
 
 def read_rows(form: type[ImportRow], filename: str, data: bytes, chosen: Mapping[str, str] | None = None) -> FileRows:
@@ -91,27 +99,28 @@ def read_rows(form: type[ImportRow], filename: str, data: bytes, chosen: Mapping
     labels = {name: matching.label(table, place) for place, name in fields.items()}
     renamed = [f"“{label}” → {name}" for name, label in labels.items() if label != name]
     notes = [*table.notes, *([Sentence("Columns read: %(columns)s.", columns=", ".join(renamed))] if renamed else [])]
-    rows = [FileRow(row.number, _cells(row, fields, table)) for row in table.rows]
+    rows = CompactList(FileRow(row.number, _cells(row, fields, table)) for row in table.rows)
     return FileRows(table.unit, rows, labels, notes, _beyond(table))
 
 
-def check_rows(form: type[ImportRow], file: FileRows, read: Callable[[int, Any], T]) -> list[T]:
+def check_rows(form: type[ImportRow], file: FileRows, read: Callable[[int, Any], T]) -> CompactList[T]:
     """Return what `read` makes of the number and the checked form of each row.
 
-    Raises InvalidRows if a row can't be imported. The forms are not kept: thousands of them would fill the memory.
+    One form checks the rows one after the other. Raises InvalidRows if a row can't be imported.
     """
-    found, bad = [], list(file.faults)
+    found, bad = CompactList[T](), CompactList[RowProblem]()
+    taken = form()
     shifted = {one.number for one in file.faults}  # their cells may be in the wrong columns
     for row in file.rows:
         if row.number in shifted:
             continue
-        taken, faults = form.faults(row.cells)
+        faults = taken.refill(row.cells)
         if problems := _problems(taken, faults, row, file.labels):
-            bad += problems
+            bad.extend(problems)
         elif not bad:
             found.append(read(row.number, taken))
-    if bad:
-        raise InvalidRows(_told_once(sorted(bad, key=lambda one: one.number)))
+    if bad or file.faults:
+        raise InvalidRows(CompactList(merge(file.faults, _told_once(bad), key=lambda one: one.number)))
     return found
 
 
@@ -135,12 +144,14 @@ def _problems(
     return bad
 
 
-def _told_once(bad: Sequence[RowProblem]) -> list[RowProblem]:
-    """Report a problem with a secret field once for many rows: without the values, all sentences are the same."""
-    alike: dict[object, list[RowProblem]] = {}
+def _told_once(bad: Sequence[RowProblem]) -> Iterator[RowProblem]:
+    """Yield a problem with a secret field once for many rows: without the values, all sentences are the same."""
+    alike = Counter((one.field, one.sentence) for one in bad if one.field in SECRET_FIELDS)
     for one in bad:
-        alike.setdefault((one.field, one.sentence) if one.field in SECRET_FIELDS else id(one), []).append(one)
-    return [_with_number(first, len(others)) for first, *others in alike.values()]
+        if one.field not in SECRET_FIELDS:
+            yield one
+        elif number := alike.pop((one.field, one.sentence), 0):
+            yield _with_number(one, number - 1)
 
 
 def _with_number(bad: RowProblem, others: int) -> RowProblem:
@@ -150,17 +161,17 @@ def _with_number(bad: RowProblem, others: int) -> RowProblem:
     return RowProblem(bad.number, join_sentences([bad.sentence, more]), bad.field)
 
 
-def _beyond(table: Table) -> list[RowProblem]:
+def _beyond(table: Table) -> Sequence[RowProblem]:
     """Return the rows that have text after the last column."""
     width = len(table.header.cells)
-    return [
+    return CompactList(
         RowProblem(
             row.number,
             Sentence("There is text after the last column: “%(text)s”. Does a cell need quotation marks?", text=text),
         )
         for row in table.rows
         if (text := " ".join(str(cell) for cell in row.cells[width:] if cell))
-    ]
+    )
 
 
 def _line_break(field: Field, value: Any) -> Sentence | None:

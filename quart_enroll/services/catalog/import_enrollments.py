@@ -24,8 +24,8 @@ from quart_enroll.services.catalog.imports import (
     FieldChange,
     ImportAuthor,
     ImportResult,
+    ImportTotal,
     RowChange,
-    total,
     unknown_course,
 )
 from quart_enroll.services.enrollment import staff_changes
@@ -147,11 +147,13 @@ async def import_enrollments(
     true already changes nothing. Students for whom the author may not act are, to the author, not there.
     """
     known = await _find_names(context.db, rows, clock(), author)
-    if dry_run:
-        forecast = Forecast()
-        return total([await _preview(context.db, row, known, author, forecast) for row in rows])
-    recorded = author.recorded_rows
-    return total([await _make(context, row, known, author, clock) for row in rows if row.number not in recorded])
+    forecast, total = Forecast(), ImportTotal()
+    for row in rows:
+        if dry_run:
+            total.add(await _preview(context.db, row, known, author, forecast))
+        elif row.number not in author.recorded_rows:
+            total.add(await _make(context, row, known, author, clock))
+    return total.result()
 
 
 async def _make(

@@ -17,6 +17,7 @@ from quart_enroll.services.enrollment import swap_cycles
 from quart_enroll.services.enrollment.promotion import promote_all_waitlists
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
 from quart_enroll.services.enrollment.section_lock import SectionLocks
+from quart_enroll.system.compact_list import CompactList
 
 IMPORT_RETRY_SECONDS = 120.0
 """Seconds for which an import is retried: longer than MongoDB keeps a transaction whose process was killed."""
@@ -86,6 +87,8 @@ class ImportResult:
         """The number of rows that were imported, or refused."""
         return self.added + self.changed + self.unchanged + len(self.refused)
 
+
+_LISTS = ("changes", "promoted", "notes", "new_rows", "refused", "outcomes")
 
 Record = Callable[[Session, ImportResult], Awaitable[None]]
 """Writes, in the transaction of an import, that it has had this result; raises if it must not have it."""
@@ -163,20 +166,24 @@ async def run_catalog_import(
     return result
 
 
-def total(results: Iterable[ImportResult]) -> ImportResult:
-    """Return what these parts of an import did together."""
-    parts = list(results)
-    return ImportResult(
-        sum(part.added for part in parts),
-        sum(part.changed for part in parts),
-        sum(part.unchanged for part in parts),
-        [change for part in parts for change in part.changes],
-        [event for part in parts for event in part.promoted],
-        [note for part in parts for note in part.notes],
-        [number for part in parts for number in part.new_rows],
-        [bad for part in parts for bad in part.refused],
-        [outcome for part in parts for outcome in part.outcomes],
-    )
+class ImportTotal:
+    """What the parts of an import have done together: however many they are, they take little memory."""
+
+    def __init__(self) -> None:
+        self._added = self._changed = self._unchanged = 0
+        self._lists: dict[str, Any] = {name: CompactList() for name in _LISTS}
+
+    def add(self, part: ImportResult) -> None:
+        """Add what a part has done."""
+        self._added += part.added
+        self._changed += part.changed
+        self._unchanged += part.unchanged
+        for name, items in self._lists.items():
+            items.extend(getattr(part, name))
+
+    def result(self) -> ImportResult:
+        """Return the sum of the parts."""
+        return ImportResult(self._added, self._changed, self._unchanged, **self._lists)
 
 
 def field_changes(old: Course | Section | Term | User, new: Course | Section | Term | User) -> list[FieldChange]:
@@ -196,7 +203,7 @@ def keep_missing_fields(new: Model, old: Model | None, given: frozenset[str], op
     return replace(new, **{name: getattr(old, name) for name in optional if name not in given})
 
 
-def refuse_duplicates(names: Sequence[tuple[int, str]], field: str, key: Callable[[str], str] = str) -> None:
+def refuse_duplicates(names: Iterable[tuple[int, str]], field: str, key: Callable[[str], str] = str) -> None:
     """Raise InvalidRows if two rows, each given by its number and its name, have names with the same `key`."""
     first: dict[str, int] = {}
     problems = [

@@ -9,7 +9,8 @@ from quart_enroll.db.client import Database, Session
 from quart_enroll.domain.models import User
 from quart_enroll.domain.roles import Role
 from quart_enroll.services.catalog import import_users as service
-from quart_enroll.services.catalog.import_users import ImportedUser, import_users
+from quart_enroll.services.catalog.import_users import import_users
+from quart_enroll.services.catalog.imported_users import ImportedUser
 from quart_enroll.services.catalog.imports import ImportResult, InvalidRows
 from tests.support.people import ADA, RITA
 

@@ -11,7 +11,8 @@ from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import users
 from quart_enroll.services.accounts.email_links import EmailLinks
-from quart_enroll.services.catalog.import_users import ImportedUser, import_users
+from quart_enroll.services.catalog.import_users import import_users
+from quart_enroll.services.catalog.imported_users import ImportedUser
 from quart_enroll.services.notifications.outbox import send_due
 from tests.support.people import ADA, NOONS, PASSWORD, Browser, Clock, config, offer_course, registration, text
 from tests.support.smtp import Postbox

@@ -9,7 +9,8 @@ from quart_enroll.db.client import Database, Session
 from quart_enroll.domain.models import User
 from quart_enroll.domain.stored_import import ImportState, Outcome, PreviewCounts, StoredImport
 from quart_enroll.services.catalog import import_users as users_service
-from quart_enroll.services.catalog.import_users import ImportedUser, import_users
+from quart_enroll.services.catalog.import_users import import_users
+from quart_enroll.services.catalog.imported_users import ImportedUser
 from quart_enroll.services.catalog.imports import ImportAuthor, ImportResult
 from quart_enroll.services.staff import imports
 from quart_enroll.services.staff.imports import Preview
