@@ -55,6 +55,12 @@ form has a few hundred bytes and rarely arrives in two parts. Files that the app
 MAX_UNADMITTED_BYTES = 128 * 1024
 """Bytes of a request's body that are read before the application has admitted or answered it: no form is as long."""
 
+MAX_DISCARDED_BYTES = 256 * 2**20
+"""Bytes of a file that are still read after it was refused, so that the browser comes to read why."""
+
+DISCARD_SECONDS = 120.0
+"""How long the rest of a refused file is read."""
+
 HTTP_VERSIONS = {b"1.0", b"1.1"}
 
 logger = logging.getLogger(__name__)
@@ -207,6 +213,7 @@ class ClientConnection(TCPServer):
         self._has_left = False
         self._is_admitted = False
         self._answered = asyncio.Event()
+        self._discarded_bytes: int | None = None
         self.is_handed_over = False
 
     @property
@@ -282,17 +289,25 @@ class ClientConnection(TCPServer):
             case Updated():
                 self._connections.work(self)
                 await self.idle_task.stop()
+            case Closed() if self._is_file_unread and not self._has_left:
+                self._begin_to_discard()
             case Closed():
                 await self._close()
 
     async def _read_data(self) -> None:
         with suppress(OSError):
             while data := await self.reader.read(MAX_RECV):
+                if self._discarded_bytes is not None:
+                    self._discarded_bytes += len(data)
+                    if self._discarded_bytes > MAX_DISCARDED_BYTES:
+                        break
+                    continue
                 self.receive(data)
                 await self.protocol.handle(RawData(data))
                 self._record_missing_part()
                 await self._pause_long_body()
-            await self.protocol.handle(RawData(b""))  # an incomplete request is a bad request
+            if self._discarded_bytes is None:
+                await self.protocol.handle(RawData(b""))  # an incomplete request is a bad request
         self._has_left = True
         await self.protocol.handle(Closed())
         # A response in progress ends soon, because it is told that the client has gone.
@@ -325,6 +340,21 @@ class ClientConnection(TCPServer):
         ):
             self._answered.clear()
             await self._answered.wait()
+
+    @property
+    def _is_file_unread(self) -> bool:
+        """Whether a file that the application has admitted has not arrived completely."""
+        return self._is_admitted and self.protocol.connection.their_state is h11.SEND_BODY
+
+    def _begin_to_discard(self) -> None:
+        """Read the rest of a refused file, until the client closes the connection.
+
+        Browsers read a response once they have sent everything. If the connection were closed before, they would show
+        that instead of the response.
+        """
+        self._discarded_bytes = 0
+        self._connections.wait(self)
+        self.loop.call_later(DISCARD_SECONDS, self.writer.transport.abort)
 
     async def _drain(self) -> None:
         """Wait until the client has read enough for more to be sent; drop it if it reads nothing."""

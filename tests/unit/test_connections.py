@@ -345,6 +345,28 @@ async def test_a_long_body_is_read_once_the_application_has_admitted_it(monkeypa
 
 
 @on_uvloop
+async def test_a_file_that_is_refused_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(scope: Any, _: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            scope["state"][ADMIT_KEY]()
+            await answer(send, b"too large")
+
+    async with serving(refuse, monkeypatch) as server:
+        reader, writer = await server.client(FORM[:-3].replace(b"3", b"20000000"))
+        writer.write(bytes(20_000_000))
+        await writer.drain()  # only then do browsers read the response
+        await reader.readuntil(b"too large")
+        writer.close()
+        await server.has_open(0)
+        monkeypatch.setattr(connections, "MAX_DISCARDED_BYTES", 1_000_000)
+        with suppress(ConnectionError):
+            _, writer = await server.client(FORM[:-3].replace(b"3", b"20000000"))
+            writer.write(bytes(20_000_000))
+            await writer.drain()
+        await server.has_open(0)
+
+
+@on_uvloop
 async def test_a_long_body_that_is_not_admitted_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(hello, monkeypatch) as server:
         await server.client(FORM[:-3].replace(b"3", b"5000000") + bytes(5_000_000))
