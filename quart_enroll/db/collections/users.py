@@ -1,5 +1,6 @@
 """The collection `user`: accounts. The collection `counter` has the last user_id."""
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -217,28 +218,36 @@ async def add(db: Database, user: User, password: str) -> None:
 async def find_owners(
     db: Database, user_ids: Collection[int], emails: Collection[str], session: Session | None = None
 ) -> list[User]:
-    """Return the users with one of these user_ids, or with one of these email addresses in any spelling."""
+    """Return the users with one of these user_ids, or with one of these email addresses in any spelling.
+
+    There may be thousands of them: what takes long runs in a thread.
+    """
     by_id = db.user.find({"user_id": {"$in": list(user_ids)}}, USER_FIELDS, session=session)
-    spellings = list({spelling for email in emails for spelling in email_addresses.spellings(email)})
+    spellings = await asyncio.to_thread(_spellings, emails)
     wanted = HAS_USER_ID | {"email": {"$in": spellings}}
     by_email = db.user.find(wanted, USER_FIELDS, collation=CASE_INSENSITIVE, session=session)
     rows = {row["user_id"]: row for found in (by_id, by_email) for row in await found.to_list(None)}
-    return [to_user(rows[user_id]) for user_id in sorted(rows)]
+    return await asyncio.to_thread(lambda: [to_user(rows[user_id]) for user_id in sorted(rows)])
+
+
+def _spellings(emails: Collection[str]) -> list[str]:
+    return list({spelling for email in emails for spelling in email_addresses.spellings(email)})
 
 
 async def put_all(db: Database, new: Sequence[Credentials], changed: Sequence[User], session: Session) -> None:
     """Add new users with their password hashes, and update existing ones; raise EmailTaken."""
-    writes: list[InsertOne[Document] | UpdateOne] = [
-        UpdateOne({"user_id": user.user_id}, _put(user)) for user in changed
-    ]
-    writes += shuffle([InsertOne(to_row(one.user) | {"password": one.password}) for one in new])
-    if writes:
+    if writes := await asyncio.to_thread(_writes, new, changed):
         try:
             await db.user.bulk_write(writes, session=session)
         except BulkWriteError as error:
             if any(failure["code"] == DUPLICATE_KEY_CODE for failure in error.details["writeErrors"]):
                 raise EmailTaken from error  # two spellings that are equal only in the database's collation
             raise
+
+
+def _writes(new: Sequence[Credentials], changed: Sequence[User]) -> list[InsertOne[Document] | UpdateOne]:
+    updates = [UpdateOne({"user_id": user.user_id}, _put(user)) for user in changed]
+    return [*updates, *shuffle([InsertOne(to_row(one.user) | {"password": one.password}) for one in new])]
 
 
 async def last_user_id(db: Database) -> int:

@@ -5,7 +5,7 @@ What takes long for all rows of a long file runs in a thread, so that no request
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain, count, islice
@@ -66,13 +66,13 @@ async def import_users(
     """
     await asyncio.to_thread(_refuse_duplicates, rows)
     batches = await asyncio.to_thread(Batches, rows)
-    matched, advisor_ids = await _match_all(db, rows, batches, keep=dry_run)
+    matched, advisor_ids = await _match_all(db, batches, keep=dry_run)
     if dry_run:
         unused = count(await users.last_user_id(db) + 1)  # a dry run must not use up user_ids
         return await asyncio.to_thread(_predict, matched, advisor_ids, unused, unusable_password)
-    await users.raise_user_id_counter(db, max((row.user_id or 0 for row in rows), default=0))
+    await users.raise_user_id_counter(db, batches.highest_user_id)
     total, imported = ImportTotal(), 0
-    for batch in batches:
+    async for batch in batches:
         try:
             result = await run_import(db, partial(_store, db, batch, unusable_password), record=record)
         except InvalidRows as refused:
@@ -92,12 +92,14 @@ class Batches:
 
     def __init__(self, rows: Sequence[ImportedUser]) -> None:
         self._groups = defaultdict[tuple[bool, bool, bool], CompactList[ImportedUser]](CompactList)
+        self.highest_user_id = 0
         for row in rows:
             self._groups[_order(row)].append(row)
+            self.highest_user_id = max(self.highest_user_id, row.user_id or 0)
 
-    def __iter__(self) -> Iterator[list[ImportedUser]]:
+    async def __aiter__(self) -> AsyncGenerator[list[ImportedUser], None]:
         rows = chain.from_iterable(self._groups[order] for order in sorted(self._groups))
-        while batch := list(islice(rows, BATCH_ROWS)):
+        while batch := await asyncio.to_thread(lambda: list(islice(rows, BATCH_ROWS))):
             yield batch
 
 
@@ -106,32 +108,30 @@ def _order(row: ImportedUser) -> tuple[bool, bool, bool]:
     return Role.REGISTRAR not in row.user.roles, Role.ADVISOR not in row.user.roles, bool(row.advisors)
 
 
-async def _match_all(
-    db: Database, rows: Sequence[ImportedUser], batches: Batches, *, keep: bool
-) -> tuple[CompactList[MatchedRow], dict[str, int]]:
+async def _match_all(db: Database, batches: Batches, *, keep: bool) -> tuple[CompactList[MatchedRow], dict[str, int]]:
     """Compare all rows with the database; raise InvalidRows.
 
     Returns the rows with the stored users if it should `keep` them, and the user_ids of stored advisors by email.
     """
     roles = RoleCheck(await users.find_registrars(db))
     matched, problems = CompactList[MatchedRow](), CompactList[RowProblem]()
-    for batch in batches:
+    async for batch in batches:
         matches = await match_users(db, batch)
-        roles.add(matches)
+        await asyncio.to_thread(roles.add, matches)
         problems.extend(matches.problems)
         if keep:
             matched.extend(matches.rows)
     refuse(sorted(problems, key=lambda one: one.number))
-    await asyncio.to_thread(roles.refuse_problems, rows)
+    await asyncio.to_thread(roles.refuse_problems)
     return matched, roles.advisor_ids
 
 
 async def _store(db: Database, rows: Sequence[ImportedUser], unusable_password: str, session: Session) -> ImportResult:
     matches = await match_users(db, rows, session)
     roles = RoleCheck(await users.find_registrars(db, session))
-    roles.add(matches)
+    await asyncio.to_thread(roles.add, matches)
     refuse(sorted(matches.problems, key=lambda one: one.number))
-    await asyncio.to_thread(roles.refuse_problems, rows)
+    roles.refuse_problems()
     if roles.ends_registrar:
         await users.hold_registrars(db, session)
     nameless = sum(found is None and row.user_id is None for row, found in matches.rows)

@@ -1,6 +1,7 @@
 """The users in a file: which stored users they are, and whether the roles that they would have fit together."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import asyncio
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from quart_enroll.domain.models import User
 from quart_enroll.domain.roles import STAFF_ROLES, STUDENT_ONLY, Role
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.services.catalog.imports import refuse
+from quart_enroll.system.compact_list import CompactList
 
 UNCONFIRMED_STAFF = Sentence(
     "This email was registered, but never confirmed. First have its owner set a new password, with a link from "
@@ -70,6 +72,10 @@ async def match_users(db: Database, rows: Sequence[ImportedUser], session: Sessi
     numbers = {int(name) for name in names if users.is_user_id(name)}
     user_ids = {row.user_id for row in rows if row.user_id is not None} | numbers
     known = await users.find_owners(db, user_ids, {row.user.email for row in rows} | names, session)
+    return await asyncio.to_thread(_match, rows, known)
+
+
+def _match(rows: Sequence[ImportedUser], known: Sequence[User]) -> MatchedRows:
     by_user_id = {user.user_id: user for user in known}
     by_email: dict[str, list[User]] = {}
     for user in known:
@@ -104,6 +110,7 @@ class RoleCheck:
         self._names_registrar = False
         self._advisors: set[str] = set()
         self._former_advisors: set[str] = set()
+        self._advised = CompactList[tuple[int, str]]()
         self.advisor_ids: dict[str, int] = {}
 
     @property
@@ -118,6 +125,7 @@ class RoleCheck:
                 self._advisors |= {email_key(user.email), str(user.user_id)}
                 self.advisor_ids[email_key(user.email)] = user.user_id
         for one in matches.rows:
+            self._advised.extend((one.row.number, name) for name in one.row.advisors)
             if Role.ADVISOR in one.roles:
                 self._advisors |= one.names
             elif one.found and Role.ADVISOR in one.found.roles:
@@ -127,18 +135,17 @@ class RoleCheck:
             elif one.found and one.found.user_id in self._registrars:
                 self._ended.append(one.row.number)
 
-    def refuse_problems(self, rows: Iterable[ImportedUser]) -> None:
+    def refuse_problems(self) -> None:
         """Raise InvalidRows if somebody named as an advisor won't be one, or if no registrar would be left."""
-        refuse(sorted(self._wrong_advisors(rows), key=lambda one: one.number))
+        refuse(sorted(self._wrong_advisors(), key=lambda one: one.number))
         if len(self._registrars) == len(self._ended) and not self._names_registrar:
             refuse([RowProblem(number, LAST_REGISTRAR, "roles") for number in self._ended])
 
-    def _wrong_advisors(self, rows: Iterable[ImportedUser]) -> Iterator[RowProblem]:
+    def _wrong_advisors(self) -> Iterator[RowProblem]:
         advisors = self._advisors - self._former_advisors
-        for row in rows:
-            for name in row.advisors:
-                if email_key(name) not in advisors:
-                    yield RowProblem(row.number, Sentence("%(name)s isn’t an advisor.", name=name), "advisors")
+        for number, name in self._advised:
+            if email_key(name) not in advisors:
+                yield RowProblem(number, Sentence("%(name)s isn’t an advisor.", name=name), "advisors")
 
 
 def email_key(email: str) -> str:
