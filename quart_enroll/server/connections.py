@@ -298,10 +298,9 @@ class ClientConnection(TCPServer):
         with suppress(OSError):
             while data := await self.reader.read(MAX_RECV):
                 if self._discarded_bytes is not None:
-                    self._discarded_bytes += len(data)
-                    if self._discarded_bytes > MAX_DISCARDED_BYTES:
-                        break
-                    continue
+                    if self._discard(data):
+                        continue
+                    break
                 self.receive(data)
                 await self.protocol.handle(RawData(data))
                 self._record_missing_part()
@@ -347,7 +346,7 @@ class ClientConnection(TCPServer):
         return self._is_admitted and self.protocol.connection.their_state is h11.SEND_BODY
 
     def _begin_to_discard(self) -> None:
-        """Read the rest of a refused file, until the client closes the connection.
+        """Read the rest of a refused file before the connection is closed.
 
         Browsers read a response once they have sent everything. If the connection were closed before, they would show
         that instead of the response.
@@ -355,6 +354,16 @@ class ClientConnection(TCPServer):
         self._discarded_bytes = 0
         self._connections.wait(self)
         self.loop.call_later(DISCARD_SECONDS, self.writer.transport.abort)
+
+    def _discard(self, data: bytes) -> bool:
+        """Drop a part of a refused file; return whether more of it is to be read."""
+        http = self.protocol.connection
+        self._discarded_bytes = (self._discarded_bytes or 0) + len(data)
+        with suppress(h11.RemoteProtocolError):
+            http.receive_data(data)
+            while isinstance(http.next_event(), h11.Data):
+                pass
+        return http.their_state is h11.SEND_BODY and self._discarded_bytes <= MAX_DISCARDED_BYTES
 
     async def _drain(self) -> None:
         """Wait until the client has read enough for more to be sent; drop it if it reads nothing."""

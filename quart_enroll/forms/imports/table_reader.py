@@ -37,6 +37,10 @@ SIGNATURES = {
 MAX_FILE_BYTES = 32 * 2**20
 """Longest file that is read: 50,000 users with their password hashes take a third of it."""
 
+TOO_LARGE = Sentence(
+    "The file is larger than %(number)s MB. Split it into several files.", number=MAX_FILE_BYTES // 2**20
+)
+
 TOO_MANY = Sentence(
     "The file has more than %(number)s rows, or very many cells. Split it into several files.", number=MAX_ROWS
 )
@@ -115,10 +119,7 @@ def read_table(filename: str, data: bytes, is_column: Callable[[str], bool]) -> 
     Raises UnreadableFile.
     """
     if len(data) > MAX_FILE_BYTES:
-        megabytes = MAX_FILE_BYTES // 2**20
-        raise UnreadableFile(
-            Sentence("The file is larger than %(number)s MB. Split it into several files.", number=megabytes)
-        )
+        raise UnreadableFile(TOO_LARGE)
     _refuse_other_formats(PurePath(filename).suffix.lower(), data)
     if data.startswith(WORKBOOK_SIGNATURE):
         return _read_workbook(data)

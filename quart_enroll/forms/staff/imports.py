@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from wtforms import FileField, IntegerField, SelectField, SelectMultipleField, StringField, ValidationError
+from wtforms import IntegerField, SelectField, SelectMultipleField, StringField, ValidationError
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.fields.core import UnboundField
 from wtforms.form import BaseForm
@@ -14,6 +14,7 @@ from quart_enroll.forms.base import FileForm, SiteForm, lazy, one_line, stripped
 from quart_enroll.forms.imports import columns
 from quart_enroll.forms.imports.columns import ROW_FORMS
 from quart_enroll.forms.imports.matching import IGNORED
+from quart_enroll.forms.staff.spreadsheet_field import SpreadsheetField
 from quart_enroll.forms.staff.students import OverridesForm
 from quart_enroll.i18n.language import Sentence, gettext
 
@@ -34,7 +35,7 @@ class UploadForm(FileForm, OverridesForm):
     """A file, what it contains, and for enrollments the reason that students are told, and the rules to override."""
 
     kind = SelectField(lazy("What is in the file?"))
-    file = FileField(
+    file = SpreadsheetField(
         lazy("File"),
         description=lazy(
             "An Excel workbook (.xlsx) or a CSV file of at most 32 MB, or a JSON file of at most 16 MB. Choose it or "
@@ -54,7 +55,7 @@ class UploadForm(FileForm, OverridesForm):
         self.kind.choices = [SelectChoice(kind, str(KIND_NAMES[kind])) for kind in KIND_NAMES]
         self.offer_overrides()
 
-    def validate_file(self, field: FileField) -> None:
+    def validate_file(self, field: SpreadsheetField) -> None:
         """Refuse a form without a file."""
         if not getattr(field.data, "filename", ""):
             raise ValidationError(gettext("Choose a file."))

@@ -5,7 +5,6 @@ from typing import Any, Self
 
 from werkzeug.datastructures import MultiDict
 from wtforms import (
-    FileField,
     Form,
     IntegerField,
     SelectField,
@@ -21,6 +20,7 @@ from quart_enroll.domain.actors import Override
 from quart_enroll.domain.models import Term
 from quart_enroll.forms.base import FileForm, SiteForm, lazy, one_line, several_lines, stripped
 from quart_enroll.forms.search import MAX_SEARCH_CHARACTERS
+from quart_enroll.forms.staff.spreadsheet_field import SpreadsheetField
 from quart_enroll.i18n.language import format_term, gettext
 from quart_enroll.services.enrollment.staff_changes import ACTION_NAMES, StaffAction
 
@@ -111,7 +111,7 @@ class ManyStudentsForm(FileForm, SectionChoiceForm, ReasonForm):
         description=lazy("Emails or IDs, one per line."),
         render_kw={"rows": 8},
     )
-    file = FileField(
+    file = SpreadsheetField(
         lazy("Or a file with the students"),
         description=lazy("An Excel workbook (.xlsx), CSV or JSON with a column named student, email or ID."),
     )

@@ -1,5 +1,6 @@
 """Imports sections: all rows of a file, or none. Students are told what changes about their sections."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from quart_enroll.db.collections import terms as stored_terms
 from quart_enroll.db.queries import import_guards
 from quart_enroll.domain import email_addresses, folding, section_edits, terms
 from quart_enroll.domain.errors import RowProblem, UnknownTerm
-from quart_enroll.domain.models import SYSTEM_ACTOR, Section, SectionKey
+from quart_enroll.domain.models import SYSTEM_ACTOR, Section, SectionKey, Term
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.services.catalog import changed_sections
 from quart_enroll.services.catalog.changed_sections import ChangeNotice
@@ -68,9 +69,8 @@ async def import_sections(
 
     async def body(session: Session) -> ImportResult:
         before = await import_guards.find_sections(db, {row.section.term for row in in_terms}, session)
-        numbered = _with_stored_numbers(in_terms, before)
-        after = [_with_stored_fields(row, before) for row in numbered]
-        _refuse_faults(numbered, after)
+        numbered = await asyncio.to_thread(_with_stored_numbers, in_terms, before)
+        after = await asyncio.to_thread(_sections_after, numbered, before)
         new = [one for one in after if one.key not in before]
         changed = [one for one in after if one.key in before and one != before[one.key]]
         resized = [one for one in changed if one.capacity != before[one.key].capacity]
@@ -107,6 +107,12 @@ async def _with_stored_terms_and_courses(
     """Give each section the full name of its term and the stored courseID; raise InvalidRows for unknown ones."""
     known_terms = await stored_terms.find_all(db)
     known_courses = KnownCourseIDs([course.courseID for course in await courses.find_all(db)])
+    return await asyncio.to_thread(_with_names, rows, known_terms, known_courses, now)
+
+
+def _with_names(
+    rows: Sequence[ImportedSection], known_terms: Sequence[Term], known_courses: KnownCourseIDs, now: datetime
+) -> list[ImportedSection]:
     found, problems = [], []
     for row in rows:
         courseID = known_courses.stored(row.section.courseID)
@@ -151,6 +157,13 @@ def _with_stored_numbers(
         lambda name: name if keys[name] in before else _name(_comparable(keys[name])),
     )
     return found
+
+
+def _sections_after(rows: Sequence[ImportedSection], before: Mapping[SectionKey, Section]) -> list[Section]:
+    """Return the sections as they will be; raise InvalidRows for those that can't be so."""
+    after = [_with_stored_fields(row, before) for row in rows]
+    _refuse_faults(rows, after)
+    return after
 
 
 def _with_stored_fields(row: ImportedSection, before: Mapping[SectionKey, Section]) -> Section:
