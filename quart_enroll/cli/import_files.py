@@ -1,15 +1,16 @@
 """`import COLLECTION FILE`: import courses, terms, sections or users from Excel, CSV or JSON, all rows or none."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import click
 
 from quart_enroll.cli.command_context import current_site, run_with_database
 from quart_enroll.db.client import Database
+from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.errors import EmailTaken
 from quart_enroll.domain.formatting import one_line
 from quart_enroll.domain.models import Event
@@ -31,35 +32,78 @@ MAX_PRINTED_LINE_LENGTH = 1000
 """Characters that are printed of a line; the rest is cut off."""
 
 
+class ImportOptions(NamedTuple):
+    """What may be chosen for an import.
+
+    `columns` has the fields of columns by their names; an empty one leaves the column out. The `reason` and the
+    `overrides` are for enrollments.
+    """
+
+    reason: str = ""
+    overrides: frozenset[Override] = NO_OVERRIDES
+    columns: Mapping[str, str] = {}
+    dry_run: bool = False
+    verbose: bool = False
+
+
+DEFAULT_OPTIONS = ImportOptions()
+
+
 @click.command("import", short_help="Import terms, courses, sections, users or enrollments from a file.")
 @click.argument("collection", type=click.Choice(sorted(ROW_FORMS)))
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--reason", default="", help="Why enrollments change; students are told. Required for enrollments.")
+@click.option(
+    "--override",
+    "overrides",
+    multiple=True,
+    type=click.Choice([str(one) for one in Override]),
+    help="A rule to set aside for all enrollments in the file. Can be repeated.",
+)
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="NAME=FIELD",
+    help="The field of a column whose name doesn't say it; NAME= leaves the column out. Can be repeated.",
+)
 @click.option("--dry-run", is_flag=True, help="Print what the import would do, without changing anything.")
 @click.option("--verbose", is_flag=True, help=f"Print all lines instead of the first {MAX_PRINTED_LINES} of each kind.")
-def import_file(collection: str, file: Path, reason: str, dry_run: bool, verbose: bool) -> None:
+def import_file(collection: str, file: Path, overrides: Sequence[str], columns: Sequence[str], **options: Any) -> None:
     """Import the rows of FILE, an Excel workbook or CSV with a header or a JSON array, into COLLECTION.
 
     Either all rows are imported or, if any has an error, none; enrollments are imported row by row. Every change is
     printed with the old and new values.
     Importing the same file again changes nothing.
     """
-    if collection == ENROLLMENTS and not reason.strip():
+    if collection == ENROLLMENTS and not options["reason"].strip():
         raise click.UsageError("Enrollments need a --reason, which students are told.")
-    done = import_and_report(collection, file, reason=reason, dry_run=dry_run, verbose=verbose)
+    if overrides and collection != ENROLLMENTS:
+        raise click.UsageError("--override is only for enrollments.")
+    chosen = dict(_column(collection, text) for text in columns)
+    set_aside = frozenset(map(Override, overrides))
+    done = import_and_report(collection, file, ImportOptions(overrides=set_aside, columns=chosen, **options))
     for note in done.notes:
         click.echo(f"Note: {note}")
 
 
-def import_and_report(
-    collection: str, file: Path, *, reason: str = "", dry_run: bool = False, verbose: bool = False
-) -> ImportResult:
+def _column(collection: str, text: str) -> tuple[str, str]:
+    """Return the name and the field of a column."""
+    name, separator, field = text.rpartition("=")
+    fields = [one.name for one in ROW_FORMS[collection]()]
+    if not separator or field not in ("", *fields):
+        raise click.UsageError(f"--column {text}: use NAME=FIELD, where FIELD is empty or one of {', '.join(fields)}.")
+    return name, field
+
+
+def import_and_report(collection: str, file: Path, options: ImportOptions = DEFAULT_OPTIONS) -> ImportResult:
     """Import the file, print the result and return it; raise ClickException if a row can't be imported."""
-    rows = read(collection, file)
+    verbose, dry_run = options.verbose, options.dry_run
+    rows = read(collection, file, options.columns)
     for note in rows.notes:
         click.echo(_printable(f"Note: {note}"))
     try:
-        done = _import(collection, file, rows, reason, dry_run=dry_run)
+        done = _import(collection, file, rows, options)
     except EmailTaken as taken:
         raise click.ClickException(
             "Two rows have the same email in different spellings. Correct one of them and import the file again."
@@ -81,10 +125,10 @@ def import_and_report(
     return done
 
 
-def read(collection: str, file: Path) -> FileRows:
+def read(collection: str, file: Path, columns: Mapping[str, str]) -> FileRows:
     """Read the rows of a file; raise ClickException if it can't be read."""
     try:
-        return read_rows(ROW_FORMS[collection], file.name, file.read_bytes())
+        return read_rows(ROW_FORMS[collection], file.name, file.read_bytes(), columns)
     except UnreadableFile as error:
         sentences = "\n".join(_printable(f"{file}: {sentence}") for sentence in error.sentences)
         raise click.ClickException(f"{sentences}\nNothing was imported.") from error
@@ -133,12 +177,13 @@ def _promotion_text(dry_run: bool, event: Event) -> str:
     return f"Student {event.user_id} {gets} a seat in {event.courseID} section {event.section}, {event.term}."
 
 
-def _import(collection: str, file: Path, rows: FileRows, reason: str, *, dry_run: bool) -> ImportResult:
+def _import(collection: str, file: Path, rows: FileRows, options: ImportOptions) -> ImportResult:
     config, now = current_site().config, utc_now()
     settings = ImportSettings(config["TIMEZONE"], config["MAX_CREDITS"], config["PASSWORD_METHOD"])
 
     async def work(db: Database) -> ImportResult:
-        author = command_author(db, collection, file.name, now, reason)
+        author = command_author(db, collection, file.name, now, options.reason, options.overrides)
+        dry_run = options.dry_run
         return await import_rows_of_file(db, collection, rows, settings, utc_now, dry_run=dry_run, author=author)
 
     return run_with_database(work)

@@ -14,7 +14,7 @@ from functools import partial
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import import_parts, imports, users
 from quart_enroll.db.collections.imports import LIFETIME, NotRunning
-from quart_enroll.domain.actors import Override
+from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.audit import About, AuditEntry
 from quart_enroll.domain.models import SYSTEM_ACTOR
 from quart_enroll.domain.stored_import import (
@@ -197,7 +197,14 @@ def outcomes(db: Database, stored: StoredImport) -> AsyncGenerator[list[Outcome]
     return import_parts.read_outcomes(db, stored.import_id, *lists)
 
 
-def command_author(db: Database, kind: str, filename: str, now: datetime, reason: str = "") -> ImportAuthor:
+def command_author(
+    db: Database,
+    kind: str,
+    filename: str,
+    now: datetime,
+    reason: str = "",
+    overrides: frozenset[Override] = NO_OVERRIDES,
+) -> ImportAuthor:
     """Return the author of an import by a command, which has one entry in the audit log."""
     entry = AuditEntry(now, SYSTEM_ACTOR, "import", About(kind, name=filename), reason=reason)
     logged_in: list[Session] = []
@@ -208,7 +215,7 @@ def command_author(db: Database, kind: str, filename: str, now: datetime, reason
             logged_in[:] = [session]
             await audit.record(db, session, entry)
 
-    return ImportAuthor(SYSTEM_ACTOR, record, reason)
+    return ImportAuthor(SYSTEM_ACTOR, record, reason, overrides)
 
 
 async def _record(

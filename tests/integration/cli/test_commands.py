@@ -89,6 +89,12 @@ async def test_enrollments_are_imported_row_by_row(run: Run, db: Database, tmp_p
     assert "The registrar’s office" in str(notice["because"])
     again = await run("import", "enrollment", file, "--reason", "Advised")
     assert "enrollment: 0 added, 0 changed, 1 unchanged, 1 refused." in again.output
+    await db.section.update_one(dict(list(added.items())[1:3]), {"$set": {"capacity": 1}})
+    other = _write_rows(tmp_path, [{"Who": BOB.email} | {name: added[name] for name in list(added)[1:]}])
+    command = ("import", "enrollment", other, "--reason", "Advised", "--column", "Who=student")
+    assert "0 added, 0 changed, 0 unchanged, 1 refused." in (await run(*command)).output
+    assert "1 added, 0 changed, 0 unchanged." in (await run(*command, "--override", "full")).output
+    assert (await run(*command[:-1], "Who=person")).exit_code == 2
 
 
 async def test_an_import_names_the_courses_in_which_no_student_can_enroll(
