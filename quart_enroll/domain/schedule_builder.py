@@ -127,23 +127,25 @@ def _find_obstacles(
     courses: Sequence[CourseOptions], fixed: Sequence[CourseOptions], constraints: Constraints, max_steps: int
 ) -> Obstacles:
     """Leave out what can be left out while no week is possible, first constraints, then enrolled courses."""
-    kept_fixed, kept = list(fixed), list(courses)
+    remaining_fixed, remaining = list(fixed), list(courses)
     attempts = max(1, len(constraints.used) + len(fixed) + len(courses))
 
-    def is_impossible(constraints: Constraints, fixed: Sequence[CourseOptions], kept: Sequence[CourseOptions]) -> bool:
-        search = _Search([*kept, *fixed], constraints, number_fixed=len(fixed), max_weeks=1)
+    def is_impossible(
+        constraints: Constraints, fixed: Sequence[CourseOptions], remaining: Sequence[CourseOptions]
+    ) -> bool:
+        search = _Search([*remaining, *fixed], constraints, number_fixed=len(fixed), max_weeks=1)
         return search.find_any(max_steps // attempts) and not search.found
 
     for name in constraints.used:
-        if is_impossible(constraints.without(name), kept_fixed, kept):
+        if is_impossible(constraints.without(name), remaining_fixed, remaining):
             constraints = constraints.without(name)
     for one in fixed:
-        if is_impossible(constraints, others := [other for other in kept_fixed if other is not one], kept):
-            kept_fixed = others
+        if is_impossible(constraints, others := [other for other in remaining_fixed if other is not one], remaining):
+            remaining_fixed = others
     for one in courses:
-        if is_impossible(constraints, kept_fixed, others := [other for other in kept if other is not one]):
-            kept = others
-    return Obstacles(constraints.used, [one.courseID for one in [*kept, *kept_fixed]])
+        if is_impossible(constraints, remaining_fixed, others := [other for other in remaining if other is not one]):
+            remaining = others
+    return Obstacles(constraints.used, [one.courseID for one in [*remaining, *remaining_fixed]])
 
 
 class _Option(NamedTuple):

@@ -10,7 +10,7 @@ from quart_enroll.observability import metrics
 
 SAMPLE_INTERVAL_SECONDS = 0.5
 
-KEPT_SAMPLES = 600
+MAX_SAMPLES = 600
 """Samples in memory: those of the last five minutes."""
 
 
@@ -39,7 +39,7 @@ class Sample:
 
 def new_history() -> deque[Sample]:
     """Return an empty history, which keeps the latest samples."""
-    return deque(maxlen=KEPT_SAMPLES)
+    return deque(maxlen=MAX_SAMPLES)
 
 
 async def sample_forever(probes: Probes, history: deque[Sample]) -> None:

@@ -127,8 +127,8 @@ async def load_waitlist_positions(
         return []
     offered = await catalog()  # before the positions: a later change replaces the section in the next catalog
     sections = [one for entry in known.waiting for one in offered.sections_in(entry.key.courseID, entry.key.term)]
-    kept, positions = known.derived.get(POSITIONS, ((), {}))
-    if list(map(id, kept)) != list(map(id, sections)):  # a section that was read again may equal the one before
+    cached, positions = known.derived.get(POSITIONS, ((), {}))
+    if list(map(id, cached)) != list(map(id, sections)):  # a section that was read again may equal the one before
         positions = await student.waitlist_positions(database(), user_id)
         known.derived[POSITIONS] = sections, positions
     return [WaitlistedSection(one, *positions[one.key]) for one in entries if one.key in positions]

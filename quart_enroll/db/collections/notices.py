@@ -83,7 +83,7 @@ class PendingEmail:
     next_try_at: datetime
 
 
-class UntoldChange(NamedTuple):
+class UndeliveredChange(NamedTuple):
     """A notice that its student has neither seen nor been emailed, and the stored values of the section before it."""
 
     key: Any
@@ -133,22 +133,27 @@ async def add_all(
         await db.notice.insert_many(rows, session=session)
 
 
-async def find_untold_changes(
+async def find_undelivered_changes(
     db: Database, user_ids: Collection[int], keys: Collection[SectionKey], session: Session
-) -> list[UntoldChange]:
+) -> list[UndeliveredChange]:
     """Return the notices about changes of these sections that these students have neither seen nor been emailed."""
     if not user_ids:
         return []
     wanted = {"user_id": {"$in": list(user_ids)}, "seen": False, "action": "moved", "next_try_at": {"$exists": True}}
     rows = await db.notice.find(wanted | {"before": {"$exists": True}}, session=session).to_list(None)
-    found = [UntoldChange(row["_id"], row["user_id"], to_notice(row).key, row["before"]) for row in rows]
+    found = [UndeliveredChange(row["_id"], row["user_id"], to_notice(row).key, row["before"]) for row in rows]
     return [one for one in found if one.section in keys]
 
 
-async def replace_untold(db: Database, untold: Sequence[UntoldChange], at: datetime, session: Session) -> None:
+async def replace_undelivered(
+    db: Database, undelivered: Sequence[UndeliveredChange], at: datetime, session: Session
+) -> None:
     """Neither show nor email these notices, because a later one says everything."""
-    if untold:
-        wanted = {"user_id": {"$in": [one.user_id for one in untold]}, "_id": {"$in": [one.key for one in untold]}}
+    if undelivered:
+        wanted = {
+            "user_id": {"$in": [one.user_id for one in undelivered]},
+            "_id": {"$in": [one.key for one in undelivered]},
+        }
         still = {"seen": False, "next_try_at": {"$exists": True}}
         change = {"$set": {"seen": True, "replaced_at": at}, "$unset": {"next_try_at": ""}}
         await db.notice.update_many(wanted | still, change, session=session)

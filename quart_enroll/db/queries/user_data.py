@@ -31,11 +31,11 @@ EXPORTED_FIELDS = {
 }
 """The collections with rows about users, and the fields that are not exported: secrets and internal keys."""
 
-KEPT_COLLECTIONS = ("event", "audit", "access")
+RETAINED_COLLECTIONS = ("event", "audit", "access")
 """Collections whose rows stay when a user is removed: what happened, under a number that identifies nobody."""
 
 
-SORT_ORDERS = dict.fromkeys(KEPT_COLLECTIONS, cursors.LATEST_FIRST)
+SORT_ORDERS = dict.fromkeys(RETAINED_COLLECTIONS, cursors.LATEST_FIRST)
 """The order of collections with too many rows to sort without an index. Others are sorted from new to old."""
 
 
@@ -61,11 +61,11 @@ async def export_rows(db: Database, user_id: int) -> AsyncGenerator[tuple[str, l
 
 
 async def remove(db: Database, user_id: int, session: Session | None, *, keeps_courses: bool = False) -> None:
-    """Remove the user and all rows about them, except KEPT_COLLECTIONS and closed schedules.
+    """Remove the user and all rows about them, except RETAINED_COLLECTIONS and closed schedules.
 
     With `keeps_courses`, their rows in `enrollment` stay too.
     """
-    kept = {*KEPT_COLLECTIONS, "enrollment"} if keeps_courses else {*KEPT_COLLECTIONS}
+    retained = {*RETAINED_COLLECTIONS, "enrollment"} if keeps_courses else {*RETAINED_COLLECTIONS}
     for name in EXPORTED_FIELDS:
-        if name not in kept:
+        if name not in retained:
             await db[name].delete_many({"user_id": user_id, "closed_at": {"$exists": False}}, session=session)

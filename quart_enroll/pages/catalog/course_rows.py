@@ -32,8 +32,8 @@ WeekHours = frozenset[tuple[str, int]]
 CATALOG_ROW_BYTES, CATALOG_SECTION_BYTES = 3000, 3500
 """Bytes of a row, and of each of its sections with its buttons, and with their texts."""
 
-MAX_KEPT_ROWS = 80
-"""Rows of a student, in different states, whose texts are kept."""
+MAX_CACHED_ROWS = 80
+"""Rows of a student, in different states, whose texts are cached."""
 
 SECTION_END = InputFreeText(b"</li>\n")
 
@@ -212,7 +212,7 @@ def _personal_row(
 
 
 @dataclass(eq=False, slots=True)
-class KeptRows:
+class CachedRows:
     """Texts of a term that are kept with a snapshot: those of a row by its signature, which changes back and forth
     while the last seat of a section is taken and dropped.
 
@@ -245,17 +245,17 @@ class RowRenderer:
         waiting = [one for one in snapshot.waiting if one.key.term == term.term]
         self._waitlisted = [WaitlistedSection(one, 0, 0) for one in waiting] if positions is None else positions
         self._waitlisted_courses = {one.key.courseID for one in waiting}
-        self._kept = self._find_kept()
+        self._cached = self._find_cached()
         self._state: tuple[StudentState, PersonalFacts] | None = None
 
     def render(self, page: RowPage) -> InputFreeText:
         """Return the text of the page's rows."""
-        kept, rows = self._kept, page.items
+        cached, rows = self._cached, page.items
         waitlisted = self._waitlisted_courses
-        if kept.signatures != page.signatures:
-            own = {number: self._kept_text(one) for number, one in enumerate(rows) if one.courseID not in waitlisted}
-            kept.signatures, kept.personal = page.signatures, {number: one for number, one in own.items() if one}
-        personal = kept.personal
+        if cached.signatures != page.signatures:
+            own = {number: self._cached_text(one) for number, one in enumerate(rows) if one.courseID not in waitlisted}
+            cached.signatures, cached.personal = page.signatures, {number: one for number, one in own.items() if one}
+        personal = cached.personal
         if waitlisted:  # positions change by themselves
             latest = {number: self._personal_text(one) for number, one in enumerate(rows) if one.courseID in waitlisted}
             personal = {**personal, **{number: one for number, one in latest.items() if one}}
@@ -266,19 +266,19 @@ class RowRenderer:
             texts[number] = _join(rows[number], text)
         return InputFreeText(b"".join(texts))
 
-    def _find_kept(self) -> "KeptRows":
+    def _find_cached(self) -> "CachedRows":
         derived, key = self._snapshot.derived, ("rows", self._term.term, current_formats())
-        kept: KeptRows | None = derived.get(key)
-        if kept is None or kept.courses is not self._offered.courses or len(kept.texts) > MAX_KEPT_ROWS:
-            kept = derived[key] = KeptRows(self._offered.courses)
-        return kept
+        cached: CachedRows | None = derived.get(key)
+        if cached is None or cached.courses is not self._offered.courses or len(cached.texts) > MAX_CACHED_ROWS:
+            cached = derived[key] = CachedRows(self._offered.courses)
+        return cached
 
-    def _kept_text(self, row: SharedRow) -> PersonalText | None:
-        kept = self._kept.texts
+    def _cached_text(self, row: SharedRow) -> PersonalText | None:
+        cached = self._cached.texts
         try:
-            return kept[row.signature]
+            return cached[row.signature]
         except KeyError:
-            text = kept[row.signature] = self._personal_text(row)
+            text = cached[row.signature] = self._personal_text(row)
             return text
 
     def _personal_text(self, row: SharedRow) -> PersonalText | None:

@@ -43,7 +43,7 @@ PAGE_BYTES = 500
 
 
 @dataclass(frozen=True, slots=True)
-class LooserSearch:
+class BroaderSearch:
     """The same search without one of its filters, or with nothing but that one: how many courses it finds, its URL."""
 
     label: str
@@ -110,7 +110,7 @@ async def courses(term: str | None = None) -> bytes:
     # The countdown to the opening needs the current time, and a school's own templates may show anything.
     if user is None and not (window and window.opens) and not current_app.config["TEMPLATE_OVERRIDES"]:
         cache_public(moment, offered)
-    looser_searches = [] if page.items else await _looser_searches(offered, chosen, results)
+    broader_searches = [] if page.items else await _broader_searches(offered, chosen, results)
 
     term_names = tuple(one.term for one in choices)
 
@@ -124,7 +124,7 @@ async def courses(term: str | None = None) -> bytes:
             "results": results,
             "page": page,
             "page_url": page_url,
-            "looser_searches": looser_searches,
+            "broader_searches": broader_searches,
         }
 
     if is_overridden("courses.html"):
@@ -224,7 +224,7 @@ def _requested_page(total: int) -> tuple[int, int]:
     return requested_page(total, size), size
 
 
-async def _looser_searches(offered: Catalog, term: Term, results: CatalogSearch) -> list[LooserSearch]:
+async def _broader_searches(offered: Catalog, term: Term, results: CatalogSearch) -> list[BroaderSearch]:
     """Return the searches without one of the filters that find something, or else those with only one of them."""
     state = await student_state.load(auth.user(), term, offered)
     labels = results.active_filters
@@ -233,10 +233,10 @@ async def _looser_searches(offered: Catalog, term: Term, results: CatalogSearch)
         found = search.search(offered, term, results.form.search(without))
         return len(_for_student(results.form, found, term, state, without))
 
-    def looser(name: str, without: Collection[str], *, is_only: bool) -> LooserSearch:
-        return LooserSearch(labels[name], total(without), page_url(**dict.fromkeys(without)), is_only)
+    def broader(name: str, without: Collection[str], *, is_only: bool) -> BroaderSearch:
+        return BroaderSearch(labels[name], total(without), page_url(**dict.fromkeys(without)), is_only)
 
-    searches = [looser(name, {name}, is_only=False) for name in labels]
+    searches = [broader(name, {name}, is_only=False) for name in labels]
     if len(labels) > 2 and not any(one.total for one in searches):
-        searches = [looser(name, labels.keys() - {name}, is_only=True) for name in labels]
+        searches = [broader(name, labels.keys() - {name}, is_only=True) for name in labels]
     return [one for one in searches if one.total]

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import courses, events, notices
 from quart_enroll.db.collections import sections as stored_sections
-from quart_enroll.db.collections.notices import UntoldChange
+from quart_enroll.db.collections.notices import UndeliveredChange
 from quart_enroll.db.queries import import_guards
 from quart_enroll.db.queries.import_guards import AffectedStudent
 from quart_enroll.db.transactions import transaction
@@ -55,7 +55,7 @@ class ChangeNotice(NamedTuple):
     event: Event
     notice: Notice
     conflict: Sentence | None = None
-    replaces: UntoldChange | None = None
+    replaces: UndeliveredChange | None = None
     is_news: bool = True
 
 
@@ -85,10 +85,12 @@ async def prepare_notices(
     if not affected:
         return []
     known = {course.courseID: course for course in await courses.find_all(db, session)}
-    found = await notices.find_untold_changes(db, {one.user_id for one in affected}, set(by_key), session)
+    found = await notices.find_undelivered_changes(db, {one.user_id for one in affected}, set(by_key), session)
     earlier = {(one.user_id, one.section): one for one in found}
-    untold = {(one.user_id, one.key): _since(by_key[one.key], earlier.get((one.user_id, one.key))) for one in affected}
-    rescheduled = [one for one in affected if untold[one.user_id, one.key].moves]
+    combined = {
+        (one.user_id, one.key): _since(by_key[one.key], earlier.get((one.user_id, one.key))) for one in affected
+    }
+    rescheduled = [one for one in affected if combined[one.user_id, one.key].moves]
     students, terms = {one.user_id for one in rescheduled}, {one.key.term for one in rescheduled}
     registrations: defaultdict[tuple[int, str], list[Registration]] = defaultdict(list)
     for user_id, key in await import_guards.find_section_keys(db, students, terms, session):
@@ -97,7 +99,7 @@ async def prepare_notices(
     prepared = []
     for one in affected:
         user_id, key = one.user_id, one.key
-        change, all_changes, course = by_key[key], untold[user_id, key], known.get(key.courseID)
+        change, all_changes, course = by_key[key], combined[user_id, key], known.get(key.courseID)
         others = [other for other in registrations[user_id, key.term] if other.courseID != key.courseID]
         conflict = _find_conflict(all_changes, course, others) if all_changes.moves else None
         happened = _describe(change, conflict if change.moves else None, is_waiting=one.is_waiting)
@@ -110,7 +112,7 @@ async def prepare_notices(
     return prepared
 
 
-def _since(change: SectionChange, earlier: UntoldChange | None) -> SectionChange:
+def _since(change: SectionChange, earlier: UndeliveredChange | None) -> SectionChange:
     """Return the change together with an earlier one that the student doesn't know yet."""
     if earlier is None:
         return change
@@ -123,7 +125,7 @@ async def write_notices(db: Database, prepared: Sequence[ChangeNotice], session:
         at = prepared[0].event.at
         await import_guards.mark_moved(db, [one.student for one in prepared], at, session)
         await events.add_all(db, [one.event for one in prepared], session)
-        await notices.replace_untold(db, [one.replaces for one in prepared if one.replaces], at, session)
+        await notices.replace_undelivered(db, [one.replaces for one in prepared if one.replaces], at, session)
         await notices.add_all(db, [one.notice for one in prepared if one.is_news], session)
         await notices.add_undone(db, [one.notice for one in prepared if not one.is_news], session)
 

@@ -70,7 +70,7 @@ def choose_sections(
     """
     fit: PlanFit | None = None
     added: list[Registration] = []
-    kept: list[SectionKey] = []
+    fitting: list[SectionKey] = []
     for group in groups:
         new = {key: one for key, one in group if isinstance(one, Candidate) and not one.is_enrolled}
         if not new:
@@ -81,8 +81,8 @@ def choose_sections(
         timeless = _eligible(candidates, added, now)
         if timeless and fit.add(map(_open_sections, options)):
             added += timeless
-            kept += new
-    return dict(zip(kept, fit.best(), strict=True)) if fit else {}
+            fitting += new
+    return dict(zip(fitting, fit.best(), strict=True)) if fit else {}
 
 
 def _open_sections(sections: Sequence[Section]) -> list[tuple[int, Section]]:

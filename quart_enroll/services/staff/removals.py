@@ -34,7 +34,7 @@ class Consequences:
 
     seats: int
     waiting: int
-    kept: int
+    retained_courses: int
 
 
 async def find_all(db: Database) -> list[PendingRemoval]:
