@@ -1,6 +1,7 @@
 """What a registrar does on the pages of imports."""
 
 import io
+import re
 from collections.abc import Sequence
 
 from openpyxl import Workbook
@@ -18,6 +19,17 @@ async def expect_refusal(page: Page, kind: str, columns: Sequence[str], rows: Ro
     refused = page.get_by_role("table", name="Refused").get_by_role("row", name=row)
     await expect(refused).to_contain_text(reason, timeout=WORK_MILLISECONDS)
     await page.get_by_role("link", name="Import another file").click()
+
+
+async def expect_too_large(page: Page) -> None:
+    """Choose a file that is larger than the page allows, and see that it is not sent."""
+    file = page.get_by_label("File", exact=True)
+    await file.evaluate("input => input.dataset.maxBytes = 9")
+    await file.set_input_files({"name": "big.csv", "mimeType": "text/csv", "buffer": b"1234567890"})
+    await page.get_by_role("button", name="Upload file").click()
+    await expect(file).to_be_focused()
+    await expect(file).to_have_accessible_description(re.compile("The file is larger than 32 MB"))
+    await page.reload()
 
 
 async def import_workbook(page: Page, kind: str, columns: Sequence[str], rows: Rows) -> None:

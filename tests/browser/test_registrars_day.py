@@ -13,7 +13,7 @@ from quart_enroll.db.collections import users
 from quart_enroll.domain.models import SectionRequest
 from quart_enroll.services.enrollment import enroll, waitlist
 from quart_enroll.services.enrollment.context import EnrollmentContext
-from tests.browser.imports import WORK_MILLISECONDS, expect_refusal, import_workbook
+from tests.browser.imports import WORK_MILLISECONDS, expect_refusal, expect_too_large, import_workbook
 from tests.browser.keyboard import press, tab_to, type_text
 from tests.browser.student import sign_in, wait_until_catalog_is_current
 from tests.support.people import ADA, BOB, CAL, PASSWORD_HASH, RITA, SCHOOL
@@ -44,7 +44,7 @@ async def test_a_registrars_day(base_url: str, page: Page, db: Database, scripts
     await users.add(db, CAL, PASSWORD_HASH)
     await sign_in(page, base_url, RITA)
     await press(page, "Staff", "link")
-    await _set_up_a_term(page)
+    await _set_up_a_term(page, scripts=scripts)
     await wait_until_catalog_is_current(db, base_url)
     await _open_the_term(page)
     await _watch_students_enroll(page, db, scripts=scripts)
@@ -55,11 +55,13 @@ async def test_a_registrars_day(base_url: str, page: Page, db: Database, scripts
     await _roll_the_term(page)
 
 
-async def _set_up_a_term(page: Page) -> None:
+async def _set_up_a_term(page: Page, *, scripts: bool) -> None:
     """Import a term, its course and its sections, each from a file that has a mistake at first."""
     wrong, right = _term_row(add_deadline_in_days=5), _term_row(add_deadline_in_days=40)
     await _choose_in_menu(page, "Imports")
     await page.get_by_role("link", name="Import a file").click()
+    if scripts:
+        await expect_too_large(page)
     await expect_refusal(page, "Terms", TERM_COLUMNS, [wrong], row="2", reason="This must come after opens_at.")
     await import_workbook(page, "Terms", TERM_COLUMNS, [right])
     await _choose_in_menu(page, "Imports")

@@ -20,12 +20,12 @@ from quart_enroll.services.catalog.imports import (
     FieldChange,
     ImportAuthor,
     ImportResult,
+    ImportTotal,
     InvalidRows,
     RowChange,
     refuse,
     refuse_duplicates,
     run_catalog_import,
-    total,
 )
 
 BATCH_ROWS = 2000
@@ -65,14 +65,16 @@ async def import_grades(
     for rows about the same seat.
     """
     resolved = await _resolve(db, rows, now)
-    results: list[ImportResult] = []
+    total, imported = ImportTotal(), 0
     for start in range(0, len(resolved), BATCH_ROWS):
         store = partial(_store, db, resolved[start : start + BATCH_ROWS])
         try:
-            results.append(await run_catalog_import(db, store, now, dry_run=dry_run, author=author))
+            result = await run_catalog_import(db, store, now, dry_run=dry_run, author=author)
         except InvalidRows as refused:
-            raise InvalidRows(refused.problems, sum(result.rows for result in results)) from refused
-    return total(results)
+            raise InvalidRows(refused.problems, imported) from refused
+        total.add(result)
+        imported += result.rows
+    return total.result()
 
 
 async def _resolve(db: Database, rows: Sequence[ImportedGrade], now: datetime) -> list[ResolvedGrade]:
