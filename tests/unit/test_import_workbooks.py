@@ -87,7 +87,7 @@ def test_a_sheet_without_rows_is_refused() -> None:
 
 def test_a_file_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table_reader, "MAX_FILE_BYTES", 2**20)
-    with pytest.raises(UnreadableFile, match="larger than 1 MB"):
+    with pytest.raises(UnreadableFile, match="larger than 32 MB"):
         users(b"x" * (2**20 + 1))
 
 

@@ -5,6 +5,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
+from io import BytesIO
 from typing import Any
 
 from pymongo import IndexModel
@@ -47,8 +48,10 @@ async def add_bytes(db: Database, import_id: str, data: bytes, forget_at: dateti
 
 async def read_bytes(db: Database, import_id: str) -> bytes:
     """Return the bytes of the file; none if they were removed."""
-    found = db.import_part.find({"import_id": import_id, "what": "bytes"}).sort("number")
-    return b"".join([row["bytes"] async for row in found])
+    data = BytesIO()
+    async for row in db.import_part.find({"import_id": import_id, "what": "bytes"}, batch_size=1).sort("number"):
+        data.write(row["bytes"])
+    return data.getvalue()
 
 
 async def remove_bytes(db: Database, import_id: str) -> None:
