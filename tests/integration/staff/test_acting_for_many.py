@@ -290,7 +290,7 @@ async def test_each_row_has_its_own_time_so_that_undoing_a_swap_names_the_right_
     done = await import_enrollments(
         EnrollmentContext(db), rows, lambda: FALL_MORNING + timedelta(seconds=next(seconds)), author=author
     )
-    assert done.refused == []
+    assert not done.refused
     events = await db.event.find({"user_id": ADA.user_id}).sort("at", 1).to_list(None)
     assert len({event["at"] for event in events}) == len(rows)
 
