@@ -33,13 +33,18 @@ async def test_a_button_sends_its_fields_in_the_url_and_the_token_in_the_body(ad
     assert await seats_taken(db, "3333") == 1
 
 
-@pytest.mark.parametrize("path", ["/", "/courses/Fall", "/course/3333?term=Fall", "/enrollment", "/plan"])
-async def test_a_page_contains_its_token_once(ada: Browser, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "forms"),
+    [("/", 0), ("/courses/Fall", 0), ("/course/3333?term=Fall", 0), ("/enrollment", 0), ("/plan", 1)],
+)
+async def test_a_page_contains_its_token_once_for_all_buttons_and_in_its_forms(
+    ada: Browser, path: str, forms: int
+) -> None:
     for action in ("/plan/add", "/enrollment"):
         await ada.post(action, form={"courseID": "3333"})
     await ada.read("/")  # shows the messages
     page = await ada.read(path)
-    assert page.count("csrf_token") == 1
+    assert page.count("csrf_token") == 1 + forms
     assert page.index("csrf_token") < page.index("<main")
 
 
