@@ -31,6 +31,8 @@ ACTIONS: Mapping[str, Sentence] = {
     "student.join": Sentence("Student added to a waitlist"),
     "student.leave": Sentence("Student removed from a waitlist"),
     "student.move": Sentence("Student’s waitlist position changed"),
+    "hold.place": Sentence("Hold placed"),
+    "hold.lift": Sentence("Hold lifted"),
     "view.begin": Sentence("Started viewing as a student"),
     "view.end": Sentence("Stopped viewing as a student"),
     "token.add": Sentence("Staff access token created"),

@@ -7,6 +7,7 @@ from math import ceil
 from typing import ClassVar, Literal
 
 from quart_enroll.domain.actors import Override
+from quart_enroll.domain.holds import Hold
 from quart_enroll.domain.models import Section
 from quart_enroll.domain.requisites import Concurrently, Requisite, leaves_of
 from quart_enroll.i18n.language import LastDay, Moment, NameList, Sentence, TermName, join_sentences, plural
@@ -189,6 +190,25 @@ class Closed(Refused):
         else:
             message = Sentence("Enrollment for %(term)s closed on %(closed)s.", term=TermName(term), closed=closed)
         super().__init__(message)
+
+
+class OnHold(Refused):
+    """An office blocks the change with a hold. No override sets it aside: the office lifts it."""
+
+    code = "hold"
+    meaning = "A hold blocks it; the office that placed it can lift it."
+    is_recorded = True
+    history_reason = Sentence("you had a hold")
+
+    def __init__(self, hold: Hold) -> None:
+        super().__init__(
+            Sentence(
+                "There is a hold from %(office)s: “%(reason)s”. To have it lifted, contact %(contact)s.",
+                office=hold.office,
+                reason=hold.reason,
+                contact=hold.contact,
+            )
+        )
 
 
 class WithdrawalDeadlinePassed(Refused):

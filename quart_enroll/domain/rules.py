@@ -19,6 +19,7 @@ from quart_enroll.domain.errors import (
     CreditLimit,
     DropDeadlinePassed,
     NotOpenYet,
+    OnHold,
     PrerequisiteMissing,
     Refused,
     SectionClosed,
@@ -26,6 +27,7 @@ from quart_enroll.domain.errors import (
     TimeConflict,
     WithdrawalDeadlinePassed,
 )
+from quart_enroll.domain.holds import Hold, HoldBlock
 from quart_enroll.domain.models import Course, Meeting, Registration, Section, SectionStatus, TakenCourse, Term
 from quart_enroll.domain.requisites import Concurrently, Leaf, Requisite, WithGrade
 from quart_enroll.i18n.language import LastDay, Moment, Sentence
@@ -35,6 +37,7 @@ class Rule(Enum):
     """The rules for changes of a student's seats and waitlists, in the words of staff."""
 
     NOT_ENROLLED = Sentence("Not already enrolled in the course")
+    HOLDS = Sentence("No hold blocks it")
     DATES = Sentence("Enrollment is open")
     STATUS = Sentence("The section is open to new students")
     TIMES = Sentence("No time conflict")
@@ -84,6 +87,19 @@ def check_open(term: Term, now: datetime) -> None:
         raise NotOpenYet(term.term, localized_moment(term, term.opens_at))
     if not term.is_open(now):
         raise Closed(term.term, localized_deadline(term, term.add_deadline))
+
+
+def check_holds(holds: Iterable[Hold], changes: Collection[HoldBlock]) -> None:
+    """Raise OnHold if one of the student's active holds blocks one of these changes."""
+    for hold in holds:
+        if hold.blocks_any(changes):
+            raise OnHold(hold)
+
+
+def hold_checks(holds: Collection[Hold], *changes: HoldBlock) -> Checks:
+    """Yield the rule for holds; nothing for a student without one, so that schools without holds see no rule."""
+    if holds:
+        yield Rule.HOLDS, partial(check_holds, holds, changes)
 
 
 def check_drop(term: Term, course: Course, now: datetime, *, withdraw: bool) -> None:

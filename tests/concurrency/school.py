@@ -19,7 +19,7 @@ from tests.support.seat_model import OK, ModelEntry, ModelSchool, ModelSeat
 
 Rows = dict[str, list[Document]]
 
-CHANGING = ("audit", "enrollment", "event", "notice", "schedule", "section", "waitlist")
+CHANGING = ("audit", "enrollment", "event", "hold", "notice", "schedule", "section", "waitlist")
 REGISTRAR = 0
 FALL, SPRING = "Fall 2026", "Spring 2027"
 
@@ -113,6 +113,9 @@ def to_model(rows: Rows) -> ModelSchool:
         [courses.to_course(row) for row in rows["course"]],
         [sections.to_section(row) for row in rows["section"]],
     )
+    for row in rows["hold"]:
+        if "lifted_at" not in row:
+            school.holds.setdefault(row["user_id"], []).append(frozenset(row["blocks"]))
     for row in rows["enrollment"]:
         key = row["user_id"], row["term"], row["courseID"]
         assert key not in school.seats, f"{key} is enrolled twice"

@@ -18,6 +18,8 @@ Where the rules leave room, the model agrees with the docstrings of the services
 - Staff set rules aside one by one; a waitlist entry keeps those that concern the seat. Only enrollments and swaps by
   staff exceed the capacity, and a seat that is freed above the capacity is offered to nobody.
 - A closed section keeps its students and its waitlist, but offers no seat. A cancelled one has neither.
+- A hold that blocks a change comes before everything but being enrolled already, and nobody sets it aside. A waiting
+  student with one keeps the place, and is tried again when it is lifted.
 - Of several seats freed by one change, the one dropped first is filled first; then come the other waitlists of the
   students who dropped something.
 """
@@ -95,6 +97,7 @@ class ModelSchool:
         self.seats: dict[tuple[int, str, str], ModelSeat] = {}
         self.waitlists: dict[SectionKey, list[ModelEntry]] = {key: [] for key in self.sections}
         self.provisional_seat: SectionKey | None = None
+        self.holds: dict[int, list[frozenset[str]]] = {}
 
     # Actions of students
 
@@ -538,12 +541,24 @@ class ModelSchool:
         course = r"\b(?!and\b|or\b)(\w+)(?:( concurrently)| with (\S+) or better)?"
         return bool(eval(re.sub(course, value, requisite)))  # noqa: S307  # only words and parentheses
 
+    def is_held(self, student: int, *changes: str) -> bool:
+        """Return whether a hold blocks one of these changes for the student."""
+        return any(not blocks.isdisjoint(changes) for blocks in self.holds.get(student, ()))
+
+    def lift_holds(self, student: int, now: datetime) -> None:
+        """Lift all holds of the student, who is tried again on every waitlist."""
+        self.holds.pop(student, None)
+        self.promote(FreedSeats(unblocked=deque((student, term) for term in self.terms)), now)
+        self._complete_cycles(now)
+
     def promotion_reason(self, entry: ModelEntry, key: SectionKey) -> str | None:
         """Return why the waiting student could not take an open seat now."""
         drop_if_enrolled = (
             entry.drop_if_enrolled if entry.drop_if_enrolled in self.enrolled(entry.student, key.term) else None
         )
         reasons = self.reasons(entry.student, key, without=drop_if_enrolled)
+        if self.is_held(entry.student, "enroll", *(["swap"] if drop_if_enrolled else [])):
+            return "hold"
         if drop_if_enrolled and self._has_dependents(entry.student, key, drop_if_enrolled):
             reasons.insert(0, "corequisites_would_go")
         return next((code for code in reasons if OVERRIDES.get(code) not in entry.overrides), None)

@@ -57,6 +57,12 @@ async def bump_versions(db: Database, more: Mapping[tuple[int, str], int | float
     await db.schedule.bulk_write(writes, session=session)
 
 
+async def bump_all_versions(db: Database, user_id: int, session: Session) -> None:
+    """Make this transaction conflict with any other change of the student, in every term."""
+    of_student = {"user_id": user_id, "closed_at": {"$exists": False}}
+    await db.schedule.update_many(of_student, {"$inc": {"version": 1}}, session=session)
+
+
 async def close(db: Database, user_id: int, term: str, at: datetime, session: Session | None) -> None:
     """Close the schedule: the student can make no more changes in the term."""
     await db.schedule.update_one(

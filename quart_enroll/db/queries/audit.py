@@ -3,7 +3,8 @@
 Incomplete rows are read too; `find_violations` says what they lack.
 """
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import nan
@@ -13,13 +14,14 @@ from bson import ObjectId
 
 from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Session
-from quart_enroll.db.collections import enrollments, schedules, sections, terms, waitlist
+from quart_enroll.db.collections import enrollments, holds, schedules, sections, terms, waitlist
 from quart_enroll.db.collections.courses import to_course
 from quart_enroll.db.collections.sections import is_valid_counter, to_int, to_section
 from quart_enroll.db.collections.terms import find_unknown_timezones, is_complete, to_term
 from quart_enroll.db.collections.users import HAS_USER_ID
 from quart_enroll.db.queries import schema_violations
 from quart_enroll.db.queries.schema_violations import SchemaViolation
+from quart_enroll.domain.holds import Hold
 from quart_enroll.domain.models import Course, Section, SectionKey, Term, WaitlistEntry
 
 WAITLIST_ORDER = [("section", 1), ("place", 1), ("joined_at", 1), ("_id", 1)]
@@ -73,7 +75,8 @@ class AuditedRows:
     """All rows as of one moment.
 
     `user_ids` and `term_names` include incomplete rows, `terms` has the complete ones. `credits` are by user_id and
-    term; NaN stands for a stored value that isn't a number. `unknown_timezones` are by term.
+    term; NaN stands for a stored value that isn't a number. `unknown_timezones` are by term, and
+    the active `holds` by user_id.
     """
 
     user_ids: frozenset[Any]
@@ -85,6 +88,7 @@ class AuditedRows:
     waitlist_entries: tuple[WaitlistEntry, ...]
     credits: Mapping[tuple[Any, str], int | float]
     unknown_timezones: Mapping[str, str]
+    holds: Mapping[Any, Sequence[Hold]]
 
 
 async def read(db: Database, session: Session) -> AuditedRows:
@@ -106,7 +110,15 @@ async def read(db: Database, session: Session) -> AuditedRows:
         waitlist_entries=tuple([waitlist.to_entry(row) async for row in entries]),
         credits={(row["user_id"], row["term"]): _number(row.get("credits")) async for row in stored_credits},
         unknown_timezones=await find_unknown_timezones(db, session),
+        holds=await _find_holds(db, session),
     )
+
+
+async def _find_holds(db: Database, session: Session) -> dict[Any, list[Hold]]:
+    found = defaultdict(list)
+    async for row in db.hold.find(holds.IS_ACTIVE, session=session):
+        found[row["user_id"]].append(holds.to_hold(row))
+    return found
 
 
 async def find_violations(db: Database, session: Session) -> dict[str, list[SchemaViolation]]:

@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document, Session
-from quart_enroll.db.collections import enrollments, schedules, sections
+from quart_enroll.db.collections import enrollments, holds, schedules, sections
 from quart_enroll.db.collections.courses import to_course, to_courses
 from quart_enroll.db.collections.sections import to_section, to_sections
 from quart_enroll.db.collections.terms import to_sorted_terms
 from quart_enroll.db.collections.waitlist import has_course, to_entry
 from quart_enroll.db.queries import multi_find
+from quart_enroll.domain.holds import Hold
 from quart_enroll.domain.models import Course, Registration, Section, SectionKey, TakenCourse, Term, WaitlistEntry
 
 
@@ -28,7 +29,7 @@ class StudentRecord(NamedTuple):
 
     `waited_courses` are the courses of the waitlist entries. `taken_courses` are the courses in which the student is
     enrolled in any term, each with that term, as far as one of the other courses requires them. `is_closed` means that
-    the account was deleted, and can make no changes.
+    the account was deleted, and can make no changes. `holds` are the active ones.
     """
 
     is_closed: bool
@@ -36,6 +37,7 @@ class StudentRecord(NamedTuple):
     waitlist_entries: list[WaitlistEntry]
     waited_courses: list[Course]
     taken_courses: list[TakenCourse]
+    holds: list[Hold]
 
 
 async def find(db: Database, key: SectionKey, session: Session | None = None) -> SectionFacts:
@@ -62,6 +64,7 @@ async def find_for_all(
         "waitlist": of_students,
         "schedule": in_terms | schedules.IS_CLOSED,
         "term": {},
+        "hold": of_students | holds.IS_ACTIVE,
     }
     rows = await multi_find.find(db, filters | sections.match_with_courses(keys), session)
     seats = [(row, section_keys.from_row(row)) for row in rows["enrollment"] if enrollments.has_course(row)]
@@ -73,7 +76,9 @@ async def find_for_all(
     terms = {term.term: term for term in to_sorted_terms(rows["term"])}
     required = {name for course in courses.values() for name in (*course.prerequisite_courses, *course.corequisites)}
     taken = await enrollments.find_terms_by_course(db, user_ids, required, session) if required else {}
-    rows_by_student, entries_by_student = defaultdict(list), defaultdict(list)
+    rows_by_student, entries_by_student, holds_by_student = defaultdict(list), defaultdict(list), defaultdict(list)
+    for row in rows["hold"]:
+        holds_by_student[row["user_id"]].append(holds.to_hold(row))
     for row, key in seats:
         rows_by_student[row["user_id"], key.term].append(row)
     for entry in entries:
@@ -92,6 +97,7 @@ async def find_for_all(
                 for courseID, name, grade in taken.get(user_id, ())
                 if name in terms
             ],
+            holds=holds_by_student[user_id],
         )
         for user_id, term in {(user_id, key.term) for user_id, key in wanted}
     }
@@ -102,6 +108,16 @@ async def find_for_all(
         )
         for user_id, key in wanted
     ]
+
+
+async def find_for_drop(
+    db: Database, user_id: int, term: str, session: Session | None = None
+) -> tuple[list[Registration], list[Hold]]:
+    """Return the student's registrations in the term, as `enrollments.find_in_term` does, and the active holds."""
+    own: Document = {"user_id": user_id}
+    rows = await multi_find.find(db, {"enrollment": own | {"term": term}, "hold": own | holds.IS_ACTIVE}, session)
+    registrations = await enrollments.to_registrations(db, rows["enrollment"], session)
+    return registrations, [*map(holds.to_hold, rows["hold"])]
 
 
 async def find_course(db: Database, courseID: str) -> tuple[Course | None, list[Term], list[Section]]:

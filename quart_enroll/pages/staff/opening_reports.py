@@ -33,6 +33,7 @@ REASON_NAMES = {
     "prerequisite_missing": Sentence("Prerequisite missing"),
     "corequisite_missing": Sentence("Corequisite missing"),
     "corequisites_would_go": Sentence("Required as a corequisite"),
+    "hold": Sentence("Hold"),
     "drop_closed": Sentence("Withdrawal deadline passed"),
 }
 """What staff call the reasons; the student's history has sentences that say "you"."""

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from quart_enroll.domain.errors import AlreadyEnrolled, AlreadyWaiting, Refused, SectionFull, WaitlistFull
+from quart_enroll.domain.holds import HoldBlock
 from quart_enroll.domain.models import PlannedSection, Registration, Section, SectionKey
 from quart_enroll.services.enrollment.candidates import Candidate, Offering, check_can_enroll
 from quart_enroll.services.enrollment.plan_order import group_by_needs
@@ -194,13 +195,13 @@ def _seat(planned: SectionKey, candidate: Candidate) -> Decision:
 
 def _check(request: SeatRequest, candidate: Candidate, courseIDs: Sequence[str]) -> None:
     """Raise the first reason against the seat, or the waitlist entry if none is open."""
-    offering, together_with = candidate.offering, courseIDs
+    offering, together_with, change = candidate.offering, courseIDs, HoldBlock.ENROLL
     if request.join_waitlist:
         if candidate.waitlist_entry is not None:
             raise AlreadyWaiting(offering.course.title, candidate.waitlist_entry.key.section)
         if not offering.section.open_seats:
-            together_with = candidate.waitlisted_courses
-    check_can_enroll(candidate, request.now, together_with)
+            together_with, change = candidate.waitlisted_courses, HoldBlock.WAITLIST
+    check_can_enroll(candidate, request.now, together_with, change=change)
 
 
 def _refuse(group: Group, about: SectionKey, refusal: Refused) -> list[Decision]:

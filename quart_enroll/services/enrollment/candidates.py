@@ -20,6 +20,7 @@ from quart_enroll.domain.errors import (
     UnknownSection,
     UnknownTerm,
 )
+from quart_enroll.domain.holds import Hold, HoldBlock
 from quart_enroll.domain.models import Course, Registration, Section, SectionKey, TakenCourse, Term, WaitlistEntry
 from quart_enroll.domain.rules import Rule
 
@@ -43,7 +44,7 @@ class Candidate:
 
     `registrations` are those of the offering's term, `waitlist_entries` those of all terms, and `waited_courses` their
     courses. `taken_courses` are the courses in which the student is enrolled in any term, each with that term, as far
-    as one of all these courses requires them.
+    as one of all these courses requires them. `holds` are the active ones.
     """
 
     offering: Offering
@@ -51,6 +52,7 @@ class Candidate:
     waitlist_entries: list[WaitlistEntry]
     waited_courses: list[Course]
     taken_courses: list[TakenCourse]
+    holds: Sequence[Hold] = ()
 
     def with_section(self, section: Section) -> "Candidate":
         """Return the candidate for another section of the course, or for the same one in another state."""
@@ -109,6 +111,7 @@ def _candidate(key: SectionKey, found: SectionFacts, student: StudentRecord) -> 
             student.waitlist_entries,
             student.waited_courses,
             student.taken_courses,
+            student.holds,
         )
     except (UnknownTerm, UnknownCourse, UnknownSection) as refusal:
         return refusal
@@ -124,21 +127,36 @@ def _offering(key: SectionKey, found: SectionFacts) -> Offering:
     return Offering(found.term, found.course, found.section)
 
 
-def check_can_enroll(candidate: Candidate, now: datetime, together_with: Collection[str] = ()) -> None:
-    """Raise the first reason against a seat in the section now, whether it is open or full; AlreadyEnrolled first."""
+def check_can_enroll(
+    candidate: Candidate,
+    now: datetime,
+    together_with: Collection[str] = (),
+    *,
+    change: HoldBlock = HoldBlock.ENROLL,
+) -> None:
+    """Raise the first reason against a seat in the section now, whether it is open or full; AlreadyEnrolled first.
+
+    The `change` is what a hold would have to block.
+    """
     offering = candidate.offering
     rules.check_not_enrolled(offering.term, offering.course, candidate.registrations)
-    rules.check_all(enrollment_checks(candidate, now, together_with=together_with))
+    rules.check_all(enrollment_checks(candidate, now, together_with=together_with, change=change))
 
 
 def enrollment_checks(
-    candidate: Candidate, now: datetime, dropped: Registration | None = None, together_with: Collection[str] = ()
+    candidate: Candidate,
+    now: datetime,
+    dropped: Registration | None = None,
+    together_with: Collection[str] = (),
+    *,
+    change: HoldBlock = HoldBlock.ENROLL,
 ) -> rules.Checks:
     """Yield the rules for enrolling in the section now, except that a seat must be open.
 
-    The arguments are those of `check_rules`.
+    The `change` is what a hold would have to block; the other arguments are those of `check_rules`.
     """
     term, course = candidate.offering.term, candidate.offering.course
+    yield from rules.hold_checks(candidate.holds, change)
     yield Rule.DATES, partial(rules.check_open, term, now)
     if dropped is not None:
         facts = dropped, term, candidate.registrations, candidate.taken_courses, course.courseID

@@ -9,6 +9,7 @@ from functools import partial
 
 from quart_enroll.domain import rules
 from quart_enroll.domain.errors import AlreadyWaiting, Refused, WaitlistClosed, WaitlistFull
+from quart_enroll.domain.holds import Hold, HoldBlock
 from quart_enroll.domain.models import Registration, TakenCourse, Term
 from quart_enroll.domain.rules import Checks, Rule
 from quart_enroll.services.enrollment.candidates import Candidate, enrollment_checks
@@ -31,7 +32,7 @@ def enroll_checks(candidate: Candidate, now: datetime) -> Checks:
 
 def swap_checks(candidate: Candidate, dropped: Registration, now: datetime) -> Checks:
     """Yield the rules for enrolling in exchange for the course `dropped`."""
-    yield from enrollment_checks(candidate, now, dropped)
+    yield from enrollment_checks(candidate, now, dropped, change=HoldBlock.SWAP)
     offering = candidate.offering
     if dropped.courseID != offering.course.courseID:
         withdraw = rules.is_withdrawal(offering.term, now)
@@ -50,7 +51,8 @@ def join_checks(candidate: Candidate, dropped: Registration | None, now: datetim
         else:
             yield from enrollment_checks(candidate, now)
         return
-    yield from enrollment_checks(candidate, now, dropped, candidate.waitlisted_courses)
+    together_with = candidate.waitlisted_courses
+    yield from enrollment_checks(candidate, now, dropped, together_with, change=HoldBlock.WAITLIST)
     yield Rule.WAITLIST, partial(_check_place, candidate, now)
 
 
@@ -62,8 +64,10 @@ def drop_checks(
     now: datetime,
     *,
     withdraw: bool,
+    holds: Sequence[Hold],
 ) -> Checks:
     """Yield the rules for dropping a course alone, or withdrawing from it."""
+    yield from rules.hold_checks(holds, HoldBlock.DROP)
     yield Rule.DEPENDENTS, partial(rules.check_dependents, registration, term, registrations, taken_courses)
     yield Rule.DROP_DATES, partial(rules.check_drop, term, registration.course, now, withdraw=withdraw)
 

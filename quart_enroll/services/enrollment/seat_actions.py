@@ -6,7 +6,8 @@ The rules that `SeatTransaction.overrides` sets aside don't count; a student's o
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from quart_enroll.db.collections import enrollments, sections, waitlist
+from quart_enroll.db.collections import sections, waitlist
+from quart_enroll.db.queries import section_facts
 from quart_enroll.domain import rules
 from quart_enroll.domain.actors import SEAT_OVERRIDES, Override
 from quart_enroll.domain.errors import NotEnrolled, NotWaiting, WaitlistFull
@@ -77,13 +78,13 @@ async def drop(
     Staff who set corequisites aside leave those courses on the schedule.
     """
     db, session, now = transaction.db, transaction.session, transaction.now
-    registrations = await enrollments.find_in_term(db, user_id, term.term, session)
+    registrations, holds = await section_facts.find_for_drop(db, user_id, term.term, session)
     registration = _find_enrolled(registrations, course, term)
     taken_courses: list[TakenCourse] = []
     if any(course.courseID in one.course.same_term_courses for one in registrations):
         taken_courses = await resolve.taken_courses(db, user_id, session)
     is_withdrawal = rules.is_withdrawal(term, now) if withdraw is None else withdraw
-    checks = drop_checks(registration, term, registrations, taken_courses, now, withdraw=is_withdrawal)
+    checks = drop_checks(registration, term, registrations, taken_courses, now, withdraw=is_withdrawal, holds=holds)
     dropped = [registration]
     if with_corequisites:
         checks = ((rule, check) for rule, check in checks if rule is not Rule.DEPENDENTS)

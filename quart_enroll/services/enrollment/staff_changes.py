@@ -9,7 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from quart_enroll.db.client import Database
-from quart_enroll.db.collections import courses, enrollments, terms, waitlist
+from quart_enroll.db.collections import courses, terms, waitlist
+from quart_enroll.db.queries import section_facts
 from quart_enroll.domain import rules
 from quart_enroll.domain.actors import Actor, Override
 from quart_enroll.domain.errors import NotEnrolled, NotWaiting, Refused, UnknownCourse, UnknownTerm
@@ -128,7 +129,7 @@ async def _seat_checks(db: Database, user_id: int, change: StaffChange, now: dat
 
 async def _drop_checks(db: Database, user_id: int, change: StaffChange, now: datetime) -> rules.Checks:
     key = change.key
-    registrations = await enrollments.find_in_term(db, user_id, key.term)
+    registrations, holds = await section_facts.find_for_drop(db, user_id, key.term)
     term = await terms.find(db, key.term)
     if term is None:
         raise UnknownTerm(key.term, [])
@@ -139,7 +140,9 @@ async def _drop_checks(db: Database, user_id: int, change: StaffChange, now: dat
         raise NotEnrolled(key.courseID, key.term)
     taken_courses = await resolve.taken_courses(db, user_id)
     withdraw = change.action is StaffAction.WITHDRAW
-    return eligibility.drop_checks(registration, term, registrations, taken_courses, now, withdraw=withdraw)
+    return eligibility.drop_checks(
+        registration, term, registrations, taken_courses, now, withdraw=withdraw, holds=holds
+    )
 
 
 async def _check_waiting(db: Database, user_id: int, key: SectionKey) -> None:

@@ -21,6 +21,7 @@ from quart_enroll.db.collections import (
     email_changes,
     enrollments,
     events,
+    holds,
     idempotency,
     import_parts,
     imports,
@@ -66,6 +67,7 @@ COLLECTION_MODULES: dict[str, Any] = {
     "removal": removals,
     "summary": summaries,
     "email_change": email_changes,
+    "hold": holds,
 }
 """The modules with the indexes and the schema of each collection."""
 
