@@ -42,6 +42,7 @@ from quart_enroll.services.live.user_cache import open_user_cache
 from quart_enroll.services.maintenance.schema_check import SchemaCheck
 from quart_enroll.services.notifications.mail import PrintedSender, Sender, SmtpSender
 from quart_enroll.services.notifications.runner import run_outbox
+from quart_enroll.services.staff.holds import lift_ended_forever
 from quart_enroll.state import EXTENSION, AppState
 from quart_enroll.system.background import run_in_background
 from quart_enroll.system.clock import Clock, utc_now
@@ -220,6 +221,7 @@ def create_app(
                     ),
                     (schema := SchemaCheck(database)).check_at_start(),
                     (odds := WaitlistOdds(database)).refresh_forever(catalog_cache.get, clock),
+                    lift_ended_forever(enrollment, clock),
                     ImportRunner(database, _import_settings(config), clock, import_wakeup := Wakeup()).run_forever(),
                 ),
                 run_outbox(database, sender, clock, links, lambda: enrollment.locks.pending_changes > 0),

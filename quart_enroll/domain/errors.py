@@ -203,7 +203,7 @@ class OnHold(Refused):
     def __init__(self, hold: Hold) -> None:
         super().__init__(
             Sentence(
-                "There is a hold from %(office)s: “%(reason)s”. To have it lifted, contact %(contact)s.",
+                "There is a hold on your account (%(office)s): “%(reason)s”. To have it lifted, contact %(contact)s.",
                 office=hold.office,
                 reason=hold.reason,
                 contact=hold.contact,

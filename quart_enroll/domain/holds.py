@@ -1,8 +1,12 @@
-"""Holds: what an office blocks for a student until it lifts the hold."""
+"""Holds: what an office blocks for a student until it lifts the hold, or until the hold ends."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+
+from quart_enroll.domain.models import SYSTEM_ACTOR
+from quart_enroll.i18n.language import Sentence, join_sentences
 
 
 class HoldBlock(StrEnum):
@@ -13,12 +17,53 @@ class HoldBlock(StrEnum):
     DROP = "drop"
     SWAP = "swap"
 
+    @property
+    def label(self) -> Sentence:
+        """The change in the words of staff."""
+        return _LABELS[self]
+
+
+_LABELS: Mapping[HoldBlock, Sentence] = {
+    HoldBlock.ENROLL: Sentence("Enrolling"),
+    HoldBlock.WAITLIST: Sentence("Joining waitlists"),
+    HoldBlock.DROP: Sentence("Dropping courses"),
+    HoldBlock.SWAP: Sentence("Swapping courses"),
+}
+
+_CONSEQUENCES: Mapping[HoldBlock, Sentence] = {
+    HoldBlock.ENROLL: Sentence("You can’t enroll."),
+    HoldBlock.WAITLIST: Sentence("You can’t join waitlists."),
+    HoldBlock.DROP: Sentence("You can’t drop courses."),
+    HoldBlock.SWAP: Sentence("You can’t swap courses."),
+}
+
+
+IN_EFFECT = Sentence("In effect")
+SCHEDULED = Sentence("Not yet in effect")
+ENDED = Sentence("Ended on its date")
+LIFTED = Sentence("Lifted")
+
+
+@dataclass(frozen=True, slots=True)
+class HoldType:
+    """A type of hold as the school defines it: its name, the office that owns it, and what its holds block."""
+
+    name: str
+    office: str
+    contact: str
+    blocks: frozenset[HoldBlock]
+
+    def hold(self, reason: str, begins_at: datetime | None = None, ends_at: datetime | None = None) -> "Hold":
+        """Return a hold of this type."""
+        return Hold(self.name, self.office, reason, self.contact, self.blocks, begins_at, ends_at)
+
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A hold: the code of its `type`, the `office` that placed it, and what it `blocks`.
+    """A hold of a `type`, with the `office` that placed it, and what it `blocks`.
 
-    The student reads the office, the `reason` and the `contact`.
+    The student reads the office, the `reason` and the `contact`. It blocks nothing before `begins_at`, nor from
+    `ends_at` on.
     """
 
     type: str
@@ -26,7 +71,67 @@ class Hold:
     reason: str
     contact: str
     blocks: frozenset[HoldBlock]
+    begins_at: datetime | None = None
+    ends_at: datetime | None = None
 
-    def blocks_any(self, changes: Collection[HoldBlock]) -> bool:
-        """Return whether the hold blocks one of these changes."""
-        return not self.blocks.isdisjoint(changes)
+    def is_active(self, now: datetime) -> bool:
+        """Return whether the hold has begun and hasn't ended."""
+        return (self.begins_at is None or self.begins_at <= now) and (self.ends_at is None or now < self.ends_at)
+
+    def blocks_any(self, changes: Collection[HoldBlock], now: datetime) -> bool:
+        """Return whether the hold blocks one of these changes now."""
+        return self.is_active(now) and not self.blocks.isdisjoint(changes)
+
+    @property
+    def consequences(self) -> Sentence:
+        """What the student can't do."""
+        return consequences(self.blocks)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedHold:
+    """A hold on a student's record: who placed it, and who lifted it why. SYSTEM_ACTOR lifts holds that have ended."""
+
+    hold_id: str
+    user_id: int
+    hold: Hold
+    placed_at: datetime
+    placed_by: int
+    lifted_at: datetime | None = None
+    lifted_by: int | None = None
+    lift_reason: str = ""
+
+    def state(self, now: datetime) -> Sentence:
+        """Return the state of the hold in the words of staff."""
+        if self.lifted_at is not None:
+            return ENDED if self.lifted_by == SYSTEM_ACTOR else LIFTED
+        if self.hold.begins_at is not None and now < self.hold.begins_at:
+            return SCHEDULED
+        return IN_EFFECT if self.hold.is_active(now) else ENDED
+
+
+@dataclass(frozen=True, slots=True)
+class HoldFilter:
+    """Which holds a list has: of a student or a type (None or empty for all), and whether lifted ones."""
+
+    user_id: int | None = None
+    type: str = ""
+    is_lifted: bool | None = None
+
+
+def consequences(blocks: Collection[HoldBlock]) -> Sentence:
+    """Return in sentences what a student can't do whose hold blocks these changes."""
+    return join_sentences([sentence for block, sentence in _CONSEQUENCES.items() if block in blocks])
+
+
+def active(holds: Iterable[Hold], now: datetime) -> tuple[Hold, ...]:
+    """Return the holds that have begun and haven't ended."""
+    return tuple(hold for hold in holds if hold.is_active(now))
+
+
+def blocked_changes(holds: Iterable[Hold], now: datetime) -> dict[HoldBlock, Hold]:
+    """Return the changes that are blocked now, each with the first hold that blocks it."""
+    found: dict[HoldBlock, Hold] = {}
+    for hold in active(holds, now):
+        found = dict.fromkeys(hold.blocks, hold) | found
+    return found

@@ -89,17 +89,17 @@ def check_open(term: Term, now: datetime) -> None:
         raise Closed(term.term, localized_deadline(term, term.add_deadline))
 
 
-def check_holds(holds: Iterable[Hold], changes: Collection[HoldBlock]) -> None:
-    """Raise OnHold if one of the student's active holds blocks one of these changes."""
+def check_holds(holds: Iterable[Hold], changes: Collection[HoldBlock], now: datetime) -> None:
+    """Raise OnHold if one of the student's holds blocks one of these changes now."""
     for hold in holds:
-        if hold.blocks_any(changes):
+        if hold.blocks_any(changes, now):
             raise OnHold(hold)
 
 
-def hold_checks(holds: Collection[Hold], *changes: HoldBlock) -> Checks:
+def hold_checks(holds: Collection[Hold], now: datetime, *changes: HoldBlock) -> Checks:
     """Yield the rule for holds; nothing for a student without one, so that schools without holds see no rule."""
     if holds:
-        yield Rule.HOLDS, partial(check_holds, holds, changes)
+        yield Rule.HOLDS, partial(check_holds, holds, changes, now)
 
 
 def check_drop(term: Term, course: Course, now: datetime, *, withdraw: bool) -> None:

@@ -6,7 +6,9 @@ from datetime import datetime
 from quart_enroll.domain import rules, terms
 from quart_enroll.domain.models import Term
 from quart_enroll.i18n.language import LastDay, gettext
+from quart_enroll.pages import student_state
 from quart_enroll.state import catalog, now
+from quart_enroll.web import auth
 from quart_enroll.web.templating import render
 
 
@@ -23,7 +25,10 @@ class TermDates:
 
 async def help_page() -> bytes:
     coming = terms.active((await catalog()).terms, now())
-    return render("help.html", dates=[_dates(term) for term in coming])
+    user = auth.user()
+    known = await student_state.load_snapshot(user.user_id) if user else None
+    has_holds = bool(known and known.holds)  # a school without holds has nothing to explain
+    return render("help.html", dates=[_dates(term) for term in coming], has_holds=has_holds)
 
 
 def _dates(term: Term) -> TermDates:

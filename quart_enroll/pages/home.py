@@ -10,6 +10,7 @@ from quart_enroll.domain.models import Event, Registration, User
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.domain.upcoming import Deadline
 from quart_enroll.i18n.language import DAYS, Sentence, format_day, format_day_name, gettext
+from quart_enroll.pages import hold_banner
 from quart_enroll.pages.enrollment.history import in_words
 from quart_enroll.pages.student_state import load_snapshot, load_waitlist_positions
 from quart_enroll.services.enrollment import history
@@ -51,13 +52,15 @@ async def index() -> bytes:
     user = auth.user()
     if user is None or is_overridden("index.html"):
         return render_frame("index.html", user is not None, {}, lambda: {"index": True})
-    gaps = {"overview": await _overview(user)}
-    return render_frame("index.html", True, gaps, lambda: {"index": True})
+    known = await load_snapshot(user.user_id)
+    holds = hold_banner.gaps(known)
+    gaps = {"overview": await _overview(user, known), **holds}
+    return render_frame("index.html", (True, bool(holds)), gaps, lambda: {"index": True})
 
 
-async def _overview(user: User) -> Sequence[bytes]:
+async def _overview(user: User, known: StudentSnapshot) -> Sequence[bytes]:
     """Return the texts about what comes next and what has changed; other students share most of them."""
-    moment, offered, known = now(), await catalog(), await load_snapshot(user.user_id)
+    moment, offered = now(), await catalog()
     registrations = [one for one in await registrations_of(known.seats) if one.status == "enrolled"]
     changes = await _latest_changes(user.user_id, known)
     return [

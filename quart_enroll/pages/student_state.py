@@ -1,17 +1,19 @@
-"""What a student has in a term, as pages need it: seats, waitlist positions, courses taken, plans and alerts."""
+"""What a student has in a term, as pages need it: seats, waitlist positions, courses taken, plans, alerts and holds."""
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from quart import session
 
 from quart_enroll.db.client import DATABASE_UNAVAILABLE
+from quart_enroll.domain import holds
 from quart_enroll.domain.catalog import Catalog
+from quart_enroll.domain.holds import Hold, HoldBlock
 from quart_enroll.domain.models import Registration, SectionKey, TakenCourse, Term, User, WaitlistEntry, deleted_section
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.services.enrollment import student
-from quart_enroll.state import catalog, database, user_cache
+from quart_enroll.state import catalog, database, now, user_cache
 
 POSITIONS = "waitlist_positions"
 """The key under which a snapshot keeps the positions."""
@@ -30,7 +32,7 @@ class WaitlistedSection:
 class StudentState:
     """What a student has in one term, and the courses taken in any term; a visitor has nothing, and `taken` is None.
 
-    `fingerprint` is that of the student's snapshot.
+    `fingerprint` is that of the student's snapshot. Changes that are `blocked` now have the hold that blocks them.
     """
 
     enrolled: Sequence[Registration] = ()
@@ -39,6 +41,7 @@ class StudentState:
     planned: Set[SectionKey] = frozenset()
     alerts: Set[SectionKey] = frozenset()
     fingerprint: str = ""
+    blocked: Mapping[HoldBlock, Hold] = field(default_factory=dict)
 
     @property
     def signed_in(self) -> bool:
@@ -72,7 +75,13 @@ def build(
         {key for key in known.planned if key.term == term.term},
         {key for key in known.alerts if key.term == term.term},
         known.fingerprint,
+        blocked_changes(known),
     )
+
+
+def blocked_changes(known: StudentSnapshot) -> Mapping[HoldBlock, Hold]:
+    """Return the changes that are blocked now, each with the hold that blocks it."""
+    return holds.blocked_changes(known.holds, now()) if known.holds else {}
 
 
 async def load_snapshot(user_id: int) -> StudentSnapshot:
@@ -86,12 +95,12 @@ async def load_snapshot(user_id: int) -> StudentSnapshot:
     return await student.snapshot(user_cache(), user_id)
 
 
-def past_terms(known: StudentSnapshot | None, offered: Catalog, now: datetime) -> list[Term]:
-    """Return the terms, over now, in which the student has or had a seat or a waitlist position, the latest first."""
+def past_terms(known: StudentSnapshot | None, offered: Catalog, moment: datetime) -> list[Term]:
+    """Return the past terms in which the student has or had a seat or a waitlist position, the latest first."""
     if known is None:
         return []
     names = {seat.key.term for seat in known.seats} | {entry.key.term for entry in known.waiting}
-    names -= {term.term for term in offered.active_terms(now)}
+    names -= {term.term for term in offered.active_terms(moment)}
     return [term for term in reversed(offered.terms) if term.term in names] if names else []
 
 

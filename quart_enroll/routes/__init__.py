@@ -26,12 +26,11 @@ ROUTES = [
     *operations.ROUTES,
 ]
 
-_PARAMETERS = {
-    path.partition("<")[0]: frozenset(name.encode() for name in route.query_parameters)
-    for route in ROUTES
-    if route.query_parameters is not None
-    for path in route.paths
-}
+_PARAMETERS: dict[str, frozenset[bytes]] = {}
+for _route in ROUTES:
+    for _path in _route.paths if _route.query_parameters is not None else ():
+        _folder, _read = _path.partition("<")[0], _route.query_parameters or ()
+        _PARAMETERS[_folder] = _PARAMETERS.get(_folder, frozenset()) | {name.encode() for name in _read}
 """The query parameters that are read at each path; for a path with a variable part, at all paths that begin like it."""
 
 _PATHS = {path for route in ROUTES for path in route.paths if "<" not in path}

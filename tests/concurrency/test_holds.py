@@ -1,6 +1,8 @@
 """Holds: what they block, what promotion does about them, and changes at the same moment."""
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 from random import Random
 
 import pytest
@@ -81,7 +83,7 @@ async def test_a_hold_blocks_the_changes_it_names_and_no_others(
 async def test_the_refusal_names_the_office_the_reason_and_the_contact(context: EnrollmentContext) -> None:
     await place(context, ADA)
     for change in (enroll.enroll(context, ADA, A, NOW), waitlist.join(context, ADA, A, NOW)):
-        with pytest.raises(Exception, match=r"from the Bursar: “Fees are unpaid”.*contact bursar@school\.example"):
+        with pytest.raises(Exception, match=r"\(the Bursar\): “Fees are unpaid”.*contact bursar@school\.example"):
             await change
 
 
@@ -117,6 +119,25 @@ async def test_promotion_skips_a_held_student_who_gets_an_open_seat_when_the_hol
     assert actions == ["hold.place", "hold.lift"]
     assert await db.hold.count_documents({"lift_reason": "Paid"}) == 1
     await assert_sound(db)
+
+
+async def test_a_hold_blocks_between_its_dates_and_then_the_student_gets_the_open_seat(
+    db: Database, context: EnrollmentContext
+) -> None:
+    later, end = NOW + timedelta(hours=1), NOW + timedelta(hours=2)
+    await place(context, BOB, replace(ENROLL_HOLD, begins_at=later, ends_at=end))
+    await enroll.enroll(context, BOB, B, NOW)
+    await enroll.drop(context, BOB, B, NOW)
+    assert await outcome(enroll.enroll(context, BOB, B, later)) == "hold"
+    await enroll.enroll(context, ADA, A, NOW)
+    await waitlist.join(context, BOB, A, NOW)
+    await enroll.drop(context, ADA, A, later)
+    assert await holds.lift_ended(context, lambda: later) == 0
+    assert await holds.lift_ended(context, lambda: end) == 1
+    assert (await enrolled_students(db, KEY), await waitlisted_students(db, KEY)) == ({BOB}, [])
+    assert [row["action"] async for row in db.notice.find({"user_id": BOB}).sort("_id")] == [
+        *("hold_placed", "skip", "hold_lifted", "promote")
+    ]
 
 
 async def test_a_held_student_does_not_keep_others_from_the_seat(db: Database, context: EnrollmentContext) -> None:

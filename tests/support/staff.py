@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import access as access_rows
@@ -15,6 +15,7 @@ from quart_enroll.domain.stored_import import FileColumn, Outcome, PreviewCounts
 from quart_enroll.pages.staff.dashboard import REPORTS
 from quart_enroll.services.staff import imports
 from quart_enroll.services.staff.imports import Preview
+from tests.support.holds import BURSAR, HOLD_ID, hold_ada
 from tests.support.people import ADA, BOB, CAL, FALL, FALL_MORNING, PASSWORD_HASH, RITA
 
 EDIT = AuditEntry(
@@ -100,17 +101,20 @@ def staff_pages(section: SectionKey, user_id: int) -> list[str]:
         *("/staff/imports", "/staff/import/new"),
         *("/staff/people", f"/staff/people/{user_id}", "/staff/removals", removal, f"{removal}/decline"),
         *("/staff/audit", "/staff/access"),
+        *("/staff/holds", "/staff/holds/types", "/staff/holds/type", f"/staff/holds/type?name={quote(BURSAR.name)}"),
+        *(f"{record}/holds/place", f"{record}/holds/lift?hold={HOLD_ID}"),
     ]
 
 
 async def fill_staff_pages(db: Database, at: datetime, word: str = "people") -> list[str]:
-    """Add an entry to each log, a request for removal by ada, and two files; return the paths of the files' pages.
+    """Add entries to the logs, a request for removal by ada, her hold, and two files; return the paths of their pages.
 
     The columns of one are to be matched; the other, whose name, column and values are `word`, is refused.
     """
     await audit_rows.add(db, OVERRIDE)
     await access_rows.add(db, AccessEntry(OVERRIDE.at, RITA.user_id, ADA.user_id, "staff_student"))
     await removals.add(db, ADA.user_id, at, None)
+    await hold_ada(db)
     data, columns = f"{word}\n{word}\n".encode(), [FileColumn(word, "email", [word])]
     new, refused = [
         await imports.upload(db, RITA.user_id, "user", f"{word}.csv", data, at, found=columns) for _ in range(2)

@@ -76,7 +76,7 @@ class AuditedRows:
 
     `user_ids` and `term_names` include incomplete rows, `terms` has the complete ones. `credits` are by user_id and
     term; NaN stands for a stored value that isn't a number. `unknown_timezones` are by term, and
-    the active `holds` by user_id.
+    the `holds` that nobody has lifted by user_id.
     """
 
     user_ids: frozenset[Any]
@@ -116,7 +116,7 @@ async def read(db: Database, session: Session) -> AuditedRows:
 
 async def _find_holds(db: Database, session: Session) -> dict[Any, list[Hold]]:
     found = defaultdict(list)
-    async for row in db.hold.find(holds.IS_ACTIVE, session=session):
+    async for row in db.hold.find(holds.IS_NOT_LIFTED, session=session):
         found[row["user_id"]].append(holds.to_hold(row))
     return found
 

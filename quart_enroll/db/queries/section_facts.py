@@ -29,7 +29,7 @@ class StudentRecord(NamedTuple):
 
     `waited_courses` are the courses of the waitlist entries. `taken_courses` are the courses in which the student is
     enrolled in any term, each with that term, as far as one of the other courses requires them. `is_closed` means that
-    the account was deleted, and can make no changes. `holds` are the active ones.
+    the account was deleted, and can make no changes. `holds` are those that nobody has lifted.
     """
 
     is_closed: bool
@@ -64,7 +64,7 @@ async def find_for_all(
         "waitlist": of_students,
         "schedule": in_terms | schedules.IS_CLOSED,
         "term": {},
-        "hold": of_students | holds.IS_ACTIVE,
+        "hold": of_students | holds.IS_NOT_LIFTED,
     }
     rows = await multi_find.find(db, filters | sections.match_with_courses(keys), session)
     seats = [(row, section_keys.from_row(row)) for row in rows["enrollment"] if enrollments.has_course(row)]
@@ -113,9 +113,12 @@ async def find_for_all(
 async def find_for_drop(
     db: Database, user_id: int, term: str, session: Session | None = None
 ) -> tuple[list[Registration], list[Hold]]:
-    """Return the student's registrations in the term, as `enrollments.find_in_term` does, and the active holds."""
+    """Return the student's registrations in the term, as `enrollments.find_in_term` does, and the holds.
+
+    Those are the ones that nobody has lifted.
+    """
     own: Document = {"user_id": user_id}
-    rows = await multi_find.find(db, {"enrollment": own | {"term": term}, "hold": own | holds.IS_ACTIVE}, session)
+    rows = await multi_find.find(db, {"enrollment": own | {"term": term}, "hold": own | holds.IS_NOT_LIFTED}, session)
     registrations = await enrollments.to_registrations(db, rows["enrollment"], session)
     return registrations, [*map(holds.to_hold, rows["hold"])]
 

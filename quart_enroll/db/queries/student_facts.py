@@ -10,6 +10,7 @@ from bson import ObjectId
 
 from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document
+from quart_enroll.db.collections import holds
 from quart_enroll.db.collections.enrollments import to_grade
 from quart_enroll.db.collections.plans import to_planned
 from quart_enroll.db.collections.saved_plans import to_saved
@@ -18,19 +19,22 @@ from quart_enroll.db.queries import multi_find
 from quart_enroll.domain.models import SectionKey, WaitlistEntry
 from quart_enroll.domain.student import StudentSeat, StudentSnapshot
 
-STUDENT_COLLECTIONS = ("enrollment", "waitlist", "plan", "saved_plan", "alert", "feed")
+STUDENT_COLLECTIONS = ("enrollment", "waitlist", "plan", "saved_plan", "alert", "feed", "hold")
 """The collections that are read; each row has a `user_id`."""
+
+FILTERS: Mapping[str, Document] = {name: {} for name in STUDENT_COLLECTIONS} | {"hold": holds.IS_NOT_LIFTED}
+"""Which of a student's rows are read."""
 
 
 async def find(db: Database, user_id: int) -> StudentSnapshot:
     """Return what is stored about the student; an unknown student has nothing."""
-    return _snapshot(await multi_find.find(db, {name: {"user_id": user_id} for name in STUDENT_COLLECTIONS}))
+    return _snapshot(await multi_find.find(db, {name: one | {"user_id": user_id} for name, one in FILTERS.items()}))
 
 
 async def find_many(db: Database, user_ids: Sequence[int]) -> dict[int, StudentSnapshot]:
     """Return what is stored about each of these students, as `find` does."""
-    wanted = {"user_id": {"$in": list(user_ids)}}
-    found = await multi_find.find(db, dict.fromkeys(STUDENT_COLLECTIONS, wanted))
+    wanted: Document = {"user_id": {"$in": list(user_ids)}}
+    found = await multi_find.find(db, {name: one | wanted for name, one in FILTERS.items()})
     rows: dict[int, dict[str, list[Document]]] = {
         user_id: {name: [] for name in STUDENT_COLLECTIONS} for user_id in user_ids
     }
@@ -52,9 +56,10 @@ def _snapshot(found: Mapping[str, Sequence[Document]]) -> StudentSnapshot:
         alerts=tuple(sorted(map(section_keys.from_row, found["alert"]))),
         calendar_since=next((row["made_at"] for row in found["feed"]), None),
         row_ids=frozenset(hashable_row_id(row["_id"]) for rows in found.values() for row in rows),
-        fingerprint=_fingerprint(seats, waiting),
+        fingerprint=_fingerprint(seats, waiting, found["hold"]),
         plan=tuple(plan),
         saved_plans=tuple(map(to_saved, found["saved_plan"])),
+        holds=tuple(map(holds.to_hold, sorted(found["hold"], key=lambda row: row["at"]))),
     )
 
 
@@ -63,7 +68,7 @@ def hashable_row_id(row_id: Any) -> Hashable:
     return row_id if type(row_id) is ObjectId or isinstance(row_id, Hashable) else str(row_id)
 
 
-def _fingerprint(seats: Iterable[StudentSeat], entries: Iterable[WaitlistEntry]) -> str:
+def _fingerprint(seats: Iterable[StudentSeat], entries: Iterable[WaitlistEntry], hold_rows: Iterable[Document]) -> str:
     facts: list[tuple[object, ...]] = [
         (*_names(one.key), one.status, one.moved_at, *filter(None, [one.grade])) for one in seats
     ]
@@ -71,6 +76,7 @@ def _fingerprint(seats: Iterable[StudentSeat], entries: Iterable[WaitlistEntry])
         (*_names(one.key), one.place, one.joined_at, one.drop_if_enrolled, one.skipped_because, one.moved_at)
         for one in entries
     ]
+    facts += [("hold", row["_id"]) for row in hold_rows]
     return blake2s("".join(sorted(map(repr, facts))).encode(), digest_size=8).hexdigest()
 
 

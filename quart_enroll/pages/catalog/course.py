@@ -16,7 +16,7 @@ from quart_enroll.domain.requisites import Concurrently, Leaf, WithGrade, course
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.domain.waitlist_odds import PastFill
 from quart_enroll.i18n.language import TermName, gettext, ngettext
-from quart_enroll.pages import student_state
+from quart_enroll.pages import hold_banner, student_state
 from quart_enroll.pages.catalog import section_actions
 from quart_enroll.pages.catalog.course_rows import section_parts
 from quart_enroll.pages.catalog.section_actions import swappable_courses
@@ -81,14 +81,16 @@ async def course(courseID: str) -> bytes:
     window = closed_window(term, moment) if term else None
     more = {"courses": True, "window": window, "choices": choices}
     if is_overridden("course.html"):
-        return render("course.html", **facts, **more, fingerprint=state.fingerprint)
+        own = hold_banner.variables(snapshot)
+        return render("course.html", **facts, **more, fingerprint=state.fingerprint, **own)
     gaps: dict[str, Sequence[bytes]] = {
         **_texts(found, term, facts),
         "sections": [part for choice, others in choices for part in section_parts(found, choice, others)],
         **({"fingerprint": [state.fingerprint.encode()]} if state.fingerprint else {}),
         **(window.gaps if window else {}),
+        **(holds := hold_banner.gaps(snapshot)),
     }
-    key = term is None, facts["not_taught"], window, bool(choices), bool(state.fingerprint)
+    key = term is None, facts["not_taught"], window, bool(choices), bool(state.fingerprint), bool(holds)
     return render_frame("course.html", key, gaps, lambda: facts | more)
 
 

@@ -123,12 +123,13 @@ class CatalogRow:
 
 @dataclass(frozen=True, slots=True)
 class PersonalFacts:
-    """What can make a row look different to a student: courses, hours, courses taken before, and credits."""
+    """What can make a row look different to a student: courses, hours, courses taken before, credits, and holds."""
 
     courses: Set[str]
     hours: WeekHours | None
     taken: Set[str]
     credits: float
+    has_hold: bool = False
 
     @classmethod
     def of(cls, state: StudentState) -> "PersonalFacts":
@@ -138,13 +139,15 @@ class PersonalFacts:
             hours_of(one.section for one in state.enrolled),
             {one.courseID for one in state.taken or ()},
             sum(one.course.credits for one in state.enrolled),
+            bool(state.blocked),
         )
 
     def may_affect(self, row: SharedRow, term: Term) -> bool:
         """Return whether the row may look different to this student; in doubt, it may."""
         course = row.found.course
         return (
-            course.courseID in self.courses
+            self.has_hold
+            or course.courseID in self.courses
             or self.hours is None
             or row.hours is None
             or not self.hours.isdisjoint(row.hours)
@@ -267,7 +270,8 @@ class RowRenderer:
         return InputFreeText(b"".join(texts))
 
     def _find_cached(self) -> "CachedRows":
-        derived, key = self._snapshot.derived, ("rows", self._term.term, current_formats())
+        blocked = frozenset(student_state.blocked_changes(self._snapshot).items())
+        derived, key = self._snapshot.derived, ("rows", self._term.term, current_formats(), blocked)
         cached: CachedRows | None = derived.get(key)
         if cached is None or cached.courses is not self._offered.courses or len(cached.texts) > MAX_CACHED_ROWS:
             cached = derived[key] = CachedRows(self._offered.courses)

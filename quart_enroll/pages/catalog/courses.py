@@ -17,7 +17,7 @@ from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.fastpath.per_catalog import cached_per_catalog
 from quart_enroll.fastpath.response_cache import cache_public
 from quart_enroll.forms.search import SearchForm
-from quart_enroll.pages import student_state
+from quart_enroll.pages import hold_banner, student_state
 from quart_enroll.pages.catalog.course_rows import (
     RowPage,
     RowRenderer,
@@ -128,15 +128,16 @@ async def courses(term: str | None = None) -> bytes:
         }
 
     if is_overridden("courses.html"):
-        state = await student_state.load(user, chosen, offered, snapshot)
-        return render("courses.html", **facts(), rows=personal_rows(chosen, page.items, state, boundary))
+        state, holds = await student_state.load(user, chosen, offered, snapshot), hold_banner.variables(snapshot)
+        return render("courses.html", **facts(), rows=personal_rows(chosen, page.items, state, boundary), **holds)
     # A filter like "fits" finds other courses for each student. While seats move, nothing changes the frame: the index
     # of courses and the choices stay the same. The choices are new ones when a room or an instructor changes.
     is_shared = bool(page.items) and not results.form.is_personal
     where = request.path, request.query_string
     shown = page.number, page.total, page.courseIDs
-    key = where, offered.course_index, results.choices, boundary, window, parameters, term_names, *shown
     gaps = {"rows": await _rows(offered, chosen, page, boundary, snapshot), **(window.gaps if window else {})}
+    gaps |= hold_banner.gaps(snapshot)
+    key = where, offered.course_index, results.choices, boundary, window, parameters, term_names, *shown, *gaps
     if snapshot:
         gaps["fingerprint"] = [snapshot.fingerprint.encode()]
     return render_frame("courses.html", key if is_shared else None, gaps, facts)

@@ -13,6 +13,7 @@ from quart_enroll.domain.errors import (
     TimeConflict,
     WaitlistFull,
 )
+from quart_enroll.domain.holds import Hold, HoldBlock
 from quart_enroll.domain.models import Course, Registration, Section, SectionKey, Term
 from quart_enroll.i18n.language import TermName, format_list_of, gettext
 from quart_enroll.pages.student_state import StudentState
@@ -125,6 +126,7 @@ def swappable_courses(
         or not _has_room(section, state)
         or state.waitlist_position(section.key)
         or _lacks_prerequisites(term, course, state)
+        or HoldBlock.SWAP in state.blocked
     ):
         return []
     others = [] if any(one.section.key == section.key for one in state.enrolled) else state.enrolled
@@ -197,9 +199,9 @@ def _section_actions(
     term: Term, course: Course, section: Section, state: StudentState, now: datetime
 ) -> SectionActions:
     if any(one.section.key == section.key for one in state.enrolled):
-        return SectionActions(
-            section, "enrolled", gettext("Enrolled"), button=drop_button(term, course, section.waiting, now)
-        )
+        hold = state.blocked.get(HoldBlock.DROP)
+        button = None if hold else drop_button(term, course, section.waiting, now)
+        return SectionActions(section, "enrolled", gettext("Enrolled"), hold_reason(hold), button)
     if position := state.waitlist_position(section.key):
         reason = str(position.entry.skipped_because or "")
         status = waitlist_status(position.position, position.length)
@@ -214,12 +216,26 @@ def _section_actions(
         dropped = _conflicting_course(term, course, section, state)
         if dropped:
             _check_prerequisites(term, course, section, state, dropped)
+        if hold := state.blocked.get(_change(section, dropped)):
+            return replace(own, reason=hold_reason(hold))
         if missing := _missing_corequisites(term, course, section, state, dropped):
             button = None if dropped else _enroll_together_button(course, section, missing.names)
             return replace(own, reason=missing.text, button=button)
         return replace(own, button=_button(course, section, state, dropped))
     except Refused as refusal:
         return replace(own, reason=refusal.text)
+
+
+def hold_reason(hold: Hold | None) -> str:
+    """Return in a few words that the hold is the reason, because the page has a banner about it; empty for none."""
+    return gettext("Hold: %(office)s", office=hold.office) if hold else ""
+
+
+def _change(section: Section, dropped: Registration | None) -> HoldBlock:
+    """Return what the button would do; it would drop the course `dropped`."""
+    if not section.open_seats:
+        return HoldBlock.WAITLIST
+    return HoldBlock.SWAP if dropped else HoldBlock.ENROLL
 
 
 def _before_opening(course: Course, section: Section, state: StudentState) -> SectionActions:

@@ -14,7 +14,7 @@ from quart_enroll.domain.models import SectionRequest, Term
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.forms.enrollment import AlternativesForm, EnrollForm, PlanNameForm, PlannedSectionForm, TermForm
 from quart_enroll.i18n.language import TermName, gettext, ngettext
-from quart_enroll.pages import student_state
+from quart_enroll.pages import hold_banner, student_state
 from quart_enroll.pages.catalog.section_actions import section_name
 from quart_enroll.pages.enrollment import plan_rows, plan_texts, plan_week
 from quart_enroll.pages.enrollment.enrollment import enrolled_message
@@ -49,7 +49,16 @@ async def page(wanted: str, refused: PlanNameForm | None = None) -> bytes:
     snapshot = await student_state.load_snapshot(user.user_id)
     term = choose_term(snapshot, choice, moment, wanted)
     if term is None:
-        return render("plan.html", plan=True, term=None, rows=[], lost=[], terms=[], form=PlanNameForm())
+        return render(
+            "plan.html",
+            plan=True,
+            term=None,
+            rows=[],
+            lost=[],
+            terms=[],
+            form=PlanNameForm(),
+            **hold_banner.variables(snapshot),
+        )
     state = await student_state.load(user, term, offered, snapshot)
     found, lost = plan_rows.find(snapshot, term, offered)
     refitted = plan_rows.refit(term, found, state, moment, offered)
@@ -65,11 +74,12 @@ async def page(wanted: str, refused: PlanNameForm | None = None) -> bytes:
         "has_plans": bool(plans),
     }
     if is_overridden("plan.html"):
+        holds = hold_banner.variables(snapshot)
         total, week = plan_rows.credits_summary(term, rows, state), plan_week.build(sections)
-        facts |= {"credits_summary": total, "week": week, "plans": plans}
+        facts |= {"credits_summary": total, "week": week, "plans": plans, **holds}
         return render("plan.html", **facts, rows=rows, lost=lost, form=refused or PlanNameForm())
     window = facts["window"]
-    gaps: dict[str, Sequence[bytes]] = window.gaps if window else {}
+    gaps: dict[str, Sequence[bytes]] = {**(window.gaps if window else {}), **hold_banner.gaps(snapshot)}
     if rows or lost:
         gaps["rows"] = plan_texts.render(term, rows, lost)
         gaps["total"] = plan_texts.render_total(term, rows, state)

@@ -10,14 +10,22 @@ from quart import request
 from quart_enroll.domain import rules, terms
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import NoTerms, UnknownTerm
+from quart_enroll.domain.holds import Hold, HoldBlock
 from quart_enroll.domain.models import Registration, TakenCourse, Term, User
 from quart_enroll.fastpath.per_catalog import cached_per_catalog
+from quart_enroll.pages import hold_banner
 from quart_enroll.pages.account.email_confirmation import must_confirm
 from quart_enroll.pages.catalog.course_rows import last_boundary
 from quart_enroll.pages.enrollment import alerts, calendar, schedule_texts
 from quart_enroll.pages.enrollment.schedule_rows import StudentTerm, TermPhase, term_schedule
 from quart_enroll.pages.live_url import live_url
-from quart_enroll.pages.student_state import WaitlistedSection, load_snapshot, load_waitlist_positions, taken_courses
+from quart_enroll.pages.student_state import (
+    WaitlistedSection,
+    blocked_changes,
+    load_snapshot,
+    load_waitlist_positions,
+    taken_courses,
+)
 from quart_enroll.pages.term_window import closed_window
 from quart_enroll.state import catalog, now, registrations_of, waitlist_odds
 from quart_enroll.web.compression import InputFreeText, Secret
@@ -37,7 +45,8 @@ async def page(user: User) -> bytes:
     registrations = await registrations_of(snapshot.seats)
     positions = await load_waitlist_positions(user.user_id, snapshot, [phase.term for phase in phases])
     named = _named_term(offered, moment)
-    student_terms = _student_terms(taken_courses(snapshot, offered), registrations, positions, phases, named)
+    drop_hold, taken = blocked_changes(snapshot).get(HoldBlock.DROP), taken_courses(snapshot, offered)
+    student_terms = _student_terms(taken, registrations, positions, phases, named, drop_hold)
     current, enrolled = offered.current_term(moment), [one for one in registrations if one.status == "enrolled"]
     alert_rows = alerts.rows(snapshot.alerts, offered, moment, [one.section.key for one in enrolled])
     calendar_since, calendar_url = snapshot.calendar_since, calendar.take_new_url()
@@ -53,6 +62,7 @@ async def page(user: User) -> bytes:
         facts |= {"alerts": alert_rows, "alert_rows": texts}
         facts |= {"calendar_since": since, "fingerprint": snapshot.fingerprint}
         facts |= {"calendar_url": calendar_url, "calendar_link": calendar.subscribe_link(calendar_url)}
+        facts |= hold_banner.variables(snapshot)
         return render("enrollment.html", **facts, **_whole_schedule(student_terms, offered))
     gaps: dict[str, Sequence[bytes]] = {
         "schedule": [InputFreeText(b"".join(schedule_texts.render(student_terms, named, offered)))],
@@ -61,6 +71,7 @@ async def page(user: User) -> bytes:
         **({"live_url": [_live_url(positions)]} if positions else {}),
         **({"calendar_since": [str(escape(since)).encode()]} if since else {}),
         **_calendar_gaps(calendar_url),
+        **hold_banner.gaps(snapshot),
     }
     key = (*facts.values(), bool(student_terms), *gaps)
     return render_frame("enrollment.html", key, gaps, lambda: facts | {"has_schedule": bool(student_terms)})
@@ -110,6 +121,7 @@ def _student_terms(
     positions: Sequence[WaitlistedSection],
     phases: Iterable[TermPhase],
     named: Term | None,
+    drop_hold: Hold | None,
 ) -> list[StudentTerm]:
     """Return the terms in which the student has something, and the one that the URL names; none if all are empty."""
     student_terms = [
@@ -119,6 +131,7 @@ def _student_terms(
             [one for one in positions if one.entry.key.term == phase.term.term],
             taken,
             waitlist_odds().find(phase.term.term),
+            drop_hold,
         )
         for phase in phases
     ]

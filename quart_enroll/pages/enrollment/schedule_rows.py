@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from quart_enroll.domain import rules, waitlist_odds
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import CorequisiteMissing, CreditLimit, PrerequisiteMissing
+from quart_enroll.domain.holds import Hold
 from quart_enroll.domain.models import Registration, ScheduledCourse, TakenCourse, Term, WaitlistEntry
 from quart_enroll.domain.waitlist_odds import Odds
 from quart_enroll.domain.week import WeekEntry, with_colors
@@ -30,7 +31,7 @@ class TermPhase(NamedTuple):
 class StudentTerm:
     """What a student has in a term, and the courses `taken` in any term, each with its term.
 
-    The `odds` are what past terms say about positions on waitlists.
+    The `odds` are what past terms say about positions on waitlists. With a `drop_hold`, the student can't drop courses.
     """
 
     phase: TermPhase
@@ -38,6 +39,7 @@ class StudentTerm:
     positions: Sequence[WaitlistedSection]
     taken: Sequence[TakenCourse]
     odds: Sequence[Odds] = ()
+    drop_hold: Hold | None = None
 
     @property
     def enrolled(self) -> list[Registration]:
@@ -99,7 +101,7 @@ class TermSchedule:
 def term_schedule(student: StudentTerm, offered: Catalog) -> TermSchedule:
     """Return the term as a whole."""
     phase = student.phase
-    rows = [schedule_row(phase, one, corequisite_warning(student, one, offered)) for one in student.registrations]
+    rows = [schedule_row(student, one, corequisite_warning(student, one, offered)) for one in student.registrations]
     waiting = waitlist_rows(student, offered)
     entries = week_entries(student, offered)
     return TermSchedule(
@@ -113,11 +115,13 @@ def term_schedule(student: StudentTerm, offered: Catalog) -> TermSchedule:
     )
 
 
-def schedule_row(phase: TermPhase, registration: Registration, warning: str) -> ScheduleRow:
+def schedule_row(student: StudentTerm, registration: Registration, warning: str) -> ScheduleRow:
     """Return the row of a course that has this warning about its corequisites."""
-    course = ScheduledCourse.of(registration)
+    course, phase = ScheduledCourse.of(registration), student.phase
     if registration.status != "enrolled":
         return ScheduleRow(course, None, "")
+    if student.drop_hold:
+        return ScheduleRow(course, None, warning)
     return ScheduleRow(course, drop_button(phase.term, course, registration.section.waiting, phase.since), warning)
 
 

@@ -50,7 +50,7 @@ def _term(student: StudentTerm, offered: Catalog) -> Iterator[bytes]:
     entries = schedule_rows.week_entries(student, offered)
     plain_week = week_texts.plain_week(WEEK_NAME, entries) if phase.is_running else None
     courses = [
-        _course(phase, one, entry, schedule_rows.corequisite_warning(student, one, offered), plain_week)
+        _course(student, one, entry, schedule_rows.corequisite_warning(student, one, offered), plain_week)
         for one, entry in zip(student.registrations, entries, strict=False)  # the waitlisted sections follow
     ]
     yield _text("term_start", (phase.term, student.is_empty), phase.term, student.is_empty)
@@ -71,14 +71,15 @@ def _term(student: StudentTerm, offered: Catalog) -> Iterator[bytes]:
 
 
 def _course(
-    phase: TermPhase, registration: Registration, entry: WeekEntry, warning: str, plain_week: PlainWeek | None
+    student: StudentTerm, registration: Registration, entry: WeekEntry, warning: str, plain_week: PlainWeek | None
 ) -> CourseTexts:
-    section, has_waitlist = registration.section, registration.section.waiting > 0
+    phase, section, has_waitlist = student.phase, registration.section, registration.section.waiting > 0
     box_key = plain_week and plain_week.box_key
-    key = phase, registration.course, section.section, section.instructor, entry, has_waitlist, warning, box_key
+    facts = entry, has_waitlist, warning, box_key, student.drop_hold is None
+    key = phase, registration.course, section.section, section.instructor, *facts
 
     def render_course(macros: Any) -> Iterator[str]:
-        row = schedule_rows.schedule_row(phase, registration, warning)
+        row = schedule_rows.schedule_row(student, registration, warning)
         yield macros.course_row(row, phase.term)
         if plain_week:
             yield from week_texts.render_meetings(macros.weeks, entry, plain_week, phase.term)

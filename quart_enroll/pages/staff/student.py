@@ -7,10 +7,12 @@ from quart import abort, current_app, request, url_for
 
 from quart_enroll.domain import permissions
 from quart_enroll.domain.catalog import Catalog
+from quart_enroll.domain.holds import RecordedHold
 from quart_enroll.domain.models import Event, SectionKey, Term, WaitlistEntry
 from quart_enroll.domain.roles import Role
 from quart_enroll.domain.student import StudentSeat, StudentSnapshot
 from quart_enroll.i18n.language import Sentence, format_moment
+from quart_enroll.pages import hold_banner
 from quart_enroll.pages.account.account import sign_ins_in_words
 from quart_enroll.pages.enrollment.history import BY_STAFF, HistoryEntry, in_words
 from quart_enroll.pages.staff.layout import render_staff
@@ -18,7 +20,8 @@ from quart_enroll.services.accounts import sessions
 from quart_enroll.services.enrollment import history as recorded
 from quart_enroll.services.enrollment import student as student_facts
 from quart_enroll.services.enrollment.staff_changes import StaffAction
-from quart_enroll.services.staff import students
+from quart_enroll.services.staff import hold_types, named_holds, students
+from quart_enroll.services.staff import holds as recorded_holds
 from quart_enroll.state import catalog, database, now, user_cache
 from quart_enroll.web import auth
 from quart_enroll.web.compression import RenderedPage
@@ -55,6 +58,19 @@ class RecordedEvent:
     undo_url: str
 
 
+@dataclass(frozen=True, slots=True)
+class ShownHold:
+    """A hold with its state, its dates and its people in words."""
+
+    hold: RecordedHold
+    state: str
+    period: str
+    placed: str
+    placed_by: str
+    lifted: str
+    lifted_by: str
+
+
 async def student(user_id: int) -> RenderedPage:
     found, staff, offered = await open_record(user_id), auth.signed_in(), await catalog()
     snapshot = await student_facts.snapshot(user_cache(), user_id)
@@ -79,6 +95,8 @@ async def student(user_id: int) -> RenderedPage:
             for one in happened
         ],
         earlier=earlier,
+        holds=await _holds(user_id),
+        can_place=is_registrar and Role.STUDENT in found.roles and bool(await hold_types.find_all(database())),
         can_act=can_act,
         is_registrar=is_registrar,
         sign_ins=sign_ins_in_words(sign_ins),
@@ -115,6 +133,23 @@ async def _waiting(user_id: int, entries: Sequence[WaitlistEntry]) -> list[tuple
     """Return each waitlist entry with its position and the length of the waitlist."""
     positions = await student_facts.waitlist_positions(database(), user_id)
     return [(entry, *positions.get(entry.key, (0, 0))) for entry in entries]
+
+
+async def _holds(user_id: int) -> list[ShownHold]:
+    moment, zone = now(), current_app.config["TIMEZONE"]
+    found = await named_holds.add_names(database(), await recorded_holds.find_of_student(database(), user_id))
+    return [
+        ShownHold(
+            one.record,
+            str(one.record.state(moment)),
+            str(hold_banner.period(one.record.hold, moment) or "") if one.record.lifted_at is None else "",
+            format_moment(one.record.placed_at, zone),
+            one.placed_by_name or str(one.record.placed_by),
+            format_moment(one.record.lifted_at, zone) if one.record.lifted_at and one.record.lifted_by else "",
+            one.lifted_by_name or str(one.record.lifted_by),
+        )
+        for one in found
+    ]
 
 
 def _undo_url(event: Event, happened: Sequence[Event]) -> str:

@@ -84,5 +84,6 @@ def _render(template: str, form: StudentListForm, page: Page[User], **variables:
         page_url=page_url,
         users=page.items,
         can_act=permissions.can_act_for_some(auth.signed_in()),
+        sees_holds=permissions.can_read_all_students(auth.signed_in()),
         **variables,
     )

@@ -44,7 +44,7 @@ class Candidate:
 
     `registrations` are those of the offering's term, `waitlist_entries` those of all terms, and `waited_courses` their
     courses. `taken_courses` are the courses in which the student is enrolled in any term, each with that term, as far
-    as one of all these courses requires them. `holds` are the active ones.
+    as one of all these courses requires them. `holds` are those that nobody has lifted.
     """
 
     offering: Offering
@@ -156,7 +156,7 @@ def enrollment_checks(
     The `change` is what a hold would have to block; the other arguments are those of `check_rules`.
     """
     term, course = candidate.offering.term, candidate.offering.course
-    yield from rules.hold_checks(candidate.holds, change)
+    yield from rules.hold_checks(candidate.holds, now, change)
     yield Rule.DATES, partial(rules.check_open, term, now)
     if dropped is not None:
         facts = dropped, term, candidate.registrations, candidate.taken_courses, course.courseID

@@ -67,7 +67,7 @@ def drop_checks(
     holds: Sequence[Hold],
 ) -> Checks:
     """Yield the rules for dropping a course alone, or withdrawing from it."""
-    yield from rules.hold_checks(holds, HoldBlock.DROP)
+    yield from rules.hold_checks(holds, now, HoldBlock.DROP)
     yield Rule.DEPENDENTS, partial(rules.check_dependents, registration, term, registrations, taken_courses)
     yield Rule.DROP_DATES, partial(rules.check_drop, term, registration.course, now, withdraw=withdraw)
 

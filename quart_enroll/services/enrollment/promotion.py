@@ -82,7 +82,7 @@ async def _promote(transaction: SeatTransaction, entry: WaitlistEntry) -> bool:
     dropped = next((one for one in enrolled if one.courseID == entry.drop_if_enrolled), None)
     changes = [HoldBlock.ENROLL] if dropped is None else [HoldBlock.ENROLL, HoldBlock.SWAP]
     try:
-        rules.check_holds(candidate.holds, changes)
+        rules.check_holds(candidate.holds, changes, transaction.now)
         if dropped is not None and Override.REQUISITES not in entry.overrides:
             rules.check_dependents(
                 dropped, offering.term, registrations, candidate.taken_courses, offering.course.courseID

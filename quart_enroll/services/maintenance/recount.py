@@ -103,7 +103,7 @@ class Recount:
         for key, counted in self.rows.sections.items():
             term = self.rows.terms.get(key.term)
             if term and term.promotes_waitlist(now) and counted.section.open_seats:
-                yield from [waiting for waiting in self.waitlists[key] if self._could_take(waiting, counted)]
+                yield from [one for one in self.waitlists[key] if self._could_take(one, counted, now)]
 
     def _missing_reference(self, user_id: Any | None, key: SectionKey) -> str | None:
         """Return what a row refers to that does not exist; a row without `user_id` needs no account."""
@@ -121,7 +121,7 @@ class Recount:
     def _has_course(self, waiting: WaitlistEntry) -> bool:
         return (waiting.key.courseID, waiting.key.term) in self.taken[waiting.user_id]
 
-    def _could_take(self, waiting: WaitlistEntry, counted: AuditedSection) -> bool:
+    def _could_take(self, waiting: WaitlistEntry, counted: AuditedSection, now: datetime) -> bool:
         term, course = self.rows.terms[waiting.key.term], self.rows.courses.get(waiting.key.courseID)
         if course is None or waiting.user_id not in self.rows.user_ids:
             return False
@@ -135,7 +135,7 @@ class Recount:
         ]
         changes = [HoldBlock.ENROLL, HoldBlock.SWAP] if dropped else [HoldBlock.ENROLL]
         try:
-            rules.check_holds(self.rows.holds.get(waiting.user_id, ()), changes)
+            rules.check_holds(self.rows.holds.get(waiting.user_id, ()), changes, now)
             for one in dropped if Override.REQUISITES not in waiting.overrides else ():
                 rules.check_dependents(one, term, registrations, taken, course.courseID)
             checks = rules.eligibility_checks(term, course, counted.section, registrations, taken, dropped)

@@ -21,6 +21,7 @@ from quart_enroll.db.collections import (
     email_changes,
     enrollments,
     events,
+    hold_types,
     holds,
     idempotency,
     import_parts,
@@ -68,6 +69,7 @@ COLLECTION_MODULES: dict[str, Any] = {
     "summary": summaries,
     "email_change": email_changes,
     "hold": holds,
+    "hold_type": hold_types,
 }
 """The modules with the indexes and the schema of each collection."""
 

@@ -161,6 +161,10 @@ def _subject_and_text(notice: Notice, to: Credentials, links: EmailLinks, now: d
             return notice.subject, f"{notice.text}\n\n-- \n{notice.because}"
         case "account_removed":
             return gettext("Your account was removed"), str(ACCOUNT_REMOVED_TEXT)
+        case "hold_placed":
+            return gettext("There is a hold on your account"), notice.sentence
+        case "hold_lifted":
+            return gettext("A hold on your account was lifted"), notice.sentence
         case "removal_declined":
             return gettext("Your request to remove your account"), notice.sentence
         case _:

@@ -1,53 +1,164 @@
-"""Place and lift holds; each is one transaction, with its audit entry."""
+"""Place and lift holds; each is one transaction, with its audit entry and the student's notice."""
 
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import datetime
 
-from quart_enroll.db.collections import holds, schedules, users, waitlist
+from quart_enroll.db.client import Database, Session
+from quart_enroll.db.collections import holds, notices, schedules, users, waitlist
 from quart_enroll.domain.audit import About, AuditEntry
 from quart_enroll.domain.errors import AccountGone
-from quart_enroll.domain.holds import Hold
+from quart_enroll.domain.holds import Hold, HoldFilter, RecordedHold
+from quart_enroll.domain.models import SYSTEM_ACTOR, Notice
+from quart_enroll.i18n.language import Sentence
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.promotion import promote_waitlists
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
 from quart_enroll.services.enrollment.swap_cycles import change_seats
 from quart_enroll.services.staff import audit
+from quart_enroll.system.clock import Clock
+
+LONGEST_PAUSE_SECONDS = 60.0
+"""How long at most until holds that have ended are lifted; a process knows when the next one ends."""
+
+SHORTEST_PAUSE_SECONDS = 1.0
+
+MAX_HOLDS_AT_ONCE = 100
+"""Most ended holds that are read at once."""
+
+logger = logging.getLogger(__name__)
+
+Record = Callable[[Session], Awaitable[None]]
+"""Writes more in the transaction of a change."""
 
 
-async def place(context: EnrollmentContext, staff_id: int, user_id: int, hold: Hold, now: datetime) -> str:
+async def record_nothing(_: Session) -> None:
+    """Write nothing."""
+
+
+async def find_of_student(db: Database, user_id: int) -> list[RecordedHold]:
+    """Return all holds of the student, lifted ones included, the latest first."""
+    return await holds.find_of_student(db, user_id)
+
+
+async def find(db: Database, user_id: int, hold_id: str) -> RecordedHold | None:
+    """Return the student's hold, or None."""
+    return await holds.find(db, user_id, hold_id)
+
+
+async def find_page(db: Database, wanted: HoldFilter, after: str, at_most: int) -> tuple[list[RecordedHold], str]:
+    """Return a page of these holds, the latest first, and the cursor of the next page, which is empty on the last one.
+
+    Raises ValueError for an invalid cursor.
+    """
+    return await holds.find_page(db, wanted, after, at_most)
+
+
+def batches(db: Database, wanted: HoldFilter) -> AsyncGenerator[list[RecordedHold], None]:
+    """Yield all these holds in batches, the latest first."""
+    return holds.batches(db, wanted)
+
+
+async def place(
+    context: EnrollmentContext,
+    staff_id: int,
+    user_id: int,
+    hold: Hold,
+    now: datetime,
+    record: Record = record_nothing,
+) -> str:
     """Place the hold on the student, and return its key; raise AccountGone for an unknown student.
 
-    The student keeps all seats and waitlist places.
+    The student keeps all seats and waitlist places. A hold like one that the student has already is not placed again:
+    then the key is that one's.
     """
 
     async def body(transaction: SeatTransaction) -> str:
         db, session = transaction.db, transaction.session
         await schedules.bump_all_versions(db, user_id, session)
+        await record(session)
         if await users.find(db, user_id, session) is None:
             raise AccountGone
+        for one in await holds.find_of_student(db, user_id, hold.type, session):
+            if one.lifted_at is None and one.hold == hold:
+                return one.hold_id
         hold_id = await holds.add(db, user_id, hold, staff_id, now, session)
         about = About("hold", name=hold.type)
         await audit.record(db, session, AuditEntry(now, staff_id, "hold.place", about, user_id, reason=hold.reason))
+        await notices.add(db, Notice(now, user_id, "hold_placed", because=_placed(hold)), session)
         return hold_id
 
     return await change_seats(context.locks, staff_id, now, [], body)
 
 
 async def lift(
-    context: EnrollmentContext, staff_id: int, user_id: int, hold_id: str, reason: str, now: datetime
+    context: EnrollmentContext,
+    staff_id: int,
+    user_id: int,
+    hold_id: str,
+    reason: str,
+    now: datetime,
+    record: Record = record_nothing,
 ) -> bool:
-    """Lift the hold, and give the student each open seat they wait for; return False if it isn't active."""
+    """Lift the hold, and give the student each open seat they wait for; return False if it is lifted already."""
 
     async def body(transaction: SeatTransaction) -> bool:
         db, session = transaction.db, transaction.session
         # A skip at this moment bumps the version too: one of the two runs again, so that no open seat is missed.
         await schedules.bump_all_versions(db, user_id, session)
-        if not await holds.lift(db, user_id, hold_id, staff_id, now, reason, session):
+        await record(session)
+        hold = await holds.lift(db, user_id, hold_id, staff_id, now, reason, session)
+        if hold is None:
             return False
-        about = About("hold", name=hold_id)
-        await audit.record(db, session, AuditEntry(now, staff_id, "hold.lift", about, user_id, reason=reason))
+        if staff_id != SYSTEM_ACTOR:
+            about = About("hold", name=hold.type)
+            await audit.record(db, session, AuditEntry(now, staff_id, "hold.lift", about, user_id, reason=reason))
+        await notices.add(db, Notice(now, user_id, "hold_lifted", because=_lifted(hold)), session)
         entries = await waitlist.find_in_all_terms(db, user_id, session)
         transaction.unblocked_students.extend((user_id, term) for term in sorted({one.key.term for one in entries}))
         await promote_waitlists(transaction)
         return True
 
     return await change_seats(context.locks, staff_id, now, [], body)
+
+
+async def lift_ended(context: EnrollmentContext, clock: Clock) -> int:
+    """Lift the holds that have ended, so that waiting students are tried again; return how many."""
+    number = 0
+    while ended := await holds.find_ended(context.db, clock(), MAX_HOLDS_AT_ONCE):
+        for one in ended:
+            number += await lift(context, SYSTEM_ACTOR, one.user_id, one.hold_id, "", clock())
+    return number
+
+
+async def lift_ended_forever(context: EnrollmentContext, clock: Clock) -> None:
+    """Lift holds as soon as they end, until cancelled. Several processes may do so: each hold is lifted once."""
+    while True:
+        pause = LONGEST_PAUSE_SECONDS
+        try:
+            await lift_ended(context, clock)
+            if next_end := await holds.find_next_end(context.db, now := clock()):
+                pause = min(max((next_end - now).total_seconds(), SHORTEST_PAUSE_SECONDS), pause)
+        except Exception as error:  # noqa: BLE001  # the database may be unavailable for a while
+            logger.warning("holds: %s; the next check is in %g s", type(error).__name__, pause)
+        await asyncio.sleep(pause)
+
+
+def _placed(hold: Hold) -> Sentence:
+    return Sentence(
+        "A hold was placed on your account (%(office)s): “%(reason)s”. %(consequences)s To have it lifted, contact "
+        "%(contact)s.",
+        office=hold.office,
+        reason=hold.reason,
+        consequences=hold.consequences,
+        contact=hold.contact,
+    )
+
+
+def _lifted(hold: Hold) -> Sentence:
+    return Sentence(
+        "The hold on your account (%(office)s) is no longer in effect: “%(reason)s”.",
+        office=hold.office,
+        reason=hold.reason,
+    )

@@ -84,6 +84,7 @@ NOT_TRANSLATED = re.compile(
             r"\b(user_id|email|first_name|last_name|password|roles|subjects|advisors|directory_opt_out)\b",  # columns
             r"\bpeople(\.csv)?\b|=Graduates in spring",  # names of a list and a file, and a reason
             rf"\b(?:{'|'.join(map(re.escape, CITIES))})\b",
+            r"\bBursar hold\b|\bBursar’s Office\b|\bbursar@school\.example\b|\bFees are unpaid\b",  # a hold
             rf"\b[{WEEKDAY_LETTERS}]+ \d\d:\d\d",
             *(re.escape(one) for one in sorted(SCHOOL_TEXTS, key=len, reverse=True)),
         ]

@@ -9,6 +9,7 @@ import quart_enroll
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import removals, users
 from quart_enroll.state import EXTENSION
+from tests.support.holds import HOLD_ID, hold_ada
 from tests.support.people import ADA, PASSWORD, Browser, Clock, text
 
 TEMPLATES = Path(quart_enroll.__file__).parent / "templates"
@@ -35,6 +36,14 @@ INVALID_FORMS = [
     ("roll.html", "/staff/roll", {"source": "Fall 2026", "target": "Fall 2026"}, ["target"]),
     ("act.html", f"/staff/students/1/act?action=enroll&{PHP_SECTION}", {}, ["reason"]),
     ("removal_decline.html", "/staff/removals/1/decline", {}, ["reason"]),
+    ("hold_type.html", "/staff/holds/type", {"blocks": "drop"}, ["name", "office", "contact"]),
+    (
+        "hold_place.html",
+        "/staff/students/1/holds/place",
+        {"type": "Bursar hold", "ends_on": "soon"},
+        ["reason", "ends_on"],
+    ),
+    ("hold_lift.html", f"/staff/students/1/holds/lift?hold={HOLD_ID}", {}, ["reason"]),
     ("import_new.html", "/staff/import/new", {"kind": "course"}, ["file"]),
 ]
 """Each form with invalid values, and the fields that must show an error."""
@@ -60,6 +69,8 @@ async def test_errors_are_listed_on_top_and_link_to_their_fields(
     browser = anyone if path in SIGNED_OUT_PATHS else rita if path.startswith("/staff/") else ada
     if path == "/staff/removals/1/decline":
         await removals.add(db, ADA.user_id, clock.now, None)
+    if "/holds/" in path:
+        await hold_ada(db)
     if path == "/password/reset":
         await browser.get(await _reset_link(browser, db, clock))
     response = await browser.post(path, form=form)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import quart_enroll
 from quart_enroll.db.client import Database
+from tests.support.holds import hold_ada
 from tests.support.people import FALL, Browser, Clock, offer_course
 
 TEMPLATES = Path(quart_enroll.__file__).parent / "templates"
@@ -17,8 +18,9 @@ ANCHORS = {
 }
 
 
-async def test_every_question_has_an_answer_and_every_link_a_question(anyone: Browser) -> None:
-    page = await anyone.read("/help")
+async def test_every_question_has_an_answer_and_every_link_a_question(ada: Browser, db: Database) -> None:
+    await hold_ada(db)  # without a hold, nothing about holds is explained
+    page = await ada.read("/help")
     answers = re.findall(r'<h2 id="([^"]+)">', page)
     assert re.findall(r'<li><a href="#([^"]+)">', page) == answers
     assert ANCHORS

@@ -302,6 +302,18 @@ async def change_the_catalog(full: FullRun, rita: Browser) -> None:
     await full.request(rita, "POST", "/staff/roll", source="Fall 2026", target="Spring 2027", confirmed="y")
 
 
+async def place_and_lift_holds(full: FullRun, rita: Browser) -> None:
+    """Define a type, and place a hold of it, which is listed and then lifted."""
+    hold_type = {"name": "Advising", "office": "Advising", "contact": "Room 5", "blocks": "enroll"}
+    await full.request(rita, "POST", "/staff/holds/type", **hold_type)
+    await full.request(rita, "POST", "/staff/students/2/holds/place", type="Advising", reason="See us")
+    hold = await full.db.hold.find_one({})
+    for query in ("?person=2&type=Advising&state=current", "?state=lifted"):
+        await full.request(rita, "GET", f"/staff/holds{query}")
+    await full.request(rita, "POST", f"/staff/students/2/holds/lift?hold={hold and hold['_id']}", reason="Seen")
+    await full.request(rita, "POST", "/staff/holds/type?name=Advising", remove="y", **hold_type)
+
+
 async def import_in_the_browser(full: FullRun, rita: Browser) -> None:
     """Import enrollments in the background, one of which is refused."""
     wakeup: Wakeup = full.app.extensions[EXTENSION].import_wakeup
@@ -381,6 +393,7 @@ async def test_a_full_run_asks_all_shards_only_as_the_document_says(
     await use_the_api_as_staff(full_run, staff_program)
     await read_reports(full_run, rita)
     await change_the_catalog(full_run, rita)
+    await place_and_lift_holds(full_run, rita)
     await import_in_the_browser(full_run, rita)
     await use_accounts(full_run, anyone, ada, bob, rita)
     await compare_with_past_terms(full_run)

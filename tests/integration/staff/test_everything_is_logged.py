@@ -21,6 +21,7 @@ from quart_enroll.routes import ROUTES
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.enroll import enroll
 from quart_enroll.web.route import Audience, Route
+from tests.support.holds import BURSAR, HOLD_ID, add_type, hold_ada
 from tests.support.people import ADA, BOB, FALL_MORNING, RITA, Browser
 
 STAFF_ROUTES = [route for route in ROUTES if route.audience is Audience.STAFF and not route.api_tag]
@@ -103,6 +104,13 @@ CHANGE_EXAMPLES: dict[str, Change] = {
     "staff_act": Change(
         f"/staff/students/{ADA.user_id}/act?action=enroll&term=Fall+2026&courseID=1111&section=01", {"reason": "Asked."}
     ),
+    "staff_hold_type": Change(
+        "/staff/holds/type", {"name": "Advising hold", "office": "Advising", "contact": "Room 5", "blocks": "enroll"}
+    ),
+    "staff_hold_place": Change(
+        f"/staff/students/{ADA.user_id}/holds/place", {"type": BURSAR.name, "reason": "Library books"}, add_type
+    ),
+    "staff_hold_lift": Change(f"/staff/students/{ADA.user_id}/holds/lift?hold={HOLD_ID}", {"reason": "Paid"}, hold_ada),
 }
 """A change by rita at each endpoint with a form for staff."""
 
@@ -118,6 +126,8 @@ CHANGES_WITHOUT_ENTRY: dict[str, str] = {
 RECORD_EXAMPLES: dict[str, str] = {
     "staff_student": f"/staff/students/{ADA.user_id}",
     "staff_why": f"/staff/students/{ADA.user_id}/why",
+    "staff_hold_place": f"/staff/students/{ADA.user_id}/holds/place",
+    "staff_hold_lift": f"/staff/students/{ADA.user_id}/holds/lift?hold={HOLD_ID}",
     "staff_act": f"/staff/students/{ADA.user_id}/act?action=enroll&term=Fall+2026&courseID=1111&section=01",
 }
 """The path of ada's record at each endpoint that opens one."""
@@ -171,6 +181,7 @@ async def test_a_change_whose_entry_fails_is_not_made(
 
 
 async def test_every_look_at_a_record_leaves_an_entry(app: Quart, db: Database, rita: Browser) -> None:
+    await hold_ada(db)
     for endpoint, path in RECORD_EXAMPLES.items():
         assert endpoint_of(app, path, "GET") == endpoint
         assert (await rita.get(path)).status_code == 200
