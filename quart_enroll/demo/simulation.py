@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from itertools import cycle
 from random import Random
 
+from quart_enroll.demo import offices
 from quart_enroll.demo.curriculum import all_prerequisites, interest
 from quart_enroll.demo.records import EnrollmentRecords, SectionOffering
 from quart_enroll.demo.school_data import SchoolData
@@ -83,6 +84,8 @@ class EnrollmentSimulation:
             line=list(records.waitlist_entries()),
             credits=records.credits(),
             events=sorted(records.events, key=lambda event: event.at),
+            hold_types=offices.HOLD_TYPES,
+            holds=offices.holds([one.user for one in self.people], self.now),
         )
 
     def _generated_users(self) -> Iterator[Credentials]:

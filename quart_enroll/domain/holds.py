@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from quart_enroll.domain.models import SYSTEM_ACTOR
 from quart_enroll.i18n.language import Sentence, join_sentences
 
 
@@ -90,7 +89,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class RecordedHold:
-    """A hold on a student's record: who placed it, and who lifted it why. SYSTEM_ACTOR lifts holds that have ended."""
+    """A hold on a student's record: who placed it, and who lifted it why; nobody, if it ended on its date."""
 
     hold_id: str
     user_id: int
@@ -104,7 +103,7 @@ class RecordedHold:
     def state(self, now: datetime) -> Sentence:
         """Return the state of the hold in the words of staff."""
         if self.lifted_at is not None:
-            return ENDED if self.lifted_by == SYSTEM_ACTOR else LIFTED
+            return ENDED if self.lifted_by is None else LIFTED
         if self.hold.begins_at is not None and now < self.hold.begins_at:
             return SCHEDULED
         return IN_EFFECT if self.hold.is_active(now) else ENDED

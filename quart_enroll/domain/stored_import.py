@@ -9,7 +9,13 @@ from typing import NamedTuple
 from quart_enroll.i18n.language import Sentence
 
 ENROLLMENTS = "enrollment"
-"""The kind of file whose rows are changes for students, each in a transaction of its own."""
+"""The kind of file whose rows are changes of students' seats."""
+
+HOLDS = "hold"
+"""The kind of file whose rows are holds to place or lift."""
+
+ABOUT_STUDENTS = (ENROLLMENTS, HOLDS)
+"""The kinds of files whose rows are changes for students, each in a transaction of its own."""
 
 
 class ImportState(StrEnum):
@@ -45,8 +51,8 @@ class FileColumn(NamedTuple):
 class Outcome(NamedTuple):
     """What becomes of row `number`: one of OUTCOME_KINDS, with a `text` that says what changes, or why it is refused.
 
-    `column` is the one that a refusal is about, if any. `student` is the name of the student whom the row of a file of
-    enrollments is about.
+    `column` is the one that a refusal is about, if any. `student` is the name of the student whom the row of a file
+    about students is about.
     """
 
     number: int

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from quart_enroll.api.v1.staff import catalog as api_catalog
+from quart_enroll.api.v1.staff import holds as api_holds
 from quart_enroll.api.v1.staff import logs as api_logs
 from quart_enroll.api.v1.staff import people as api_people
 from quart_enroll.api.v1.staff import roster as api_roster
@@ -103,6 +104,24 @@ ROUTES = [
         POST,
         roles=ACTING_FOR_STUDENTS,
         opens_record=Sentence("Acting for a student (API)"),
+    ),
+    _staff_api("hold-types", "staff_hold_types", api_holds.staff_hold_types, roles=READERS_OF_LOGS),
+    _staff_api("holds", "staff_holds", api_holds.staff_holds, roles=READERS_OF_LOGS),
+    _staff_api(
+        "students/<int:user_id>/holds",
+        "place_hold",
+        api_holds.place_hold,
+        POST,
+        roles=REGISTRARS,
+        opens_record=Sentence("Placing a hold (API)"),
+    ),
+    _staff_api(
+        "students/<int:user_id>/holds/lift",
+        "lift_hold",
+        api_holds.lift_hold,
+        POST,
+        roles=REGISTRARS,
+        opens_record=Sentence("Lifting a hold (API)"),
     ),
     _staff_api("people", "people", api_people.people, roles=REGISTRARS),
     _staff_api("people/<int:user_id>", "person", api_people.person, roles=REGISTRARS),

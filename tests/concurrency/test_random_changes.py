@@ -20,6 +20,7 @@ from quart_enroll.db.queries import audit
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.actors import Actor, Override
 from quart_enroll.domain.errors import AlreadyEnrolled, Refused, SectionFull, UnknownSection
+from quart_enroll.domain.holds import Hold, HoldBlock
 from quart_enroll.domain.models import SectionKey, SectionRequest, SectionStatus
 from quart_enroll.domain.plan_fit import ANY_SECTION
 from quart_enroll.services.catalog.import_grades import ImportedGrade, import_grades
@@ -32,6 +33,7 @@ from quart_enroll.services.enrollment.enroll_together import enroll_together
 from quart_enroll.services.enrollment.refusals import section_full
 from quart_enroll.services.maintenance.discrepancies import find_discrepancies
 from quart_enroll.services.staff import cancellation, no_show
+from quart_enroll.services.staff import holds as staff_holds
 from quart_enroll.services.staff import sections as staff_sections
 from tests.concurrency.invariants import assert_sound
 from tests.concurrency.school import (
@@ -254,6 +256,22 @@ class SchoolMachine(RuleBasedStateMachine):
             self.swap(student, key.courseID, _request_for(wanted))
         else:
             self.join(student, _request_for(wanted), key.courseID)
+
+    @rule(student=students, blocks=st.frozensets(st.sampled_from(HoldBlock), min_size=1))
+    def place_or_lift_a_hold(self, student: int, blocks: frozenset[HoldBlock]) -> None:
+        """Place a hold on the student, perhaps while waiting for a seat; or lift the one that there is."""
+        hold = Hold("bursar", "Bursar", "Fees are unpaid", "Room 1", blocks)
+        if student in self.model.holds:
+            self._agree(lambda: self.model.lift_holds(student, self.now), self._lift_hold(student))
+        else:
+            self._agree(
+                lambda: self.model.place_hold(student, blocks),
+                staff_holds.place(self.context, REGISTRAR, student, hold, self.now),
+            )
+
+    async def _lift_hold(self, student: int) -> None:
+        [placed] = [one for one in await staff_holds.find_of_student(self.db, student) if one.lifted_at is None]
+        await staff_holds.lift(self.context, REGISTRAR, student, placed.hold_id, "Paid", self.now)
 
     @rule(student=students, key=sections, staff=actors)
     def staff_enroll(self, student: int, key: SectionKey, staff: Actor) -> None:

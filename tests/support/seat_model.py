@@ -105,6 +105,7 @@ class ModelSchool:
         term, options = self._options(student, request, now, None)
         key = options[0]
         self._check_not_enrolled(student, key)
+        self._check_held(student, "enroll")
         self._check_open(term, now)
         if reason := self.reason(student, key):
             raise ModelRefusal(reason)
@@ -124,6 +125,7 @@ class ModelSchool:
         before = deepcopy(self.seats)
         for key in wanted:  # as if the student had each of them once it is checked
             try:
+                self._check_held(student, "enroll")
                 self._check_open(self.terms[key.term], now)
                 if reason := self.reason(student, key, together_with=[one.courseID for one in wanted]):
                     raise ModelRefusal(reason)
@@ -212,6 +214,7 @@ class ModelSchool:
         name = request.term or self._only_active(has, now)
         if name is None or request.courseID not in self.enrolled(student, name):
             raise ModelRefusal("not_enrolled")
+        self._check_held(student, "drop")
         others = self._dependent(student, name, request.courseID)
         if others and not with_corequisites:
             raise ModelRefusal("corequisites_would_go")
@@ -227,6 +230,7 @@ class ModelSchool:
         term, options = self._options(student, request, now, dropped)
         key = options[0]
         self._check_dropped(student, dropped, key)
+        self._check_held(student, "swap")
         self._check_open(term, now)
         if self._has_dependents(student, key, dropped):
             raise ModelRefusal("corequisites_would_go")
@@ -250,6 +254,7 @@ class ModelSchool:
             self._check_dropped(student, drop_if_enrolled, key)
         if drop_if_enrolled != key.courseID:
             self._check_not_enrolled(student, key)
+        self._check_held(student, self._join_change(key, drop_if_enrolled))
         self._check_open(term, now)
         if drop_if_enrolled is not None and self._has_dependents(student, key, drop_if_enrolled):
             raise ModelRefusal("corequisites_would_go")
@@ -305,7 +310,12 @@ class ModelSchool:
         self._check_listed(key)
         self._check_not_enrolled(student, key)
         self._check_allowed(
-            [self._closed(key, now), *self.reasons(student, key), None if self.free_seats(key) else "section_full"],
+            [
+                self._held(student, "enroll"),
+                self._closed(key, now),
+                *self.reasons(student, key),
+                None if self.free_seats(key) else "section_full",
+            ],
             overrides,
         )
         freed = FreedSeats()
@@ -322,7 +332,9 @@ class ModelSchool:
         late = "drop_closed" if withdraw else "only_withdrawal"
         deadline = term.withdraw_deadline if withdraw else term.drop_deadline
         others = self._dependent(student, key.term, key.courseID)
-        self._check_allowed(["corequisites_would_go" if others else None, late if now >= deadline else None], overrides)
+        held, is_late = self._held(student, "drop"), now >= deadline
+        reasons = [held, "corequisites_would_go" if others else None, late if is_late else None]
+        self._check_allowed(reasons, overrides)
         freed = FreedSeats()
         self._drop(student, key.term, key.courseID, now, freed, withdraw=withdraw)
         self.promote(freed, now)
@@ -335,6 +347,7 @@ class ModelSchool:
         self._check_dropped(student, dropped, key)
         is_late = dropped != key.courseID and now >= self.terms[key.term].withdraw_deadline
         reasons = [
+            self._held(student, "swap"),
             self._closed(key, now),
             "corequisites_would_go" if self._has_dependents(student, key, dropped) else None,
             *self.reasons(student, key, without=dropped),
@@ -354,7 +367,8 @@ class ModelSchool:
             raise ModelRefusal("already_waiting")
         self._check_not_enrolled(student, key)
         waits = [] if self.open_seats(key) else self.waitlisted_courses(student, key.term)
-        reasons = [self._closed(key, now), *self.reasons(student, key, together_with=waits)]
+        held = self._held(student, self._join_change(key, None))
+        reasons = [held, self._closed(key, now), *self.reasons(student, key, together_with=waits)]
         if not self.open_seats(key):
             reasons.append("waitlist_over" if now >= self.terms[key.term].add_deadline else None)
             is_full = len(self.waitlists[key]) >= self.sections[key].waitlist_capacity
@@ -541,9 +555,26 @@ class ModelSchool:
         course = r"\b(?!and\b|or\b)(\w+)(?:( concurrently)| with (\S+) or better)?"
         return bool(eval(re.sub(course, value, requisite)))  # noqa: S307  # only words and parentheses
 
+    def _check_held(self, student: int, change: str) -> None:
+        if held := self._held(student, change):
+            raise ModelRefusal(held)
+
+    def _held(self, student: int, change: str) -> str | None:
+        return "hold" if self.is_held(student, change) else None
+
+    def _join_change(self, key: SectionKey, drop_if_enrolled: str | None) -> str:
+        """Return what joining means: a seat, if one is open."""
+        if not self.open_seats(key):
+            return "waitlist"
+        return "enroll" if drop_if_enrolled is None else "swap"
+
     def is_held(self, student: int, *changes: str) -> bool:
         """Return whether a hold blocks one of these changes for the student."""
         return any(not blocks.isdisjoint(changes) for blocks in self.holds.get(student, ()))
+
+    def place_hold(self, student: int, blocks: frozenset[str]) -> None:
+        """Block these changes for the student, who keeps all seats and places."""
+        self.holds.setdefault(student, []).append(blocks)
 
     def lift_holds(self, student: int, now: datetime) -> None:
         """Lift all holds of the student, who is tried again on every waitlist."""

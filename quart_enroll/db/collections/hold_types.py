@@ -22,6 +22,11 @@ SCHEMA = {
 }
 
 
+def to_row(type: HoldType) -> Document:
+    """Return the row of the type."""
+    return {"name": type.name, "office": type.office, "contact": type.contact, "blocks": sorted(type.blocks)}
+
+
 async def find_all(db: Database, session: Session | None = None) -> list[HoldType]:
     """Return all types, sorted by name."""
     return [_to_type(row) async for row in db.hold_type.find({}, session=session).sort("name", 1)]
@@ -35,9 +40,8 @@ async def find(db: Database, name: str, session: Session | None = None) -> HoldT
 
 async def put(db: Database, type: HoldType, session: Session | None = None) -> HoldType | None:
     """Add the type, or replace the one of its name; return the one that was there before, or None."""
-    change = {"office": type.office, "contact": type.contact, "blocks": sorted(type.blocks)}
     row: Document | None = await db.hold_type.find_one_and_update(
-        {"name": type.name}, {"$set": change}, upsert=True, session=session
+        {"name": type.name}, {"$set": to_row(type)}, upsert=True, session=session
     )
     return None if row is None else _to_type(row)
 

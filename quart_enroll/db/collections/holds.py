@@ -67,10 +67,10 @@ def to_record(row: Mapping[str, Any]) -> RecordedHold:
     )
 
 
-async def add(db: Database, user_id: int, hold: Hold, by: int, at: datetime, session: Session) -> str:
-    """Add the student's hold, and return its key."""
+def to_row(user_id: int, hold: Hold, by: int, at: datetime) -> Document:
+    """Return the row of a hold that this person places on the student."""
     period = {"begins_at": hold.begins_at, "ends_at": hold.ends_at}
-    row = {
+    return {
         "user_id": user_id,
         "type": hold.type,
         "office": hold.office,
@@ -81,18 +81,26 @@ async def add(db: Database, user_id: int, hold: Hold, by: int, at: datetime, ses
         "placed_by": by,
         **{name: moment for name, moment in period.items() if moment is not None},
     }
+
+
+async def add(db: Database, user_id: int, hold: Hold, by: int, at: datetime, session: Session) -> str:
+    """Add the student's hold, and return its key."""
+    row = to_row(user_id, hold, by, at)
     return str((await db.hold.insert_one(row, session=session)).inserted_id)
 
 
 async def lift(
-    db: Database, user_id: int, hold_id: str, by: int, at: datetime, reason: str, session: Session
+    db: Database, user_id: int, hold_id: str, by: int | None, at: datetime, reason: str, session: Session
 ) -> Hold | None:
-    """Lift the student's hold, and return it; return None if there is no such hold or it is lifted already."""
+    """Lift the student's hold, and return it; return None if there is no such hold or it is lifted already.
+
+    Nobody has lifted a hold that has ended on its date.
+    """
     if not ObjectId.is_valid(hold_id):
         return None
     wanted = IS_NOT_LIFTED | {"_id": ObjectId(hold_id), "user_id": user_id}
-    change = {"$set": {"lifted_at": at, "lifted_by": by, "lift_reason": reason}}
-    row: Document | None = await db.hold.find_one_and_update(wanted, change, session=session)
+    lifted = {"lifted_at": at} | ({} if by is None else {"lifted_by": by, "lift_reason": reason})
+    row: Document | None = await db.hold.find_one_and_update(wanted, {"$set": lifted}, session=session)
     return None if row is None else to_hold(row)
 
 

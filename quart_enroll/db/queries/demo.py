@@ -6,7 +6,8 @@ from datetime import datetime
 
 from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document, Session
-from quart_enroll.db.collections import courses, events, terms, users, waitlist
+from quart_enroll.db.collections import courses, events, hold_types, holds, terms, users, waitlist
+from quart_enroll.domain.holds import HoldType, RecordedHold
 from quart_enroll.domain.models import Course, Credentials, Event, Section, SectionKey, Term, WaitlistEntry
 
 CHECKED_COLLECTIONS = ("course", "term", "section", "user", "enrollment")
@@ -35,6 +36,8 @@ class School:
     line: Sequence[WaitlistEntry]
     credits: Mapping[tuple[int, str], int | float]
     events: Sequence[Event]
+    hold_types: Sequence[HoldType] = ()
+    holds: Sequence[RecordedHold] = ()
 
 
 async def is_empty(db: Database) -> bool:
@@ -65,4 +68,6 @@ def _rows(school: School) -> dict[str, list[Document]]:
             for (user_id, term), number in school.credits.items()
         ],
         "event": [events.to_row(event) for event in school.events],
+        "hold_type": [hold_types.to_row(one) for one in school.hold_types],
+        "hold": [holds.to_row(one.user_id, one.hold, one.placed_by, one.placed_at) for one in school.holds],
     }

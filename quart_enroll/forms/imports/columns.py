@@ -5,11 +5,12 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import cache
 
-from quart_enroll.domain.stored_import import ENROLLMENTS
+from quart_enroll.domain.stored_import import ENROLLMENTS, HOLDS
 from quart_enroll.forms.imports.base import ImportRow
 from quart_enroll.forms.imports.courses import CourseRow
 from quart_enroll.forms.imports.enrollments import EnrollmentRow
 from quart_enroll.forms.imports.grades import GradeRow
+from quart_enroll.forms.imports.holds import HoldRow
 from quart_enroll.forms.imports.sections import SectionRow
 from quart_enroll.forms.imports.terms import TermRow
 from quart_enroll.forms.imports.users import UserRow
@@ -18,6 +19,7 @@ ROW_FORMS: Mapping[str, type[ImportRow]] = {
     "course": CourseRow,
     ENROLLMENTS: EnrollmentRow,
     "grade": GradeRow,
+    HOLDS: HoldRow,
     "section": SectionRow,
     "term": TermRow,
     "user": UserRow,
@@ -67,6 +69,12 @@ COLUMN_SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
         "term": _TERM,
         "courseID": _COURSE_ID,
         "grade": ("final grade", "official grade", "course grade"),
+    },
+    HoldRow: {
+        "student": ("email", "email address", "user_id", "student email"),
+        "type": ("hold", "hold type"),
+        "begins_on": ("begins", "first day", "start date"),
+        "ends_on": ("ends", "last day", "end date"),
     },
     TermRow: {
         "term": ("semester", "term name"),

@@ -3,14 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from quart_enroll.domain import terms
 from quart_enroll.domain.models import Term, User
-from quart_enroll.domain.stored_import import ENROLLMENTS
+from quart_enroll.domain.stored_import import ENROLLMENTS, HOLDS
 from quart_enroll.forms.imports import cells
 from quart_enroll.forms.imports.courses import CourseRow
 from quart_enroll.forms.imports.enrollments import EnrollmentRow
 from quart_enroll.forms.imports.grades import GradeRow
+from quart_enroll.forms.imports.holds import HoldRow
 from quart_enroll.forms.imports.sections import SectionRow
 from quart_enroll.forms.imports.terms import TermRow
 from quart_enroll.forms.imports.users import UserRow
@@ -37,6 +39,9 @@ def read(kind: str, rows: FileRows, defaults: TermDefaults, known: Sequence[Term
     """
     if kind == "term":
         return _read_terms(rows, defaults, known)
+    if kind == HOLDS:
+        zone = ZoneInfo(defaults.timezone)
+        return check_rows(HoldRow, rows, lambda number, row: row.read(number, zone))
     return READERS[kind](rows)
 
 
@@ -103,4 +108,4 @@ READERS: Mapping[str, Callable[[FileRows], Sequence[Any]]] = {
     "section": _read_sections,
     "user": _read_users,
 }
-"""What reads the rows of each kind of file but terms."""
+"""What reads the rows of each kind of file that needs nothing else."""

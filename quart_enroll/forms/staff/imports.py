@@ -9,7 +9,7 @@ from wtforms.fields.core import UnboundField
 from wtforms.form import BaseForm
 from wtforms.validators import Length, NumberRange
 
-from quart_enroll.domain.stored_import import ENROLLMENTS, FileColumn, StoredImport
+from quart_enroll.domain.stored_import import ENROLLMENTS, HOLDS, FileColumn, StoredImport
 from quart_enroll.forms.base import FileForm, SiteForm, lazy, one_line, stripped
 from quart_enroll.forms.imports import columns
 from quart_enroll.forms.imports.columns import ROW_FORMS
@@ -25,6 +25,7 @@ KIND_NAMES: Mapping[str, Sentence] = {
     "user": Sentence("People"),
     ENROLLMENTS: Sentence("Enrollments"),
     "grade": Sentence("Grades"),
+    HOLDS: Sentence("Holds"),
 }
 """What a file can contain, in the order in which a new school imports it."""
 
@@ -54,6 +55,10 @@ class UploadForm(FileForm, OverridesForm):
         super().__init__(*args, **values)
         self.kind.choices = [SelectChoice(kind, str(KIND_NAMES[kind])) for kind in KIND_NAMES]
         self.offer_overrides()
+
+    def leave_out(self, kind: str) -> None:
+        """Offer all kinds but this one."""
+        self.kind.choices = [SelectChoice(one, str(name)) for one, name in KIND_NAMES.items() if one != kind]
 
     def validate_file(self, field: SpreadsheetField) -> None:
         """Refuse a form without a file."""

@@ -11,7 +11,8 @@ from quart_enroll.domain import permissions
 from quart_enroll.domain.actors import Override
 from quart_enroll.domain.roles import Role
 from quart_enroll.domain.stored_import import (
-    ENROLLMENTS,
+    ABOUT_STUDENTS,
+    HOLDS,
     MATCHABLE_STATES,
     PENDING_STATES,
     FileColumn,
@@ -26,6 +27,7 @@ from quart_enroll.forms.staff.imports import KIND_NAMES, BeginForm, ColumnsForm,
 from quart_enroll.i18n.language import Sentence, gettext
 from quart_enroll.pages.staff.layout import render_staff
 from quart_enroll.pages.staff.listing import Column, Listing, export, requested_format
+from quart_enroll.services.staff import hold_types
 from quart_enroll.services.staff import imports as service
 from quart_enroll.state import database, import_wakeup, now
 from quart_enroll.web import auth
@@ -91,6 +93,8 @@ async def imports() -> RenderedPage:
 
 async def new_import() -> ResponseReturnValue:
     form = await UploadForm.from_request()
+    if not await hold_types.find_all(database()):
+        form.leave_out(HOLDS)
     if request.method != "POST":
         return _upload_page(form)
     if not form.validate():
@@ -154,7 +158,7 @@ async def one_import() -> ResponseReturnValue:
     preview: Mapping[str, Sequence[Outcome]] = {}
     if stored.state in MATCHABLE_STATES:
         preview = await service.find_preview(database(), stored.import_id, SHOWN_ROWS)
-    elif stored.kind == ENROLLMENTS:
+    elif stored.kind in ABOUT_STUDENTS:
         preview = {"refused": await service.find_refused(database(), stored.import_id, SHOWN_ROWS)}
     return _import_page(stored, preview)
 
@@ -169,7 +173,7 @@ def _import_page(stored: StoredImport, preview: Mapping[str, Sequence[Outcome]])
         is_pending=stored.state in PENDING_STATES,
         can_match=stored.state in MATCHABLE_STATES,
         is_registrar=Role.REGISTRAR in auth.signed_in().roles,
-        is_about_students=stored.kind == ENROLLMENTS,
+        is_about_students=stored.kind in ABOUT_STUDENTS,
         overrides=[one.label for one in Override if one in stored.overrides],
         can_begin=_can_begin(stored),
         changes=stored.preview.added + stored.preview.changed,
@@ -180,11 +184,11 @@ def _import_page(stored: StoredImport, preview: Mapping[str, Sequence[Outcome]])
 
 def _can_begin(stored: StoredImport) -> bool:
     """Return whether the person may run the import: only its author saw what it would do to the author's students."""
-    return stored.kind != ENROLLMENTS or stored.author == auth.signed_in().user_id
+    return stored.kind not in ABOUT_STUDENTS or stored.author == auth.signed_in().user_id
 
 
 def _outcomes(stored: StoredImport) -> Listing[Outcome]:
-    return STUDENT_OUTCOMES if stored.kind == ENROLLMENTS else OUTCOMES
+    return STUDENT_OUTCOMES if stored.kind in ABOUT_STUDENTS else OUTCOMES
 
 
 async def _file(stored: StoredImport) -> Response:

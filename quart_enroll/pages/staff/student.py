@@ -145,7 +145,9 @@ async def _holds(user_id: int) -> list[ShownHold]:
             str(hold_banner.period(one.record.hold, moment) or "") if one.record.lifted_at is None else "",
             format_moment(one.record.placed_at, zone),
             one.placed_by_name or str(one.record.placed_by),
-            format_moment(one.record.lifted_at, zone) if one.record.lifted_at and one.record.lifted_by else "",
+            format_moment(one.record.lifted_at, zone)
+            if one.record.lifted_at and one.record.lifted_by is not None
+            else "",
             one.lifted_by_name or str(one.record.lifted_by),
         )
         for one in found

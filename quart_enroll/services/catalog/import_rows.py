@@ -4,10 +4,11 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from quart_enroll.db.client import Database
-from quart_enroll.domain.stored_import import ENROLLMENTS
+from quart_enroll.domain.stored_import import ENROLLMENTS, HOLDS
 from quart_enroll.services.catalog.import_courses import import_courses
 from quart_enroll.services.catalog.import_enrollments import import_enrollments
 from quart_enroll.services.catalog.import_grades import import_grades
+from quart_enroll.services.catalog.import_holds import import_holds
 from quart_enroll.services.catalog.import_sections import import_sections
 from quart_enroll.services.catalog.import_terms import import_terms
 from quart_enroll.services.catalog.import_users import import_users
@@ -37,6 +38,8 @@ async def import_rows(
     """Import the rows of a file of this kind; raise InvalidRows, or EmailTaken for a user."""
     if kind == ENROLLMENTS:
         return await import_enrollments(EnrollmentContext(db), rows, clock, dry_run=dry_run, author=author)
+    if kind == HOLDS:
+        return await import_holds(EnrollmentContext(db), rows, clock, dry_run=dry_run, author=author)
     if kind == "user":
         return await import_users(db, rows, unusable_password=unusable_password, dry_run=dry_run, record=author.record)
     return await CATALOG_IMPORTS[kind](db, rows, clock(), dry_run=dry_run, author=author)

@@ -94,14 +94,17 @@ async def place(
 
 async def lift(
     context: EnrollmentContext,
-    staff_id: int,
+    staff_id: int | None,
     user_id: int,
     hold_id: str,
     reason: str,
     now: datetime,
     record: Record = record_nothing,
 ) -> bool:
-    """Lift the hold, and give the student each open seat they wait for; return False if it is lifted already."""
+    """Lift the hold, and give the student each open seat they wait for; return False if it is lifted already.
+
+    Nobody lifts a hold that has ended on its date: `staff_id` is None then, and the audit log has no entry.
+    """
 
     async def body(transaction: SeatTransaction) -> bool:
         db, session = transaction.db, transaction.session
@@ -111,7 +114,7 @@ async def lift(
         hold = await holds.lift(db, user_id, hold_id, staff_id, now, reason, session)
         if hold is None:
             return False
-        if staff_id != SYSTEM_ACTOR:
+        if staff_id is not None:
             about = About("hold", name=hold.type)
             await audit.record(db, session, AuditEntry(now, staff_id, "hold.lift", about, user_id, reason=reason))
         await notices.add(db, Notice(now, user_id, "hold_lifted", because=_lifted(hold)), session)
@@ -120,7 +123,7 @@ async def lift(
         await promote_waitlists(transaction)
         return True
 
-    return await change_seats(context.locks, staff_id, now, [], body)
+    return await change_seats(context.locks, SYSTEM_ACTOR if staff_id is None else staff_id, now, [], body)
 
 
 async def lift_ended(context: EnrollmentContext, clock: Clock) -> int:
@@ -128,7 +131,7 @@ async def lift_ended(context: EnrollmentContext, clock: Clock) -> int:
     number = 0
     while ended := await holds.find_ended(context.db, clock(), MAX_HOLDS_AT_ONCE):
         for one in ended:
-            number += await lift(context, SYSTEM_ACTOR, one.user_id, one.hold_id, "", clock())
+            number += await lift(context, None, one.user_id, one.hold_id, "", clock())
     return number
 
 

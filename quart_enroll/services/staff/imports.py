@@ -18,6 +18,7 @@ from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.audit import About, AuditEntry
 from quart_enroll.domain.models import SYSTEM_ACTOR
 from quart_enroll.domain.stored_import import (
+    ABOUT_STUDENTS,
     ENROLLMENTS,
     MATCHABLE_STATES,
     NO_ROWS,
@@ -148,7 +149,7 @@ async def run(db: Database, stored: StoredImport, apply: Apply, holder: str, now
         if not is_held:
             return False
         try:
-            number = await imports.begin_run(db, stored.import_id, from_start=stored.kind != ENROLLMENTS)
+            number = await imports.begin_run(db, stored.import_id, from_start=stored.kind not in ABOUT_STUDENTS)
             record = partial(_record, db, stored.import_id, number, now)
             recorded = await _recorded_rows(db, stored)  # only now can no earlier run add any
             await apply(import_author(stored, record, recorded))
@@ -169,7 +170,7 @@ def import_author(
 
 async def _recorded_rows(db: Database, stored: StoredImport) -> Collection[int]:
     """Return the rows that an earlier run has recorded; only those about students are recorded one by one."""
-    return await import_parts.find_recorded_rows(db, stored.import_id) if stored.kind == ENROLLMENTS else ()
+    return await import_parts.find_recorded_rows(db, stored.import_id) if stored.kind in ABOUT_STUDENTS else ()
 
 
 async def fail(db: Database, stored: StoredImport, failures: Sequence[Sentence]) -> None:

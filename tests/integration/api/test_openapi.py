@@ -77,7 +77,7 @@ async def _fill_database(uri: str) -> Mapping[str, str]:
 
 
 def test_the_openapi_document_lists_every_url(site: Site) -> None:
-    assert len(OPERATIONS) == 43
+    assert len(OPERATIONS) == 47
     assert requests.get(f"{site[0]}/api/v1/openapi.json", timeout=20).json() == DOCUMENT
 
 

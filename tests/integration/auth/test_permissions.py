@@ -146,6 +146,10 @@ STATUSES_BY_ROUTE = {
     "/api/v1/staff/students/<int:user_id>": (401, 403, 200),
     "/api/v1/staff/students/<int:user_id>/events": (401, 403, 200),
     "/api/v1/staff/students/<int:user_id>/why": (401, 403, 422),
+    "/api/v1/staff/students/<int:user_id>/holds": (405, 405, 405),
+    "/api/v1/staff/students/<int:user_id>/holds/lift": (405, 405, 405),
+    "/api/v1/staff/holds": (401, 403, 200),
+    "/api/v1/staff/hold-types": (401, 403, 200),
     "/api/v1/staff/students/<int:user_id>/act": (405, 405, 405),
     "/api/v1/staff/people": (401, 403, 200),
     "/api/v1/staff/people/<int:user_id>": (401, 403, 200),
@@ -181,6 +185,8 @@ STAFF_PAGES = {
     "/api/v1/staff/students/<int:user_id>/events": {Role.AUDITOR},
     "/api/v1/staff/audit": {Role.AUDITOR},
     "/api/v1/staff/access": {Role.AUDITOR},
+    "/api/v1/staff/holds": {Role.AUDITOR},
+    "/api/v1/staff/hold-types": {Role.AUDITOR},
 }
 PATH_ARGUMENTS = {
     "<path:courseID>": "1111",
@@ -271,6 +277,8 @@ API_CHANGES = [
     ("POST", "/api/v1/staff/section/cancel"),
     ("POST", "/api/v1/staff/roster/no-show"),
     ("POST", "/api/v1/staff/students/<int:user_id>/act"),
+    ("POST", "/api/v1/staff/students/<int:user_id>/holds"),
+    ("POST", "/api/v1/staff/students/<int:user_id>/holds/lift"),
     ("PATCH", "/api/v1/staff/people/<int:user_id>"),
 ]
 SECOND = timedelta(seconds=1)

@@ -239,6 +239,11 @@ async def use_the_api_as_staff(full: FullRun, rita: Program) -> None:
     where = "term=Fall+2026&courseID=3333&section=01"
     for path in (f"section?{where}", f"students/1/why?{where}", "term?term=Fall+2026", "course?courseID=3333"):
         await full.request(rita, "GET", f"{staff}/{path}")
+    await full.db.hold_type.insert_one({"name": "A", "office": "A", "contact": "A", "blocks": ["drop"]})
+    await full.request(rita, "POST", f"{staff}/students/2/holds", type="A", reason="A")
+    hold = await full.db.hold.find_one({}, sort=[("_id", -1)])
+    await full.request(rita, "GET", f"{staff}/holds?user_id=2&type=A&state=current&limit=1")
+    await full.request(rita, "POST", f"{staff}/students/2/holds/lift", hold_id=str(hold and hold["_id"]), reason="A")
     for action in ("join", "leave"):
         await full.request(rita, "POST", f"{staff}/students/2/act", action=action, reason="Asked.", **section)
     await full.request(rita, "POST", f"{staff}/roster/no-show", students=[2], **section)

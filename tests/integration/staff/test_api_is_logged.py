@@ -20,6 +20,7 @@ from quart_enroll.web.csrf import SAFE_METHODS
 from quart_enroll.web.route import Audience
 from tests.integration.staff.test_everything_is_logged import endpoint_of, rows
 from tests.support.api_clients import Program, program
+from tests.support.holds import BURSAR, HOLD_ID, add_type, hold_ada
 from tests.support.people import ADA, BOB, FALL_MORNING, RITA
 
 API_ROUTES = [route for route in ROUTES if route.audience is Audience.STAFF and route.api_tag]
@@ -70,6 +71,9 @@ async def _enroll_ada(db: Database) -> None:
 
 NO_SHOW = Change("POST", f"{STAFF}/roster/no-show", LAB | {"students": [ADA.user_id]}, _enroll_ada)
 
+PLACE_HOLD = Change("POST", f"{ADAS_RECORD}/holds", {"type": BURSAR.name, "reason": "Library books"}, add_type)
+LIFT_HOLD = Change("POST", f"{ADAS_RECORD}/holds/lift", {"hold_id": HOLD_ID, "reason": "Paid"}, hold_ada)
+
 EDITS = {
     "v1_edit_term": Change("PATCH", f"{STAFF}/term", {"term": "Fall 2026", "max_credits": 20}),
     "v1_edit_course": Change("PATCH", f"{STAFF}/course", {"courseID": "3333", "title": "PHP 203"}),
@@ -86,6 +90,8 @@ EDITS = {
 ADDITIONS = {
     "v1_add_term": Change("POST", f"{STAFF}/terms", NEW_TERM),
     "v1_add_course": Change("POST", f"{STAFF}/courses", NEW_COURSE),
+    "v1_place_hold": PLACE_HOLD,
+    "v1_lift_hold": LIFT_HOLD,
     "v1_add_section": Change("POST", f"{STAFF}/sections", LAB | {"section": "07", "capacity": 9}),
 }
 """The same for the other endpoints."""
@@ -97,6 +103,8 @@ RECORD_EXAMPLES = {
     "v1_staff_student_events": Change("GET", f"{ADAS_RECORD}/events", {}),
     "v1_why": Change("GET", f"{ADAS_RECORD}/why?{SECTION_QUERY}", {}),
     "v1_act": ACT,
+    "v1_place_hold": PLACE_HOLD,
+    "v1_lift_hold": LIFT_HOLD,
 }
 """How ada's record is opened at each endpoint that opens one."""
 
@@ -147,6 +155,7 @@ async def test_a_dry_run_changes_nothing(endpoint: str, db: Database, rita: Prog
 async def test_every_look_at_a_record_leaves_an_entry(endpoint: str, app: Quart, db: Database, rita: Program) -> None:
     look = RECORD_EXAMPLES[endpoint]
     assert endpoint_of(app, look.path, look.method) == endpoint
+    await look.prepare(db)
     assert await look.send(rita) == 200
     entries = await db.access.find({"page": endpoint}).to_list(None)
     assert [(entry["actor"], entry["user_id"]) for entry in entries] == [(RITA.user_id, ADA.user_id)]

@@ -1,9 +1,20 @@
 """Types of holds, and holds that rita places and lifts."""
 
-from quart_enroll.db.client import Database
-from tests.support.holds import HOLD_ID, hold_ada
-from tests.support.people import ADA, Browser, text
+from functools import partial
 
+from quart import Quart
+
+from quart_enroll.db.client import Database
+from quart_enroll.domain.scopes import Scope
+from quart_enroll.domain.stored_import import HOLDS
+from quart_enroll.forms.imports.columns import ROW_FORMS
+from quart_enroll.forms.imports.validation import read_rows
+from quart_enroll.importing.file_import import ImportSettings, import_rows_of_file
+from tests.support.api_clients import program
+from tests.support.holds import BURSAR, HOLD_ID, add_type, hold_ada
+from tests.support.people import ADA, BOB, FALL_MORNING, RITA, Browser, text
+
+API = "/api/v1/staff"
 RECORD = f"/staff/students/{ADA.user_id}"
 PLACE = f"{RECORD}/holds/place"
 TYPE = {"name": "Bursar hold", "office": "Bursar’s Office", "contact": "Room 12", "blocks": "enroll"}
@@ -57,3 +68,52 @@ async def test_removing_a_type_leaves_its_holds(db: Database, rita: Browser) -> 
     assert "No types yet." in await rita.read("/staff/holds/types")
     assert HOLD_ID in await rita.read(RECORD)
     assert "Bursar’s Office" in await rita.read(RECORD)
+
+
+async def test_a_program_places_and_lifts_a_hold(db: Database, app: Quart) -> None:
+    await add_type(db)
+    rita = await program(app, db, RITA, Scope.STAFF_WRITE)
+    for wrong, field in (
+        ({"type": "Nobody’s", "reason": "Late"}, "type"),
+        ({"type": BURSAR.name, "reason": " "}, "reason"),
+        ({"type": BURSAR.name, "reason": "Late", "ends_at": "2020-01-01T00:00:00Z"}, "ends_at"),
+    ):
+        refused = await rita.send("POST", f"{API}/students/1/holds", wrong)
+        problem = await refused.get_json()
+        assert (refused.status_code, [one["field"] for one in problem["errors"]]) == (422, [field])
+    body = {"type": BURSAR.name, "reason": "Late", "ends_at": "2026-12-01T00:00:00Z"}
+    placed = [await (await rita.send("POST", f"{API}/students/1/holds", body)).get_json() for _ in range(2)]
+    assert placed[0] == placed[1]
+    assert (await rita.get(f"{API}/holds?user_id=1&state=current"))["holds"] == placed[:1]
+    lift = {"hold_id": placed[0]["hold_id"], "reason": "Paid"}
+    lifted = [await (await rita.send("POST", f"{API}/students/1/holds/lift", lift)).get_json() for _ in range(2)]
+    assert lifted[0] == lifted[1]
+    assert lifted[0]["lift_reason"] == "Paid"
+    assert (await rita.send("POST", f"{API}/students/2/holds/lift", lift)).status_code == 404
+    [offered] = (await rita.get(f"{API}/hold-types"))["types"]
+    assert offered["name"] == BURSAR.name
+
+
+async def test_a_file_places_and_lifts_holds_row_by_row(db: Database) -> None:
+    await hold_ada(db)
+    file = b"""student,type,action,reason,ends_on
+bob@school.example,Bursar hold,place,Late,2026-12-31
+bob@school.example,Bursar hold,place,Late,2026-12-31
+1,Bursar hold,lift,Paid,
+2,Bursar hold,lift,Paid twice,
+nobody@school.example,Bursar hold,place,Late,
+bob@school.example,Advising,place,Late,
+bob@school.example,Bursar hold,place,Late,2020-01-01
+"""
+    rows = read_rows(ROW_FORMS[HOLDS], "holds.csv", file)
+    settings = ImportSettings("UTC", 18, "scrypt")
+    run = partial(import_rows_of_file, db, HOLDS, rows, settings, lambda: FALL_MORNING)
+    for dry_run in (True, False):
+        done = await run(dry_run=dry_run)
+        assert ([one.what for one in done.outcomes], done.added) == (
+            ["added", "unchanged", "changed", "unchanged" if dry_run else "changed", *["refused"] * 3],
+            1,
+        )
+        assert await db.hold.count_documents({"user_id": BOB.user_id}) == (0 if dry_run else 1)
+    assert await db.hold.count_documents({"lifted_at": None}) == 0
+    assert [row["action"] async for row in db.audit.find().sort("_id")] == ["hold.place", "hold.lift", "hold.lift"]

@@ -40,12 +40,12 @@ class AccessQuery(Struct, frozen=True):
             actor=None if self.actor is UNSET else self.actor,
             user_id=None if self.user_id is UNSET else self.user_id,
             action=action,
-            begins=_to_utc("begins", self.begins),
-            ends=_to_utc("ends", self.ends),
+            begins=to_utc("begins", self.begins),
+            ends=to_utc("ends", self.ends),
         )
 
 
-def _to_utc(field: str, moment: datetime | UnsetType) -> datetime | None:
+def to_utc(field: str, moment: datetime | UnsetType) -> datetime | None:
     """Return the moment in UTC, which those at the ends of the calendar don't have; then raise WrongFields."""
     try:
         return None if moment is UNSET else moment.astimezone(UTC)

@@ -1,0 +1,48 @@
+"""The form that checks a hold in an imported file."""
+
+from typing import ClassVar
+from zoneinfo import ZoneInfo
+
+from wtforms import StringField
+from wtforms.validators import AnyOf, DataRequired, Length, Optional
+
+from quart_enroll.forms.base import lazy, lowered, one_line, stripped
+from quart_enroll.forms.imports import cells
+from quart_enroll.forms.imports.base import ImportRow, reads
+from quart_enroll.services.catalog.import_holds import ACTIONS, ImportedHold
+
+MAX_REASON_LENGTH = 200
+
+UTC = ZoneInfo("UTC")
+
+
+class HoldRow(ImportRow):
+    """A student, a type of hold, and whether to place one with this reason, or to lift those that there are."""
+
+    NUMBERS: ClassVar = {**ImportRow.NUMBERS, "student": ImportRow.NUMBERS["user_id"]}
+
+    student = StringField(validators=[DataRequired(), one_line, Length(max=254)], filters=[stripped])
+    type = StringField(validators=[DataRequired(), one_line, Length(max=60)], filters=[stripped])
+    action = StringField(
+        validators=[
+            DataRequired(),
+            AnyOf(ACTIONS, lazy("This must be one of %(words)s.", words=", ".join(ACTIONS))),
+        ],
+        filters=[stripped, lowered],
+    )
+    reason = StringField(validators=[DataRequired(), one_line, Length(max=MAX_REASON_LENGTH)], filters=[stripped])
+    begins_on = StringField(validators=[Optional(), reads(lambda text: cells.opening(text, UTC))], filters=[stripped])
+    ends_on = StringField(validators=[Optional(), reads(lambda text: cells.deadline(text, UTC))], filters=[stripped])
+
+    def read(self, number: int, zone: ZoneInfo) -> ImportedHold:
+        """Return the row of this number, with its days by the clock of the zone."""
+        begins, ends = self.begins_on.data, self.ends_on.data
+        return ImportedHold(
+            number,
+            self.student.data or "",
+            self.type.data or "",
+            self.action.data or "",
+            self.reason.data or "",
+            cells.opening(begins, zone) if begins else None,
+            cells.deadline(ends, zone) if ends else None,
+        )
