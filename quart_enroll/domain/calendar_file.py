@@ -51,7 +51,7 @@ MakeUid: TypeAlias = Callable[..., str]
 
 
 def student_uids(user_id: int) -> MakeUid:
-    """Return what makes the UIDs of the student's own files, which are the same in the schedule and in emails.
+    """Return a function that makes the UIDs for the student's own files, the same ones in the schedule and in emails.
 
     Those who have one and guess the facts, such as the student's number, can check their guess.
     """
@@ -59,7 +59,7 @@ def student_uids(user_id: int) -> MakeUid:
 
 
 def secret_uids(key: str) -> MakeUid:
-    """Return what makes the UIDs of a file for other people: they reveal nothing to those who don't know the key."""
+    """Return a function that makes the UIDs for a file that others see; they reveal nothing without the key."""
     return lambda *parts: str(uuid.UUID(bytes=hmac.digest(key.encode(), _joined(*parts).encode(), "sha256")[:16]))
 
 

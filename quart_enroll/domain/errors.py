@@ -499,7 +499,7 @@ class CreditLimit(Refused):
 
 
 class PrerequisiteMissing(Refused):
-    """`missing` are the prerequisites that are still to be met, `names` are the same with the titles of courses."""
+    """`missing` has the prerequisites that are not met; `names` has them with the titles of courses."""
 
     code = "prerequisite_missing"
     meaning = "It has a prerequisite that you have not taken."
@@ -654,7 +654,7 @@ class PlanNameTaken(Refused):
 
 class TooManyPlans(Refused):
     code = "too_many_plans"
-    meaning = "You have as many plans for the term as a student may have."
+    meaning = "You already have the maximum number of plans for the term."
 
     def __init__(self, term: str, limit: int) -> None:
         super().__init__(
@@ -668,7 +668,7 @@ class TooManyPlans(Refused):
 
 class NoSuchPlan(Refused):
     code = "no_such_plan"
-    meaning = "You have no plan with this name for the term, besides the one in use."
+    meaning = "You have no other plan with this name for the term."
     severity = "info"
 
     def __init__(self, term: str) -> None:
@@ -869,16 +869,16 @@ class ConfirmationDead(Refused):
 
 
 class EmailChangeOver(Refused):
-    """The link about a new email is forged or too old, or the change was completed, stopped or replaced."""
+    """The link to an email change is forged or expired, or the change was completed, canceled or replaced."""
 
     code = "email_change_over"
-    meaning = "The link about a new email is not valid any more."
+    meaning = "The link that confirms an email change is no longer valid."
 
     def __init__(self) -> None:
         super().__init__(
             Sentence(
-                "This link is invalid or no longer needed: the change of the email was completed or stopped, or the "
-                "link has expired. Your account page shows your current email."
+                "This link is no longer valid. It may have expired, or the email change may have been completed or "
+                "canceled. Your account page shows your current email."
             )
         )
 
@@ -938,22 +938,24 @@ class TooManyTokens(Refused):
 
 class SharedLinkExists(Refused):
     code = "shared_link_exists"
-    meaning = "You already share this with a link of the same label."
+    meaning = "You already share this with a link that has the same name."
 
     def __init__(self, label: str) -> None:
         super().__init__(
             Sentence(
-                "You already have a link like this named %(label)s. Choose another name or revoke that link first.",
+                "You already share this with a link named %(label)s. Choose another name, or revoke that link first.",
                 label=label,
             )
             if label
-            else Sentence("You already have a link like this. Name the new one, to tell them apart.")
+            else Sentence(
+                "You already share this with an unnamed link. Give the new one a name so you can tell them apart."
+            )
         )
 
 
 class TooManySharedLinks(Refused):
     code = "too_many_shared_links"
-    meaning = "You have as many shared links for the term as a student may have."
+    meaning = "You already have the maximum number of shared links for the term."
 
     def __init__(self, term: str, limit: int) -> None:
         super().__init__(

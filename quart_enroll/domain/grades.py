@@ -5,7 +5,7 @@ import re
 from quart_enroll.i18n.language import Sentence
 
 LETTERS = ("D-", "D", "D+", "C-", "C", "C+", "B-", "B", "B+", "A-", "A", "A+")
-"""Passing letters, the lowest first."""
+"""Passing letter grades, lowest first."""
 
 PASSES = ("P", "S", "CR", "T")
 """Other passing grades: pass, satisfactory, credit, transferred. They count as a C."""
@@ -14,7 +14,7 @@ FAILS = ("F", "NP", "U", "NC", "I", "W", "AU")
 """Grades that meet no prerequisite: failed, no pass, unsatisfactory, no credit, incomplete, withdrawn, audited."""
 
 IN_PROGRESS = "IP"
-"""What a file has for a course without a grade yet."""
+"""The entry in a file for a course that has no grade yet."""
 
 ALL = (*reversed(LETTERS), *PASSES, *FAILS, IN_PROGRESS)
 
@@ -36,7 +36,7 @@ def read(text: str) -> str:
     """Return the grade in its usual spelling, empty for IN_PROGRESS; raise ValueError with a Sentence."""
     grade = re.sub("[\N{EN DASH}\N{MINUS SIGN}]", "-", text.strip().upper())
     if grade not in ALL:
-        raise ValueError(Sentence("The grades are %(grades)s.", grades=", ".join(ALL)))
+        raise ValueError(Sentence("Enter one of these grades: %(grades)s.", grades=", ".join(ALL)))
     return "" if grade == IN_PROGRESS else grade
 
 

@@ -369,14 +369,14 @@ class PlannedSection:
 
 
 MAX_PLAN_NAME_LENGTH = 30
-"""Characters of the name of a plan."""
+"""The maximum number of characters in the name of a plan."""
 
 
 @dataclass(frozen=True, slots=True)
 class SavedPlan:
-    """One of a student's plans for a term, under its name; that of the first plan is empty until it is renamed.
+    """One of a student's plans for a term; the name of the first plan is empty until it is renamed.
 
-    The plan in use consists of the student's planned sections; `courses` is the number of courses of the others.
+    The plan in use consists of the student's planned sections; `courses` is the number of courses in any other plan.
     """
 
     term: str
@@ -572,7 +572,7 @@ class RemovalRequest:
 
 
 class EmailChangeSide(StrEnum):
-    """One of the two addresses that have to agree before a user's email changes."""
+    """One of the two addresses that have to confirm an email change."""
 
     OLD = "old"
     NEW = "new"
@@ -580,7 +580,7 @@ class EmailChangeSide(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EmailChange:
-    """A user's email that is to change as soon as both addresses have agreed."""
+    """A pending change of a user's email, which is made as soon as both addresses have confirmed it."""
 
     user_id: int
     old_email: str
@@ -647,7 +647,7 @@ class RateLimit:
 
 
 MAX_LABEL_LENGTH = 50
-"""Characters of the name that a student gives a shared link."""
+"""The maximum number of characters in the name of a shared link."""
 
 
 class SharedContent(StrEnum):
@@ -657,7 +657,7 @@ class SharedContent(StrEnum):
     """The courses in which the student is enrolled."""
 
     PLAN = "plan"
-    """Those, and the planned ones."""
+    """The courses in which the student is enrolled, and the planned ones."""
 
 
 @dataclass(frozen=True, slots=True)

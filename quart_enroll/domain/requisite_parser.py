@@ -62,7 +62,9 @@ class _Parser:
         found = self._group(0)
         if self._next().text == ")":
             raise RequisiteError(
-                Sentence("Character %(position)s: this parenthesis is never opened.", position=self._next().position)
+                Sentence(
+                    "Character %(position)s: this parenthesis has no matching “(”.", position=self._next().position
+                )
             )
         return found
 
@@ -75,8 +77,8 @@ class _Parser:
                 if joiner and word != joiner:
                     raise RequisiteError(
                         Sentence(
-                            "Character %(position)s: “and” and “or” are mixed here. "
-                            "Use parentheses, such as (MAT 115 or MAT 120) and ENG 101.",
+                            "Character %(position)s: “and” and “or” can’t be mixed without parentheses. "
+                            "For example, write (MAT 115 or MAT 120) and ENG 101.",
                             position=self._next().position,
                         )
                     )
@@ -112,7 +114,7 @@ class _Parser:
             letters = ", ".join(reversed(grades.LETTERS))
             raise RequisiteError(
                 Sentence(
-                    "Character %(position)s: enter one of the grades %(grades)s.",
+                    "Character %(position)s: enter one of these grades: %(grades)s.",
                     position=word.position,
                     grades=letters,
                 )
@@ -139,7 +141,7 @@ class _Parser:
         if depth == MAX_DEPTH:
             raise RequisiteError(
                 Sentence(
-                    "Character %(position)s: there are too many parentheses inside one another.",
+                    "Character %(position)s: the parentheses are nested too deeply here.",
                     position=opening.position,
                 )
             )
@@ -147,7 +149,7 @@ class _Parser:
         found = self._group(depth + 1)
         if self._next().text != ")":
             raise RequisiteError(
-                Sentence("Character %(position)s: this parenthesis is never closed.", position=opening.position)
+                Sentence("Character %(position)s: this parenthesis has no matching “)”.", position=opening.position)
             )
         self._tokens.pop(0)
         return found

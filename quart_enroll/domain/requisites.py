@@ -1,4 +1,4 @@
-"""Requisites: courses, of which a student needs all or one, and what of them is still to be met."""
+"""Requisites: groups of courses of which a student needs all or one, and the parts that a student still lacks."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ Requisite: TypeAlias = Leaf | AllOf | AnyOf
 
 
 def group(kind: type[AllOf | AnyOf], parts: Sequence[Requisite]) -> Requisite:
-    """Return the group without parentheses that mean nothing; a group of one part is that part."""
+    """Return the group without redundant parentheses; a group with one part is that part."""
     flat: dict[Requisite, None] = {}
     for part in parts:
         flat |= dict.fromkeys(part.parts if isinstance(part, kind) else (part,))
@@ -110,7 +110,7 @@ def courses_in(requisite: Requisite | None) -> tuple[str, ...]:
 
 
 def unmet(requisite: Requisite | None, met: Callable[[Leaf], bool]) -> tuple[Requisite, ...]:
-    """Return the parts that are still to be met, all of them; `met` tells which courses are."""
+    """Return the parts that are not met, all of which are needed; `met` tells whether a course is."""
     match requisite:
         case None:
             return ()
@@ -130,7 +130,9 @@ def named(requisite: Requisite, names: Mapping[str, str]) -> str | Sentence | Na
         case Concurrently(courseID):
             return Sentence("%(title)s (in the same term or earlier)", title=names.get(courseID, courseID))
         case WithGrade(courseID, grade):
-            return Sentence("%(title)s with %(grade)s or better", title=names.get(courseID, courseID), grade=grade)
+            return Sentence(
+                "%(title)s with a grade of %(grade)s or better", title=names.get(courseID, courseID), grade=grade
+            )
         case AllOf():
             return NameList(_all_named(requisite.parts, names))
         case AnyOf():

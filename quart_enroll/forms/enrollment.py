@@ -148,12 +148,12 @@ class SavedPlanForm(TermForm):
 
 
 class PlanNameForm(TermForm):
-    """Give a copy of the plan in use a name, or the plan itself, whose name on the page was `in_use`."""
+    """Name a copy of the plan in use, or rename that plan; `in_use` is the name that it had on the page."""
 
     name = StringField(
         lazy("Name"),
         [
-            DataRequired(lazy("Give the plan a name.")),
+            DataRequired(lazy("Enter a name for the plan.")),
             one_line,
             Length(max=MAX_PLAN_NAME_LENGTH, message=lazy("Use at most 30 characters.")),
         ],

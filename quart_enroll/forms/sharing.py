@@ -23,10 +23,10 @@ class SharedLinkForm(SiteForm):
     """Create a link to the schedule or plan of a term."""
 
     content = SelectField(
-        lazy("Share"),
+        lazy("What to share"),
         [offered],
         choices=choices({SharedContent.SCHEDULE: lazy("Your schedule"), SharedContent.PLAN: lazy("Your plan")}),
-        description=lazy("The plan also has the courses in which you’re already enrolled."),
+        description=lazy("The plan also includes the courses you’re already enrolled in."),
         validate_choice=False,
     )
     term = SelectField(lazy("Term"), [offered], choices=[], validate_choice=False)
@@ -34,7 +34,7 @@ class SharedLinkForm(SiteForm):
         lazy("Name (optional)"),
         [one_line, Length(max=MAX_LABEL_LENGTH, message=lazy("Use at most 50 characters."))],
         filters=[stripped],
-        description=lazy("Only you see it: who the link is for, such as “roommates”."),
+        description=lazy("Only you see it. Note who the link is for, such as “roommates”."),
     )
     password = own_password()
     submit = SubmitField(lazy("Create link"))

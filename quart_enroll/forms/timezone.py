@@ -16,7 +16,7 @@ class TimezoneForm(SiteForm):
     timezone = SelectField(
         lazy("Time zone"),
         [one_line],
-        description=lazy("For openings, deadlines and emails. Meeting times are always in the school’s local time."),
+        description=lazy("For opening times, deadlines and emails. Class times are always in the school’s time zone."),
         validate_choice=False,
     )
     submit = SubmitField(lazy("Save"))

@@ -20,7 +20,7 @@ REGIONS = {
     "Indian": Sentence("Indian Ocean"),
     "Pacific": Sentence("Pacific Ocean"),
 }
-"""The regions with which names of time zones begin."""
+"""The regions that names of time zones begin with."""
 
 Choices: TypeAlias = dict[str, list[tuple[str, str]]]
 """Choices of a field: pairs of a value and its label, by the label of their group."""

@@ -56,7 +56,7 @@ MAX_UNADMITTED_BYTES = 128 * 1024
 """Bytes of a request's body that are read before the application has admitted or answered it: no form is as long."""
 
 MAX_DISCARDED_BYTES = 256 * 2**20
-"""Bytes of a file that are still read after it was refused, so that the browser comes to read why."""
+"""Bytes of a refused file that are still read, so that the browser gets to read the reason."""
 
 DISCARD_SECONDS = 120.0
 """How long the rest of a refused file is read."""

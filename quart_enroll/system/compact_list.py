@@ -1,4 +1,4 @@
-"""A list of many small objects that takes little memory: a hundred thousand rows of a file, or what becomes of them."""
+"""A list of many small objects that takes little memory, such as the rows of a large file or their outcomes."""
 
 import pickle
 import zlib

@@ -278,7 +278,7 @@ def test_errors_in_prerequisites_are_explained(needed: object) -> None:
 def test_a_requisite_that_becomes_too_long_to_edit_is_refused() -> None:
     needed = " or ".join(f"MAT{number} with C" for number in range(100, 127))
     _, problems = CourseRow.check(COURSE | {"requisite": needed})
-    assert problems == ["requisite: In its usual spelling, this has more than 500 characters."]
+    assert problems == ["requisite: Written out in full, this is longer than 500 characters. Shorten it."]
 
 
 def test_a_row_knows_which_fields_it_has() -> None:

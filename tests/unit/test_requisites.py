@@ -50,13 +50,13 @@ def test_a_text_is_read_in_many_spellings(text: str, canonical: str) -> None:
         ("A, B", "Character 2: write “and” or “or” after this comma."),
         ("A or B, C", "Character 7: write “and” or “or” after this comma."),
         ("(A or B) C", "Character 10: write “and” or “or” here."),
-        ("A or B and C", "Character 8: “and” and “or” are mixed here. "),
-        ("A and (B or C", "Character 7: this parenthesis is never closed."),
-        ("A and B)", "Character 8: this parenthesis is never opened."),
-        ("A and MAT 115 with C or B", "Character 22: “and” and “or” are mixed here. "),
-        ("A or MAT 115 with F or better", "Character 19: enter one of the grades A+, A, A-"),
+        ("A or B and C", "Character 8: “and” and “or” can’t be mixed without parentheses. "),
+        ("A and (B or C", "Character 7: this parenthesis has no matching “)”."),
+        ("A and B)", "Character 8: this parenthesis has no matching “(”."),
+        ("A and MAT 115 with C or B", "Character 22: “and” and “or” can’t be mixed without parentheses. "),
+        ("A or MAT 115 with F or better", "Character 19: enter one of these grades: A+, A, A-"),
         ("A and MAT 115 with a really good grade", "Character 7: a course number can have at most 20 characters."),
-        ("(" * 11 + "A" + ")" * 11, "Character 11: there are too many parentheses inside one another."),
+        ("(" * 11 + "A" + ")" * 11, "Character 11: the parentheses are nested too deeply here."),
     ],
 )
 def test_an_error_names_the_place(text: str, message: str) -> None:
@@ -157,5 +157,7 @@ def test_a_grade_must_be_good_enough(grade: str, is_enough: bool, counts: bool) 
     for others in ({"prerequisites": ("A",)}, {"requisite": "A concurrently"}):
         course = Course("X", "BIO 300", "", 3, "Fall", **others)  # type: ignore[arg-type]
         assert (not missing_prerequisites(course, SPRING, taken)) == counts
-    with pytest.raises(PrerequisiteMissing, match=r"BIO 300 requires A with C or better from an earlier term\."):
+    with pytest.raises(
+        PrerequisiteMissing, match=r"BIO 300 requires A with a grade of C or better from an earlier term\."
+    ):
         check_prerequisites(needs_c, SPRING, [])

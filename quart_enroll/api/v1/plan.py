@@ -27,7 +27,7 @@ from quart_enroll.web import auth
 async def plan(query: PlanQuery) -> Response:
     """Get your plan for a term.
 
-    Each section has its alternatives, what the rules will have against it, and why the last attempt failed.
+    Each section comes with its alternatives, any reasons why you can't enroll in it, and why the last attempt failed.
     """
     return await _plan(query.term)
 
@@ -37,7 +37,7 @@ async def plan(query: PlanQuery) -> Response:
 async def add_to_plan(body: PlanBody) -> Response:
     """Plan a section.
 
-    Another planned section of the course is replaced. Returns 201 with the plan. Repeats return 200 with the plan.
+    It replaces any other planned section of the course. Returns 201 with the plan, or 200 for a repeated request.
     """
     request = (await catalog()).resolve(body.request())
     added = await service.add(enrollment_context(), _user_id(), request, now())
@@ -65,7 +65,7 @@ async def edit_plan(body: PlanEdit) -> Response:
 async def remove_from_plan(query: PlannedQuery) -> Response:
     """Remove a course from your plan.
 
-    Returns the plan, also if the course isn't in it.
+    Returns the plan, even if the course wasn't in it.
     """
     request = (await catalog()).resolve(query.request())
     try:
@@ -78,10 +78,10 @@ async def remove_from_plan(query: PlannedQuery) -> Response:
 @responds_with(PlanOutcomes, problems=(404, 409))
 @takes_body(EnrollPlanBody)
 async def enroll_in_plan(body: EnrollPlanBody) -> Response:
-    """Enroll in everything that you have planned.
+    """Enroll in everything in your plan.
 
-    Sections are taken in their order. Where one can't be taken, one of its alternatives is. Those that you get leave
-    the plan; the others stay there with the reason. A repeat tries again what is still in the plan.
+    Sections are tried in the order of the plan. If you can't get one, its alternatives are tried. The sections that you
+    get leave the plan; the others stay, with the reason. A repeated request tries again the sections that are left.
     """
     user_id, offered = _user_id(), await catalog()
     term, outcomes = await enrollment.enroll_plan(enrollment_context(), user_id, body.term, now(), offered)

@@ -39,18 +39,19 @@ class PlanSectionSchema(Struct, frozen=True):
 
     courseID: str
     section: str
-    title: Annotated[str, Meta(description="Equal to `courseID` if the school no longer has the course.")]
-    credits: Annotated[float | None, Meta(description="Null for a course that is no longer offered.")]
+    title: Annotated[str, Meta(description="The same as `courseID` if the school no longer has the course.")]
+    credits: Annotated[float | None, Meta(description="Null if the course is no longer offered.")]
     state: Annotated[
         Literal["planned", "enrolled", "waiting", "not_offered"],
-        Meta(description="Whether the student has the course already, or is on the waitlist for this section."),
+        Meta(description="`enrolled` if the student has the course; `waiting` if on this section's waitlist."),
     ]
     meetings: list[MeetingSchema]
     alternatives: Alternatives
     substitute: Annotated[
-        str | None, Meta(description="The other section that the student would get now; null for the planned one.")
+        str | None,
+        Meta(description="The section that the student would get instead now; null if it is the planned one."),
     ]
-    problems: Annotated[list[str], Meta(description="What the rules will have against it.")]
+    problems: Annotated[list[str], Meta(description="Why the student can't enroll in it as things stand.")]
     last_refusal: Annotated[str | None, Meta(description="Why the last attempt to enroll failed.")]
 
     @classmethod
@@ -85,7 +86,7 @@ class PlanQuery(Struct, frozen=True):
 
 
 class PlanBody(Struct, frozen=True):
-    """The section to plan: by default one of the next term that offers the course."""
+    """The section to plan: by default, a section in the next term that offers the course."""
 
     example: ClassVar = {"courseID": "1111", "term": "Fall 2026", "section": "01"}
 
@@ -98,7 +99,7 @@ class PlanBody(Struct, frozen=True):
 
 
 class PlannedQuery(Struct, frozen=True):
-    """A planned course; with a section, only if that is the planned one."""
+    """A planned course; if a section is given, only if that section is planned."""
 
     courseID: CourseID
     term: PlanTerm
@@ -109,7 +110,7 @@ class PlannedQuery(Struct, frozen=True):
 
 
 class PlanEdit(PlannedQuery, frozen=True, kw_only=True):
-    """What to change about a planned course; what you omit stays."""
+    """The changes to a planned course; anything you omit stays the same."""
 
     example: ClassVar = {"courseID": "1111", "term": "Fall 2026", "position": 1, "alternatives": ["02", "*"]}
 
@@ -118,7 +119,7 @@ class PlanEdit(PlannedQuery, frozen=True, kw_only=True):
 
 
 class EnrollPlanBody(Struct, frozen=True):
-    """The term in whose planned sections to enroll."""
+    """The term whose planned sections to enroll in."""
 
     example: ClassVar = {"term": "Fall 2026"}
 
@@ -126,12 +127,12 @@ class EnrollPlanBody(Struct, frozen=True):
 
 
 class PlanOutcome(Struct, frozen=True):
-    """What became of a planned section."""
+    """The outcome for a planned section."""
 
     courseID: str
     section: str
     result: Annotated[str, Meta(description="`enrolled`, or the code of the refusal.")]
-    detail: Annotated[str | None, Meta(description="The refusal in words.")] = None
+    detail: Annotated[str | None, Meta(description="Why the student didn't get the section.")] = None
     instead_of: Annotated[str | None, Meta(description="The planned section, if an alternative was taken.")] = None
 
     @classmethod
@@ -144,7 +145,7 @@ class PlanOutcome(Struct, frozen=True):
 
 
 class PlanOutcomes(Struct, frozen=True):
-    """What became of each planned section: those that were taken have left the plan."""
+    """The outcome for each planned section; sections that the student got are no longer in the plan."""
 
     term: str
     outcomes: list[PlanOutcome]

@@ -1,4 +1,4 @@
-"""The collection `email_change`: users who are changing their email, until both addresses have agreed.
+"""The collection `email_change`: users who are changing their email, until both addresses have confirmed the change.
 
 MongoDB removes a row when its links expire.
 """
@@ -40,7 +40,7 @@ async def find(db: Database, user_id: int, now: datetime, session: Session | Non
 
 
 async def agree(db: Database, change: EmailChange, side: EmailChangeSide, session: Session) -> EmailChange | None:
-    """Record that this address agrees; return the change, or None if another one has replaced it."""
+    """Record that this address confirmed it; return the change, or None if another one has replaced it."""
     row: Document | None = await db.email_change.find_one_and_update(
         {"user_id": change.user_id, "asked_at": change.asked_at},
         {"$addToSet": {"agreed": side}},

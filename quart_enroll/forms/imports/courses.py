@@ -59,7 +59,10 @@ def _is_requisite(text: str) -> None:
     """Raise ValueError unless the text is a requisite that can also be edited in its usual spelling."""
     if len(requisites.to_text(requisite_parser.parse(text))) > MAX_REQUISITE_CHARACTERS:
         raise ValueError(
-            Sentence("In its usual spelling, this has more than %(limit)s characters.", limit=MAX_REQUISITE_CHARACTERS)
+            Sentence(
+                "Written out in full, this is longer than %(limit)s characters. Shorten it.",
+                limit=MAX_REQUISITE_CHARACTERS,
+            )
         )
 
 

@@ -101,8 +101,8 @@ class CourseForm(CatalogForm):
         filters=[stripped],
         description=lazy(
             "Course numbers with “and”, “or” and parentheses, such as (MAT 115 or MAT 120) and ENG 101. "
-            "After a course, write “with C or better” to require a grade, or “concurrently” if it may be taken in "
-            "the same term. They are required in addition to the prerequisites above."
+            "After a course, write “with C or better” to require a minimum grade, or “concurrently” if it may also be "
+            "taken in the same term. Students need these in addition to the prerequisites above."
         ),
     )
     corequisites = StringField(

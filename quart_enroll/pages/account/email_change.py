@@ -1,4 +1,4 @@
-"""Changing the email: the form, and the links with which both addresses agree."""
+"""Changing the email: the form, and the links with which both addresses confirm the change."""
 
 from quart import flash, redirect, request, session, url_for
 from werkzeug import Response
@@ -44,23 +44,23 @@ async def change() -> bytes | Response | PageResponse:
 
 
 async def stop() -> Response:
-    """Stop the change that the signed-in user asked for."""
+    """Cancel the change that the signed-in user asked for."""
     await email_change.stop(database(), auth.signed_in().user_id)
-    await flash(gettext("Your email stays the same."), "success")
+    await flash(gettext("Email change canceled. Your email stays the same."), "success")
     return redirect(url_for("account"), 303)
 
 
 async def open_link(token: str) -> SecretPage:
     """Move the token from the URL, where others might read it, into the session, and redirect.
 
-    Programs that scan emails open the links in them, so only a button agrees.
+    Programs that scan emails open the links in them, so the change is confirmed only by a button.
     """
     session[CHANGE_TOKEN_KEY] = token[: email_links.MAX_LINK_TOKEN_LENGTH]
     return redirect(url_for("email_change_link"), 303), 303, SECRET_LINK_HEADERS
 
 
 async def decide() -> SecretPage | Response:
-    """Show the buttons that agree to the change or stop it, and do what they say."""
+    """Show the buttons that confirm or cancel the change, and do what the pressed one says."""
     try:
         pending, side = await links().find_email_change(database(), session.get(CHANGE_TOKEN_KEY, ""), now())
         if request.method != "POST":
@@ -95,7 +95,7 @@ async def _stop_by_link(pending: EmailChange) -> Response:
     await email_change.stop(database(), pending.user_id)
     session.pop(CHANGE_TOKEN_KEY, None)
     await flash(
-        gettext("The email stays the same. If you didn’t ask for the change, choose a new password."), "success"
+        gettext("Email change canceled. If you didn’t ask for it, choose a new password right away."), "success"
     )
     return redirect(url_for("account" if auth.user() else "password_forgot"), 303)
 

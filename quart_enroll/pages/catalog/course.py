@@ -159,7 +159,7 @@ def _prerequisite(leaf: Leaf, offered: Catalog, term: Term | None, state: Studen
         case Concurrently():
             note = gettext("(may be taken in the same term)")
         case WithGrade(_, grade):
-            note = gettext("(with %(grade)s or better)", grade=grade)
+            note = gettext("(with a grade of %(grade)s or better)", grade=grade)
     return Requisite(courseID, _title(courseID, offered), is_taken, note)
 
 

@@ -1,6 +1,6 @@
 """What a shared link shows: the courses of one term as a page, as text and as a calendar.
 
-Those who have the link see the student's first name and nothing else about the student.
+The link reveals the student's first name and nothing else about the student.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ class SharedTerm:
 
     @property
     def title(self) -> str:
-        """What it is, and whose."""
+        """The title of the page, with the student's first name if there is one."""
         name, term = self.first_name, TermName(self.term.term)
         if self.link.content is SharedContent.PLAN:
             if not name:
@@ -80,7 +80,7 @@ async def text(token: str) -> ResponseReturnValue:
 
 
 async def calendar(token: str) -> ResponseReturnValue:
-    """Send the courses as a calendar, whose events have UIDs that only those who have the link could make."""
+    """Send the courses as a calendar, whose events have UIDs that can't be computed without the link."""
     shared = await _find(token)
     courses = [
         replace(ScheduledCourse.of(one), title=week_grid.name_in_week(schedule_rows.enrolled_entry(one)))
@@ -120,7 +120,7 @@ def _planned(snapshot: StudentSnapshot, term: Term, offered: Catalog, enrolled: 
 def _paragraph(course: ScheduledCourse) -> str:
     """Return the course as lines of text."""
     number = f"{course.courseID}-{course.section}"
-    status = gettext("planned") if course.status == "planned" else ""
+    status = gettext("only planned") if course.status == "planned" else ""
     times = ", ".join(map(str, course.meetings)) or gettext("No fixed times")
     lines = [f"{course.heading} ({', '.join(filter(None, [number, status]))})", times, course.room, course.instructor]
     return "\n".join(filter(None, lines))

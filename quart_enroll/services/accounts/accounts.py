@@ -166,7 +166,7 @@ async def end_access(db: Database, user_id: int) -> EndedAccess:
 
 
 async def end_all_access(db: Database, user_id: int, session: Session | None) -> EndedAccess:
-    """Do the same as end_access, inside the transaction of `session`; a change of the email is stopped too."""
+    """Do the same as end_access, inside the transaction of `session`; a pending email change is canceled too."""
     await email_changes.remove(db, user_id, session)
     return EndedAccess(
         await end_sign_ins(db, user_id, session),

@@ -1,4 +1,4 @@
-"""Change a user's email, the name with which they sign in, once both the old and the new address have agreed."""
+"""Change a user's email, the name with which they sign in, once both the old and the new address have confirmed it."""
 
 from datetime import datetime, timedelta
 
@@ -12,14 +12,14 @@ from quart_enroll.i18n.language import Sentence
 from quart_enroll.services.accounts import accounts, sessions
 
 CHANGE_LIFETIME = timedelta(days=1)
-"""How long both addresses have to agree."""
+"""How long both addresses have to confirm the change."""
 
 
 async def ask(db: Database, login: str, user: User, new_email: str, now: datetime) -> EmailChange:
     """Email a link to the old and to the new address of the user with the sign-in `login`; return the pending change.
 
-    An old address that was never confirmed isn't asked. Whether the new one already has an account is checked only when
-    the email is sent, so that the response doesn't reveal it. Repeating the request changes nothing. Raises
+    No link is sent to an old address that was never confirmed. Whether the new one already has an account is checked
+    only when the email is sent, so that the response doesn't reveal it. Repeating the request changes nothing. Raises
     SignInEnded.
     """
     asked_at = now.replace(microsecond=now.microsecond // 1000 * 1000)  # as MongoDB stores it
@@ -43,15 +43,15 @@ async def find(db: Database, user_id: int, now: datetime) -> EmailChange | None:
 
 
 async def stop(db: Database, user_id: int) -> None:
-    """Stop the user's change of the email, if there is one."""
+    """Cancel the user's pending email change, if there is one."""
     await email_changes.remove(db, user_id)
 
 
 async def agree(db: Database, change: EmailChange, side: EmailChangeSide, now: datetime) -> bool:
-    """Record that one of the addresses agrees; return whether that has changed the email.
+    """Record that one of the addresses confirmed the change; return whether the email has changed.
 
-    If so, all access ends. Repeating it while the other address hasn't agreed changes nothing. Raises EmailChangeOver
-    and EmailTaken.
+    If so, all access ends. Repeating it while the other address hasn't confirmed changes nothing. Raises
+    EmailChangeOver and EmailTaken.
     """
 
     async def body(session: Session) -> bool:
@@ -85,6 +85,6 @@ async def _queue_links(db: Database, change: EmailChange, session: Session) -> N
     )
     if EmailChangeSide.OLD not in change.agreed:
         because = Sentence(
-            "Someone, hopefully you, asked to change the email of your account to %(email)s.", email=change.new_email
+            "Someone, hopefully you, asked to change the email on your account to %(email)s.", email=change.new_email
         )
         await notices.add_email_only(db, Notice(at, user_id, "email_change", because=because), session)

@@ -1,4 +1,4 @@
-"""Shared links: anyone who has one can see what it shares of a student's term, without signing in."""
+"""Shared links: anyone with a link can see a student's schedule or plan for a term without signing in."""
 
 import secrets
 from datetime import datetime

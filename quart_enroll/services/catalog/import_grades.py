@@ -59,7 +59,7 @@ async def import_grades(
     dry_run: bool = False,
     author: ImportAuthor = SYSTEM,
 ) -> ImportResult:
-    """Record the grades, and promote students who meet a prerequisite now.
+    """Record the grades, and promote waitlisted students who now meet a prerequisite.
 
     Raises InvalidRows for unknown students, terms and courses, for students who don't have the course in that term, and
     for rows about the same seat.
@@ -114,7 +114,7 @@ def _refuse_without_seat(rows: Sequence[ResolvedGrade], known: Mapping[tuple[int
             RowProblem(
                 one.row.number,
                 Sentence(
-                    "%(student)s doesn’t have %(courseID)s in %(term)s.",
+                    "%(student)s has no enrollment in %(courseID)s for %(term)s.",
                     student=one.row.student,
                     courseID=one.key[2],
                     term=TermName(one.key[1]),

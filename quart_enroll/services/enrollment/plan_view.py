@@ -1,4 +1,4 @@
-"""A plan for programs: what the student can expect of each planned section."""
+"""A plan as the API returns it: each planned section and the reasons why the student can't enroll in it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from quart_enroll.services.enrollment.plan import find_problems
 class PlanEntry:
     """A planned section; there is no `candidate` for one that the school no longer offers.
 
-    The `problems` are what the rules will have against it, or against the `substitute` that the student would get
+    The `problems` are the reasons why the student can't enroll in it, or in the `substitute` that the student would get
     instead.
     """
 

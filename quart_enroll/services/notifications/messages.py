@@ -49,18 +49,18 @@ changed. If you’ve forgotten your password, you can choose a new one:
 If it wasn’t you, just ignore this message.""")
 
 EMAIL_CHANGE_TEXT = Sentence("""\
-%(sentence)s Confirm or stop the change here:
+%(sentence)s Confirm or cancel the change here:
 
 %(link)s
 
-The link works for one day. Nothing changes unless it’s confirmed from both emails. If it wasn’t you, stop the
-change, and choose a new password right away:
+The link works for one day. Your email changes only if the change is confirmed from both addresses. If it wasn’t you,
+cancel the change and choose a new password right away:
 
 %(forgot)s""")
 
 EMAIL_CHANGED_TEXT = Sentence("""\
-The email of your account was changed, as you asked, and you’ve been signed out everywhere. From now on, sign in with
-your new email. If it wasn’t you, tell your school’s registrar right away.""")
+The email on your account was changed, and you’ve been signed out everywhere. From now on, sign in with your new email.
+If you didn’t ask for this change, tell your school’s registrar right away.""")
 
 SEAT_SUBJECTS = {
     "promote": Sentence("You’re enrolled in %(title)s"),
@@ -154,7 +154,7 @@ def _subject_and_text(notice: Notice, to: Credentials, links: EmailLinks, now: d
         case "email_change":
             link = links.email_change(notice.user_id, notice.at, EmailChangeSide.OLD)
             values = {"sentence": notice.because or "", "link": link, "forgot": links.forgot}
-            return gettext("Your email is about to change"), EMAIL_CHANGE_TEXT % values
+            return gettext("Confirm or cancel your email change"), EMAIL_CHANGE_TEXT % values
         case "email_changed":
             return gettext("Your email was changed"), str(EMAIL_CHANGED_TEXT)
         case "roster_email":

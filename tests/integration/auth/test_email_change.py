@@ -16,7 +16,7 @@ from tests.integration.auth.test_passwords import ME, PUBLIC_URL, SETTINGS, chan
 from tests.support.people import ADA, BOB, PASSWORD, Browser, Clock, config, registration, text
 
 NEW_EMAIL = "ada.lovelace@school.example"
-SUBJECTS = {ADA.email: "Your email is about to change", NEW_EMAIL: "Confirm your new email"}
+SUBJECTS = {ADA.email: "Confirm or cancel your email change", NEW_EMAIL: "Confirm your new email"}
 
 
 @pytest.fixture

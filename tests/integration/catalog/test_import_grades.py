@@ -33,11 +33,11 @@ async def test_a_grade_that_is_too_low_meets_no_prerequisite(ada: Browser, java:
     await set_clock(OPENING, clock, (ada, ADA))
     assert "Enroll in JAV 201, section 01" in buttons(await ada.read("/course/2222"))  # until the grade is recorded
     assert (await import_grades(java, [row("D")], OPENING)).changed == 1
-    missing = "JAV 201 requires 1111 (PYT 101) with C or better from an earlier term."
+    missing = "JAV 201 requires 1111 (PYT 101) with a grade of C or better from an earlier term."
     assert await message_after(ada, "/enrollment", courseID="2222") == missing
     page = await ada.read("/course/2222")
     assert missing in page
-    assert "(with C or better)" in page
+    assert "(with a grade of C or better)" in page
     assert "(not met)" in page
     assert (await import_grades(java, [row("B")], OPENING)).changed == 1
     assert await message_after(ada, "/enrollment", courseID="2222") == "You’re enrolled in JAV 201 for Spring 2027."
@@ -61,7 +61,7 @@ async def test_a_better_grade_promotes_the_student_who_was_skipped(java: Databas
     ("rows", "message"),
     [
         ([row("A", "nobody@school.example")], "There is no student nobody@school.example."),
-        ([row("A", courseID="3333")], "ada@school.example doesn’t have 3333 in Fall 2026."),
+        ([row("A", courseID="3333")], "ada@school.example has no enrollment in 3333 for Fall 2026."),
         ([row("A"), replace(row("B", "1"), number=3)], "user 1, 1111, Fall 2026 is in the file twice."),
     ],
 )

@@ -67,7 +67,7 @@ async def test_a_term_has_at_most_five_plans_with_different_names(ada: Browser, 
         ("save", "3", "You already have a plan named 3."),
         ("rename", "3", "You already have a plan named 3."),
         ("save", "5", "You already have 5 plans for Fall 2026"),
-        ("save", " ", "Give the plan a name."),
+        ("save", " ", "Enter a name for the plan."),
         ("rename", "x" * 31, "Use at most 30 characters."),
     ):
         response = await ada.post(f"/plan/{path}", form=TERM | {"name": name, "in_use": ""})

@@ -99,7 +99,7 @@ async def test_a_term_has_at_most_five_links_and_each_a_name_of_its_own(ada: Bro
         await share(ada, "plan" if number % 2 else "schedule", label=str(number // 2 or ""))
     form = {"content": "plan", "term": "Fall 2026", "password": PASSWORD}
     again = await ada.post(LINKS, form=form)
-    assert (again.status_code, (await text(again)).count("You already have a link like this.")) == (422, 2)
+    assert (again.status_code, (await text(again)).count("You already share this with an unnamed link.")) == (422, 2)
     sixth = await ada.post(LINKS, form=form | {"label": "sixth"})
     assert (sixth.status_code, (await text(sixth)).count("You already have 5 links for Fall 2026")) == (422, 2)
     assert await db.share.count_documents({}) == 5

@@ -118,7 +118,7 @@ async def test_an_unknown_prerequisite_is_refused_beside_its_field(rita: Browser
 @pytest.mark.parametrize(
     ("requisite", "message"),
     [
-        ("(1111 or 2222", "Character 1: this parenthesis is never closed."),
+        ("(1111 or 2222", "Character 1: this parenthesis has no matching “)”."),
         ("1111 or 9999", "Character 9: There is no course 9999 in the catalog."),
         ("1111 and 3333", "Character 10: A course can’t require itself."),
     ],
