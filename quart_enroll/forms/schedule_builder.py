@@ -38,6 +38,7 @@ class BuilderForm(Form):
     travel = SelectField(lazy("Walking time between buildings"), choices=[])
     keep = SelectMultipleField(lazy("Sections to keep"), choices=[], validate_choice=False)
     open = BooleanField(lazy("Open seats only"), false_values=FALSE_VALUES)
+    accepted = BooleanField(lazy("Only planned sections and their alternatives"), false_values=FALSE_VALUES)
 
     def set_choices(self, planned: Iterable[tuple[str, str]]) -> None:
         """Offer to keep the planned sections, given by their courseIDs with labels."""

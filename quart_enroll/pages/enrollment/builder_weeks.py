@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import Registration, Section, SectionStatus
+from quart_enroll.domain.plan_fit import accepted_sections
 from quart_enroll.domain.schedule_builder import BuiltWeek, Constraints, CourseOptions, Obstacles, Result
 from quart_enroll.domain.week import WeekEntry
 from quart_enroll.i18n.language import format_day_name, format_list_of, gettext, ngettext, plural
@@ -18,32 +19,50 @@ from quart_enroll.services.enrollment.candidates import Offering
 @dataclass(frozen=True, slots=True)
 class BuilderFacts:
     """The planned courses in which the student is not enrolled, with their sections by courseID, and the enrolled
-    ones."""
+    ones.
+
+    `accepted` has the planned section of each course and its alternatives, best first.
+    """
 
     planned: Sequence[Offering]
     sections: Mapping[str, Sequence[Section]]
     enrolled: Sequence[Registration]
+    accepted: Mapping[str, Sequence[Section]]
 
     @classmethod
     def of(cls, found: Sequence[PlannedOffering], enrolled: Sequence[Registration], offered: Catalog) -> "BuilderFacts":
         """Return the facts about a plan."""
         courses = {one.courseID for one in enrolled}
-        planned = [offering for _, offering in found if offering.course.courseID not in courses]
+        pairs = [(one, offering) for one, offering in found if offering.course.courseID not in courses]
+        planned = [offering for _, offering in pairs]
         sections = {one.course.courseID: offered.sections_of(one.course.courseID, one.term) for one in planned}
-        return cls(planned, sections, enrolled)
+        accepted = {one.key.courseID: accepted_sections(one, sections[one.key.courseID]) for one, _ in pairs}
+        return cls(planned, sections, enrolled, accepted)
+
+    @property
+    def has_alternatives(self) -> bool:
+        """Return whether the student accepts other sections of a course."""
+        return any(len(sections) > 1 for sections in self.accepted.values())
 
     def keep_choices(self) -> list[tuple[str, str]]:
         """Return the courseIDs of the planned courses, with the sections that can be kept."""
         return [(one.course.courseID, _name_with_times(one)) for one in self.planned]
 
-    def options(self, kept_courses: Collection[str], *, only_open: bool) -> list[CourseOptions]:
-        """Return the sections that may be chosen: the planned one of each course to keep, any active one of others."""
+    def options(
+        self, kept_courses: Collection[str], *, only_open: bool, only_accepted: bool = False
+    ) -> list[CourseOptions]:
+        """Return the sections that may be chosen: the planned one of each course to keep, any active one of others.
+
+        With `only_accepted`, they are ranked as the student prefers them.
+        """
         options = []
         for one in self.planned:
-            active = [other for other in self.sections[one.course.courseID] if other.status is SectionStatus.ACTIVE]
+            courseID = one.course.courseID
+            offered = (self.accepted if only_accepted else self.sections)[courseID]
+            active = [other for other in offered if other.status is SectionStatus.ACTIVE]
             allowed = [other for other in active if other.open_seats or not only_open]
-            is_kept = one.course.courseID in kept_courses
-            options.append(CourseOptions(one.course.courseID, (one.section,) if is_kept else tuple(allowed)))
+            chosen = (one.section,) if courseID in kept_courses else tuple(allowed)
+            options.append(CourseOptions(courseID, chosen, is_ranked=only_accepted))
         return options
 
     def title(self, courseID: str) -> str:

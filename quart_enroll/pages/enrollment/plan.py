@@ -10,7 +10,7 @@ from quart.typing import ResponseReturnValue
 from quart_enroll.domain import terms
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import AlreadyEnrolled, Refused
-from quart_enroll.domain.models import SectionRequest, Term
+from quart_enroll.domain.models import SectionKey, SectionRequest, Term
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.forms.enrollment import AlternativesForm, EnrollForm, PlanNameForm, PlannedSectionForm, TermForm
 from quart_enroll.i18n.language import TermName, gettext, ngettext
@@ -32,6 +32,7 @@ from quart_enroll.services.enrollment import plan as service
 from quart_enroll.services.enrollment.enroll_plan import Outcome, enroll_plan
 from quart_enroll.state import catalog, change_limiter, database, enrollment_context, now
 from quart_enroll.web import auth
+from quart_enroll.web.jinja_environment import section_mark
 from quart_enroll.web.templating import is_overridden, render, render_frame
 
 
@@ -121,7 +122,8 @@ async def set_alternatives(form: AlternativesForm, requested: SectionRequest) ->
     course, term = await service.set_alternatives(enrollment_context(), user_id, requested, alternatives, now())
     where = section_name(course.title, requested.section)
     await flash(f"{where}: {plan_rows.alternatives_text(alternatives)}", "success")
-    return redirect(url_for("plan", term=term.term), 303)
+    mark = section_mark(SectionKey(term.term, course.courseID, requested.section))
+    return redirect(url_for("plan", term=term.term, _anchor=f"{mark}-alternatives"), 303)
 
 
 @section_form(PlannedSectionForm, refused_to=to_page("plan"))

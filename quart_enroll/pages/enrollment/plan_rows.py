@@ -18,6 +18,18 @@ from quart_enroll.services.enrollment.candidates import Offering
 
 
 @dataclass(frozen=True, slots=True)
+class AlternativeRow:
+    """A section that the student accepts in place of the planned one, with the buttons that move and remove it.
+
+    A button that can't move it changes nothing.
+    """
+
+    name: str
+    move_buttons: Sequence[tuple[Button, bool]]
+    remove_button: Button
+
+
+@dataclass(frozen=True, slots=True)
 class PlanRow:
     """A planned course: the problems to expect, and the refusal of the last try.
 
@@ -46,14 +58,31 @@ class PlanRow:
         return alternatives_text(self.alternatives)
 
     @property
+    def alternative_rows(self) -> list[AlternativeRow]:
+        """The alternatives, best first, if there are several; any other section stays the last."""
+        chosen, others = [*self.alternatives], {one.section: one for one in self.others}
+        movable = len(chosen) - (ANY_SECTION in chosen)
+        rows = list[AlternativeRow]()
+        for place, number in enumerate(chosen if len(chosen) > 1 else ()):
+            name = _alternative_name(number, others.get(number))
+            left = [*chosen[:place], *chosen[place + 1 :]]
+            moves = [(gettext("Move up"), max(place - 1, 0)), (gettext("Move down"), min(place + 1, movable - 1))]
+            move_buttons = [
+                (self._alternatives_button(label, [*left[:target], number, *left[target:]], name), target != place)
+                for label, target in (moves if place < movable > 1 else ())
+            ]
+            rows.append(AlternativeRow(name, move_buttons, self._alternatives_button(gettext("Remove"), left, name)))
+        return rows
+
+    @property
     def alternative_buttons(self) -> list[Button]:
         """The buttons that add an alternative, and one that removes all."""
         chosen, buttons = self.alternatives, list[Button]()
         if ANY_SECTION not in chosen and len(chosen) < MAX_ALTERNATIVES:
             left = [one for one in self.others if one.section not in chosen]
             for one in left:
-                label = _section_with_times(one)
-                buttons.append(self._alternatives_button(label[:1].upper() + label[1:], [*chosen, one.section]))
+                name = _alternative_name(one.section, one)
+                buttons.append(self._alternatives_button(name, [*chosen, one.section]))
             buttons.append(self._alternatives_button(gettext("Any other section"), [*chosen, ANY_SECTION]))
         if chosen:
             buttons.append(self._alternatives_button(gettext("Skip the course"), []))
@@ -66,10 +95,12 @@ class PlanRow:
             return ""
         return gettext("You’d get %(section)s instead.", section=_section_with_times(self.substitute))
 
-    def _alternatives_button(self, label: str, alternatives: Sequence[str]) -> Button:
+    def _alternatives_button(self, label: str, alternatives: Sequence[str], moved: str = "") -> Button:
+        """Return the button that sets these alternatives; `moved` is the name of the one that it moves or removes."""
         fields = {**section_fields(self.choice.section.key), "alternative": alternatives}
         about = gettext("if section %(section)s isn’t available", section=self.choice.section.section)
-        return Button("plan_alternatives", label, f"{about}: {self.course.title}", fields, strong=False)
+        about = f": {moved}, {self.course.title}" if moved else f"{about}: {self.course.title}"
+        return Button("plan_alternatives", label, about, fields, strong=False)
 
     @property
     def seat_buttons(self) -> list[Button]:
@@ -258,6 +289,14 @@ def _find_section(planned: PlannedSection, offered: Catalog) -> Section | None:
 def _section_with_times(section: Section) -> str:
     times = ", ".join(map(str, section.meetings)) or gettext("No fixed times")
     return gettext("section %(section)s, %(times)s", section=section.section, times=times)
+
+
+def _alternative_name(number: str, section: Section | None) -> str:
+    """Return the name of an alternative, with the times of a section that is still offered."""
+    if number == ANY_SECTION:
+        return gettext("Any other section")
+    name = _section_with_times(section) if section else gettext("section %(section)s", section=number)
+    return name[:1].upper() + name[1:]
 
 
 def _remove_button(title: str, key: SectionKey) -> Button:

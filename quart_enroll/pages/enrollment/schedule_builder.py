@@ -39,10 +39,12 @@ async def builder() -> bytes:
     form.set_choices(facts.keep_choices())
     variables = {"plan": True, "term": term, "form": form, "built": None}
     if facts.planned:
-        courses = facts.options(form.keep.data or (), only_open=bool(form.open.data))
+        only = {"only_open": bool(form.open.data), "only_accepted": bool(form.accepted.data)}
+        courses = facts.options(form.keep.data or (), **only)
         enrolled = [one.section for one in state.enrolled]
         result = await _build_alone(courses, enrolled, form.constraints())
         variables["mark"] = service.plan_mark(one for one in snapshot.plan if one.key.term == term.term)
+        variables["has_alternatives"] = facts.has_alternatives
         variables["built"] = builder_weeks.built(facts, result, form.constraints())
     return render("schedule_builder.html", **variables)
 

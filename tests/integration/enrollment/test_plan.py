@@ -482,6 +482,21 @@ async def test_the_plan_shows_which_alternative_the_student_would_get(
     assert "conflicts with" in await early.read("/plan")
 
 
+async def test_alternatives_are_put_in_order_and_removed_one_by_one(
+    early: Browser, art_in_two_sections: None, db: Database
+) -> None:
+    await sections.put_all(db, [Section("Fall 2026", "4444", "03", 5, 0, 5, 0, NOONS)])
+    await early.post("/plan/add", form=ART)
+    await early.send("/plan/alternatives", ART | {"alternative": ["02", "03", "*"]})
+    for label, expected in (("Move down", ["03", "02", "*"]), ("Remove", ["02", "*"]), ("Remove", ["*"])):
+        listed = (await early.read("/plan")).partition('<ol class="chosen">')[2]
+        [url] = re.findall(rf'formaction="([^"]+)"[^>]*>{label} <', listed)[:1]
+        response = await early.post(unescape(url))
+        assert re.fullmatch(r"/plan\?term=Fall\+2026#s\w+-alternatives", response.location)
+        assert (await db.plan.find_one() or {})["alternatives"] == expected
+    assert 'class="chosen"' not in await early.read("/plan")
+
+
 async def test_the_button_takes_an_alternative_and_says_so(
     early: Browser, art_in_two_sections: None, db: Database, clock: Clock
 ) -> None:

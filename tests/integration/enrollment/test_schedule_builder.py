@@ -6,7 +6,9 @@ from html import unescape
 import pytest
 
 from quart_enroll.db.client import Database
+from quart_enroll.db.collections import sections
 from quart_enroll.domain import schedule_builder
+from quart_enroll.domain.models import Section
 from tests.support.people import (
     ADA,
     EVENINGS,
@@ -150,6 +152,18 @@ async def test_sections_without_an_open_seat_can_be_left_out(planner: Browser, d
     assert "· Full" in await planner.read(BUILDER)
     page = unescape(await planner.read(f"{BUILDER}&open=y"))
     assert "These don’t all fit into one week: PYT 101 and ART 100. Remove any one of them and try again." in page
+
+
+async def test_weeks_can_be_built_from_accepted_sections_only(planner: Browser, db: Database) -> None:
+    await db.section.update_one({"courseID": "6666"}, {"$set": {"meetings": []}})
+    await sections.put_all(db, [Section("Fall 2026", "1111", "03", 5, 0, 5, 0, EVENINGS)])
+    assert "alternatives" not in await planner.read(BUILDER)
+    await planner.send("/plan/alternatives", PYT | {"alternative": ["03"]})
+    page = await planner.read(BUILDER)
+    assert "Only planned sections and their alternatives" in page
+    assert len(weeks(page)) == 3
+    found = [week[0].split(", ")[1] for week in weeks(await planner.read(f"{BUILDER}&accepted=y"))]
+    assert sorted(found) == ["section 01", "section 03"]
 
 
 async def test_without_a_week_the_page_says_which_constraint_is_in_the_way(planner: Browser) -> None:
