@@ -33,9 +33,9 @@ MAX_PRINTED_LINE_LENGTH = 1000
 
 
 class ImportOptions(NamedTuple):
-    """What may be chosen for an import.
+    """The options of an import.
 
-    `columns` has the fields of columns by their names; an empty one leaves the column out. The `reason` and the
+    `columns` maps names of columns to fields; an empty field leaves the column out. The `reason` and the
     `overrides` are for enrollments.
     """
 
@@ -65,7 +65,7 @@ DEFAULT_OPTIONS = ImportOptions()
     "columns",
     multiple=True,
     metavar="NAME=FIELD",
-    help="The field of a column whose name doesn't say it; NAME= leaves the column out. Can be repeated.",
+    help="The field that a column holds, if its name doesn't tell; NAME= leaves the column out. Can be repeated.",
 )
 @click.option("--dry-run", is_flag=True, help="Print what the import would do, without changing anything.")
 @click.option("--verbose", is_flag=True, help=f"Print all lines instead of the first {MAX_PRINTED_LINES} of each kind.")

@@ -1,4 +1,4 @@
-"""Grades as registrars record them, and which of them are enough for a prerequisite."""
+"""Grades as registrars record them, and which ones meet a prerequisite."""
 
 import re
 

@@ -142,7 +142,7 @@ class Term:
 
     @property
     def ends_at(self) -> datetime:
-        """The first moment at which it is no longer ongoing."""
+        """The first moment when the term is no longer ongoing."""
         return max(self.withdraw_deadline, start_of_day(self.last_day + timedelta(days=1), ZoneInfo(self.timezone)))
 
     def __str__(self) -> str:
@@ -651,7 +651,7 @@ MAX_LABEL_LENGTH = 50
 
 
 class SharedContent(StrEnum):
-    """What a shared link shows of a term."""
+    """What a shared link shows for a term."""
 
     SCHEDULE = "schedule"
     """The courses in which the student is enrolled."""
@@ -662,7 +662,7 @@ class SharedContent(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SharedLink:
-    """A link with which a student shows others the `content` of one term until `expires_at`.
+    """A link that shows others the `content` of a student's term until `expires_at`.
 
     `link_id` identifies it and is no secret. Only the student sees the `label`.
     """

@@ -4,9 +4,9 @@
     term   = course ["concurrently" | "with" grade ["or better"]] | "(" group ")"
     course = words without commas and parentheses, such as MAT 115
 
-A list such as `A, B, or C` takes the word before its last term. A group that mixes "and" with "or" needs parentheses,
-because readers disagree about which of the two comes first. The word "concurrently" follows a course that may also be
-taken in the same term, and "with C or better" one that needs this grade.
+In a list such as `A, B, or C`, the word before the last item applies to the whole list. A group that mixes "and" with
+"or" needs parentheses, because readers disagree about which of the two binds more tightly. The word "concurrently"
+follows a course that may also be taken in the same term, and "with C or better" follows one that requires this grade.
 """
 
 import re
@@ -29,7 +29,7 @@ _BETTER = "better", "higher"
 
 
 class RequisiteError(ValueError):
-    """A text that is no requisite; its only argument is a Sentence that names the place."""
+    """The text is not a valid requisite; the only argument is a Sentence that names the position."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class _Parser:
                     Sentence("Character %(position)s: write “and” or “or” here.", position=separator.position)
                 )
             parts.append(self._term(depth))
-        if comma is not None:  # the last two terms have nothing but a comma between them
+        if comma is not None:  # there is only a comma between the last two items
             raise RequisiteError(
                 Sentence("Character %(position)s: write “and” or “or” after this comma.", position=comma.position)
             )
@@ -168,7 +168,7 @@ def parse(text: str, name: Callable[[str, int], str] = lambda name, _: name) -> 
 def stored(text: str) -> Requisite | None:
     """Return the requisite of a stored course.
 
-    A text that can't be read, which another program must have stored, is a requisite that no student meets.
+    A text that can't be read must have been stored by another program; no student meets it.
     """
     try:
         return parse(text)

@@ -160,7 +160,7 @@ def missing_prerequisites(
     registrations: Iterable[Registration] = (),
     together_with: Collection[str] = (),
 ) -> Sequence[Requisite]:
-    """Return the prerequisites that the student has not taken in an earlier term with the grade that is needed.
+    """Return the prerequisites that the student has not taken in an earlier term with the required grade.
 
     For those that may be taken concurrently, the `registrations` of this term count too, and the courses
     `together_with`, which are added at the same time.
@@ -173,9 +173,9 @@ def missing_prerequisites(
 
 
 def unmet_prerequisites(course: Course, taken: Mapping[str, int], beside: Collection[str] = ()) -> Sequence[Requisite]:
-    """Return the prerequisites that a student does not meet who has `taken` these courses in earlier terms.
+    """Return the prerequisites that a student with these `taken` courses from earlier terms does not meet.
 
-    They come with the ranks of their grades. The courses `beside` are those of the same term.
+    The courses come with the ranks of their grades. Those `beside` are taken in the same term.
     """
     missing = [courseID for courseID in course.prerequisites if courseID not in taken]
     is_met = partial(meets, taken=taken, beside=beside)
@@ -309,7 +309,7 @@ def dependent_courses(
 def _is_dependent(
     course: Course, dropped: Set[str], enrolled: Iterable[Registration], earlier: Mapping[str, int]
 ) -> bool:
-    """Return whether the course can't stay without those that are dropped."""
+    """Return whether the course can't be kept without the dropped ones."""
     if not (dropped - earlier.keys()).isdisjoint(course.corequisites):
         return True
     if dropped.isdisjoint(course.concurrent_courses):

@@ -119,7 +119,7 @@ def with_met_prerequisites(
     taken_courses: Sequence[TakenCourse],
     enrolled: Sequence[Registration] = (),
 ) -> list[CourseSections]:
-    """Return the courses whose prerequisites a student meets who is `enrolled` in these courses of the term."""
+    """Return the courses whose prerequisites are met by a student `enrolled` in these courses of the term."""
     return [one for one in found if not rules.missing_prerequisites(one.course, term, taken_courses, enrolled)]
 
 

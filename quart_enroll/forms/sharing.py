@@ -14,7 +14,7 @@ from quart_enroll.i18n.language import format_term, gettext
 
 
 def offered(_: Form, field: Any) -> None:
-    """Refuse what the field doesn't offer."""
+    """Refuse a value that the field doesn't offer."""
     if field.data not in [choice.value for choice in field.choices or ()]:
         raise ValidationError(gettext("Choose one from the list."))
 

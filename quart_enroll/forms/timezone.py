@@ -11,12 +11,14 @@ from quart_enroll.state import site
 
 
 class TimezoneForm(SiteForm):
-    """Choose the school's time zone, which is the empty choice, or another one."""
+    """Choose a time zone; the empty choice is the school's."""
 
     timezone = SelectField(
         lazy("Time zone"),
         [one_line],
-        description=lazy("For opening times, deadlines and emails. Class times are always in the school’s time zone."),
+        description=lazy(
+            "For opening times, deadlines and emails. Meeting times are always in the school’s time zone."
+        ),
         validate_choice=False,
     )
     submit = SubmitField(lazy("Save"))

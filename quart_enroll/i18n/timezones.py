@@ -1,4 +1,4 @@
-"""The time zones that users choose from: those of CLDR that this machine knows, by region and city."""
+"""The time zones that users choose from: those in CLDR that this machine knows, by region and city."""
 
 from functools import cache
 from typing import TypeAlias

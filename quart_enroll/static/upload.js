@@ -1,4 +1,4 @@
-// Refuses a file that is too large before it is sent. Without JavaScript, the server refuses it when it has arrived.
+// Refuses a file that is too large before it is sent. Without JavaScript, the server refuses it once it has arrived.
 (() => {
   for (const input of document.querySelectorAll("input[data-max-bytes]")) {
     const id = `${input.id}-error`;

@@ -200,7 +200,7 @@ async def find_grades(
 
 
 async def set_grades(db: Database, new: Mapping[tuple[int, str, str], str], session: Session) -> None:
-    """Record grades by user_id, term and courseID; an empty one removes what was recorded."""
+    """Record grades by user_id, term and courseID; an empty grade removes the recorded one."""
     writes = [
         UpdateOne(
             {"user_id": user_id, "courseID": courseID, "term": term},

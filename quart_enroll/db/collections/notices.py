@@ -59,7 +59,7 @@ TO_FORMER_USERS = ("account_removed", "email_changed")
 """Notices to an address that has no account any more."""
 
 TO_NEW_ADDRESSES = ("new_email",)
-"""Notices to an address that a user's account is to have; if it has an account, its owner gets another text."""
+"""Notices to a user's new address; if it already has an account, the owner of that account gets another text."""
 
 NOTICE_LIFETIME = timedelta(days=366)
 """How long a notice is stored, whether it was seen or not."""

@@ -78,7 +78,7 @@ async def replace_all(
     *,
     expires_at: datetime,
 ) -> None:
-    """Plan these sections instead of everything that the student has planned for the term."""
+    """Replace everything that the student has planned for the term by these sections."""
     await db.plan.delete_many({"user_id": user_id, "term": term}, session=session)
     rows = [_course(user_id, one.key) | _to_row(one) | {"expires_at": expires_at} for one in planned]
     if rows:
@@ -115,7 +115,7 @@ async def swap_places(
 
 
 async def set_order(db: Database, user_id: int, planned: Iterable[PlannedSection], session: Session | None) -> None:
-    """Give the planned sections the places 1, 2 and so on, in this order."""
+    """Give the planned sections the positions 1, 2 and so on, in this order."""
     changes = [
         UpdateOne(_course(user_id, one.key), {"$set": {"place": place}})
         for place, one in enumerate(planned, 1)

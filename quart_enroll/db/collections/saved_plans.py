@@ -1,6 +1,6 @@
 """The collection `saved_plan`: a student's plans for a term besides the one in use, each under its name.
 
-The plan in use is in the collection `plan`; here, it has at most a row with its name. MongoDB removes the plans at
+The plan in use is in the collection `plan`; it has a row here only if it was given a name. MongoDB removes the plans at
 `expires_at`, the end of the term.
 """
 
@@ -51,7 +51,7 @@ async def find_in_term(db: Database, user_id: int, term: str, session: Session) 
 async def find_sections(
     db: Database, user_id: int, term: str, name: str, now: datetime, session: Session
 ) -> list[PlannedSection]:
-    """Return the sections of the plan as they are planned `now`; none if there is no such plan."""
+    """Return the plan's sections as if they were planned `now`; none if there is no such plan."""
     row: Document | None = await db.saved_plan.find_one(_plan(user_id, term, name), session=session)
     rows: Sequence[Document] = row["sections"] if row else ()
     return [
@@ -72,7 +72,7 @@ async def save(
     *,
     expires_at: datetime,
 ) -> None:
-    """Save these sections under the name; the plan of that name, if there is one, is not in use from now on."""
+    """Save these sections under the name, as a plan that is not in use; replace any plan with that name."""
     change = {"sections": [_to_row(one) for one in planned], "is_in_use": False, "expires_at": expires_at}
     await db.saved_plan.update_one(_plan(user_id, term, name), {"$set": change}, upsert=True, session=session)
 
@@ -80,7 +80,7 @@ async def save(
 async def set_name_in_use(
     db: Database, user_id: int, term: str, old: str, name: str, session: Session, *, expires_at: datetime
 ) -> None:
-    """Let the row `old`, which may be missing, be that of the plan in use, with this name."""
+    """Give the plan in use this name; `old` is the name of its row, which may not exist yet."""
     change = {"name": name, "sections": [], "is_in_use": True, "expires_at": expires_at}
     await db.saved_plan.update_one(_plan(user_id, term, old), {"$set": change}, upsert=True, session=session)
 

@@ -1,4 +1,4 @@
-"""The collection `share`: links with which students show others a schedule or plan. Only their digests are stored.
+"""The collection `share`: links that show a student's schedule or plan. Only their tokens' digests are stored.
 
 MongoDB removes a link at `expires_at`, the end of the term.
 """
@@ -40,7 +40,7 @@ async def add(db: Database, link: SharedLink, digest: str, session: Session) -> 
 
 
 async def find_by_user(db: Database, user_id: int, now: datetime, session: Session | None = None) -> list[SharedLink]:
-    """Return the user's links that have not expired, the oldest first."""
+    """Return the user's links that have not expired, oldest first."""
     found = db.share.find({"user_id": user_id, "expires_at": {"$gt": now}}, session=session).sort("created_at")
     return [_to_link(row) async for row in found]
 

@@ -274,9 +274,9 @@ def _read_json(text: str, notes: list[Sentence]) -> Table:
 
 
 def json_items(text: str) -> Iterator[Any]:
-    """Yield the items of the list that a text in JSON is, one by one: all of them at once would fill the memory.
+    """Yield the items of a JSON list one by one, because all of them at once would fill the memory.
 
-    Raises what json.loads raises, and UnreadableFile if the text is something else.
+    Raises what json.loads raises, and UnreadableFile if the text is not a list.
     """
     decoder = json.JSONDecoder(object_pairs_hook=_object)
     place = _skip_blanks(text, 0)

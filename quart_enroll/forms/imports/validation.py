@@ -145,7 +145,7 @@ def _problems(
 
 
 def _told_once(bad: Sequence[RowProblem]) -> Iterator[RowProblem]:
-    """Yield a problem with a secret field once for many rows: without the values, all sentences are the same."""
+    """Yield a problem with a secret field only once for many rows: without values, the sentences are all alike."""
     alike = Counter((one.field, one.sentence) for one in bad if one.field in SECRET_FIELDS)
     for one in bad:
         if one.field not in SECRET_FIELDS:

@@ -32,7 +32,7 @@ from quart_enroll.web.templating import is_overridden, render, render_frame, ren
 class Requisite:
     """A prerequisite or corequisite, and a `note` about what exactly is needed.
 
-    `is_taken` says whether the student has taken it so; None for visitors.
+    `is_taken` says whether the student has taken it accordingly; it is None for visitors.
     """
 
     courseID: str

@@ -307,7 +307,7 @@ def _can_replace(term: Term, course: Course, section: Section, state: StudentSta
 def _check_prerequisites(
     term: Term, course: Course, section: Section, state: StudentState, dropped: Registration | None = None
 ) -> None:
-    """Raise PrerequisiteMissing if the student lacks prerequisites, once the course `dropped` is gone."""
+    """Raise PrerequisiteMissing if the student lacks prerequisites, without the course `dropped`."""
     if state.taken is not None:
         staying = [one for one in state.enrolled if one is not dropped]
         rules.check_prerequisites(course, term, state.taken, staying, _waitlisted(section, state))

@@ -1,4 +1,4 @@
-"""The buttons on the plan that save, use, rename and delete one of several plans for a term."""
+"""The buttons on the plan page that save, use, rename and delete one of several plans for a term."""
 
 from collections.abc import Awaitable, Callable
 

@@ -17,7 +17,7 @@ from quart_enroll.web.templating import render
 
 
 async def shared_links() -> bytes | PageResponse:
-    """Show the student's links; create one for a student who enters the password."""
+    """Show the student's links, or create one if the student enters the password."""
     terms = await _terms()
     form = await SharedLinkForm.of(terms, term=request.args.get("term"), content=request.args.get("content"))
     if request.method != "POST":

@@ -13,7 +13,7 @@ from quart_enroll.services.enrollment import seat_changes
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
 
 MAX_LINKS_PER_TERM = 5
-"""Links to a student's schedule and plan of one term, together."""
+"""The maximum number of links to a student's schedule and plan for one term, together."""
 
 
 async def create(
@@ -40,7 +40,7 @@ async def create(
 
 
 async def active(db: Database, user_id: int, now: datetime) -> list[SharedLink]:
-    """Return the student's links that have not expired, the oldest first."""
+    """Return the student's links that have not expired, oldest first."""
     return await shared_links.find_by_user(db, user_id, now)
 
 

@@ -92,7 +92,7 @@ async def import_courses(
         changed = [(old, new) for old, new in pairs if old != new]
         changed_ids = [new.courseID for _, new in changed]
         await import_guards.guard_courses(db, term_names, changed_ids, session)
-        # What a course needs in the same term changes what its students may drop for another seat, so these are guarded
+        # The courses needed in the same term determine what students may drop for another seat, so these are guarded
         # too.
         added_credits = {
             new.courseID: new.credits - old.credits

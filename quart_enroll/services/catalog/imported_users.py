@@ -1,4 +1,4 @@
-"""The users in a file: which stored users they are, and whether the roles that they would have fit together."""
+"""The users in a file: the stored users they match, and whether their new roles fit together."""
 
 import asyncio
 from collections.abc import Collection, Iterator, Sequence
@@ -53,7 +53,7 @@ class MatchedRow(NamedTuple):
 
     @property
     def names(self) -> set[str]:
-        """What other rows may call the user: the key of the email, and the user_id."""
+        """The names by which other rows may refer to the user: the key of the email, and the user_id."""
         user_id = self.found.user_id if self.found else self.row.user_id
         return {email_key(self.row.user.email), *([str(user_id)] if user_id else ())}
 
@@ -99,7 +99,7 @@ def _match(rows: Sequence[ImportedUser], known: Sequence[User]) -> MatchedRows:
 
 
 class RoleCheck:
-    """Checks the roles of all users in a file, of which one batch after the other is known.
+    """Checks the roles of all users in a file, whose batches are added one by one.
 
     It keeps what concerns registrars and advisors: the file may have very many students.
     """
@@ -115,7 +115,7 @@ class RoleCheck:
 
     @property
     def ends_registrar(self) -> bool:
-        """Whether somebody stops being a registrar."""
+        """Whether a registrar would lose that role."""
         return bool(self._ended)
 
     def add(self, matches: MatchedRows) -> None:
@@ -136,7 +136,7 @@ class RoleCheck:
                 self._ended.append(one.row.number)
 
     def refuse_problems(self) -> None:
-        """Raise InvalidRows if somebody named as an advisor won't be one, or if no registrar would be left."""
+        """Raise InvalidRows if a user named as an advisor won't be one, or if no registrar would be left."""
         refuse(sorted(self._wrong_advisors(), key=lambda one: one.number))
         if len(self._registrars) == len(self._ended) and not self._names_registrar:
             refuse([RowProblem(number, LAST_REGISTRAR, "roles") for number in self._ended])

@@ -203,7 +203,7 @@ async def _resolve(db: Database, user_id: int, request: SectionRequest, now: dat
 def find_problems(
     term: Term, offerings: Sequence[Offering], enrolled: Sequence[Registration], taken: Sequence[TakenCourse]
 ) -> list[list[Sentence]]:
-    """Return, for each planned section, the reasons that the rules will have against it.
+    """Return, for each planned section, the reasons why the student can't enroll in it.
 
     Each is checked against the courses in which the student is `enrolled` and the plan. Nothing is said twice: a time
     conflict counts for the later of two planned sections, and too many credits for the first course over the limit.

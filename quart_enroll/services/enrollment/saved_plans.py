@@ -27,7 +27,7 @@ class PlanNames(NamedTuple):
 
 
 def plan_names(found: Sequence[SavedPlan]) -> PlanNames:
-    """Return the names of the plans, given those that have a row; without one, the plan in use has an empty name."""
+    """Return the names of the plans in these rows; the name of the plan in use is empty if it has no row."""
     in_use = next((one.name for one in found if one.is_in_use), "")
     return PlanNames(in_use, sorted(one.name for one in found if not one.is_in_use))
 
@@ -51,7 +51,7 @@ async def save_copy(context: EnrollmentContext, user_id: int, term_name: str, na
 
 @metrics.count_change("plan_use")
 async def use(context: EnrollmentContext, user_id: int, term_name: str, name: str, now: datetime) -> Term:
-    """Use the plan of that name, and save the one that was in use under its own name; a repeat changes nothing.
+    """Use the plan with that name, and save the one that was in use under its own; a repeat changes nothing.
 
     Raises UnknownTerm, Closed, NoSuchPlan.
     """
@@ -94,7 +94,7 @@ async def rename(context: EnrollmentContext, user_id: int, term_name: str, old: 
 
 @metrics.count_change("plan_delete")
 async def delete(context: EnrollmentContext, user_id: int, term_name: str, name: str, now: datetime) -> Term:
-    """Delete the plan of that name, which must not be in use; raise UnknownTerm, Closed or NoSuchPlan."""
+    """Delete the plan with that name, which must not be in use; raise UnknownTerm, Closed or NoSuchPlan."""
 
     async def body(term: Term, names: PlanNames, session: Session) -> None:
         if name not in names.others:

@@ -53,7 +53,7 @@ EMAIL_CHANGE_TEXT = Sentence("""\
 
 %(link)s
 
-The link works for one day. Your email changes only if the change is confirmed from both addresses. If it wasn’t you,
+The link works for one day. Your email changes only if the change is confirmed from both emails. If it wasn’t you,
 cancel the change and choose a new password right away:
 
 %(forgot)s""")
