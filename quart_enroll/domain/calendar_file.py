@@ -53,7 +53,7 @@ MakeUid: TypeAlias = Callable[..., str]
 def student_uids(user_id: int) -> MakeUid:
     """Return a function that makes the UIDs for the student's own files, the same ones in the schedule and in emails.
 
-    Those who have one and guess the facts, such as the student's number, can check their guess.
+    Anyone who has such a file can check a guess of the facts, such as the student's number.
     """
     return lambda *parts: str(uuid.uuid5(EVENT_NAMESPACE, _joined(user_id, *parts)))
 

@@ -33,14 +33,14 @@ Leaf: TypeAlias = str | Concurrently | WithGrade
 
 @dataclass(frozen=True, slots=True)
 class AllOf:
-    """A requisite that is met if all of its parts are."""
+    """A requisite that is met if all of its parts are met."""
 
     parts: tuple["Requisite", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """A requisite that is met if one of its parts is."""
+    """A requisite that is met if one of its parts is met."""
 
     parts: tuple["Requisite", ...]
 
@@ -75,7 +75,7 @@ def _to_text(leaf: Leaf) -> str:
 def pieces(
     requisite: Requisite | None, course: Callable[[Leaf], T], and_: str, or_: str, *, is_inner: bool = False
 ) -> Iterator[str | T]:
-    """Yield what shows the requisite: what `course` returns for each course, and the text between."""
+    """Yield the parts that display the requisite: the result of `course` for each course, and the text between them."""
     match requisite:
         case None:
             return

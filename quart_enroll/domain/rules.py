@@ -350,7 +350,7 @@ def _names(missing: Iterable[str], courseIDs: Iterable[str], names: Iterable[str
 
 
 def localized_moment(term: Term, moment: datetime) -> Moment:
-    """Return the moment for a sentence, in the reader's own timezone or else the term's."""
+    """Return the moment for a sentence, in the reader's own time zone or else the term's."""
     return Moment(moment, term.timezone)
 
 
@@ -361,5 +361,5 @@ def localized_deadline(term: Term, deadline: datetime) -> Moment | LastDay:
 
 
 def moment_text(term: Term, moment: datetime) -> str:
-    """Return the moment in words, in the reader's own timezone or else the term's."""
+    """Return the moment in words, in the reader's own time zone or else the term's."""
     return str(localized_moment(term, moment))

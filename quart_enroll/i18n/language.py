@@ -205,7 +205,7 @@ class NameList:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A date and time, shown in the reader's own timezone, or else in this one."""
+    """A date and time, shown in the reader's own time zone, or else in this one."""
 
     at: datetime
     timezone: str
@@ -228,7 +228,7 @@ class LastDay:
 
     @property
     def is_readers(self) -> bool:
-        """Whether a day ends then in the reader's own timezone too."""
+        """Whether a day ends then in the reader's own time zone too."""
         zone = ZoneInfo(_timezone.get() or self.timezone)
         return (self.ends_at - timedelta.resolution).astimezone(zone).date() < self.ends_at.astimezone(zone).date()
 
@@ -341,7 +341,7 @@ def format_list_of(names: Sequence[object]) -> str:
 
 
 def format_moment(at: datetime, timezone: str) -> str:
-    """Return the full date and time in the reader's own timezone, or else in the one given."""
+    """Return the full date and time in the reader's own time zone, or else in the one given."""
     return _moment(at, _timezone.get() or timezone, _current.get())
 
 

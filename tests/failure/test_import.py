@@ -44,7 +44,7 @@ async def find_only(db: Database) -> StoredImport:
 
 
 def another_process(db: Database) -> ImportRunner:
-    """Return what does imports in this process."""
+    """Return the object that runs imports in this process."""
     return ImportRunner(db, ImportSettings("UTC", 18, PASSWORD_METHOD), lambda: datetime.now(UTC), Wakeup())
 
 

@@ -272,7 +272,7 @@ def test_rows_take_little_memory() -> None:
     assert held / len(checked) < 500  # bytes: as objects, they take 1800
 
 
-def test_json_that_is_read_in_parts_is_what_it_is_as_a_whole() -> None:
+def test_json_read_in_parts_equals_the_whole() -> None:
     text = ' [ {"a": [1, "]", {}]} ,{}, {"b": null}\n] '
     places = range(len(text))
     changed = [text[:place] + other + text[place + 1 :] for place in places for other in ("", ",", "]", "[")]

@@ -78,7 +78,7 @@ async def replace_all(
     *,
     expires_at: datetime,
 ) -> None:
-    """Replace everything that the student has planned for the term by these sections."""
+    """Replace everything that the student has planned for the term with these sections."""
     await db.plan.delete_many({"user_id": user_id, "term": term}, session=session)
     rows = [_course(user_id, one.key) | _to_row(one) | {"expires_at": expires_at} for one in planned]
     if rows:

@@ -220,7 +220,7 @@ async def find_owners(
 ) -> list[User]:
     """Return the users with one of these user_ids, or with one of these email addresses in any spelling.
 
-    There may be thousands of them: what takes long runs in a thread.
+    There may be thousands of them, so slow work runs in a thread.
     """
     by_id = db.user.find({"user_id": {"$in": list(user_ids)}}, USER_FIELDS, session=session)
     spellings = await asyncio.to_thread(_spellings, emails)
@@ -351,7 +351,7 @@ async def set_profile(db: Database, user_id: int, profile: Profile, session: Ses
 
 
 async def set_email(db: Database, user: User, email: str, session: Session) -> None:
-    """Replace the user's email address by a confirmed one; raise EmailTaken if another account has it."""
+    """Replace the user's email address with a confirmed one; raise EmailTaken if another account has it."""
     owners = await find_owners(db, [], [email], session)
     if any(owner.user_id != user.user_id for owner in owners):
         raise EmailTaken

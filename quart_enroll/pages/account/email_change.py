@@ -60,7 +60,7 @@ async def open_link(token: str) -> SecretPage:
 
 
 async def decide() -> SecretPage | Response:
-    """Show the buttons that confirm or cancel the change, and do what the pressed one says."""
+    """Show the buttons that confirm or cancel the change, and act on the one that was pressed."""
     try:
         pending, side = await links().find_email_change(database(), session.get(CHANGE_TOKEN_KEY, ""), now())
         if request.method != "POST":

@@ -1,4 +1,4 @@
-"""The choice of the time zone in which a user sees openings and deadlines."""
+"""The choice of the time zone in which a user sees opening times and deadlines."""
 
 from quart import flash, redirect, request, url_for
 from werkzeug import Response

@@ -1,9 +1,9 @@
 """Links in emails: one to choose a new password, within an hour; one to confirm an email, within three days; and two
-that agree to a new email, within a day.
+to confirm an email change, within a day.
 
 The links are signed, so nothing is stored for them. A reset link contains a digest of the email and the password hash;
-a new password changes the hash, which invalidates all earlier links. So does a new email. Links about a new email name
-the user's request, which is stored until it is completed or stopped.
+a new password changes the hash, which invalidates all earlier links. So does a new email. Links to an email change name
+the user's request, which is stored until the change is completed or canceled.
 """
 
 from datetime import datetime, timedelta
@@ -92,7 +92,7 @@ class EmailLinks:
         return f"{self._public_url}{CHANGE_PATH}/{token}"
 
     async def find_email_change(self, db: Database, token: str, now: datetime) -> tuple[EmailChange, EmailChangeSide]:
-        """Return the change that the link is about, and the address it was sent to; raise EmailChangeOver."""
+        """Return the change that the link confirms, and the address it was sent to; raise EmailChangeOver."""
         try:
             user_id, asked_at, side = self._changes.loads(token)
         except (BadData, UnicodeError):

@@ -29,7 +29,7 @@ from quart_enroll.services.catalog.imports import (
 )
 
 BATCH_ROWS = 2000
-"""Most grades in one transaction: MongoDB ends one that takes a minute."""
+"""The maximum number of grades in one transaction: MongoDB ends one that takes a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class ImportedGrade:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedGrade:
-    """A row with the user_id, the term and the courseID that it names."""
+    """A row with the user_id, the term and the courseID that it refers to."""
 
     row: ImportedGrade
     key: tuple[int, str, str]
@@ -61,7 +61,7 @@ async def import_grades(
 ) -> ImportResult:
     """Record the grades, and promote waitlisted students who now meet a prerequisite.
 
-    Raises InvalidRows for unknown students, terms and courses, for students who don't have the course in that term, and
+    Raises InvalidRows for unknown students, terms and courses, for students without that enrollment, and
     for rows about the same seat.
     """
     resolved = await _resolve(db, rows, now)
@@ -78,7 +78,7 @@ async def import_grades(
 
 
 async def _resolve(db: Database, rows: Sequence[ImportedGrade], now: datetime) -> list[ResolvedGrade]:
-    """Return the rows with what they name; raise InvalidRows."""
+    """Return the rows with the students, terms and courses they name; raise InvalidRows."""
     accounts = await accounts_of(db, {row.student for row in rows})
     known_terms = await stored_terms.find_all(db)
     known_courses = KnownCourseIDs([course.courseID for course in await courses.find_all(db)])

@@ -22,7 +22,7 @@ CATALOG_IMPORTS: Mapping[str, Callable[..., Coroutine[Any, Any, ImportResult]]] 
     "section": import_sections,
     "term": import_terms,
 }
-"""What imports the rows of each kind of file that can let waiting students in."""
+"""The functions that import the rows of each kind of file that can let waitlisted students in."""
 
 
 async def import_rows(

@@ -160,7 +160,7 @@ def _with_stored_numbers(
 
 
 def _sections_after(rows: Sequence[ImportedSection], before: Mapping[SectionKey, Section]) -> list[Section]:
-    """Return the sections as they will be; raise InvalidRows for those that can't be so."""
+    """Return the sections as they will be after the import; raise InvalidRows for invalid ones."""
     after = [_with_stored_fields(row, before) for row in rows]
     _refuse_faults(rows, after)
     return after

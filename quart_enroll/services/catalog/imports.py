@@ -167,7 +167,7 @@ async def run_catalog_import(
 
 
 class ImportTotal:
-    """What the parts of an import have done together: however many they are, they take little memory."""
+    """The sum of what the parts of an import have done; it takes little memory however many parts there are."""
 
     def __init__(self) -> None:
         self._added = self._changed = self._unchanged = 0

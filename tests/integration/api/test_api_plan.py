@@ -38,7 +38,7 @@ async def test_each_change_of_a_plan_returns_it_and_is_safe_to_repeat(ada: Progr
         assert (status, sections(plan)) == (200, [("3333", "01")])
 
 
-async def test_a_plan_says_what_stands_against_its_sections(ada: Program, db: Database) -> None:
+async def test_a_plan_says_why_its_sections_cannot_be_taken(ada: Program, db: Database) -> None:
     await offer_course(db, "7777", "BIO 101", (), prerequisites=("2222",))
     await ada.post(PLAN, {"courseID": "7777", "term": "Fall 2026"})
     await ada.post(PLAN, PHP)

@@ -1,4 +1,4 @@
-"""A new email, which takes effect once it is confirmed from the old address and from the new one."""
+"""Email changes, which take effect once they are confirmed from the old and the new address."""
 
 import re
 from collections.abc import AsyncIterator
@@ -75,7 +75,7 @@ async def test_the_email_changes_when_both_addresses_have_confirmed(
     assert (await anyone.get("/email/change")).status_code == 410
 
 
-async def test_either_address_can_stop_the_change(ada: Browser, anyone: Browser, db: Database, clock: Clock) -> None:
+async def test_either_address_can_cancel_the_change(ada: Browser, anyone: Browser, db: Database, clock: Clock) -> None:
     await ask(ada)
     paths = await links_sent(db, clock)
     assert await decide(anyone, paths[NEW_EMAIL]) == 303
@@ -117,7 +117,7 @@ async def test_asking_twice_sends_each_email_once(ada: Browser, db: Database, cl
     assert len(await send_emails(db, clock)) == 2
 
 
-async def test_what_is_wrong_is_said_beside_its_field(ada: Browser, db: Database, clock: Clock) -> None:
+async def test_errors_are_shown_beside_their_fields(ada: Browser, db: Database, clock: Clock) -> None:
     for email, password, message in (
         (ADA.email.upper(), PASSWORD, "This is already your email."),
         (NEW_EMAIL, "wrong", "Incorrect password."),
@@ -133,7 +133,9 @@ async def test_an_address_gets_at_most_three_emails(ada: Browser, bob: Browser) 
         assert await ask(browser) == status
 
 
-async def test_an_unconfirmed_address_is_not_asked(app: Quart, anyone: Browser, db: Database, clock: Clock) -> None:
+async def test_an_old_address_that_was_never_confirmed_gets_no_link(
+    app: Quart, anyone: Browser, db: Database, clock: Clock
+) -> None:
     zoe = Browser(app.test_client())
     await zoe.post("/register", form=registration("mistyped@school.example"))
     await send_emails(db, clock)

@@ -1,4 +1,4 @@
-"""Imported grades: who meets a prerequisite with them, and which rows are refused."""
+"""Imported grades: the prerequisites that they meet, and the rows that are refused."""
 
 from dataclasses import replace
 
@@ -65,7 +65,7 @@ async def test_a_better_grade_promotes_the_student_who_was_skipped(java: Databas
         ([row("A"), replace(row("B", "1"), number=3)], "user 1, 1111, Fall 2026 is in the file twice."),
     ],
 )
-async def test_a_file_with_a_row_about_no_seat_changes_nothing(
+async def test_a_file_with_a_grade_for_no_enrollment_changes_nothing(
     java: Database, rows: list[ImportedGrade], message: str
 ) -> None:
     with pytest.raises(InvalidRows) as refused:

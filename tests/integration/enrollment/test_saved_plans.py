@@ -1,4 +1,4 @@
-"""Several plans for a term, of which one is in use."""
+"""Several plans for a term, one of which is in use."""
 
 import re
 
@@ -76,7 +76,7 @@ async def test_a_term_has_at_most_five_plans_with_different_names(ada: Browser, 
     assert plans_on(await bob.read("/plan")) == []
 
 
-async def test_plans_are_closed_with_enrollment(ada: Browser, db: Database, clock: Clock) -> None:
+async def test_plans_cannot_change_once_enrollment_has_closed(ada: Browser, db: Database, clock: Clock) -> None:
     await change(ada, "save", "Late")
     clock.now = FALL.add_deadline
     await ada.post("/plan/use", form=TERM | {"name": "Late"})

@@ -94,7 +94,7 @@ async def test_a_link_ends_with_the_term(ada: Browser, anyone: Browser, clock: C
     assert (await anyone.get(path)).status_code == 404
 
 
-async def test_a_term_has_at_most_five_links_and_each_a_name_of_its_own(ada: Browser, db: Database) -> None:
+async def test_a_term_has_at_most_five_links_with_different_names(ada: Browser, db: Database) -> None:
     for number in range(5):
         await share(ada, "plan" if number % 2 else "schedule", label=str(number // 2 or ""))
     form = {"content": "plan", "term": "Fall 2026", "password": PASSWORD}

@@ -21,7 +21,7 @@ async def choose_timezone(browser: Browser, timezone: str) -> None:
     assert (await browser.post("/account/timezone", form={"timezone": timezone})).location == "/account"
 
 
-async def test_pages_show_moments_in_the_students_own_time_zone_to_nobody_else(ada: Browser, bob: Browser) -> None:
+async def test_only_the_student_sees_moments_in_the_students_own_time_zone(ada: Browser, bob: Browser) -> None:
     school = await bob.read("/help")
     assert "12:00 AM ET" in school
     await choose_timezone(ada, CHICAGO)
@@ -46,7 +46,7 @@ async def test_cached_parts_of_pages_are_not_shared_between_time_zones(
             assert other not in page
 
 
-async def test_meeting_times_are_the_schools(ada: Browser) -> None:
+async def test_meeting_times_stay_in_the_schools_time_zone(ada: Browser) -> None:
     before = re.findall(r"\d:\d\d [AP]M", await ada.read("/course/1111"))
     await choose_timezone(ada, "Asia/Tokyo")
     assert before
@@ -83,7 +83,7 @@ async def test_the_form_shows_the_chosen_time_zone(ada: Browser) -> None:
     assert f'<option selected value="{CHICAGO}">Chicago</option>' in await ada.read("/account/timezone")
 
 
-async def test_a_time_zone_that_no_longer_exists_means_the_schools(ada: Browser, db: Database) -> None:
+async def test_a_time_zone_that_no_longer_exists_falls_back_to_the_schools(ada: Browser, db: Database) -> None:
     await users.set_timezone(db, ADA.user_id, "Europe/Atlantis")
     found = await users.find(db, ADA.user_id)
     assert found is not None
