@@ -466,7 +466,8 @@ class User:
 
     `email_unconfirmed` means that they entered the email address themselves and haven't opened the link sent to it.
     `subjects` are those whose sections they change as a scheduler. `advisors` are the user_ids of a student's advisors.
-    With `directory_opt_out`, a student's name and email must not be passed on.
+    With `directory_opt_out`, a student's name and email must not be passed on. `preferred_name` takes the place of the
+    first name where the person is addressed, and `pronouns` are those that the person goes by.
     """
 
     user_id: int
@@ -480,6 +481,8 @@ class User:
     subjects: tuple[str, ...] = ()
     advisors: tuple[int, ...] = ()
     directory_opt_out: bool = False
+    preferred_name: str = ""
+    pronouns: str = ""
 
     @property
     def role(self) -> str:
@@ -498,11 +501,24 @@ class User:
     @property
     def short_name(self) -> str:
         """The name to greet the user by; some people have only one name."""
-        return self.first_name or self.last_name
+        return self.preferred_name or self.first_name or self.last_name
 
     @property
     def full_name(self) -> str:
+        """The legal name."""
         return f"{self.first_name} {self.last_name}".strip()
+
+    @property
+    def display_name(self) -> str:
+        """The name with the preferred first name, if there is one."""
+        return f"{self.preferred_name or self.first_name} {self.last_name}".strip()
+
+    @property
+    def name_for_staff(self) -> str | Sentence:
+        """The preferred name with the legal one beside it."""
+        if self.display_name == self.full_name:
+            return self.full_name
+        return Sentence("%(name)s (legal name: %(legal)s)", name=self.display_name, legal=self.full_name)
 
 
 PeopleOrder = Literal["name", "user_id", "email"]

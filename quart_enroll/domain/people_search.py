@@ -18,7 +18,7 @@ def words_of(user: User) -> list[str]:
     A word goes on to the end of its name or email address, so "smith-jones" and "jones" are stored for "Smith-Jones".
     Words that begin another one are left out.
     """
-    texts = folding.plain(f"{user.first_name} {user.last_name}").split()
+    texts = folding.plain(f"{user.preferred_name} {user.first_name} {user.last_name}").split()
     local, at, domain = folding.plain(user.email).rpartition("@")
     starts = [start for text in texts for start in folding.word_starts(text)]
     starts += [start + at + domain for start in folding.word_starts(local)]

@@ -46,6 +46,10 @@ def can_be_seen(_: Form, field: Field) -> None:
         raise ValidationError(gettext("Enter a name with visible characters."))
 
 
+PERSONAL_TEXT = [one_line, can_be_seen, Length(max=50, message=lazy("Use at most 50 characters."))]
+"""For the preferred name and the pronouns, which may be blank."""
+
+
 def normalized_email(text: str | None) -> str | None:
     """Return the email as it is stored."""
     return email_addresses.normalized(text) if text else text
@@ -109,6 +113,22 @@ class ChangeEmailForm(SiteForm):
         lazy("Current password"), [InputRequired(lazy("Enter your password.")), MAX_PASSWORD_LENGTH]
     )
     submit = SubmitField(lazy("Change email"))
+
+
+class PreferredNameForm(SiteForm):
+    preferred_name = StringField(
+        lazy("Preferred first name"),
+        PERSONAL_TEXT,
+        filters=[stripped],
+        description=lazy("What we and your instructors call you. Leave it blank to use your legal first name."),
+    )
+    pronouns = StringField(
+        lazy("Pronouns"),
+        PERSONAL_TEXT,
+        filters=[stripped],
+        description=lazy("For example, she/her, he/him or they/them. Optional."),
+    )
+    submit = SubmitField(lazy("Save"))
 
 
 class ForgotForm(SiteForm):

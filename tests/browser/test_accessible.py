@@ -40,6 +40,7 @@ PAGES = {
             "/account/password",
             "/account/delete",
             "/account/email/change",
+            "/account/name",
             "/account/timezone",
             "/account/tokens",
             "/enrollment/links",

@@ -71,6 +71,8 @@ SCHEMA = {
         "advisors": {"bsonType": "array", "uniqueItems": True, "items": {"bsonType": ["int", "long"]}},
         "directory_opt_out": {"bsonType": "bool"},
         "signed_in_at": {"bsonType": "date"},
+        "preferred_name": {"bsonType": "string", "maxLength": 50},
+        "pronouns": {"bsonType": "string", "maxLength": 50},
         "language": {"bsonType": "string", "maxLength": 20},
         "timezone": {"bsonType": "string", "maxLength": 50},
         "email_unconfirmed": {"bsonType": "bool"},
@@ -93,10 +95,15 @@ USER_FIELDS = {
     "subjects": 1,
     "advisors": 1,
     "directory_opt_out": 1,
+    "preferred_name": 1,
+    "pronouns": 1,
 }
 """The fields of a User: never the password, which only a sign-in needs."""
 
-OPTIONAL_FIELDS = ("language", "timezone", "email_unconfirmed", "subjects", "advisors", "directory_opt_out")
+OPTIONAL_FIELDS = (
+    *("language", "timezone", "email_unconfirmed", "subjects", "advisors", "directory_opt_out"),
+    *("preferred_name", "pronouns"),
+)
 """The fields that are stored only if they have a value."""
 
 CONFIRM_EMAIL: Document = {"$unset": {"email_unconfirmed": ""}}
@@ -110,7 +117,7 @@ MAX_USER_ID_DIGITS = 18
 HAS_USER_ID = {"user_id": {"$gte": 0}}
 """Matches users with a proper user_id; `upgrade-db` lists the others."""
 
-DERIVED_FROM = ("user_id", "email", "first_name", "last_name", "role", "roles")
+DERIVED_FROM = ("user_id", "email", "first_name", "last_name", "preferred_name", "role", "roles")
 """The fields from which `derived_fields` follow."""
 
 ROWS_PER_REPAIR = 1000
@@ -296,6 +303,14 @@ async def set_timezone(db: Database, user_id: int, timezone: str) -> None:
     await db.user.update_one({"user_id": user_id}, change)
 
 
+async def set_preferred_name(db: Database, user: User, session: Session) -> None:
+    """Set the preferred name and the pronouns to those of `user`; empty ones are removed."""
+    fields = {"preferred_name": user.preferred_name, "pronouns": user.pronouns}
+    change: Document = {"$set": {name: value for name, value in fields.items() if value} | derived_fields(user)}
+    change["$unset"] = {name: "" for name, value in fields.items() if not value}
+    await db.user.update_one({"user_id": user.user_id}, change, session=session)
+
+
 async def record_sign_in(
     db: Database, credentials: Credentials, now: datetime, language: str, session: Session
 ) -> tuple[datetime | None, str]:
@@ -385,6 +400,8 @@ def to_user(row: Mapping[str, Any]) -> User:
         subjects=tuple(row.get("subjects") or ()),
         advisors=tuple(row.get("advisors") or ()),
         directory_opt_out=bool(row.get("directory_opt_out")),
+        preferred_name=str(row.get("preferred_name") or ""),
+        pronouns=str(row.get("pronouns") or ""),
     )
 
 

@@ -93,6 +93,8 @@ COLUMN_SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
         "last_name": ("last", "surname", "family name"),
         "roles": ("role",),
         "advisors": ("advisor",),
+        "preferred_name": ("preferred first name", "chosen name", "preferred"),
+        "pronouns": ("personal pronouns",),
         "directory_opt_out": ("ferpa", "ferpa block", "directory block"),
     },
 }

@@ -87,6 +87,8 @@ def _read_user(number: int, row: UserRow) -> ImportedUser:
         roles=row.read_roles(),
         subjects=cells.subjects(row.subjects.data or ""),
         directory_opt_out=row.opts_out(),
+        preferred_name=row.preferred_name.data or "",
+        pronouns=row.pronouns.data or "",
     )
     advisors = cells.advisors(row.advisors.data or "")
     return ImportedUser(number, row.user_id.data, user, row.password.data or None, row.given, advisors)

@@ -6,7 +6,7 @@ from wtforms import StringField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp
 
 from quart_enroll.domain.roles import Role
-from quart_enroll.forms.accounts import NEW_EMAIL, PASSWORD_LENGTH, name_rules, normalized_email
+from quart_enroll.forms.accounts import NEW_EMAIL, PASSWORD_LENGTH, PERSONAL_TEXT, name_rules, normalized_email
 from quart_enroll.forms.base import lazy, several_lines, stripped
 from quart_enroll.forms.imports import cells
 from quart_enroll.forms.imports.base import ImportRow, WholeNumberField, reads
@@ -16,6 +16,8 @@ NO_HASH = lazy(
     "Only Werkzeug hashes are accepted. You can leave passwords out; people then choose one with “Forgot your "
     "password?”, or with a link from `password-link`."
 )
+
+DECIDED_BY_STUDENTS = ("directory_opt_out", "preferred_name", "pronouns")
 
 
 class UserRow(ImportRow):
@@ -42,11 +44,13 @@ class UserRow(ImportRow):
     subjects = StringField(validators=[several_lines, reads(cells.subjects)])
     advisors = StringField(validators=[several_lines, Length(max=1000)])
     directory_opt_out = StringField(validators=[Optional(), reads(cells.yes_or_no)])
+    preferred_name = StringField(validators=PERSONAL_TEXT, filters=[stripped])
+    pronouns = StringField(validators=PERSONAL_TEXT, filters=[stripped])
 
     @property
     def given(self) -> frozenset[str]:
         """Return the names of the fields that the row has; a blank cell does not say what a student has decided."""
-        return super().given - (frozenset() if self.directory_opt_out.data else {"directory_opt_out"})
+        return super().given - {name for name in DECIDED_BY_STUDENTS if not self[name].data}
 
     def opts_out(self) -> bool:
         """Return whether the user's name and email are not to be passed on."""

@@ -35,7 +35,7 @@ LISTING: Listing[User] = Listing(
         Column(
             "name",
             Sentence("Name"),
-            lambda user: user.full_name or user.email,
+            lambda user: user.name_for_staff or user.email,
             url=lambda user: url_for("staff_person", user_id=user.user_id),
             is_sortable=True,
         ),

@@ -139,13 +139,14 @@ def _person_columns(staff: User) -> list[Column[RosterRow]]:
 
 
 def name_text(row: RosterRow) -> str | Sentence:
-    """Return the student's name, marked if the student opted out of the directory."""
+    """Return the student's name and pronouns, marked if the student opted out of the directory."""
     student = row.student
     if not student.email:
         return Sentence("Deleted account %(user_id)s", user_id=str(student.user_id))
-    if student.directory_opt_out:
-        return Sentence("%(name)s (opted out of the directory)", name=student.full_name)
-    return student.full_name
+    name = student.name_for_staff
+    if student.pronouns:
+        name = Sentence("%(name)s, %(pronouns)s", name=name, pronouns=student.pronouns)
+    return Sentence("%(name)s (opted out of the directory)", name=name) if student.directory_opt_out else name
 
 
 def how_text(row: RosterRow) -> str | Sentence:
@@ -180,6 +181,8 @@ def _file_listing(section: Section) -> Listing[RosterRow]:
         [
             Column("last_name", Sentence("Last name"), lambda row: row.student.last_name),
             Column("first_name", Sentence("First name"), lambda row: row.student.first_name),
+            Column("preferred_name", Sentence("Preferred first name"), lambda row: row.student.preferred_name),
+            Column("pronouns", Sentence("Pronouns"), lambda row: row.student.pronouns),
             Column("user_id", Sentence("ID"), lambda row: row.student.user_id),
             Column("email", Sentence("Email"), lambda row: row.student.email),
             Column("status", Sentence("Status"), lambda row: STANDING_NAMES[row.standing]),

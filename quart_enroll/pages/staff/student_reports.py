@@ -39,8 +39,8 @@ class StudentRow:
         if self.user is None:
             return gettext("Deleted account %(user_id)s", user_id=str(self.user_id))
         if self.user.directory_opt_out:
-            return gettext("%(name)s (opted out of the directory)", name=self.user.full_name)
-        return self.user.full_name
+            return gettext("%(name)s (opted out of the directory)", name=self.user.name_for_staff)
+        return str(self.user.name_for_staff)
 
 
 def _record_url(row: StudentRow) -> str:

@@ -32,7 +32,7 @@ LISTING: Listing[User] = Listing(
         Column(
             "name",
             Sentence("Name"),
-            lambda student: student.full_name or student.email,
+            lambda student: student.name_for_staff or student.email,
             url=lambda student: url_for("staff_student", user_id=student.user_id),
             is_sortable=True,
         ),

@@ -2,6 +2,7 @@
 
 from asyncio import sleep
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from time import monotonic
 from typing import NamedTuple
@@ -153,6 +154,17 @@ async def set_language(db: Database, user_id: int, language: str) -> None:
 async def set_timezone(db: Database, user_id: int, timezone: str) -> None:
     """Set the time zone in which pages and emails show moments to the user; an empty one means the school's."""
     await users.set_timezone(db, user_id, timezone)
+
+
+async def set_preferred_name(db: Database, user_id: int, preferred_name: str, pronouns: str) -> None:
+    """Set the name by which the user is addressed, and the pronouns; empty ones are removed."""
+
+    async def body(session: Session) -> None:
+        if (found := await users.find(db, user_id, session)) is not None:
+            named = replace(found, preferred_name=preferred_name, pronouns=pronouns)
+            await users.set_preferred_name(db, named, session)
+
+    await transaction(db, body)
 
 
 async def confirm_email(db: Database, user: User) -> None:

@@ -35,7 +35,10 @@ from quart_enroll.system.compact_list import CompactList
 BATCH_ROWS = 2000
 """Most users in one transaction: MongoDB ends one that takes a minute, and keeps what it has written in its cache."""
 
-OPTIONAL_USER_FIELDS = ("first_name", "last_name", "subjects", "advisors", "directory_opt_out")
+OPTIONAL_USER_FIELDS = (
+    *("first_name", "last_name", "subjects", "advisors", "directory_opt_out"),
+    *("preferred_name", "pronouns"),
+)
 """The fields that keep their stored value if a row does not give them."""
 
 

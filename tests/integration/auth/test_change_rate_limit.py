@@ -89,7 +89,14 @@ async def test_pages_and_api_clients_of_one_account_share_its_rate_limit(
             "/alert",
             "/alert/end",
         ),
-        *("/enrollment/calendar", "/account/email/change", "/account/timezone", "/account/tokens", "/language"),
+        *(
+            "/enrollment/calendar",
+            "/account/email/change",
+            "/account/name",
+            "/account/timezone",
+            "/account/tokens",
+            "/language",
+        ),
     ],
 )
 async def test_every_change_counts_toward_the_rate_limit(app: Quart, ada: Browser, path: str) -> None:

@@ -82,6 +82,7 @@ NOT_TRANSLATED = re.compile(
             r"\b(lu|ma|me|ĵa|ve|sa|di)\b",  # short weekdays
             r"-?\d+ m?s\b|\bms\b",  # units of charts
             r"\b(user_id|email|first_name|last_name|password|roles|subjects|advisors|directory_opt_out)\b",  # columns
+            r"\b(preferred_name|pronouns)\b",  # further columns
             r"\bpeople(\.csv)?\b|=Graduates in spring",  # names of a list and a file, and a reason
             rf"\b(?:{'|'.join(map(re.escape, CITIES))})\b",
             r"\bBursar hold\b|\bBursar’s Office\b|\bbursar@school\.example\b|\bFees are unpaid\b",  # a hold
@@ -376,6 +377,9 @@ async def test_spanish_pages_for_students_contain_no_english(
     await ada.submit("/account/tokens", name="my phone", scope="read", expires_at="1999-01-01")
     for _ in range(2):
         await ada.submit("/account/tokens", name="my phone", scope="enroll", expires_at="2026-12-01", password=PASSWORD)
+    await ada.get("/account/name")
+    await ada.submit("/account/name", preferred_name="x" * 51)
+    await ada.submit("/account/name", preferred_name="Ada", pronouns="⟦she/her⟧")
     await ada.submit("/account/timezone", timezone="Mars")
     await ada.submit("/account/timezone", timezone="America/New_York")
     await ada.get("/account")

@@ -26,6 +26,12 @@ INVALID_FORMS = [
     ("password_change.html", "/account/password", {}, ["current_password", "password", "password_confirm"]),
     ("account_delete.html", "/account/delete", {"password": WRONG_PASSWORD}, ["password"]),
     ("email_change.html", "/account/email/change", {"email": "ada", "password": PASSWORD}, ["email"]),
+    (
+        "account_name.html",
+        "/account/name",
+        {"preferred_name": "x" * 51, "pronouns": "\u200b"},
+        ["preferred_name", "pronouns"],
+    ),
     ("account_timezone.html", "/account/timezone", {"timezone": "Mars"}, ["timezone"]),
     ("tokens.html", "/account/tokens", {"scope": "all"}, ["name", "scope", "expires_at", "password"]),
     ("calendar_link.html", "/enrollment/calendar", {"password": WRONG_PASSWORD}, ["password"]),

@@ -45,7 +45,6 @@ CACHE_CONTROL_BY_PATH = {
     "/healthz": "no-cache",
     "/readyz": "no-cache",
     "/metrics": "no-cache",
-    "/calendar/no-link.ics": "no-cache",
     **dict.fromkeys(
         [f"/api/v1/{name}" for name in ("terms", "courses", "courses/1111", "sections", "openapi.json")],
         "public, no-cache",
@@ -54,8 +53,12 @@ CACHE_CONTROL_BY_PATH = {
 """Responses that are the same for everyone; caches must not store the others."""
 
 
-EMAIL_LINK_RULES = [rule for rule in STATUSES_BY_ROUTE if rule.startswith(("/password/reset", "/email/c"))]
-HEADERS_BY_PATH = {path_of(rule): {"Referrer-Policy": "no-referrer"} for rule in EMAIL_LINK_RULES}
+SECRET_RULES = [
+    rule for rule in STATUSES_BY_ROUTE if rule.startswith(("/password/reset", "/email/c", "/calendar/", "/shared/"))
+]
+"""The rules whose URLs contain a secret, or lead to a page that had one."""
+
+HEADERS_BY_PATH = {path_of(rule): {"Referrer-Policy": "no-referrer"} for rule in SECRET_RULES}
 
 
 def _security_headers(response: Response) -> dict[str, str]:

@@ -358,6 +358,7 @@ async def use_accounts(full: FullRun, anyone: Browser, ada: Browser, bob: Browse
     await full.request(anyone, "POST", "/email/change", decision="agree")
     await full.request(ada, "POST", "/account/email/change", email="ada.new@school.example", password=PASSWORD)
     await full.request(ada, "POST", "/account/email/stop")
+    await full.request(ada, "POST", "/account/name", preferred_name="Max", pronouns="they/them")
     await full.request(ada, "POST", "/account/timezone", timezone="America/Chicago")
     await full.request(ada, "POST", "/account/tokens/end", token_id="unknown")
     await full.request(ada, "POST", "/account/end", login="unknown")

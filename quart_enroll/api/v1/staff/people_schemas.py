@@ -27,6 +27,8 @@ class PersonSchema(Struct, frozen=True):
     email: str
     first_name: str
     last_name: str
+    preferred_name: Annotated[str, Meta(description="What to call the person instead of the first name, or empty.")]
+    pronouns: Annotated[str, Meta(description="As the person wrote them, such as they/them, or empty.")]
     roles: list[RoleName]
     subjects: Annotated[list[str], Meta(description="The subjects whose sections a scheduler can change.")]
     advisors: Annotated[list[int], Meta(description="The user_ids of a student's advisors.")]
@@ -42,6 +44,8 @@ class PersonSchema(Struct, frozen=True):
             user.email,
             user.first_name,
             user.last_name,
+            user.preferred_name,
+            user.pronouns,
             [role.value for role in in_order(shown.roles)],
             list(shown.subjects),
             list(shown.advisors),

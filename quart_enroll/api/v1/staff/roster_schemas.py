@@ -52,6 +52,8 @@ class RosterStudentSchema(Struct, frozen=True):
     email: str
     first_name: str
     last_name: str
+    preferred_name: Annotated[str, Meta(description="What to call the student instead of the first name, or empty.")]
+    pronouns: Annotated[str, Meta(description="As the student wrote them, such as they/them, or empty.")]
     directory_opt_out: Annotated[bool, Meta(description="The name and the email are not to be passed on.")]
     standing: Annotated[
         Literal["enrolled", "waiting", "withdrawn", "left"],
@@ -69,6 +71,8 @@ class RosterStudentSchema(Struct, frozen=True):
             student.email,
             student.first_name,
             student.last_name,
+            student.preferred_name,
+            student.pronouns,
             student.directory_opt_out,
             row.standing.value,
             row.since,

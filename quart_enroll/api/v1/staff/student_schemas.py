@@ -33,6 +33,8 @@ class StudentSchema(Struct, frozen=True):
     email: str
     first_name: str
     last_name: str
+    preferred_name: Annotated[str, Meta(description="What to call the student instead of the first name, or empty.")]
+    pronouns: Annotated[str, Meta(description="As the student wrote them, such as they/them, or empty.")]
     advisors: Annotated[list[int], Meta(description="The user_ids of the student's advisors.")]
     directory_opt_out: Annotated[
         bool, Meta(description="The student opted out of the directory: don't pass on the name and the email.")
@@ -45,6 +47,8 @@ class StudentSchema(Struct, frozen=True):
             student.email,
             student.first_name,
             student.last_name,
+            student.preferred_name,
+            student.pronouns,
             list(student.advisors),
             student.directory_opt_out,
         )
