@@ -45,6 +45,7 @@ CACHE_CONTROL_BY_PATH = {
     "/healthz": "no-cache",
     "/readyz": "no-cache",
     "/metrics": "no-cache",
+    "/calendar/no-link.ics": "no-store",
     **dict.fromkeys(
         [f"/api/v1/{name}" for name in ("terms", "courses", "courses/1111", "sections", "openapi.json")],
         "public, no-cache",
