@@ -28,7 +28,7 @@ WEEK_NAME, WEEK_LEVEL = "week", 2
 
 @dataclass(frozen=True, slots=True)
 class SharedTerm:
-    """What a link shows, with the student's first name, which may be empty."""
+    """What a link shows, with the student's preferred or else first name, which may be empty."""
 
     link: SharedLink
     first_name: str
@@ -103,7 +103,7 @@ async def _find(token: str) -> SharedTerm:
     courses = await _enrolled(snapshot, term)
     if link.content is SharedContent.PLAN:
         courses += _planned(snapshot, term, offered, {one.courseID for one in courses})
-    return SharedTerm(link, owner.first_name, term, courses)
+    return SharedTerm(link, owner.preferred_name or owner.first_name, term, courses)
 
 
 async def _enrolled(snapshot: StudentSnapshot, term: Term) -> list[Registration]:

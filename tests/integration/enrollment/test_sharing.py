@@ -53,6 +53,8 @@ async def test_a_link_shows_the_courses_of_a_term_and_only_the_first_name(ada: B
 async def test_a_shared_plan_has_the_planned_courses_too(ada: Browser, anyone: Browser) -> None:
     path = await share(ada, "plan")
     assert "Ada’s plan for Fall 2026" in await anyone.read(path)
+    await ada.post("/account/name", form={"preferred_name": "Max", "pronouns": ""})
+    assert "Max’s plan for Fall 2026" in await anyone.read(path)
     calendar = await read_calendar(anyone, path)
     assert [event["summary"] for event in calendar.events] == ["PYT 101", "PHP 202 (planned)"]
 
