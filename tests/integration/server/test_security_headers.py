@@ -45,13 +45,13 @@ CACHE_CONTROL_BY_PATH = {
     "/healthz": "no-cache",
     "/readyz": "no-cache",
     "/metrics": "no-cache",
-    "/calendar/no-link.ics": "no-store",
     **dict.fromkeys(
         [f"/api/v1/{name}" for name in ("terms", "courses", "courses/1111", "sections", "openapi.json")],
         "public, no-cache",
     ),
+    **{path_of(rule): "no-store" for rule in STATUSES_BY_ROUTE if rule.startswith(("/calendar/", "/shared/"))},
 }
-"""Responses that are the same for everyone; caches must not store the others."""
+"""Responses that are the same for everyone; caches must not store the others, nor those of secret URLs."""
 
 
 SECRET_RULES = [
