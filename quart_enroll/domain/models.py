@@ -604,6 +604,8 @@ class EmailChange:
     asked_at: datetime
     expires_at: datetime
     agreed: frozenset[EmailChangeSide] = frozenset()
+    asks_old: bool = True
+    """Whether the old address is asked; if not, because it was not confirmed, it counts as having agreed."""
 
     @property
     def is_agreed(self) -> bool:

@@ -24,6 +24,7 @@ SCHEMA = {
         "old_email": {"bsonType": "string", "maxLength": 254},
         "new_email": {"bsonType": "string", "minLength": 3, "maxLength": 254},
         "agreed": {"bsonType": "array", "uniqueItems": True, "items": {"enum": [*EmailChangeSide]}},
+        "asks_old": {"bsonType": "bool"},
     },
 }
 
@@ -57,7 +58,15 @@ async def remove(db: Database, user_id: int, session: Session | None = None) -> 
 
 def _to_change(row: Mapping[str, Any]) -> EmailChange:
     agreed = frozenset(map(EmailChangeSide, row["agreed"]))
-    return EmailChange(row["user_id"], row["old_email"], row["new_email"], row["asked_at"], row["expires_at"], agreed)
+    return EmailChange(
+        row["user_id"],
+        row["old_email"],
+        row["new_email"],
+        row["asked_at"],
+        row["expires_at"],
+        agreed,
+        asks_old=row.get("asks_old", True),
+    )
 
 
 def _row(change: EmailChange) -> Document:
@@ -68,4 +77,5 @@ def _row(change: EmailChange) -> Document:
         "asked_at": change.asked_at,
         "expires_at": change.expires_at,
         "agreed": sorted(change.agreed),
+        "asks_old": change.asks_old,
     }

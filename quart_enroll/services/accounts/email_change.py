@@ -18,17 +18,19 @@ CHANGE_LIFETIME = timedelta(days=1)
 async def ask(db: Database, login: str, user: User, new_email: str, now: datetime) -> EmailChange:
     """Email a link to the old and to the new address of the user with the sign-in `login`; return the pending change.
 
-    No link is sent to an old address that was never confirmed. Whether the new one already has an account is checked
-    only when the email is sent, so that the response doesn't reveal it. Repeating the request changes nothing. Raises
-    SignInEnded.
+    No link is sent to an old address that was never confirmed; if it is confirmed before the change, the change is
+    over. Whether the new one already has an account is checked only when the email is sent, so that the response
+    doesn't reveal it. Repeating the request changes nothing. Raises SignInEnded.
     """
     asked_at = now.replace(microsecond=now.microsecond // 1000 * 1000)  # as MongoDB stores it
     agreed = frozenset({EmailChangeSide.OLD} if user.email_unconfirmed else ())
-    wanted = EmailChange(user.user_id, user.email, new_email, asked_at, asked_at + CHANGE_LIFETIME, agreed)
+    wanted = EmailChange(
+        user.user_id, user.email, new_email, asked_at, asked_at + CHANGE_LIFETIME, agreed, asks_old=not agreed
+    )
 
     async def body(session: Session) -> EmailChange:
         pending = await email_changes.find(db, user.user_id, now, session)
-        if pending and (pending.old_email, pending.new_email) == (user.email, new_email):
+        if pending and _asked_for(pending) == _asked_for(wanted):
             return pending
         await email_changes.put(db, wanted, session)
         await _queue_links(db, wanted, session)
@@ -65,9 +67,15 @@ async def agree(db: Database, change: EmailChange, side: EmailChangeSide, now: d
     return await transaction(db, body)
 
 
+def _asked_for(change: EmailChange) -> tuple[str, str, bool]:
+    return change.old_email, change.new_email, change.asks_old
+
+
 async def _complete(db: Database, change: EmailChange, now: datetime, session: Session) -> None:
     user = await users.find(db, change.user_id, session)
     if user is None or user.email != change.old_email:  # an import has changed it in the meantime
+        raise EmailChangeOver
+    if not change.asks_old and not user.email_unconfirmed:  # its owner has confirmed it, and was never asked
         raise EmailChangeOver
     await users.set_email(db, user, change.new_email, session)
     await accounts.end_all_access(db, user.user_id, session)

@@ -11,6 +11,7 @@ from quart import Quart
 from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import leases, users
+from quart_enroll.services.accounts import accounts
 from quart_enroll.services.notifications.outbox import LEASE_NAME
 from tests.integration.auth.test_passwords import ME, PUBLIC_URL, SETTINGS, change, send_emails
 from tests.support.people import ADA, BOB, PASSWORD, Browser, Clock, config, registration, text
@@ -146,3 +147,18 @@ async def test_an_old_address_that_was_never_confirmed_gets_no_link(
     found = await users.find_credentials(db, NEW_EMAIL)
     assert found is not None
     assert not found.user.email_unconfirmed
+
+
+async def test_an_address_confirmed_in_the_meantime_must_be_asked(
+    app: Quart, anyone: Browser, db: Database, clock: Clock
+) -> None:
+    zoe = Browser(app.test_client())
+    await zoe.post("/register", form=registration("zoe@school.example"))
+    await send_emails(db, clock)
+    await ask(zoe)
+    paths = await links_sent(db, clock)
+    found = await users.find_credentials(db, "zoe@school.example")
+    assert found is not None
+    await accounts.confirm_email(db, found.user)
+    assert await decide(anyone, paths[NEW_EMAIL]) == 410
+    assert await users.find_credentials(db, NEW_EMAIL) is None
