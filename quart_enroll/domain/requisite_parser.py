@@ -10,6 +10,7 @@ follows a course that may also be taken in the same term, and "with C or better"
 """
 
 import re
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -51,7 +52,7 @@ class _Token:
 
 class _Parser:
     def __init__(self, text: str, name: Callable[[str, int], str]) -> None:
-        self._tokens = [_Token(one.group(), one.start() + 1) for one in _TOKEN.finditer(text)]
+        self._tokens = deque(_Token(one.group(), one.start() + 1) for one in _TOKEN.finditer(text))
         self._tokens.append(_Token("", len(text) + 1))
         self._name = name
 
@@ -72,7 +73,7 @@ class _Parser:
         parts, joiner, comma = [self._term(depth)], "", None
         while self._next().text not in ("", ")"):
             separator = self._next()
-            comma = self._tokens.pop(0) if separator.text == "," else None
+            comma = self._tokens.popleft() if separator.text == "," else None
             if word := self._next().joiner:
                 if joiner and word != joiner:
                     raise RequisiteError(
@@ -83,7 +84,7 @@ class _Parser:
                         )
                     )
                 joiner, comma = word, None
-                self._tokens.pop(0)
+                self._tokens.popleft()
             elif comma is None:
                 raise RequisiteError(
                     Sentence("Character %(position)s: write “and” or “or” here.", position=separator.position)
@@ -100,7 +101,7 @@ class _Parser:
             return self._parenthesized(depth)
         words = []
         while self._next().is_name:
-            words.append(self._tokens.pop(0))
+            words.append(self._tokens.popleft())
         if len(words) > 1 and words[-1].text.lower() == CONCURRENTLY:
             return Concurrently(self._course(words[:-1]))
         if len(words) > 2 and words[-2].text.lower() == "with":
@@ -120,7 +121,8 @@ class _Parser:
                 )
             )
         if self._next().joiner == "or" and self._tokens[1].text.lower() in _BETTER:
-            del self._tokens[:2]
+            self._tokens.popleft()
+            self._tokens.popleft()
         return grade
 
     def _course(self, words: Sequence[_Token]) -> str:
@@ -145,13 +147,13 @@ class _Parser:
                     position=opening.position,
                 )
             )
-        self._tokens.pop(0)
+        self._tokens.popleft()
         found = self._group(depth + 1)
         if self._next().text != ")":
             raise RequisiteError(
                 Sentence("Character %(position)s: this parenthesis has no matching “)”.", position=opening.position)
             )
-        self._tokens.pop(0)
+        self._tokens.popleft()
         return found
 
 

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import pytest
 
+from quart_enroll.domain import requisite_parser
 from quart_enroll.domain.models import Course, Meeting, Section, Term
 from quart_enroll.forms.imports.courses import CourseRow
 from quart_enroll.forms.imports.sections import SectionRow
@@ -279,6 +280,12 @@ def test_a_requisite_that_becomes_too_long_to_edit_is_refused() -> None:
     needed = " or ".join(f"MAT{number} with C" for number in range(100, 127))
     _, problems = CourseRow.check(COURSE | {"requisite": needed})
     assert problems == ["requisite: Written out in full, this is longer than 500 characters. Shorten it."]
+
+
+def test_a_requisite_that_is_much_too_long_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requisite_parser, "parse", lambda _: pytest.fail("it is read"))
+    _, problems = CourseRow.check(COURSE | {"requisite": "MAT115," * 100_000})
+    assert [problem.split(":")[0] for problem in problems] == ["requisite"]
 
 
 def test_a_row_knows_which_fields_it_has() -> None:

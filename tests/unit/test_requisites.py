@@ -1,6 +1,7 @@
 """Prerequisites with alternatives, written as text."""
 
 import random
+from collections.abc import Iterable
 from itertools import product
 
 import pytest
@@ -17,6 +18,8 @@ from quart_enroll.domain.rules import (
     missing_prerequisites,
 )
 from quart_enroll.i18n.language import use_language
+from quart_enroll.services.catalog import import_courses
+from quart_enroll.services.catalog.import_courses import ImportedCourse, KnownCourseIDs
 from tests.support.people import FALL, SPRING
 
 COURSES = ("A", "B", "C", "D")
@@ -161,3 +164,18 @@ def test_a_grade_must_be_good_enough(grade: str, is_enough: bool, counts: bool) 
         PrerequisiteMissing, match=r"BIO 300 requires A with a grade of C or better from an earlier term\."
     ):
         check_prerequisites(needs_c, SPRING, [])
+
+
+def test_the_courses_of_the_catalog_are_indexed_once_for_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    class Counted(KnownCourseIDs):
+        def __init__(self, courseIDs: Iterable[str]) -> None:  # the stored name
+            made.append(1)
+            super().__init__(courseIDs)
+
+    monkeypatch.setattr(import_courses, "KnownCourseIDs", Counted)
+    found = [Course(str(number), "Title", "", 3, "Fall", requisite="0") for number in range(1, 9)]
+    rows = [ImportedCourse(number, one, frozenset({"requisite"})) for number, one in enumerate(found)]
+    import_courses._refuse_unknown_requisites(rows, found, {"0", *(one.courseID for one in found)})
+    assert len(made) == 1

@@ -56,7 +56,12 @@ def _is_credits(_: Form, field: Any) -> None:
 
 
 def _is_requisite(text: str) -> None:
-    """Raise ValueError unless the text is a requisite that can also be edited in its usual spelling."""
+    """Raise ValueError unless the text is a requisite that can also be edited in its usual spelling.
+
+    A text that is too long isn't read: a cell of a file may have millions of words, and `Length` refuses it anyway.
+    """
+    if len(text) > MAX_REQUISITE_CHARACTERS:
+        return
     if len(requisites.to_text(requisite_parser.parse(text))) > MAX_REQUISITE_CHARACTERS:
         raise ValueError(
             Sentence(

@@ -143,7 +143,7 @@ def _needed_beside(course: Course) -> tuple[Sequence[str], str]:
 
 def _refuse_unknown_requisites(rows: Sequence[ImportedCourse], after: Sequence[Course], known: set[str]) -> None:
     """Raise InvalidRows for courses that require themselves or unknown courses."""
-    problems = []
+    problems, courseIDs = [], KnownCourseIDs(known)
     for row, course in zip(rows, after, strict=True):
         for field in sorted({"prerequisites", "corequisites"} & row.given):
             for required in getattr(course, field):
@@ -152,7 +152,7 @@ def _refuse_unknown_requisites(rows: Sequence[ImportedCourse], after: Sequence[C
                 if required == course.courseID:
                     problems.append(RowProblem(row.number, ITSELF, field))
         if "requisite" in row.given:
-            problems += _requisite_problems(row, course.courseID, KnownCourseIDs(known))
+            problems += _requisite_problems(row, course.courseID, courseIDs)
     refuse(problems)
 
 
