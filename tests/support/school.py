@@ -64,7 +64,8 @@ async def _put_rows(db: Database, rows: Rows) -> None:
     changed = await _changed_since(db, at)
     if changed is None:
         changed = set(await db.list_collection_names())
-    for name in changed | {name for name in before.keys() | rows.keys() if before.get(name) is not rows.get(name)}:
+    replaced = {name for name in before.keys() | rows.keys() if before.get(name) is not rows.get(name)}
+    for name in sorted(changed | replaced):
         await db[name].delete_many({})
         if rows.get(name):
             await db[name].insert_many(shuffle(rows[name]))
