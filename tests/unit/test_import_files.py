@@ -224,13 +224,6 @@ def refusal(filename: str, data: str) -> list[str]:
     return list(map(str, refused.value.sentences))
 
 
-def test_half_a_letter_is_replaced_because_no_database_stores_it() -> None:
-    data = r'[{"first_name": "\ud800", "roles": ["\udfff", "student"], "email": "zoe@school.example"}]'
-    [row] = read_rows(ROW_FORMS["user"], "users.json", data.encode()).rows
-    assert (row.cells["first_name"], row.cells["roles"]) == ("\ufffd", ["\ufffd", "student"])
-    assert refusal("users.json", r'[{"\ud800": 1, "\ud800": 2}]') == ["A JSON object has “\ufffd” twice."]
-
-
 def test_a_hostile_file_takes_no_longer_than_any_other() -> None:
     blanks = " " * 120_000  # a search for the blanks at the end would look at each of them from each of them
     data = f"email,first_name,last_name\nzoe@school.example,Z{blanks}oe,Adler\n"

@@ -74,7 +74,6 @@ _NOT_ASCII = re.compile(r"[\w’'-]*[^\x00-\x7f][\w’'-]*")
 _UTF_8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _NOT_WINDOWS = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 _LINE_END = re.compile(r"\r\n?|\n")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _JSON_BLANKS = re.compile(r"[ \t\n\r]*")
 
 
@@ -306,19 +305,11 @@ def _skip_blanks(text: str, place: int) -> int:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    pairs = [(_storable(name), _storable(value)) for name, value in pairs]
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
         raise UnreadableFile(Sentence("A JSON object has “%(name)s” twice.", name=twice))
     return found
-
-
-def _storable(value: Any) -> Any:
-    """Replace lone surrogates, which JSON can name and the database can't store, by a character that forms refuse."""
-    if isinstance(value, list):
-        return [_storable(one) for one in value]
-    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else value
 
 
 def _read_csv(text: str, is_column: Callable[[str], bool], notes: list[Sentence]) -> Table:
