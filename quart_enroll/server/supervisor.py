@@ -78,6 +78,7 @@ class Worker:
 
     async def report_ready(self) -> AsyncGenerator[None, None]:
         """Tell the supervisor that this process is serving, and again and again that it still does."""
+        self._tell(READY)  # before the first request, which may hang
         async with run_in_background(self._send_heartbeats()):
             yield
         self._tell(LEAVING)
