@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Self, cast
 
@@ -92,6 +93,16 @@ def one_line(form: Form, field: Any) -> None:
     if len(field.raw_data or ()) > 1:
         raise ValidationError(lazy("This field was sent more than once. Fill it in only once."))
     _check_readable(field.data or "")
+
+
+def offered(message: str) -> Callable[[Form, Any], None]:
+    """Return a validator that refuses a value which the field doesn't offer, with the message."""
+
+    def check(_: Form, field: Any) -> None:
+        if field.data not in [choice.value for choice in field.choices or ()]:
+            raise ValidationError(message)
+
+    return check
 
 
 def several_lines(form: Form, field: Any) -> None:

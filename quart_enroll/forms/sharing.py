@@ -3,20 +3,16 @@
 from collections.abc import Iterable
 from typing import Any
 
-from wtforms import Form, HiddenField, SelectField, StringField, SubmitField, ValidationError
+from wtforms import HiddenField, SelectField, StringField, SubmitField
 from wtforms.validators import DataRequired, Length
 
 from quart_enroll.domain.models import MAX_LABEL_LENGTH, SharedContent, Term
 from quart_enroll.forms.accounts import own_password
-from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
+from quart_enroll.forms.base import SiteForm, lazy, offered, one_line, stripped
 from quart_enroll.forms.search import choices
-from quart_enroll.i18n.language import format_term, gettext
+from quart_enroll.i18n.language import format_term
 
-
-def offered(_: Form, field: Any) -> None:
-    """Refuse a value that the field doesn't offer."""
-    if field.data not in [choice.value for choice in field.choices or ()]:
-        raise ValidationError(gettext("Choose one from the list."))
+IS_OFFERED = offered(lazy("Choose one from the list."))
 
 
 class SharedLinkForm(SiteForm):
@@ -24,12 +20,12 @@ class SharedLinkForm(SiteForm):
 
     content = SelectField(
         lazy("What to share"),
-        [offered],
+        [IS_OFFERED],
         choices=choices({SharedContent.SCHEDULE: lazy("Your schedule"), SharedContent.PLAN: lazy("Your plan")}),
         description=lazy("The plan also includes the courses you’re already enrolled in."),
         validate_choice=False,
     )
-    term = SelectField(lazy("Term"), [offered], choices=[], validate_choice=False)
+    term = SelectField(lazy("Term"), [IS_OFFERED], choices=[], validate_choice=False)
     label = StringField(
         lazy("Name (optional)"),
         [one_line, Length(max=MAX_LABEL_LENGTH, message=lazy("Use at most 50 characters."))],

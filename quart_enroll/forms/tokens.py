@@ -11,7 +11,7 @@ from wtforms.validators import DataRequired, InputRequired, Length
 from quart_enroll.domain.models import User
 from quart_enroll.domain.scopes import SCOPE_PERMISSIONS, STAFF_SCOPES, Scope
 from quart_enroll.forms.accounts import own_password
-from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
+from quart_enroll.forms.base import SiteForm, lazy, offered, one_line, stripped
 from quart_enroll.forms.search import choices
 from quart_enroll.i18n.language import format_day, gettext
 from quart_enroll.services.accounts.tokens import MAX_STAFF_TOKEN_LIFETIME, MAX_TOKEN_LIFETIME
@@ -48,6 +48,7 @@ class TokenForm(SiteForm):
     )
     scope = SelectField(
         lazy("Permissions"),
+        [offered(lazy("Choose its permissions."))],
         choices=[],
         validate_choice=False,
         default=Scope.READ,
@@ -61,14 +62,9 @@ class TokenForm(SiteForm):
         """Return the form as it was sent, or with default values; it offers the scopes for staff only to them."""
         lifetime = DEFAULT_STAFF_LIFETIME if owner.is_staff else DEFAULT_LIFETIME
         form = await cls.from_request(expires_at=today() + lifetime)
-        offered = [scope for scope in Scope if owner.is_staff or scope not in STAFF_SCOPES]
-        form.scope.choices = choices({scope: cast(str, SCOPE_PERMISSIONS[scope]) for scope in offered})
+        scopes = [scope for scope in Scope if owner.is_staff or scope not in STAFF_SCOPES]
+        form.scope.choices = choices({scope: cast(str, SCOPE_PERMISSIONS[scope]) for scope in scopes})
         return form
-
-    def validate_scope(self, field: Any) -> None:
-        """Refuse a scope that is not offered."""
-        if field.data not in [choice.value for choice in field.choices]:
-            raise ValidationError(gettext("Choose its permissions."))
 
     def validate_expires_at(self, field: DateField) -> None:
         """Refuse a day in the past or too far in the future."""

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from quart_enroll.api.v1.schemas import CourseID, MeetingSchema, SectionNumber, TermName
+from quart_enroll.api.v1.schemas import CourseID, MeetingSchema, SectionBody, SectionNumber, TermName
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import SectionRequest
 from quart_enroll.domain.plan_fit import ANY_SECTION, MAX_ALTERNATIVES
@@ -85,17 +85,10 @@ class PlanQuery(Struct, frozen=True):
     term: PlanTerm
 
 
-class PlanBody(Struct, frozen=True):
+class PlanBody(SectionBody, frozen=True):
     """The section to plan: by default, a section in the next term that offers the course."""
 
     example: ClassVar = {"courseID": "1111", "term": "Fall 2026", "section": "01"}
-
-    courseID: CourseID
-    term: TermName = ""
-    section: SectionNumber = ""
-
-    def request(self) -> SectionRequest:
-        return SectionRequest(self.courseID, self.term, self.section)
 
 
 class PlannedQuery(Struct, frozen=True):

@@ -264,7 +264,18 @@ class EnrollmentList(Struct, frozen=True):
     enrollments: list[EnrollmentSchema]
 
 
-class EnrollBody(Struct, frozen=True):
+class SectionBody(Struct, frozen=True):
+    """A section: by default, one in the next term that offers the course."""
+
+    courseID: CourseID
+    term: TermName = ""
+    section: SectionNumber = ""
+
+    def request(self) -> SectionRequest:
+        return SectionRequest(self.courseID, self.term, self.section)
+
+
+class EnrollBody(SectionBody, frozen=True):
     """The section to enroll in: by default an open one, in the next term that offers the course.
 
     `with_corequisites` also enrolls in every corequisite that you neither have nor have taken: in all of them or none.
@@ -272,13 +283,7 @@ class EnrollBody(Struct, frozen=True):
 
     example: ClassVar = {"courseID": "1111", "term": "Fall 2026", "section": "01"}
 
-    courseID: CourseID
-    term: TermName = ""
-    section: SectionNumber = ""
     with_corequisites: bool = False
-
-    def request(self) -> SectionRequest:
-        return SectionRequest(self.courseID, self.term, self.section)
 
 
 class SwapBody(Struct, frozen=True):
@@ -295,18 +300,12 @@ class SwapBody(Struct, frozen=True):
         return SectionRequest(self.add, self.term, self.section)
 
 
-class WaitlistBody(Struct, frozen=True):
+class WaitlistBody(SectionBody, frozen=True):
     """The waitlist to join; the course `drop_if_enrolled` is dropped at the moment when you get the seat."""
 
     example: ClassVar = {"courseID": "3333", "term": "Fall 2026", "drop_if_enrolled": "1111"}
 
-    courseID: CourseID
-    term: TermName = ""
-    section: SectionNumber = ""
     drop_if_enrolled: CourseID | None = None
-
-    def request(self) -> SectionRequest:
-        return SectionRequest(self.courseID, self.term, self.section)
 
 
 class LeaveQuery(Struct, frozen=True):

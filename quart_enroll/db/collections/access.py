@@ -53,13 +53,13 @@ async def add(db: Database, entry: AccessEntry) -> None:
 
 async def find_page(db: Database, wanted: LogFilter, after: str, at_most: int) -> tuple[list[AccessEntry], str]:
     """Return a page of entries and the cursor of the next page, as `log_pages.find_page` does."""
-    rows, cursor = await log_pages.find_page(db.access, wanted, after, at_most)
+    rows, cursor = await log_pages.find_page(db.access, log_pages.to_filter(wanted), after, at_most)
     return [to_entry(row) for row in rows], cursor
 
 
 async def batches(db: Database, wanted: LogFilter) -> AsyncGenerator[list[AccessEntry], None]:
     """Yield all these entries in batches, the latest first."""
-    async for rows in log_pages.batches(db.access, wanted):
+    async for rows in log_pages.batches(db.access, log_pages.to_filter(wanted)):
         yield [to_entry(row) for row in rows]
 
 

@@ -58,13 +58,13 @@ async def add_all(db: Database, entries: Iterable[AuditEntry], session: Session)
 
 async def find_page(db: Database, wanted: LogFilter, after: str, at_most: int) -> tuple[list[AuditEntry], str]:
     """Return a page of entries and the cursor of the next page, as `log_pages.find_page` does."""
-    rows, cursor = await log_pages.find_page(db.audit, wanted, after, at_most)
+    rows, cursor = await log_pages.find_page(db.audit, log_pages.to_filter(wanted), after, at_most)
     return [to_entry(row) for row in rows], cursor
 
 
 async def batches(db: Database, wanted: LogFilter) -> AsyncGenerator[list[AuditEntry], None]:
     """Yield all these entries in batches, the latest first."""
-    async for rows in log_pages.batches(db.audit, wanted):
+    async for rows in log_pages.batches(db.audit, log_pages.to_filter(wanted)):
         yield [to_entry(row) for row in rows]
 
 

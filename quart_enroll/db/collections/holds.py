@@ -10,9 +10,8 @@ from typing import Any
 from bson import ObjectId
 from pymongo import IndexModel
 
-from quart_enroll.db import cursors
+from quart_enroll.db import cursors, log_pages
 from quart_enroll.db.client import Database, Document, Session
-from quart_enroll.db.log_pages import BATCH_SIZE
 from quart_enroll.domain.holds import Hold, HoldBlock, HoldFilter, RecordedHold
 
 INDEXES = [
@@ -135,24 +134,15 @@ async def find_next_end(db: Database, now: datetime) -> datetime | None:
 
 
 async def find_page(db: Database, wanted: HoldFilter, after: str, at_most: int) -> tuple[list[RecordedHold], str]:
-    """Return a page of these holds, the latest first, and the cursor of the next page, which is empty on the last one.
-
-    Raises ValueError for an invalid cursor.
-    """
-    conditions = [_to_filter(wanted)] + ([cursors.earlier_than(after)] if after else [])
-    found = db.hold.find({"$and": conditions}).sort(cursors.LATEST_FIRST).limit(at_most + 1)
-    rows = await found.to_list(at_most + 1)
-    return [to_record(row) for row in rows[:at_most]], cursors.next_cursor(rows, at_most)
+    """Return a page of these holds and the cursor of the next page, as `log_pages.find_page` does."""
+    rows, cursor = await log_pages.find_page(db.hold, _to_filter(wanted), after, at_most)
+    return [to_record(row) for row in rows], cursor
 
 
 async def batches(db: Database, wanted: HoldFilter) -> AsyncGenerator[list[RecordedHold], None]:
     """Yield all these holds in batches, the latest first."""
-    cursor = db.hold.find(_to_filter(wanted), batch_size=BATCH_SIZE).sort(cursors.LATEST_FIRST)
-    try:
-        while rows := await cursor.to_list(BATCH_SIZE):
-            yield [to_record(row) for row in rows]
-    finally:
-        await cursor.close()
+    async for rows in log_pages.batches(db.hold, _to_filter(wanted)):
+        yield [to_record(row) for row in rows]
 
 
 def _to_filter(wanted: HoldFilter) -> Document:

@@ -12,7 +12,7 @@ from wtforms.validators import DataRequired, Length, Optional
 
 from quart_enroll.domain.holds import Hold, HoldBlock, HoldFilter, HoldType
 from quart_enroll.domain.models import start_of_day
-from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
+from quart_enroll.forms.base import SiteForm, lazy, offered, one_line, stripped
 from quart_enroll.forms.staff.logs import NAMES_A_PERSON
 from quart_enroll.forms.tokens import DayField, today
 from quart_enroll.i18n.language import gettext
@@ -72,7 +72,7 @@ class HoldTypeForm(SiteForm):
 class PlaceHoldForm(SiteForm):
     """Place a hold on a student."""
 
-    type = SelectField(lazy("Type"), validate_choice=False)
+    type = SelectField(lazy("Type"), [offered(lazy("Choose a type."))], validate_choice=False)
     reason = StringField(
         lazy("Reason"),
         [DataRequired(lazy("Enter a reason. The student will see it.")), *TEXT],
@@ -85,11 +85,6 @@ class PlaceHoldForm(SiteForm):
     def offer_types(self, types: Iterable[HoldType]) -> None:
         """Offer these types."""
         self.type.choices = [SelectChoice(one.name, one.name) for one in types]
-
-    def validate_type(self, field: Any) -> None:
-        """Require a type that is offered."""
-        if field.data not in [choice.value for choice in field.choices]:
-            raise ValidationError(gettext("Choose a type."))
 
     def validate_ends_on(self, field: DayField) -> None:
         """Refuse a period that is over, or that ends before it begins."""

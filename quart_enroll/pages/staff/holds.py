@@ -67,7 +67,8 @@ async def holds() -> RenderedPage | tuple[RenderedPage, int] | Response:
         return render_staff("staff/holds.html", MENU_ENTRY, rows=[], earlier="", **facts), 422
     wanted = form.wanted(user_id)
     if requested_format():
-        return await export(listing, named_holds.add_names_to_batches(database(), service.batches(database(), wanted)))
+        batches = service.batches(database(), wanted)
+        return await export(listing, named_entries.named_batches(database(), batches, named_holds.add_names))
     try:
         found, earlier = await service.find_page(database(), wanted, request.args.get("before", ""), ROWS_PER_PAGE)
     except ValueError:

@@ -22,6 +22,7 @@ from quart_enroll.services.catalog.imports import (
     ImportTotal,
     RowChange,
 )
+from quart_enroll.services.enrollment.act_for import Record, record_nothing
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.staff import access
 from quart_enroll.services.staff import holds as changes
@@ -122,7 +123,7 @@ async def _change(
     known: KnownNames,
     author: ImportAuthor,
     now: datetime,
-    record: changes.Record,
+    record: Record,
 ) -> bool:
     """Place or lift; return whether that changed something."""
     current = await _find_current(context.db, student.user_id, row)
@@ -134,7 +135,7 @@ async def _change(
         return True
     for one in current:
         await changes.lift(context, author.user_id, student.user_id, one.hold_id, row.reason, now, record)
-        record = changes.record_nothing
+        record = record_nothing
     return bool(current)
 
 

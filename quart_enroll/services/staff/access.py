@@ -48,4 +48,4 @@ async def page(
 
 def batches(db: Database, wanted: LogFilter) -> AsyncGenerator[list[NamedEntry[AccessEntry]], None]:
     """Yield all these entries in batches, the latest first."""
-    return named_entries.add_names_to_batches(db, access.batches(db, wanted))
+    return named_entries.named_batches(db, access.batches(db, wanted), named_entries.add_names)

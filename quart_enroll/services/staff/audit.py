@@ -38,4 +38,4 @@ async def page(
 
 def batches(db: Database, wanted: LogFilter) -> AsyncGenerator[list[NamedEntry[AuditEntry]], None]:
     """Yield all these entries in batches, the latest first."""
-    return named_entries.add_names_to_batches(db, audit.batches(db, wanted))
+    return named_entries.named_batches(db, audit.batches(db, wanted), named_entries.add_names)

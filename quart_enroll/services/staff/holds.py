@@ -2,16 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from datetime import datetime
 
-from quart_enroll.db.client import Database, Session
+from quart_enroll.db.client import Database
 from quart_enroll.db.collections import holds, notices, schedules, users, waitlist
 from quart_enroll.domain.audit import About, AuditEntry
 from quart_enroll.domain.errors import AccountGone
 from quart_enroll.domain.holds import Hold, HoldFilter, RecordedHold
 from quart_enroll.domain.models import SYSTEM_ACTOR, Notice
 from quart_enroll.i18n.language import Sentence
+from quart_enroll.services.enrollment.act_for import Record, record_nothing
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.promotion import promote_waitlists
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
@@ -28,13 +29,6 @@ MAX_HOLDS_AT_ONCE = 100
 """Most ended holds that are read at once."""
 
 logger = logging.getLogger(__name__)
-
-Record = Callable[[Session], Awaitable[None]]
-"""Writes more in the transaction of a change."""
-
-
-async def record_nothing(_: Session) -> None:
-    """Write nothing."""
 
 
 async def find_of_student(db: Database, user_id: int) -> list[RecordedHold]:

@@ -1,6 +1,6 @@
 """Entries of the logs with the names of the people in them."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -10,6 +10,8 @@ from quart_enroll.db.collections import users
 from quart_enroll.domain.audit import AccessEntry, AuditEntry
 
 E = TypeVar("E", bound=AuditEntry | AccessEntry)
+T = TypeVar("T")
+N = TypeVar("N")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +33,13 @@ async def add_names(db: Database, entries: Sequence[E]) -> list[NamedEntry[E]]:
     ]
 
 
-async def add_names_to_batches(
-    db: Database, batches: AsyncGenerator[list[E], None]
-) -> AsyncGenerator[list[NamedEntry[E]], None]:
-    """Yield the batches with names."""
+async def named_batches(
+    db: Database, batches: AsyncGenerator[list[T], None], add: Callable[[Database, list[T]], Awaitable[list[N]]]
+) -> AsyncGenerator[list[N], None]:
+    """Yield the batches with the names that `add` adds."""
     async with aclosing(batches):
-        async for entries in batches:
-            yield await add_names(db, entries)
+        async for batch in batches:
+            yield await add(db, batch)
 
 
 async def find_person(db: Database, text: str) -> int | None:

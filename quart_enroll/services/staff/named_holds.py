@@ -1,7 +1,6 @@
 """Holds with the names of the people in them."""
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quart_enroll.db.client import Database
@@ -11,7 +10,7 @@ from quart_enroll.domain.holds import RecordedHold
 
 @dataclass(frozen=True, slots=True)
 class NamedHold:
-    """A hold with the names of the student, and of who placed and lifted it; a deleted account's name is empty."""
+    """A hold with the names of its student and of the staff who placed and lifted it; a deleted account has none."""
 
     record: RecordedHold
     student_name: str
@@ -32,12 +31,3 @@ async def add_names(db: Database, records: Sequence[RecordedHold]) -> list[Named
         )
         for one in records
     ]
-
-
-async def add_names_to_batches(
-    db: Database, batches: AsyncGenerator[list[RecordedHold], None]
-) -> AsyncGenerator[list[NamedHold], None]:
-    """Yield the batches with names."""
-    async with aclosing(batches):
-        async for records in batches:
-            yield await add_names(db, records)
