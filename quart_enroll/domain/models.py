@@ -596,20 +596,23 @@ class EmailChangeSide(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EmailChange:
-    """A pending change of a user's email, which is made as soon as both addresses have confirmed it."""
+    """A pending change of a user's email, which is made as soon as both addresses have confirmed it.
+
+    An old address that was never confirmed itself isn't asked: then the new one is enough.
+    """
 
     user_id: int
     old_email: str
     new_email: str
     asked_at: datetime
     expires_at: datetime
+    asks_old: bool
     agreed: frozenset[EmailChangeSide] = frozenset()
-    asks_old: bool = True
-    """Whether the old address is asked; if not, because it was not confirmed, it counts as having agreed."""
 
     @property
     def is_agreed(self) -> bool:
-        return len(self.agreed) == len(EmailChangeSide)
+        """Whether every address that is asked has confirmed the change."""
+        return EmailChangeSide.NEW in self.agreed and (EmailChangeSide.OLD in self.agreed or not self.asks_old)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ MongoDB removes a row when its links expire.
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -16,15 +17,15 @@ INDEXES = [IndexModel("user_id", unique=True), IndexModel("expires_at", expireAf
 
 SCHEMA = {
     "bsonType": "object",
-    "required": ["user_id", "asked_at", "expires_at", "old_email", "new_email", "agreed"],
+    "required": ["user_id", "asked_at", "expires_at", "old_email", "new_email", "asks_old", "agreed"],
     "properties": {
         "user_id": {"bsonType": ["int", "long"]},
         "asked_at": {"bsonType": "date"},
         "expires_at": {"bsonType": "date"},
         "old_email": {"bsonType": "string", "maxLength": 254},
         "new_email": {"bsonType": "string", "minLength": 3, "maxLength": 254},
-        "agreed": {"bsonType": "array", "uniqueItems": True, "items": {"enum": [*EmailChangeSide]}},
         "asks_old": {"bsonType": "bool"},
+        "agreed": {"bsonType": "array", "uniqueItems": True, "items": {"enum": [*EmailChangeSide]}},
     },
 }
 
@@ -41,7 +42,7 @@ async def find(db: Database, user_id: int, now: datetime, session: Session | Non
 
 
 async def agree(db: Database, change: EmailChange, side: EmailChangeSide, session: Session) -> EmailChange | None:
-    """Record that this address confirmed it; return the change, or None if another one has replaced it."""
+    """Record that one of the addresses confirmed the change; return it, or None if another one has replaced it."""
     row: Document | None = await db.email_change.find_one_and_update(
         {"user_id": change.user_id, "asked_at": change.asked_at},
         {"$addToSet": {"agreed": side}},
@@ -57,25 +58,9 @@ async def remove(db: Database, user_id: int, session: Session | None = None) -> 
 
 
 def _to_change(row: Mapping[str, Any]) -> EmailChange:
-    agreed = frozenset(map(EmailChangeSide, row["agreed"]))
-    return EmailChange(
-        row["user_id"],
-        row["old_email"],
-        row["new_email"],
-        row["asked_at"],
-        row["expires_at"],
-        agreed,
-        asks_old=row.get("asks_old", True),
-    )
+    facts = {name: row[name] for name in EmailChange.__dataclass_fields__}
+    return EmailChange(**facts | {"agreed": frozenset(map(EmailChangeSide, row["agreed"]))})
 
 
 def _row(change: EmailChange) -> Document:
-    return {
-        "user_id": change.user_id,
-        "old_email": change.old_email,
-        "new_email": change.new_email,
-        "asked_at": change.asked_at,
-        "expires_at": change.expires_at,
-        "agreed": sorted(change.agreed),
-        "asks_old": change.asks_old,
-    }
+    return asdict(change) | {"agreed": sorted(change.agreed)}

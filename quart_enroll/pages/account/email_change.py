@@ -80,14 +80,14 @@ async def _ask(user: User, email: str) -> None:
     sources = known_devices.attempt_source(user.email), known_devices.attempt_source(email)
     await attempt_limits.count_email_change(database(), *sources, now())
     pending = await email_change.ask(database(), auth.this_login().key, user, email, now())
-    if EmailChangeSide.OLD in pending.agreed:
-        sentence = gettext("We’ve emailed a link to %(new)s. Use it to change your email.", new=email)
-    else:
+    if pending.asks_old:
         sentence = gettext(
             "We’ve emailed a link to %(new)s and another to %(old)s. Use both to change your email.",
             new=email,
             old=user.email,
         )
+    else:
+        sentence = gettext("We’ve emailed a link to %(new)s. Use it to change your email.", new=email)
     await flash(sentence, "info")
 
 

@@ -23,10 +23,8 @@ async def ask(db: Database, login: str, user: User, new_email: str, now: datetim
     doesn't reveal it. Repeating the request changes nothing. Raises SignInEnded.
     """
     asked_at = now.replace(microsecond=now.microsecond // 1000 * 1000)  # as MongoDB stores it
-    agreed = frozenset({EmailChangeSide.OLD} if user.email_unconfirmed else ())
-    wanted = EmailChange(
-        user.user_id, user.email, new_email, asked_at, asked_at + CHANGE_LIFETIME, agreed, asks_old=not agreed
-    )
+    asks_old = not user.email_unconfirmed
+    wanted = EmailChange(user.user_id, user.email, new_email, asked_at, asked_at + CHANGE_LIFETIME, asks_old)
 
     async def body(session: Session) -> EmailChange:
         pending = await email_changes.find(db, user.user_id, now, session)
@@ -91,7 +89,7 @@ async def _queue_links(db: Database, change: EmailChange, session: Session) -> N
     await notices.add_email_only(
         db, Notice(at, user_id, "new_email"), session, email=change.new_email, forget_at=change.expires_at
     )
-    if EmailChangeSide.OLD not in change.agreed:
+    if change.asks_old:
         because = Sentence(
             "Someone, hopefully you, asked to change the email on your account to %(email)s.", email=change.new_email
         )
