@@ -7,6 +7,12 @@ from enum import StrEnum
 
 from quart_enroll.i18n.language import Sentence, join_sentences
 
+MAX_NAME_LENGTH = 60
+"""The maximum number of characters in the name of a type or an office."""
+
+MAX_TEXT_LENGTH = 200
+"""The maximum number of characters in a reason, or in how to reach an office."""
+
 
 class HoldBlock(StrEnum):
     """A change that a hold can block. The values never change, because holds are stored with them."""
@@ -116,6 +122,16 @@ class HoldFilter:
     user_id: int | None = None
     type: str = ""
     is_lifted: bool | None = None
+
+    @classmethod
+    def of(cls, user_id: int | None, type: str, state: str) -> "HoldFilter":
+        """Return the filter for a state: "current" for holds that aren't lifted, "lifted", or any other for all."""
+        return cls(user_id, type, {"current": False, "lifted": True}.get(state))
+
+
+def can_take_effect(begins_at: datetime | None, ends_at: datetime | None, now: datetime) -> bool:
+    """Return whether a hold with this period ends in the future, and after it begins."""
+    return ends_at is None or ends_at > max(begins_at or now, now)
 
 
 def consequences(blocks: Collection[HoldBlock]) -> Sentence:

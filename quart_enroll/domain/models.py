@@ -43,6 +43,13 @@ def start_of_day(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
+def day_ending_at(moment: datetime, timezone: str) -> date | None:
+    """Return the day that ends at the moment in the timezone; None if the moment is during a day."""
+    zone = ZoneInfo(timezone)
+    following = moment.astimezone(zone).date()
+    return following - timedelta(days=1) if start_of_day(following, zone) == moment else None
+
+
 @dataclass(frozen=True, slots=True)
 class Term:
     """A term under the school's own name, with its windows in UTC; each deadline is the first moment after the window.
@@ -122,9 +129,7 @@ class Term:
 
     def day_ending_at(self, deadline: datetime) -> date | None:
         """Return the day that ends at the deadline in the school's timezone; None if the deadline is during a day."""
-        following = self.local(deadline).date()
-        ends_a_day = start_of_day(following, ZoneInfo(self.timezone)) == deadline
-        return following - timedelta(days=1) if ends_a_day else None
+        return day_ending_at(deadline, self.timezone)
 
     def local(self, moment: datetime) -> datetime:
         """Return the moment in the school's timezone."""

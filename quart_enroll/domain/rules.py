@@ -28,7 +28,16 @@ from quart_enroll.domain.errors import (
     WithdrawalDeadlinePassed,
 )
 from quart_enroll.domain.holds import Hold, HoldBlock
-from quart_enroll.domain.models import Course, Meeting, Registration, Section, SectionStatus, TakenCourse, Term
+from quart_enroll.domain.models import (
+    Course,
+    Meeting,
+    Registration,
+    Section,
+    SectionStatus,
+    TakenCourse,
+    Term,
+    day_ending_at,
+)
 from quart_enroll.domain.requisites import Concurrently, Leaf, Requisite, WithGrade
 from quart_enroll.i18n.language import LastDay, Moment, Sentence
 
@@ -94,6 +103,11 @@ def check_holds(holds: Iterable[Hold], changes: Collection[HoldBlock], now: date
     for hold in holds:
         if hold.blocks_any(changes, now):
             raise OnHold(hold)
+
+
+def check_promotion_holds(holds: Iterable[Hold], now: datetime, *, is_swap: bool) -> None:
+    """Raise OnHold if a hold keeps a student from a seat that has opened; a swap gives up another course for it."""
+    check_holds(holds, (HoldBlock.ENROLL, HoldBlock.SWAP) if is_swap else (HoldBlock.ENROLL,), now)
 
 
 def hold_checks(holds: Collection[Hold], now: datetime, *changes: HoldBlock) -> Checks:
@@ -355,9 +369,17 @@ def localized_moment(term: Term, moment: datetime) -> Moment:
 
 
 def localized_deadline(term: Term, deadline: datetime) -> Moment | LastDay:
-    """Return the deadline for a sentence: the last day if one ends then, here and for the reader, else the moment."""
-    last_day = LastDay(deadline, term.timezone)
-    return last_day if term.day_ending_at(deadline) and last_day.is_readers else localized_moment(term, deadline)
+    """Return the deadline for a sentence, as `localized_end` does."""
+    return localized_end(deadline, term.timezone)
+
+
+def localized_end(end: datetime, timezone: str) -> Moment | LastDay:
+    """Return the end of a period for a sentence: the moment, or the last day if one ends then.
+
+    It must end in the school's `timezone` and in that of the reader.
+    """
+    last_day = LastDay(end, timezone)
+    return last_day if day_ending_at(end, timezone) and last_day.is_readers else Moment(end, timezone)
 
 
 def moment_text(term: Term, moment: datetime) -> str:

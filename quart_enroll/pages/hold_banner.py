@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 from quart import current_app
 
+from quart_enroll.domain import rules
 from quart_enroll.domain.holds import Hold
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.i18n.language import LastDay, Moment, Sentence
@@ -18,7 +18,7 @@ GAP = "hold_banner"
 """The gap of the layout, and the variable of templates."""
 
 
-class ShownHold(NamedTuple):
+class HoldNotice(NamedTuple):
     """A hold with its dates in words."""
 
     hold: Hold
@@ -33,7 +33,7 @@ def gaps(known: StudentSnapshot | None) -> dict[str, Sequence[bytes]]:
     shown = tuple(one for one in known.holds if one.ends_at is None or moment < one.ends_at)
     if not shown:
         return {}
-    rows = tuple(ShownHold(one, str(period(one, moment) or "")) for one in shown)
+    rows = tuple(HoldNotice(one, str(period(one, moment) or "")) for one in shown)
     return {GAP: [render_shared("macros/holds.html", "banner", rows, rows)]}
 
 
@@ -46,24 +46,17 @@ def period(hold: Hold, moment: datetime) -> Sentence | None:
     """Return in words from when and until when the hold is in effect, unless it has begun and ends when it's lifted."""
     begins = hold.begins_at if hold.begins_at and moment < hold.begins_at else None
     if begins and hold.ends_at:
-        return Sentence("In effect from %(begins)s until %(ends)s.", begins=_begin(begins), ends=end(hold.ends_at))
+        return Sentence("In effect from %(begins)s until %(ends)s.", begins=_begin(begins), ends=_end(hold.ends_at))
     if begins:
         return Sentence("In effect from %(begins)s.", begins=_begin(begins))
     if hold.ends_at:
-        return Sentence("In effect until %(ends)s.", ends=end(hold.ends_at))
+        return Sentence("In effect until %(ends)s.", ends=_end(hold.ends_at))
     return None
 
 
-def end(ends_at: datetime) -> LastDay | Moment:
-    """Return the last day if the hold ends with a day, otherwise the moment."""
-    timezone = current_app.config["TIMEZONE"]
-    return LastDay(ends_at, timezone) if _is_midnight(ends_at, timezone) else Moment(ends_at, timezone)
+def _end(ends_at: datetime) -> LastDay | Moment:
+    return rules.localized_end(ends_at, current_app.config["TIMEZONE"])
 
 
 def _begin(begins_at: datetime) -> Moment:
     return Moment(begins_at, current_app.config["TIMEZONE"])
-
-
-def _is_midnight(moment: datetime, timezone: str) -> bool:
-    local = moment.astimezone(ZoneInfo(timezone))
-    return (local.hour, local.minute, local.second) == (0, 0, 0)

@@ -1,6 +1,7 @@
 """The collection `hold_type`: the school's own list of types of holds. Each hold has a copy of what its type says."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from pymongo import IndexModel
@@ -24,7 +25,7 @@ SCHEMA = {
 
 def to_row(type: HoldType) -> Document:
     """Return the row of the type."""
-    return {"name": type.name, "office": type.office, "contact": type.contact, "blocks": sorted(type.blocks)}
+    return asdict(type) | {"blocks": sorted(type.blocks)}
 
 
 async def find_all(db: Database, session: Session | None = None) -> list[HoldType]:

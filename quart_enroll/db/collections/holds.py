@@ -4,6 +4,7 @@
 """
 
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -68,18 +69,8 @@ def to_record(row: Mapping[str, Any]) -> RecordedHold:
 
 def to_row(user_id: int, hold: Hold, by: int, at: datetime) -> Document:
     """Return the row of a hold that this person places on the student."""
-    period = {"begins_at": hold.begins_at, "ends_at": hold.ends_at}
-    return {
-        "user_id": user_id,
-        "type": hold.type,
-        "office": hold.office,
-        "reason": hold.reason,
-        "contact": hold.contact,
-        "blocks": sorted(hold.blocks),
-        "at": at,
-        "placed_by": by,
-        **{name: moment for name, moment in period.items() if moment is not None},
-    }
+    given = {name: value for name, value in asdict(hold).items() if value is not None}
+    return given | {"user_id": user_id, "blocks": sorted(hold.blocks), "at": at, "placed_by": by}
 
 
 async def add(db: Database, user_id: int, hold: Hold, by: int, at: datetime, session: Session) -> str:

@@ -4,7 +4,7 @@ Every change that a student makes in a term increments the version, so two chang
 schedules of a deleted account stay for an hour, closed, so that no request still under way can change anything.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from pymongo import IndexModel, UpdateOne
@@ -57,10 +57,11 @@ async def bump_versions(db: Database, more: Mapping[tuple[int, str], int | float
     await db.schedule.bulk_write(writes, session=session)
 
 
-async def bump_all_versions(db: Database, user_id: int, session: Session) -> None:
-    """Make this transaction conflict with any other change of the student, in every term."""
-    of_student = {"user_id": user_id, "closed_at": {"$exists": False}}
-    await db.schedule.update_many(of_student, {"$inc": {"version": 1}}, session=session)
+async def bump_all_versions(db: Database, user_ids: Collection[int], session: Session) -> None:
+    """Make this transaction conflict with any other change of these students, in every term."""
+    if user_ids:
+        of_students = {"user_id": {"$in": list(user_ids)}, "closed_at": {"$exists": False}}
+        await db.schedule.update_many(of_students, {"$inc": {"version": 1}}, session=session)
 
 
 async def close(db: Database, user_id: int, term: str, at: datetime, session: Session | None) -> None:

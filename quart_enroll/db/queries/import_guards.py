@@ -53,12 +53,6 @@ async def guard_courses(db: Database, terms: Collection[str], courseIDs: Collect
         await db.section.update_many(of_courses, INCREMENT_VERSION, session=session)
 
 
-async def guard_schedules(db: Database, user_ids: Collection[int], session: Session) -> None:
-    """Make this transaction conflict with any change by or for these students, in all terms."""
-    if user_ids:
-        await db.schedule.update_many({"user_id": {"$in": list(user_ids)}}, INCREMENT_VERSION, session=session)
-
-
 async def guard_students(db: Database, sections: Collection[SectionKey], session: Session) -> None:
     """Make this transaction conflict with any change by or for the students who are enrolled in these sections."""
     for key in sections:

@@ -6,12 +6,11 @@ from zoneinfo import ZoneInfo
 from wtforms import StringField
 from wtforms.validators import AnyOf, DataRequired, Length, Optional
 
+from quart_enroll.domain.holds import MAX_NAME_LENGTH, MAX_TEXT_LENGTH
 from quart_enroll.forms.base import lazy, lowered, one_line, stripped
 from quart_enroll.forms.imports import cells
 from quart_enroll.forms.imports.base import ImportRow, reads
 from quart_enroll.services.catalog.import_holds import ACTIONS, ImportedHold
-
-MAX_REASON_LENGTH = 200
 
 UTC = ZoneInfo("UTC")
 
@@ -22,7 +21,7 @@ class HoldRow(ImportRow):
     NUMBERS: ClassVar = {**ImportRow.NUMBERS, "student": ImportRow.NUMBERS["user_id"]}
 
     student = StringField(validators=[DataRequired(), one_line, Length(max=254)], filters=[stripped])
-    type = StringField(validators=[DataRequired(), one_line, Length(max=60)], filters=[stripped])
+    type = StringField(validators=[DataRequired(), one_line, Length(max=MAX_NAME_LENGTH)], filters=[stripped])
     action = StringField(
         validators=[
             DataRequired(),
@@ -30,7 +29,7 @@ class HoldRow(ImportRow):
         ],
         filters=[stripped, lowered],
     )
-    reason = StringField(validators=[DataRequired(), one_line, Length(max=MAX_REASON_LENGTH)], filters=[stripped])
+    reason = StringField(validators=[DataRequired(), one_line, Length(max=MAX_TEXT_LENGTH)], filters=[stripped])
     begins_on = StringField(validators=[Optional(), reads(lambda text: cells.opening(text, UTC))], filters=[stripped])
     ends_on = StringField(validators=[Optional(), reads(lambda text: cells.deadline(text, UTC))], filters=[stripped])
 

@@ -10,17 +10,12 @@ from wtforms import Form, SelectField, SelectMultipleField, StringField, Validat
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import DataRequired, Length, Optional
 
-from quart_enroll.domain.holds import Hold, HoldBlock, HoldFilter, HoldType
+from quart_enroll.domain.holds import MAX_NAME_LENGTH, MAX_TEXT_LENGTH, Hold, HoldBlock, HoldFilter, HoldType
 from quart_enroll.domain.models import start_of_day
 from quart_enroll.forms.base import SiteForm, lazy, offered, one_line, stripped
 from quart_enroll.forms.staff.logs import NAMES_A_PERSON
 from quart_enroll.forms.tokens import DayField, today
 from quart_enroll.i18n.language import gettext
-
-MAX_NAME_LENGTH = 60
-
-MAX_TEXT_LENGTH = 200
-"""Characters of a reason, or of how to reach an office."""
 
 SHORT_TEXT = [one_line, Length(max=MAX_NAME_LENGTH, message=lazy("Use at most 60 characters."))]
 TEXT = [one_line, Length(max=MAX_TEXT_LENGTH, message=lazy("Use at most 200 characters."))]
@@ -136,5 +131,4 @@ class HoldListForm(Form):
 
     def wanted(self, user_id: int | None) -> HoldFilter:
         """Return the filter, with the user_id of the student whom the form names."""
-        is_lifted = {"current": False, "lifted": True}.get(self.state.data or "")
-        return HoldFilter(user_id, self.type.data or "", is_lifted)
+        return HoldFilter.of(user_id, self.type.data or "", self.state.data or "")

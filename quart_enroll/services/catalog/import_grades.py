@@ -6,9 +6,8 @@ from datetime import datetime
 from functools import partial
 
 from quart_enroll.db.client import Database, Session
-from quart_enroll.db.collections import courses, enrollments
+from quart_enroll.db.collections import courses, enrollments, schedules
 from quart_enroll.db.collections import terms as stored_terms
-from quart_enroll.db.queries import import_guards
 from quart_enroll.domain import terms
 from quart_enroll.domain.errors import RowProblem, UnknownTerm
 from quart_enroll.domain.models import Term
@@ -132,7 +131,7 @@ async def _store(db: Database, rows: Sequence[ResolvedGrade], session: Session) 
     known = await enrollments.find_grades(db, user_ids, {one.key[1] for one in rows}, session)
     _refuse_without_seat(rows, known)
     changed = [one for one in rows if known[one.key] != one.row.grade]
-    await import_guards.guard_schedules(db, {one.key[0] for one in changed}, session)
+    await schedules.bump_all_versions(db, {one.key[0] for one in changed}, session)
     await enrollments.set_grades(db, {one.key: one.row.grade for one in changed}, session)
     changes = [
         RowChange(one.row.number, f"user {one.key[0]}", [FieldChange("grade", known[one.key], one.row.grade)])

@@ -8,7 +8,7 @@ from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import hold_types, holds, users
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.errors import AccountGone, RowProblem
-from quart_enroll.domain.holds import HoldType, RecordedHold
+from quart_enroll.domain.holds import HoldType, RecordedHold, can_take_effect
 from quart_enroll.domain.models import SYSTEM_ACTOR, User
 from quart_enroll.domain.roles import Role
 from quart_enroll.domain.stored_import import Outcome
@@ -65,7 +65,7 @@ class KnownNames:
             return RowProblem(row.number, sentence, "student")
         if row.action == PLACE and row.type not in self.types:
             return RowProblem(row.number, Sentence("There is no type of hold %(name)s.", name=row.type), "type")
-        if row.ends_at and row.ends_at <= max(row.begins_at or now, now):
+        if not can_take_effect(row.begins_at, row.ends_at, now):
             return RowProblem(row.number, Sentence("The hold would be over before it begins."), "ends_on")
         return None
 

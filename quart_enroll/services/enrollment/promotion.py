@@ -8,7 +8,6 @@ from quart_enroll.db.collections import alerts, enrollments, notices, sections, 
 from quart_enroll.domain import rules
 from quart_enroll.domain.actors import Override
 from quart_enroll.domain.errors import AccountGone, Refused, SectionFull, UnknownCourse, UnknownSection, UnknownTerm
-from quart_enroll.domain.holds import HoldBlock
 from quart_enroll.domain.models import Notice, SectionKey, WaitlistEntry
 from quart_enroll.services.enrollment.candidates import (
     Offering,
@@ -80,9 +79,8 @@ async def _promote(transaction: SeatTransaction, entry: WaitlistEntry) -> bool:
         return False
     enrolled = (one for one in registrations if one.status == "enrolled")
     dropped = next((one for one in enrolled if one.courseID == entry.drop_if_enrolled), None)
-    changes = [HoldBlock.ENROLL] if dropped is None else [HoldBlock.ENROLL, HoldBlock.SWAP]
     try:
-        rules.check_holds(candidate.holds, changes, transaction.now)
+        rules.check_promotion_holds(candidate.holds, transaction.now, is_swap=dropped is not None)
         if dropped is not None and Override.REQUISITES not in entry.overrides:
             rules.check_dependents(
                 dropped, offering.term, registrations, candidate.taken_courses, offering.course.courseID

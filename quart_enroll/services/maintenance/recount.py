@@ -10,7 +10,6 @@ from quart_enroll.db.queries.audit import AuditedRows, AuditedSeat, AuditedSecti
 from quart_enroll.domain import rules
 from quart_enroll.domain.actors import Override
 from quart_enroll.domain.errors import Refused
-from quart_enroll.domain.holds import HoldBlock
 from quart_enroll.domain.models import (
     Registration,
     SectionKey,
@@ -133,9 +132,8 @@ class Recount:
             for (courseID, name), grade in self.taken[waiting.user_id].items()
             if name in terms
         ]
-        changes = [HoldBlock.ENROLL, HoldBlock.SWAP] if dropped else [HoldBlock.ENROLL]
         try:
-            rules.check_holds(self.rows.holds.get(waiting.user_id, ()), changes, now)
+            rules.check_promotion_holds(self.rows.holds.get(waiting.user_id, ()), now, is_swap=bool(dropped))
             for one in dropped if Override.REQUISITES not in waiting.overrides else ():
                 rules.check_dependents(one, term, registrations, taken, course.courseID)
             checks = rules.eligibility_checks(term, course, counted.section, registrations, taken, dropped)

@@ -70,7 +70,7 @@ async def place(
 
     async def body(transaction: SeatTransaction) -> str:
         db, session = transaction.db, transaction.session
-        await schedules.bump_all_versions(db, user_id, session)
+        await schedules.bump_all_versions(db, [user_id], session)
         await record(session)
         if await users.find(db, user_id, session) is None:
             raise AccountGone
@@ -103,7 +103,7 @@ async def lift(
     async def body(transaction: SeatTransaction) -> bool:
         db, session = transaction.db, transaction.session
         # A skip at this moment bumps the version too: one of the two runs again, so that no open seat is missed.
-        await schedules.bump_all_versions(db, user_id, session)
+        await schedules.bump_all_versions(db, [user_id], session)
         await record(session)
         hold = await holds.lift(db, user_id, hold_id, staff_id, now, reason, session)
         if hold is None:

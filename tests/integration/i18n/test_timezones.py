@@ -11,6 +11,7 @@ from quart_enroll.i18n.language import Moment, Sentence
 from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.catalog.import_users import ImportedUser, import_users
 from quart_enroll.services.notifications.messages import compose
+from tests.support.holds import hold_ada
 from tests.support.people import ADA, Browser, Clock, midnight, text
 
 LINKS = EmailLinks("a key that only the tests know", "https://enroll.school.example")
@@ -51,6 +52,14 @@ async def test_meeting_times_stay_in_the_schools_time_zone(ada: Browser) -> None
     await choose_timezone(ada, "Asia/Tokyo")
     assert before
     assert re.findall(r"\d:\d\d [AP]M", await ada.read("/course/1111")) == before
+
+
+async def test_the_last_day_of_a_hold_is_a_moment_where_no_day_ends_then(db: Database, ada: Browser) -> None:
+    await hold_ada(db)
+    await db.hold.update_one({}, {"$set": {"ends_at": datetime(2027, 1, 1, tzinfo=UTC)}})
+    assert "In effect until December 31, 2026 (UTC)." in await ada.read("/")
+    await choose_timezone(ada, CHICAGO)
+    assert "In effect until Thursday, December 31, 2026, 6:00 PM CT." in await ada.read("/")
 
 
 async def test_the_api_keeps_the_schools_time_zone(clock: Clock, ada: Browser) -> None:

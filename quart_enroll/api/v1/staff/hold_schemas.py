@@ -8,16 +8,16 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from quart_enroll.api.v1.schemas import Cursor, Limit, Next, Text, UserID
 from quart_enroll.api.v1.staff.log_schemas import Time, to_utc
 from quart_enroll.domain.errors import WrongFields
-from quart_enroll.domain.holds import Hold, HoldFilter, HoldType, RecordedHold
+from quart_enroll.domain.holds import MAX_TEXT_LENGTH, Hold, HoldFilter, HoldType, RecordedHold, can_take_effect
 
 Reason = Annotated[
     str,
     Meta(
         min_length=1,
-        max_length=200,
+        max_length=MAX_TEXT_LENGTH,
         pattern=r"\S",
         examples=["Fees are unpaid"],
-        extra={"sentence": "Send the reason as text of 1 to 200 characters."},
+        extra={"sentence": f"Send the reason as text of 1 to {MAX_TEXT_LENGTH} characters."},
     ),
 ]
 Blocks = Annotated[list[str], Meta(description="Some of enroll, waitlist, drop and swap.", examples=[["enroll"]])]
@@ -60,8 +60,7 @@ class HoldQuery(Struct, frozen=True):
     @property
     def wanted(self) -> HoldFilter:
         """The filter."""
-        is_lifted = {"current": False, "lifted": True}.get(self.state)
-        return HoldFilter(None if self.user_id is UNSET else self.user_id, self.type, is_lifted)
+        return HoldFilter.of(None if self.user_id is UNSET else self.user_id, self.type, self.state)
 
 
 class HoldSchema(Struct, frozen=True):
@@ -125,7 +124,7 @@ class PlaceHoldBody(Struct, frozen=True, kw_only=True):
         if type is None:
             raise WrongFields({"type": "Send the name of one of the types of holds."})
         begins_at, ends_at = to_utc("begins_at", self.begins_at), to_utc("ends_at", self.ends_at)
-        if ends_at is not None and ends_at <= max(begins_at or now, now):
+        if not can_take_effect(begins_at, ends_at, now):
             raise WrongFields({"ends_at": "Send a time in the future, after the beginning."})
         return type.hold(self.reason.strip(), begins_at, ends_at)
 
