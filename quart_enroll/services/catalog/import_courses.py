@@ -67,6 +67,11 @@ class KnownCourseIDs:
         )
 
 
+async def known_course_ids(db: Database) -> KnownCourseIDs:
+    """Return the courseIDs of the catalog."""
+    return KnownCourseIDs([course.courseID for course in await courses.find_all(db)])
+
+
 async def import_courses(
     db: Database,
     rows: Sequence[ImportedCourse],

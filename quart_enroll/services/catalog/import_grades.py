@@ -1,34 +1,31 @@
 """Imports grades of courses that students have taken: all rows of a file or none, but a long file in batches."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from quart_enroll.db.client import Database, Session
-from quart_enroll.db.collections import courses, enrollments, schedules
+from quart_enroll.db.collections import enrollments, schedules
 from quart_enroll.db.collections import terms as stored_terms
 from quart_enroll.domain import terms
 from quart_enroll.domain.errors import RowProblem, UnknownTerm
 from quart_enroll.domain.models import Term
 from quart_enroll.i18n.language import Sentence, TermName
-from quart_enroll.services.catalog.import_courses import KnownCourseIDs
+from quart_enroll.services.catalog.import_courses import KnownCourseIDs, known_course_ids
 from quart_enroll.services.catalog.import_sections import accounts_of
 from quart_enroll.services.catalog.imports import (
+    BATCH_ROWS,
     SYSTEM,
     FieldChange,
     ImportAuthor,
     ImportResult,
-    ImportTotal,
-    InvalidRows,
     RowChange,
     refuse,
     refuse_duplicates,
+    run_batches,
     run_catalog_import,
 )
-
-BATCH_ROWS = 2000
-"""The maximum number of grades in one transaction: MongoDB ends one that takes a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +61,22 @@ async def import_grades(
     for rows about the same seat.
     """
     resolved = await _resolve(db, rows, now)
-    total, imported = ImportTotal(), 0
-    for start in range(0, len(resolved), BATCH_ROWS):
-        store = partial(_store, db, resolved[start : start + BATCH_ROWS])
-        try:
-            result = await run_catalog_import(db, store, now, dry_run=dry_run, author=author)
-        except InvalidRows as refused:
-            raise InvalidRows(refused.problems, imported) from refused
-        total.add(result)
-        imported += result.rows
-    return total.result()
+
+    async def batches() -> AsyncGenerator[Sequence[ResolvedGrade], None]:
+        for start in range(0, len(resolved), BATCH_ROWS):
+            yield resolved[start : start + BATCH_ROWS]
+
+    async def store(batch: Sequence[ResolvedGrade]) -> ImportResult:
+        return await run_catalog_import(db, partial(_store, db, batch), now, dry_run=dry_run, author=author)
+
+    return await run_batches(batches(), store)
 
 
 async def _resolve(db: Database, rows: Sequence[ImportedGrade], now: datetime) -> list[ResolvedGrade]:
     """Return the rows with the students, terms and courses they name; raise InvalidRows."""
     accounts = await accounts_of(db, {row.student for row in rows})
     known_terms = await stored_terms.find_all(db)
-    known_courses = KnownCourseIDs([course.courseID for course in await courses.find_all(db)])
+    known_courses = await known_course_ids(db)
     found = [_resolve_row(row, accounts, known_terms, known_courses, now) for row in rows]
     refuse([one for one in found if isinstance(one, RowProblem)])
     resolved = [one for one in found if isinstance(one, ResolvedGrade)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from quart_enroll.db.client import Database, Session
-from quart_enroll.db.collections import courses, sections, users
+from quart_enroll.db.collections import sections, users
 from quart_enroll.db.collections import terms as stored_terms
 from quart_enroll.db.queries import import_guards
 from quart_enroll.domain import email_addresses, folding, section_edits, terms
@@ -16,7 +16,7 @@ from quart_enroll.domain.models import SYSTEM_ACTOR, Section, SectionKey, Term
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.services.catalog import changed_sections
 from quart_enroll.services.catalog.changed_sections import ChangeNotice
-from quart_enroll.services.catalog.import_courses import KnownCourseIDs
+from quart_enroll.services.catalog.import_courses import KnownCourseIDs, known_course_ids
 from quart_enroll.services.catalog.imports import (
     SYSTEM,
     ImportAuthor,
@@ -106,7 +106,7 @@ async def _with_stored_terms_and_courses(
 ) -> list[ImportedSection]:
     """Give each section the full name of its term and the stored courseID; raise InvalidRows for unknown ones."""
     known_terms = await stored_terms.find_all(db)
-    known_courses = KnownCourseIDs([course.courseID for course in await courses.find_all(db)])
+    known_courses = await known_course_ids(db)
     return await asyncio.to_thread(_with_names, rows, known_terms, known_courses, now)
 
 

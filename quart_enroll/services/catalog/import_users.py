@@ -19,21 +19,19 @@ from quart_enroll.domain.models import Credentials, User
 from quart_enroll.domain.roles import STUDENT_ONLY, Role
 from quart_enroll.services.catalog.imported_users import ImportedUser, MatchedRow, RoleCheck, email_key, match_users
 from quart_enroll.services.catalog.imports import (
+    BATCH_ROWS,
     ImportResult,
     ImportTotal,
-    InvalidRows,
     Record,
     RowChange,
     field_changes,
     record_nothing,
     refuse,
     refuse_duplicates,
+    run_batches,
     run_import,
 )
 from quart_enroll.system.compact_list import CompactList
-
-BATCH_ROWS = 2000
-"""Most users in one transaction: MongoDB ends one that takes a minute, and keeps what it has written in its cache."""
 
 OPTIONAL_USER_FIELDS = (
     *("first_name", "last_name", "subjects", "advisors", "directory_opt_out"),
@@ -74,15 +72,11 @@ async def import_users(
         unused = count(await users.last_user_id(db) + 1)  # a dry run must not use up user_ids
         return await asyncio.to_thread(_predict, matched, advisor_ids, unused, unusable_password)
     await users.raise_user_id_counter(db, batches.highest_user_id)
-    total, imported = ImportTotal(), 0
-    async for batch in batches:
-        try:
-            result = await run_import(db, partial(_store, db, batch, unusable_password), record=record)
-        except InvalidRows as refused:
-            raise InvalidRows(refused.problems, imported) from refused
-        total.add(result)
-        imported += result.rows
-    return total.result()
+
+    async def store(batch: Sequence[ImportedUser]) -> ImportResult:
+        return await run_import(db, partial(_store, db, batch, unusable_password), record=record)
+
+    return await run_batches(batches, store)
 
 
 def _refuse_duplicates(rows: Sequence[ImportedUser]) -> None:

@@ -1,6 +1,6 @@
 """The basis of all imports: transactions, dry runs, invalid rows, and reports of changes."""
 
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -19,10 +19,15 @@ from quart_enroll.services.enrollment.seat_changes import SeatTransaction
 from quart_enroll.services.enrollment.section_lock import SectionLocks
 from quart_enroll.system.compact_list import CompactList
 
+BATCH_ROWS = 2000
+"""The maximum number of rows of a long file in one transaction: MongoDB ends one that takes a minute, and keeps what it
+has written in its cache."""
+
 IMPORT_RETRY_SECONDS = 120.0
 """Seconds for which an import is retried: longer than MongoDB keeps a transaction whose process was killed."""
 
 Model = TypeVar("Model", Course, Section, Term)
+Batch = TypeVar("Batch")
 
 
 class InvalidRows(Exception):
@@ -167,7 +172,7 @@ async def run_catalog_import(
 
 
 class ImportTotal:
-    """The sum of what the parts of an import have done; it takes little memory however many parts there are."""
+    """The results of the parts of an import, added up; it takes little memory however many parts there are."""
 
     def __init__(self) -> None:
         self._added = self._changed = self._unchanged = 0
@@ -184,6 +189,19 @@ class ImportTotal:
     def result(self) -> ImportResult:
         """Return the sum of the parts."""
         return ImportResult(self._added, self._changed, self._unchanged, **self._lists)
+
+
+async def run_batches(batches: AsyncIterable[Batch], run: Callable[[Batch], Awaitable[ImportResult]]) -> ImportResult:
+    """Import the batches of a long file one after the other; raise InvalidRows, with the number of imported rows."""
+    total, imported = ImportTotal(), 0
+    async for batch in batches:
+        try:
+            result = await run(batch)
+        except InvalidRows as refused:
+            raise InvalidRows(refused.problems, imported) from refused
+        total.add(result)
+        imported += result.rows
+    return total.result()
 
 
 def field_changes(old: Course | Section | Term | User, new: Course | Section | Term | User) -> list[FieldChange]:
