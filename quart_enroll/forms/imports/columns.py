@@ -31,6 +31,7 @@ IGNORED_COLUMNS = {"_id"}
 
 _COURSE_ID = ("course", "course code", "course number", "course no")
 _SECTION = ("section number", "section no", "section id", "sec")
+_STUDENT = ("email", "email address", "user_id", "student email")
 _TERM = ("semester", "terms", "semesters", "term name")
 
 COLUMN_SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
@@ -58,20 +59,20 @@ COLUMN_SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
         "status": ("section status",),
     },
     EnrollmentRow: {
-        "student": ("email", "email address", "user_id", "student email"),
+        "student": _STUDENT,
         "term": _TERM,
         "courseID": _COURSE_ID,
         "section": _SECTION,
         "dropped": ("dropped course", "drop course"),
     },
     GradeRow: {
-        "student": ("email", "email address", "user_id", "student email"),
+        "student": _STUDENT,
         "term": _TERM,
         "courseID": _COURSE_ID,
         "grade": ("final grade", "official grade", "course grade"),
     },
     HoldRow: {
-        "student": ("email", "email address", "user_id", "student email"),
+        "student": _STUDENT,
         "type": ("hold", "hold type"),
         "begins_on": ("begins", "first day", "start date"),
         "ends_on": ("ends", "last day", "end date"),

@@ -3,36 +3,25 @@
 from typing import ClassVar
 
 from wtforms import StringField, ValidationError
-from wtforms.validators import AnyOf, DataRequired, Length
+from wtforms.validators import DataRequired, Length
 
-from quart_enroll.forms.base import lazy, lowered, one_line, stripped
-from quart_enroll.forms.imports.base import ImportRow
+from quart_enroll.forms.base import lazy, one_line, stripped
 from quart_enroll.forms.imports.courses import COURSE_ID
 from quart_enroll.forms.imports.sections import names_a_term
+from quart_enroll.forms.imports.students import StudentRow, action_field
 from quart_enroll.services.catalog.import_enrollments import ACTIONS
 from quart_enroll.services.enrollment.staff_changes import StaffAction
 
 
-class EnrollmentRow(ImportRow):
+class EnrollmentRow(StudentRow):
     """A student, and what to do for the student in a section; a swap gives up the course `dropped`."""
 
-    NUMBERS: ClassVar = {
-        **ImportRow.NUMBERS,
-        "student": ImportRow.NUMBERS["user_id"],
-        "dropped": ImportRow.NUMBERS["courseID"],
-    }
+    NUMBERS: ClassVar = {**StudentRow.NUMBERS, "dropped": StudentRow.NUMBERS["courseID"]}
 
-    student = StringField(validators=[DataRequired(), one_line, Length(max=254)], filters=[stripped])
     term = StringField(validators=[DataRequired(), one_line, names_a_term], filters=[stripped])
     courseID = StringField(validators=COURSE_ID, filters=[stripped])
     section = StringField(validators=[DataRequired(), one_line, Length(max=10)], filters=[stripped])
-    action = StringField(
-        validators=[
-            DataRequired(),
-            AnyOf(ACTIONS, lazy("This must be one of %(words)s.", words=", ".join(ACTIONS))),
-        ],
-        filters=[stripped, lowered],
-    )
+    action = action_field(ACTIONS)
     dropped = StringField(validators=[one_line, Length(max=100)], filters=[stripped])
 
     def validate_dropped(self, field: StringField) -> None:

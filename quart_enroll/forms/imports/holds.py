@@ -1,34 +1,25 @@
 """The form that checks a hold in an imported file."""
 
-from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from wtforms import StringField
-from wtforms.validators import AnyOf, DataRequired, Length, Optional
+from wtforms.validators import DataRequired, Length, Optional
 
 from quart_enroll.domain.holds import MAX_NAME_LENGTH, MAX_TEXT_LENGTH
-from quart_enroll.forms.base import lazy, lowered, one_line, stripped
+from quart_enroll.forms.base import one_line, stripped
 from quart_enroll.forms.imports import cells
-from quart_enroll.forms.imports.base import ImportRow, reads
+from quart_enroll.forms.imports.base import reads
+from quart_enroll.forms.imports.students import StudentRow, action_field
 from quart_enroll.services.catalog.import_holds import ACTIONS, ImportedHold
 
 UTC = ZoneInfo("UTC")
 
 
-class HoldRow(ImportRow):
+class HoldRow(StudentRow):
     """A student, a type of hold, and whether to place one with this reason, or to lift those that there are."""
 
-    NUMBERS: ClassVar = {**ImportRow.NUMBERS, "student": ImportRow.NUMBERS["user_id"]}
-
-    student = StringField(validators=[DataRequired(), one_line, Length(max=254)], filters=[stripped])
     type = StringField(validators=[DataRequired(), one_line, Length(max=MAX_NAME_LENGTH)], filters=[stripped])
-    action = StringField(
-        validators=[
-            DataRequired(),
-            AnyOf(ACTIONS, lazy("This must be one of %(words)s.", words=", ".join(ACTIONS))),
-        ],
-        filters=[stripped, lowered],
-    )
+    action = action_field(ACTIONS)
     reason = StringField(validators=[DataRequired(), one_line, Length(max=MAX_TEXT_LENGTH)], filters=[stripped])
     begins_on = StringField(validators=[Optional(), reads(lambda text: cells.opening(text, UTC))], filters=[stripped])
     ends_on = StringField(validators=[Optional(), reads(lambda text: cells.deadline(text, UTC))], filters=[stripped])

@@ -1,0 +1,24 @@
+"""What the forms for files about students have in common."""
+
+from collections.abc import Collection
+from typing import ClassVar
+
+from wtforms import StringField
+from wtforms.validators import AnyOf, DataRequired, Length
+
+from quart_enroll.forms.base import lazy, lowered, one_line, stripped
+from quart_enroll.forms.imports.base import ImportRow
+
+
+class StudentRow(ImportRow):
+    """A row about a student, who is named by email or user_id."""
+
+    NUMBERS: ClassVar = {**ImportRow.NUMBERS, "student": ImportRow.NUMBERS["user_id"]}
+
+    student = StringField(validators=[DataRequired(), one_line, Length(max=254)], filters=[stripped])
+
+
+def action_field(words: Collection[str]) -> StringField:
+    """Return the field for what to do with a student: one of the words."""
+    known = AnyOf(words, lazy("This must be one of %(words)s.", words=", ".join(words)))
+    return StringField(validators=[DataRequired(), known], filters=[stripped, lowered])
