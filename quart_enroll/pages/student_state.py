@@ -87,8 +87,8 @@ def blocked_changes(known: StudentSnapshot) -> Mapping[HoldBlock, Hold]:
 async def load_snapshot(user_id: int) -> StudentSnapshot:
     """Return what is stored about the student, from this process's cache.
 
-    A page that shows a message follows a change, which another process may have made a moment ago. It reads the
-    database.
+    A page that shows a message, to the student or to staff, follows a change, which another process may have made a
+    moment ago. It reads the database.
     """
     if session.get("_flashes"):
         user_cache().students.invalidate(user_id)

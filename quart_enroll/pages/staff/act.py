@@ -17,10 +17,10 @@ from quart_enroll.domain.rules import Rule
 from quart_enroll.forms.staff.students import ActForm, SectionChoiceForm
 from quart_enroll.i18n.language import Sentence, TermName, Value, gettext
 from quart_enroll.pages.staff.layout import render_staff
+from quart_enroll.pages.student_state import load_snapshot
 from quart_enroll.services.enrollment import staff_changes
-from quart_enroll.services.enrollment import student as student_facts
 from quart_enroll.services.enrollment.staff_changes import StaffAction, StaffChange
-from quart_enroll.state import catalog, database, enrollment_context, now, user_cache
+from quart_enroll.state import catalog, database, enrollment_context, now
 from quart_enroll.web import auth
 from quart_enroll.web.compression import RenderedPage
 from quart_enroll.web.records import open_record
@@ -62,7 +62,7 @@ async def why(user_id: int) -> ResponseReturnValue:
         except Refused as refusal:
             error = refusal.text
     can_act = permissions.can_act_for(auth.signed_in(), student)
-    snapshot = await student_facts.snapshot(user_cache(), user_id)
+    snapshot = await load_snapshot(user_id)
     page = render_staff(
         "staff/why.html",
         MENU_ENTRY,

@@ -16,13 +16,14 @@ from quart_enroll.pages import hold_banner
 from quart_enroll.pages.account.account import sign_ins_in_words
 from quart_enroll.pages.enrollment.history import BY_STAFF, HistoryEntry, in_words
 from quart_enroll.pages.staff.layout import render_staff
+from quart_enroll.pages.student_state import load_snapshot
 from quart_enroll.services.accounts import sessions
 from quart_enroll.services.enrollment import history as recorded
 from quart_enroll.services.enrollment import student as student_facts
 from quart_enroll.services.enrollment.staff_changes import StaffAction
 from quart_enroll.services.staff import hold_types, named_holds, students
 from quart_enroll.services.staff import holds as recorded_holds
-from quart_enroll.state import catalog, database, now, user_cache
+from quart_enroll.state import catalog, database, now
 from quart_enroll.web import auth
 from quart_enroll.web.compression import RenderedPage
 from quart_enroll.web.records import open_record
@@ -59,7 +60,7 @@ class RecordedEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class ShownHold:
+class HoldEntry:
     """A hold with its state, its dates and its people in words."""
 
     hold: RecordedHold
@@ -73,7 +74,7 @@ class ShownHold:
 
 async def student(user_id: int) -> RenderedPage:
     found, staff, offered = await open_record(user_id), auth.signed_in(), await catalog()
-    snapshot = await student_facts.snapshot(user_cache(), user_id)
+    snapshot = await load_snapshot(user_id)
     try:
         happened, earlier = await recorded.page(database(), user_id, request.args.get("before", ""), EVENTS_PER_PAGE)
     except ValueError:
@@ -135,11 +136,11 @@ async def _waiting(user_id: int, entries: Sequence[WaitlistEntry]) -> list[tuple
     return [(entry, *positions.get(entry.key, (0, 0))) for entry in entries]
 
 
-async def _holds(user_id: int) -> list[ShownHold]:
+async def _holds(user_id: int) -> list[HoldEntry]:
     moment, zone = now(), current_app.config["TIMEZONE"]
     found = await named_holds.add_names(database(), await recorded_holds.find_of_student(database(), user_id))
     return [
-        ShownHold(
+        HoldEntry(
             one.record,
             str(one.record.state(moment)),
             str(hold_banner.period(one.record.hold, moment) or "") if one.record.lifted_at is None else "",

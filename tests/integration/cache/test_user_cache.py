@@ -16,7 +16,7 @@ from quart_enroll.services.live import user_cache
 from quart_enroll.services.live.user_cache import UserCache
 from quart_enroll.state import EXTENSION
 from tests.integration.auth.test_sessions import copy_cookies, is_signed_in
-from tests.support.people import ADA, BOB, PASSWORD, Browser, Clock, config
+from tests.support.people import ADA, BOB, PASSWORD, RITA, Browser, Clock, config
 
 TIMEOUT_SECONDS = 20
 """How long a change event may take on a busy machine."""
@@ -188,6 +188,19 @@ async def test_signing_out_takes_effect_at_once_in_its_own_process(
     monkeypatch.setattr(user_cache_of(this_process)._follower, "_on_change", lambda _: None)  # no change event arrives
     await ada.post(path)
     assert not await is_signed_in(copy)
+
+
+async def test_staff_see_their_change_of_a_record_at_once_in_another_process(
+    this_process: Quart, other_process: Quart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rita, record = Browser(this_process.test_client()), f"/staff/students/{ADA.user_id}"
+    await rita.sign_in(RITA)
+    monkeypatch.setattr(user_cache_of(this_process)._follower, "_on_change", lambda _: None)  # no change event arrives
+    assert "action=drop" not in await rita.read(record)
+    elsewhere = copy_cookies(rita, other_process)
+    where = "action=enroll&term=Fall+2026&courseID=1111&section=01"
+    assert (await elsewhere.post(f"{record}/act?{where}", form={"reason": "By phone"})).status_code == 303
+    assert "action=drop" in await copy_cookies(elsewhere, this_process).read(record)
 
 
 async def test_a_seat_taken_in_one_process_is_seen_in_the_other(ada: Browser, copied_browser: Browser) -> None:
