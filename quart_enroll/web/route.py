@@ -96,7 +96,7 @@ class Route:
     """Ends a sign-in or a token. No rate limit applies: otherwise a thief could use up the limit to stay signed in."""
 
     has_secret_url: bool = False
-    """Those who know its URL see a student's data: no cache, search engine or `Referer` may keep the URL."""
+    """Its URL, or the one that led to it, is a secret: no cache, search engine or `Referer` may keep it."""
 
     api_tag: str | None = None
     """The section of the OpenAPI document that lists it."""

@@ -8,7 +8,6 @@ from quart_enroll.domain.errors import EmailChangeOver, EmailTaken, PleaseWait, 
 from quart_enroll.domain.models import EmailChange, EmailChangeSide, User
 from quart_enroll.forms.accounts import ChangeEmailForm
 from quart_enroll.i18n.language import gettext
-from quart_enroll.pages.account.passwords import SECRET_LINK_HEADERS, SecretPage
 from quart_enroll.pages.form_errors import PageResponse, check_password, please_wait, show_beside
 from quart_enroll.services.accounts import attempt_limits, email_change, email_links
 from quart_enroll.state import database, links, now, sends_mail, user_cache
@@ -50,16 +49,16 @@ async def stop() -> Response:
     return redirect(url_for("account"), 303)
 
 
-async def open_link(token: str) -> SecretPage:
+async def open_link(token: str) -> Response:
     """Move the token from the URL, where others might read it, into the session, and redirect.
 
     Programs that scan emails open the links in them, so the change is confirmed only by a button.
     """
     session[CHANGE_TOKEN_KEY] = token[: email_links.MAX_LINK_TOKEN_LENGTH]
-    return redirect(url_for("email_change_link"), 303), 303, SECRET_LINK_HEADERS
+    return redirect(url_for("email_change_link"), 303)
 
 
-async def decide() -> SecretPage | Response:
+async def decide() -> bytes | Response | tuple[bytes, int]:
     """Show the buttons that confirm or cancel the change, and act on the one that was pressed."""
     try:
         pending, side = await links().find_email_change(database(), session.get(CHANGE_TOKEN_KEY, ""), now())
@@ -71,7 +70,7 @@ async def decide() -> SecretPage | Response:
             return redirect(url_for("email_change_link"), 303)
     except (EmailChangeOver, EmailTaken) as refusal:  # the owner of a taken address has confirmed it, and may know
         access_log.note(code=refusal.code)
-        return render("link_dead.html", sentence=refusal.text, again=url_for("account_email")), 410, SECRET_LINK_HEADERS
+        return render("link_dead.html", sentence=refusal.text, again=url_for("account_email")), 410
     return await _changed(pending)
 
 
@@ -113,6 +112,5 @@ def _page(form: ChangeEmailForm) -> bytes:
     return render(TEMPLATE, account=True, form=form, user=auth.signed_in(), sends_mail=sends_mail())
 
 
-def _link_page(pending: EmailChange, side: EmailChangeSide) -> SecretPage:
-    page = render("email_change_link.html", change=pending, has_agreed=side in pending.agreed)
-    return page, 200, SECRET_LINK_HEADERS
+def _link_page(pending: EmailChange, side: EmailChangeSide) -> bytes:
+    return render("email_change_link.html", change=pending, has_agreed=side in pending.agreed)

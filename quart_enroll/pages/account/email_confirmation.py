@@ -6,7 +6,6 @@ from werkzeug import Response
 from quart_enroll.domain.errors import ConfirmationDead, PleaseWait
 from quart_enroll.domain.models import User
 from quart_enroll.i18n.language import gettext
-from quart_enroll.pages.account.passwords import SECRET_LINK_HEADERS, SecretPage
 from quart_enroll.pages.form_views import flash_refusal
 from quart_enroll.services.accounts import accounts, attempt_limits, email_links
 from quart_enroll.services.notifications import outbox
@@ -18,25 +17,25 @@ CONFIRMATION_TOKEN_KEY = "email_confirmation"  # noqa: S105  # the key in the se
 """The session key that holds the link's token."""
 
 
-async def open_link(token: str) -> SecretPage:
+async def open_link(token: str) -> Response:
     """Move the token from the URL, where others might read it, into the session, and redirect.
 
     Programs that scan emails open the links in them, so only a button confirms.
     """
     session[CONFIRMATION_TOKEN_KEY] = token[: email_links.MAX_LINK_TOKEN_LENGTH]
-    return redirect(url_for("email_confirm"), 303), 303, SECRET_LINK_HEADERS
+    return redirect(url_for("email_confirm"), 303)
 
 
-async def ask() -> SecretPage:
+async def ask() -> bytes | tuple[bytes, int]:
     """Show the button that confirms the address."""
     try:
         user = await links().find_unconfirmed(database(), session.get(CONFIRMATION_TOKEN_KEY, ""), now())
     except ConfirmationDead as refusal:
         return _dead(refusal)
-    return render("email_confirm.html", user=user), 200, SECRET_LINK_HEADERS
+    return render("email_confirm.html", user=user)
 
 
-async def confirm() -> SecretPage | Response:
+async def confirm() -> Response | tuple[bytes, int]:
     """Confirm the address of the link; repeating it changes nothing."""
     try:
         user = await links().find_unconfirmed(database(), session.get(CONFIRMATION_TOKEN_KEY, ""), now())
@@ -73,6 +72,6 @@ def must_confirm() -> bool:
     return user is not None and user.email_unconfirmed and sends_mail()
 
 
-def _dead(refusal: ConfirmationDead) -> SecretPage:
+def _dead(refusal: ConfirmationDead) -> tuple[bytes, int]:
     access_log.note(code=refusal.code)
-    return render("link_dead.html", sentence=refusal.text, again=url_for("account")), 410, SECRET_LINK_HEADERS
+    return render("link_dead.html", sentence=refusal.text, again=url_for("account")), 410

@@ -1,7 +1,5 @@
 """Changing the password, and choosing another one after forgetting it."""
 
-from typing import TypeAlias
-
 from quart import flash, redirect, request, session, url_for
 from werkzeug import Response
 
@@ -14,11 +12,6 @@ from quart_enroll.services.notifications import outbox
 from quart_enroll.state import database, hasher, links, now, password_locks, sends_mail, user_cache
 from quart_enroll.web import auth, known_devices
 from quart_enroll.web.templating import render
-
-SecretPage: TypeAlias = tuple[bytes | Response, int, dict[str, str]]
-
-SECRET_LINK_HEADERS = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
-"""Headers that keep the URL of a secret link from leaking."""
 
 RESET_TOKEN_KEY = "password_reset"  # noqa: S105  # the key in the session
 LINK_SENT = Sentence("If there’s an account with this email, we’ve sent it a link. The link works for one hour.")
@@ -82,29 +75,29 @@ async def forgot() -> bytes | Response | PageResponse:
     return redirect(url_for("login"), 303)
 
 
-async def open_link(token: str) -> SecretPage:
+async def open_link(token: str) -> Response:
     """Move the token from the URL, where others might read it, into the session, and redirect."""
     session[RESET_TOKEN_KEY] = token[: email_links.MAX_LINK_TOKEN_LENGTH]
-    return redirect(url_for("password_reset"), 303), 303, SECRET_LINK_HEADERS
+    return redirect(url_for("password_reset"), 303)
 
 
-async def reset() -> SecretPage | Response:
+async def reset() -> bytes | Response | tuple[bytes, int]:
     token = session.get(RESET_TOKEN_KEY, "")
     form = await ResetForm.from_request()
     try:
         if request.method != "POST":
             await links().find_credentials(database(), token, now())
-            return _reset_page(form, 200)
+            return _reset_page(form)
         if not form.validate():
-            return _reset_page(form, 422)
+            return _reset_page(form), 422
         user = await password_reset.reset(
             database(), hasher(), links(), token=token, password=form.password.data or "", now=now()
         )
     except PasswordRefused as refusal:
         show_beside(form.password, refusal)
-        return _reset_page(form, 422)
+        return _reset_page(form), 422
     except LinkDead as refusal:
-        return render("link_dead.html", sentence=refusal.text), 410, SECRET_LINK_HEADERS
+        return render("link_dead.html", sentence=refusal.text), 410
     session.pop(RESET_TOKEN_KEY, None)
     user_cache().invalidate(user.user_id)
     known_devices.remember(user.email)  # attempts from elsewhere can't lock this browser out
@@ -122,5 +115,5 @@ def _forgot_page(form: ForgotForm) -> bytes:
     return render("password_forgot.html", login=True, form=form, sends_mail=sends_mail())
 
 
-def _reset_page(form: ResetForm, status: int) -> SecretPage:
-    return render("password_reset.html", login=True, form=form), status, SECRET_LINK_HEADERS
+def _reset_page(form: ResetForm) -> bytes:
+    return render("password_reset.html", login=True, form=form)
