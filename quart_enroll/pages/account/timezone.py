@@ -6,7 +6,7 @@ from werkzeug import Response
 from quart_enroll.forms.timezone import TimezoneForm
 from quart_enroll.i18n.language import gettext
 from quart_enroll.services.accounts import accounts
-from quart_enroll.state import database
+from quart_enroll.state import database, user_cache
 from quart_enroll.web import auth
 from quart_enroll.web.templating import render
 
@@ -19,6 +19,7 @@ async def choose() -> bytes | Response | tuple[bytes, int]:
     if not form.validate():
         return _page(form), 422
     await accounts.set_timezone(database(), user.user_id, form.timezone.data or "")
+    user_cache().invalidate(user.user_id)
     await flash(gettext("Your time zone has been saved."), "success")
     return redirect(url_for("account"), 303)
 

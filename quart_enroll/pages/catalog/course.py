@@ -29,7 +29,7 @@ from quart_enroll.web.templating import is_overridden, render, render_frame, ren
 
 
 @dataclass(frozen=True, slots=True)
-class Requisite:
+class NeededCourse:
     """A prerequisite or corequisite, and a `note` about what exactly is needed.
 
     `is_taken` says whether the student has taken it accordingly; it is None for visitors.
@@ -150,7 +150,7 @@ def _term(offered: Catalog, found: Course, among: Sequence[Term], moment: dateti
         return None, ""
 
 
-def _prerequisite(leaf: Leaf, offered: Catalog, term: Term | None, state: StudentState) -> Requisite:
+def _prerequisite(leaf: Leaf, offered: Catalog, term: Term | None, state: StudentState) -> NeededCourse:
     courseID, is_taken, note = course_of(leaf), None, ""
     if state.taken is not None and term is not None:
         taken = rules.taken_before(term, [courseID], state.taken)
@@ -160,10 +160,12 @@ def _prerequisite(leaf: Leaf, offered: Catalog, term: Term | None, state: Studen
             note = gettext("(may be taken in the same term)")
         case WithGrade(_, grade):
             note = gettext("(with a grade of %(grade)s or better)", grade=grade)
-    return Requisite(courseID, _title(courseID, offered), is_taken, note)
+    return NeededCourse(courseID, _title(courseID, offered), is_taken, note)
 
 
-def _requisite(offered: Catalog, term: Term | None, course: Course, state: StudentState) -> tuple[str | Requisite, ...]:
+def _requisite(
+    offered: Catalog, term: Term | None, course: Course, state: StudentState
+) -> tuple[str | NeededCourse, ...]:
     """Return the prerequisites with alternatives as courses and the text between them."""
     both, either = gettext("and"), gettext("or")
     return tuple(
@@ -176,11 +178,13 @@ def _requisite(offered: Catalog, term: Term | None, course: Course, state: Stude
     )
 
 
-def _corequisite(courseID: str, offered: Catalog, term: Term | None, course: Course, state: StudentState) -> Requisite:
+def _corequisite(
+    courseID: str, offered: Catalog, term: Term | None, course: Course, state: StudentState
+) -> NeededCourse:
     is_taken = None
     if state.taken is not None and term is not None:
         is_taken = courseID not in rules.missing_corequisites(course, term, state.enrolled, state.taken)
-    return Requisite(courseID, _title(courseID, offered), is_taken)
+    return NeededCourse(courseID, _title(courseID, offered), is_taken)
 
 
 def _title(courseID: str, offered: Catalog) -> str:

@@ -309,7 +309,7 @@ def _check_prerequisites(
 ) -> None:
     """Raise PrerequisiteMissing if the student lacks prerequisites, without the course `dropped`."""
     if state.taken is not None:
-        staying = [one for one in state.enrolled if one is not dropped]
+        staying = (one for one in state.enrolled if one is not dropped)
         rules.check_prerequisites(course, term, state.taken, staying, _waitlisted(section, state))
 
 

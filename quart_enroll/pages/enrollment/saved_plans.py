@@ -1,6 +1,7 @@
 """The buttons on the plan page that save, use, rename and delete one of several plans for a term."""
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 from quart import flash, redirect, url_for
 from quart.typing import ResponseReturnValue
@@ -8,11 +9,12 @@ from quart.typing import ResponseReturnValue
 from quart_enroll.domain.errors import PlanNameTaken, Refused, TooManyPlans
 from quart_enroll.domain.models import Term
 from quart_enroll.forms.enrollment import PlanNameForm, SavedPlanForm
-from quart_enroll.i18n.language import gettext
+from quart_enroll.i18n.language import Sentence, gettext
 from quart_enroll.pages.enrollment import plan
 from quart_enroll.pages.form_errors import show_beside
 from quart_enroll.pages.form_views import flash_refusal, valid_form
 from quart_enroll.services.enrollment import saved_plans as service
+from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.state import enrollment_context, now
 from quart_enroll.web import auth
 
@@ -39,23 +41,26 @@ async def rename() -> ResponseReturnValue:
 
 @valid_form(SavedPlanForm)
 async def use(form: SavedPlanForm) -> ResponseReturnValue:
-    name, user_id = form.name.data or "", auth.signed_in().user_id
-    try:
-        term = await service.use(enrollment_context(), user_id, form.term.data or "", name, now())
-    except Refused as refusal:
-        return await flash_refusal(refusal, url_for("plan"))
-    await flash(gettext("You’re now using this plan: %(name)s.", name=name or gettext("Main plan")), "success")
-    return _to_plan(term)
+    return await _saved(form, service.use, Sentence("You’re now using this plan: %(name)s."))
 
 
 @valid_form(SavedPlanForm)
 async def delete(form: SavedPlanForm) -> ResponseReturnValue:
+    return await _saved(form, service.delete, Sentence("Deleted this plan: %(name)s."))
+
+
+async def _saved(
+    form: SavedPlanForm,
+    change: Callable[[EnrollmentContext, int, str, str, datetime], Awaitable[Term]],
+    done: Sentence,
+) -> ResponseReturnValue:
+    """Change the saved plan that the form names, and say what was done."""
     name, user_id = form.name.data or "", auth.signed_in().user_id
     try:
-        term = await service.delete(enrollment_context(), user_id, form.term.data or "", name, now())
+        term = await change(enrollment_context(), user_id, form.term.data or "", name, now())
     except Refused as refusal:
         return await flash_refusal(refusal, url_for("plan"))
-    await flash(gettext("Deleted this plan: %(name)s.", name=name or gettext("Main plan")), "success")
+    await flash(done % {"name": name or gettext("Main plan")}, "success")
     return _to_plan(term)
 
 

@@ -126,9 +126,7 @@ async def move(
     async def body(session: Session) -> PlanPosition:
         await seat_changes.bump_version(SeatTransaction(db, session, now, user_id), user_id, term.term)
         planned = await plans.find_by_student(db, user_id, term.term, session)
-        place = next((place for place, one in enumerate(planned) if _is_meant(one, course, request)), None)
-        if place is None:
-            raise NotPlanned(_name(course, request.section), term.term)
+        place = _find_place(planned, course, request, term)
         new_place = min(place + 1, len(planned) - 1) if down else max(place - 1, 0)
         if new_place != place:
             await plans.swap_places(db, user_id, planned[place], planned[new_place], session)
@@ -158,15 +156,12 @@ async def edit(
     async def body(session: Session) -> Term:
         await seat_changes.bump_version(SeatTransaction(db, session, now, user_id), user_id, term.term)
         planned = await plans.find_by_student(db, user_id, term.term, session)
-        found = next((one for one in planned if _is_meant(one, course, request)), None)
-        if found is None:
-            raise NotPlanned(_name(course, request.section), term.term)
+        found = planned.pop(_find_place(planned, course, request, term))
         if alternatives is not None:
             await plans.set_alternatives(db, user_id, found.key, [*dict.fromkeys(alternatives)], session)
         if position is not None:
-            others = [one for one in planned if one is not found]
-            others.insert(position - 1, found)
-            await plans.set_order(db, user_id, others, session)
+            planned.insert(position - 1, found)
+            await plans.set_order(db, user_id, planned, session)
         return term
 
     return await context.locks.run([], body)
@@ -182,8 +177,12 @@ async def _check_offered(db: Database, course: Course, term: Term, alternatives:
             raise UnknownSection(course.title, number, term.term)
 
 
-def _is_meant(planned: PlannedSection, course: Course, request: SectionRequest) -> bool:
-    return planned.key.courseID == course.courseID and request.section in ("", planned.key.section)
+def _find_place(planned: Sequence[PlannedSection], course: Course, request: SectionRequest, term: Term) -> int:
+    """Return the place of the course in the plan; raise NotPlanned if it or the requested section isn't there."""
+    for place, one in enumerate(planned):
+        if one.key.courseID == course.courseID and request.section in ("", one.key.section):
+            return place
+    raise NotPlanned(_name(course, request.section), term.term)
 
 
 def _name(course: Course, section: str) -> str | Sentence:
