@@ -1,4 +1,4 @@
-"""Holds: what an office blocks for a student until it lifts the hold, or until the hold ends."""
+"""Holds: an office blocks changes of a student until it lifts the hold, or until the hold ends."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -95,7 +95,10 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class RecordedHold:
-    """A hold on a student's record: who placed it, and who lifted it why; nobody, if it ended on its date."""
+    """A hold on a student's record, with the staff who placed and lifted it.
+
+    `lifted_by` is None for one that ended on its date.
+    """
 
     hold_id: str
     user_id: int

@@ -616,7 +616,7 @@ class EmailChange:
 
     @property
     def is_agreed(self) -> bool:
-        """Whether every address that is asked has confirmed the change."""
+        """Whether it has been confirmed from every email that gets a link."""
         return EmailChangeSide.NEW in self.agreed and (EmailChangeSide.OLD in self.agreed or not self.asks_old)
 
 
@@ -753,7 +753,7 @@ class Notice:
 
     `action` is "promote", "alert", "skip" with the reason in `because`, "moved" with the changes there, "cancelled"
     with the other sections there, "no_show" with its author there, "removal_declined" with the registrar's reason
-    there, or "staff", "hold_placed" or "hold_lifted" with all that is to say; "account_removed", "password_changed",
+    there, or "staff", "hold_placed" or "hold_lifted" with the whole message; "account_removed", "password_changed",
     "password_forgotten" or "confirm_email"; "email_change" to the address in `because`, "new_email" or
     "email_changed"; "roster_email" with what staff wrote in `subject` and `text`, and who it was in `because`. `before`
     is a section as it was before its changes.

@@ -34,7 +34,7 @@ class StudentSeat:
 class StudentSnapshot:
     """A student's seats and waitlist entries in all terms, in the order of courseID, and the keys of the sections that
     are planned or have an alert; `plan` has the planned sections in their order, `saved_plans` the other plans, and
-    `holds` the holds that nobody has lifted.
+    `holds` those that haven't been lifted.
 
     `calendar_since` is when the link to the calendar was created. `row_ids` are the rows that all this was read from.
     Equal seats and waitlist entries have the same `fingerprint` in all processes, until a section moves. Snapshots are

@@ -39,7 +39,7 @@ async def empty(db: Database) -> None:
 
 
 async def refill(db: Database, calendar: Sequence[Term]) -> None:
-    """Make the small school with the terms of `calendar` all that the database contains."""
+    """Leave the small school with the terms of `calendar` in the database, and nothing else."""
     key = tuple(calendar)
     if key not in _schools:
         await empty(db)
@@ -59,7 +59,7 @@ async def fill(db: Database, calendar: Sequence[Term]) -> None:
 
 
 async def _put_rows(db: Database, rows: Rows) -> None:
-    """Make `rows` all that the database contains, and touch only the collections in which it contains others."""
+    """Leave `rows` in the database, and nothing else; change only the collections whose rows differ."""
     before, at = _put.pop(db.name, ({}, None))
     changed = await _changed_since(db, at)
     if changed is None:

@@ -191,7 +191,7 @@ class ModelSchool:
         return {planned[key]: code for key, code in outcomes.items()}
 
     def _planned_needs(self, student: int, key: SectionKey, planned: Iterable[SectionKey]) -> list[SectionKey]:
-        """Return the planned sections of missing corequisites, and of what may be missing beside the course."""
+        """Return the planned sections of courses that are missing as corequisites or as concurrent prerequisites."""
         if not self.sections[key].is_listed:
             return []
         earlier = [name for name, term in self.terms.items() if term.comes_before(self.terms[key.term])]

@@ -1,4 +1,4 @@
-"""The collection `hold_type`: the school's own list of types of holds. Each hold has a copy of what its type says."""
+"""The collection `hold_type`: the school's own list of types of holds. Each hold copies the facts of its type."""
 
 from collections.abc import Mapping
 from dataclasses import asdict

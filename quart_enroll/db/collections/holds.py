@@ -1,4 +1,4 @@
-"""The collection `hold`: what offices block for students. Lifted holds stay on record.
+"""The collection `hold`: holds that offices place on students. Lifted holds stay on record.
 
 `at` is when a hold was placed. A hold that has ended is lifted by the system soon after `ends_at`.
 """
@@ -43,7 +43,7 @@ SCHEMA = {
 }
 
 IS_NOT_LIFTED: Document = {"lifted_at": None}
-"""Matches holds that nobody has lifted."""
+"""Matches holds that haven't been lifted."""
 
 
 def to_hold(row: Mapping[str, Any]) -> Hold:
@@ -54,7 +54,7 @@ def to_hold(row: Mapping[str, Any]) -> Hold:
 
 
 def to_record(row: Mapping[str, Any]) -> RecordedHold:
-    """Return the hold of a row, with who placed it and lifted it."""
+    """Return the hold of a row, with the staff who placed and lifted it."""
     return RecordedHold(
         str(row["_id"]),
         row["user_id"],
@@ -84,7 +84,7 @@ async def lift(
 ) -> Hold | None:
     """Lift the student's hold, and return it; return None if there is no such hold or it is lifted already.
 
-    Nobody has lifted a hold that has ended on its date.
+    `by` is None for a hold that has ended on its date.
     """
     if not ObjectId.is_valid(hold_id):
         return None

@@ -75,8 +75,8 @@ class AuditedRows:
     """All rows as of one moment.
 
     `user_ids` and `term_names` include incomplete rows, `terms` has the complete ones. `credits` are by user_id and
-    term; NaN stands for a stored value that isn't a number. `unknown_timezones` are by term, and
-    the `holds` that nobody has lifted by user_id.
+    term; NaN stands for a stored value that isn't a number. `unknown_timezones` are by term. `holds`
+    are those that haven't been lifted, by user_id.
     """
 
     user_ids: frozenset[Any]

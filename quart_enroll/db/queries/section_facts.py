@@ -29,7 +29,7 @@ class StudentRecord(NamedTuple):
 
     `waited_courses` are the courses of the waitlist entries. `taken_courses` are the courses in which the student is
     enrolled in any term, each with that term, as far as one of the other courses requires them. `is_closed` means that
-    the account was deleted, and can make no changes. `holds` are those that nobody has lifted.
+    the account was deleted, and can make no changes. `holds` are those that haven't been lifted.
     """
 
     is_closed: bool
@@ -113,10 +113,7 @@ async def find_for_all(
 async def find_for_drop(
     db: Database, user_id: int, term: str, session: Session | None = None
 ) -> tuple[list[Registration], list[Hold]]:
-    """Return the student's registrations in the term, as `enrollments.find_in_term` does, and the holds.
-
-    Those are the ones that nobody has lifted.
-    """
+    """Return the student's registrations in the term, as `enrollments.find_in_term` does, and the unlifted holds."""
     own: Document = {"user_id": user_id}
     rows = await multi_find.find(db, {"enrollment": own | {"term": term}, "hold": own | holds.IS_NOT_LIFTED}, session)
     registrations = await enrollments.to_registrations(db, rows["enrollment"], session)

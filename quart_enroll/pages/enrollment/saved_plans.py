@@ -54,7 +54,7 @@ async def _saved(
     change: Callable[[EnrollmentContext, int, str, str, datetime], Awaitable[Term]],
     done: Sentence,
 ) -> ResponseReturnValue:
-    """Change the saved plan that the form names, and say what was done."""
+    """Change the saved plan that the form names, and flash the message."""
     name, user_id = form.name.data or "", auth.signed_in().user_id
     try:
         term = await change(enrollment_context(), user_id, form.term.data or "", name, now())

@@ -44,7 +44,7 @@ class Candidate:
 
     `registrations` are those of the offering's term, `waitlist_entries` those of all terms, and `waited_courses` their
     courses. `taken_courses` are the courses in which the student is enrolled in any term, each with that term, as far
-    as one of all these courses requires them. `holds` are those that nobody has lifted.
+    as one of all these courses requires them. `holds` are those that haven't been lifted.
     """
 
     offering: Offering

@@ -97,7 +97,7 @@ async def lift(
 ) -> bool:
     """Lift the hold, and give the student each open seat they wait for; return False if it is lifted already.
 
-    Nobody lifts a hold that has ended on its date: `staff_id` is None then, and the audit log has no entry.
+    For a hold that has ended on its date, `staff_id` is None, and the audit log has no entry.
     """
 
     async def body(transaction: SeatTransaction) -> bool:
