@@ -11,7 +11,7 @@ from quart_enroll.demo import offices
 from quart_enroll.demo.curriculum import all_prerequisites, interest
 from quart_enroll.demo.records import EnrollmentRecords, SectionOffering
 from quart_enroll.demo.school_data import SchoolData
-from quart_enroll.domain import rules
+from quart_enroll.domain import requisite_rules, rules
 from quart_enroll.domain.grades import UNRECORDED
 from quart_enroll.domain.models import Credentials, Section, Term, User
 from quart_enroll.domain.roles import Role
@@ -184,7 +184,7 @@ class EnrollmentSimulation:
             course = offer.course
             # It is unknown what students took before the first of these terms.
             if course.courseID not in done and (
-                term in self.earlier or not rules.unmet_prerequisites(course, dict.fromkeys(had, UNRECORDED))
+                term in self.earlier or not requisite_rules.unmet_prerequisites(course, dict.fromkeys(had, UNRECORDED))
             ):
                 going_on = CONTINUATION_FACTOR if course.prerequisite_courses else 1
                 drawn.append((self.rng.random() ** (1 / weight / going_on), offer))

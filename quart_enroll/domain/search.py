@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
-from quart_enroll.domain import rules
+from quart_enroll.domain import requisite_rules, rules
 from quart_enroll.domain.catalog import Catalog, CourseSections
 from quart_enroll.domain.filter_choices import FilterChoices, building_of, level_of
 from quart_enroll.domain.folding import fold
@@ -120,7 +120,9 @@ def with_met_prerequisites(
     enrolled: Sequence[Registration] = (),
 ) -> list[CourseSections]:
     """Return the courses whose prerequisites are met by a student `enrolled` in these courses of the term."""
-    return [one for one in found if not rules.missing_prerequisites(one.course, term, taken_courses, enrolled)]
+    return [
+        one for one in found if not requisite_rules.missing_prerequisites(one.course, term, taken_courses, enrolled)
+    ]
 
 
 def choices(catalog: Catalog, term: Term) -> FilterChoices:

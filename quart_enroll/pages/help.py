@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from quart_enroll.domain import rules, terms
+from quart_enroll.domain import moments, terms
 from quart_enroll.domain.models import Term
 from quart_enroll.i18n.language import LastDay, gettext
 from quart_enroll.pages import student_state
@@ -33,9 +33,9 @@ async def help_page() -> bytes:
 
 def _dates(term: Term) -> TermDates:
     opens, *deadlines = term.boundaries
-    return TermDates(term, rules.moment_text(term, opens), *(_spoken(term, deadline) for deadline in deadlines))
+    return TermDates(term, moments.moment_text(term, opens), *(_spoken(term, deadline) for deadline in deadlines))
 
 
 def _spoken(term: Term, deadline: datetime) -> str:
-    moment = rules.localized_deadline(term, deadline)
+    moment = moments.localized_deadline(term, deadline)
     return gettext("the end of %(day)s", day=moment) if isinstance(moment, LastDay) else str(moment)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 from quart import current_app
 
-from quart_enroll.domain import rules
+from quart_enroll.domain import moments
 from quart_enroll.domain.holds import Hold
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.i18n.language import LastDay, Moment, Sentence
@@ -55,7 +55,7 @@ def period(hold: Hold, moment: datetime) -> Sentence | None:
 
 
 def _end(ends_at: datetime) -> LastDay | Moment:
-    return rules.localized_end(ends_at, current_app.config["TIMEZONE"])
+    return moments.localized_end(ends_at, current_app.config["TIMEZONE"])
 
 
 def _begin(begins_at: datetime) -> Moment:

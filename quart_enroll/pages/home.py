@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from quart_enroll.domain import rules, terms, upcoming
+from quart_enroll.domain import moments, terms, upcoming
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import Event, Registration, User
 from quart_enroll.domain.student import StudentSnapshot
@@ -103,7 +103,7 @@ def _render_deadlines(macros: Any, found: Sequence[Deadline]) -> str:
 def _when(deadline: Deadline) -> str:
     """Return when it is; a day ends at a deadline, but none at an opening."""
     term, at = deadline.term, deadline.at
-    return rules.moment_text(term, at) if deadline.kind == "opens" else str(rules.localized_deadline(term, at))
+    return moments.moment_text(term, at) if deadline.kind == "opens" else str(moments.localized_deadline(term, at))
 
 
 def _credits(registrations: Sequence[Registration], offered: Catalog, moment: datetime) -> Iterator[InputFreeText]:

@@ -14,8 +14,8 @@ from quart_enroll.demo.calendar import calendar
 from quart_enroll.demo.curriculum import level
 from quart_enroll.demo.school_data import SchoolData, load
 from quart_enroll.domain.models import Meeting, Section, SectionKey, Term
+from quart_enroll.domain.requisite_rules import unmet_prerequisites
 from quart_enroll.domain.roles import Role
-from quart_enroll.domain.rules import unmet_prerequisites
 from quart_enroll.forms.imports.sections import SectionRow
 from quart_enroll.forms.imports.terms import TermRow
 from quart_enroll.forms.imports.users import UserRow

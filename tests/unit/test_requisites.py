@@ -10,13 +10,13 @@ from quart_enroll.db.queries import message_codec
 from quart_enroll.domain import requisites
 from quart_enroll.domain.models import Course, Registration, Section, TakenCourse
 from quart_enroll.domain.requisite_parser import RequisiteError, parse, stored
-from quart_enroll.domain.requisites import AllOf, AnyOf, Concurrently, Requisite, WithGrade
-from quart_enroll.domain.rules import (
+from quart_enroll.domain.requisite_rules import (
     PrerequisiteMissing,
     check_prerequisites,
     dependent_courses,
     missing_prerequisites,
 )
+from quart_enroll.domain.requisites import AllOf, AnyOf, Concurrently, Requisite, WithGrade
 from quart_enroll.i18n.language import use_language
 from quart_enroll.services.catalog import import_courses
 from quart_enroll.services.catalog.import_courses import ImportedCourse, KnownCourseIDs

@@ -11,7 +11,7 @@ from quart_enroll.domain.catalog import Catalog, CourseSections, with_names
 from quart_enroll.domain.errors import PrerequisiteMissing
 from quart_enroll.domain.filter_choices import FilterChoices, building_of, level_of
 from quart_enroll.domain.models import Course, Meeting, Registration, Section, TakenCourse
-from quart_enroll.domain.rules import check_prerequisites
+from quart_enroll.domain.requisite_rules import check_prerequisites
 from quart_enroll.domain.search import Search
 from quart_enroll.forms.search import SearchForm
 from tests.support.people import COURSES, FALL, SECTIONS, TERMS

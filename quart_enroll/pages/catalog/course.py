@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import escape
 from quart import abort, request, url_for
 
-from quart_enroll.domain import requisite_parser, requisites, rules, terms
+from quart_enroll.domain import requisite_parser, requisite_rules, requisites, terms
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import NoTerms, NotTaught, UnknownCourse
 from quart_enroll.domain.models import Course, Term
@@ -153,8 +153,8 @@ def _term(offered: Catalog, found: Course, among: Sequence[Term], moment: dateti
 def _prerequisite(leaf: Leaf, offered: Catalog, term: Term | None, state: StudentState) -> NeededCourse:
     courseID, is_taken, note = course_of(leaf), None, ""
     if state.taken is not None and term is not None:
-        taken = rules.taken_before(term, [courseID], state.taken)
-        is_taken = rules.meets(leaf, taken, {one.courseID for one in state.enrolled})
+        taken = requisite_rules.taken_before(term, [courseID], state.taken)
+        is_taken = requisite_rules.meets(leaf, taken, {one.courseID for one in state.enrolled})
     match leaf:
         case Concurrently():
             note = gettext("(may be taken in the same term)")
@@ -183,7 +183,7 @@ def _corequisite(
 ) -> NeededCourse:
     is_taken = None
     if state.taken is not None and term is not None:
-        is_taken = courseID not in rules.missing_corequisites(course, term, state.enrolled, state.taken)
+        is_taken = courseID not in requisite_rules.missing_corequisites(course, term, state.enrolled, state.taken)
     return NeededCourse(courseID, _title(courseID, offered), is_taken)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from quart_enroll.domain import rules
+from quart_enroll.domain import requisite_rules, rules
 from quart_enroll.domain.errors import (
     AlreadyEnrolled,
     AlreadyWaiting,
@@ -284,9 +284,9 @@ def _conflicting_course(term: Term, course: Course, section: Section, state: Stu
             raise
         rules.check_fits(term, course, section, [one for one in state.enrolled if one not in conflicts])
         if conflicts[0].courseID != course.courseID:
-            rules.check_dependents(conflicts[0], term, state.enrolled, state.taken or ())
+            requisite_rules.check_dependents(conflicts[0], term, state.enrolled, state.taken or ())
             staying = [one for one in state.enrolled if one is not conflicts[0]]
-            if conflicts[0].courseID in rules.missing_corequisites(course, term, staying, state.taken or ()):
+            if conflicts[0].courseID in requisite_rules.missing_corequisites(course, term, staying, state.taken or ()):
                 raise
         return conflicts[0]
     return None
@@ -294,13 +294,15 @@ def _conflicting_course(term: Term, course: Course, section: Section, state: Stu
 
 def _can_replace(term: Term, course: Course, section: Section, state: StudentState, one: Registration) -> bool:
     """Return whether the student may swap that course for the section."""
-    if rules.dependent_courses(one.courseID, term, state.enrolled, state.taken or ()):
+    if requisite_rules.dependent_courses(one.courseID, term, state.enrolled, state.taken or ()):
         return False
     staying = [other for other in state.enrolled if other is not one]
     return (
         rules.fits(term, course, section, staying)
         and not _missing_corequisites(term, course, section, state, one)
-        and not rules.missing_prerequisites(course, term, state.taken or (), staying, _waitlisted(section, state))
+        and not requisite_rules.missing_prerequisites(
+            course, term, state.taken or (), staying, _waitlisted(section, state)
+        )
     )
 
 
@@ -310,7 +312,7 @@ def _check_prerequisites(
     """Raise PrerequisiteMissing if the student lacks prerequisites, without the course `dropped`."""
     if state.taken is not None:
         staying = (one for one in state.enrolled if one is not dropped)
-        rules.check_prerequisites(course, term, state.taken, staying, _waitlisted(section, state))
+        requisite_rules.check_prerequisites(course, term, state.taken, staying, _waitlisted(section, state))
 
 
 def _waitlisted(section: Section, state: StudentState) -> Sequence[str]:
@@ -329,7 +331,7 @@ def _missing_corequisites(
         return None
     staying = [one for one in state.enrolled if one is not dropped]
     try:
-        rules.check_corequisites(course, term, staying, state.taken, _waitlisted(section, state))
+        requisite_rules.check_corequisites(course, term, staying, state.taken, _waitlisted(section, state))
     except CorequisiteMissing as refusal:
         return refusal
     return None
@@ -384,7 +386,7 @@ def section_fields(key: SectionKey) -> dict[str, str]:
 def _lacks_prerequisites(term: Term, course: Course, state: StudentState) -> bool:
     """Return whether prerequisites are missing: then dropping another course doesn't help."""
     waitlisted = [one.entry.key.courseID for one in state.waitlisted]
-    return bool(rules.missing_prerequisites(course, term, state.taken or (), state.enrolled, waitlisted))
+    return bool(requisite_rules.missing_prerequisites(course, term, state.taken or (), state.enrolled, waitlisted))
 
 
 def _has_room(section: Section, state: StudentState) -> bool:

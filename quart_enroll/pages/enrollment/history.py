@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from quart import abort, request
 
-from quart_enroll.domain import rules
+from quart_enroll.domain import moments
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import all_refusals
 from quart_enroll.domain.models import Event, Term
@@ -103,4 +103,4 @@ def in_words(event: Event, offered: Catalog, by_staff: Mapping[str, Sentence] = 
 
 
 def _when(at: datetime, term: Term | None) -> str:
-    return rules.moment_text(term, at) if term else format_moment(at, "UTC")
+    return moments.moment_text(term, at) if term else format_moment(at, "UTC")

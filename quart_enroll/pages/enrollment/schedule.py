@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup, escape
 from quart import request
 
-from quart_enroll.domain import rules, terms
+from quart_enroll.domain import moments, terms
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import NoTerms, UnknownTerm
 from quart_enroll.domain.holds import Hold, HoldBlock
@@ -50,7 +50,7 @@ async def page(user: User) -> bytes:
     current, enrolled = offered.current_term(moment), [one for one in registrations if one.status == "enrolled"]
     alert_rows = alerts.rows(snapshot.alerts, offered, moment, [one.section.key for one in enrolled])
     calendar_since, calendar_url = snapshot.calendar_since, calendar.take_new_url()
-    since = rules.moment_text(current, calendar_since) if calendar_since and current else ""
+    since = moments.moment_text(current, calendar_since) if calendar_since and current else ""
     facts: dict[str, Any] = {
         "enrollment": True,
         "must_confirm": must_confirm(),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from quart_enroll.domain import rules, waitlist_odds
+from quart_enroll.domain import requisite_rules, rules, waitlist_odds
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import CorequisiteMissing, CreditLimit, PrerequisiteMissing
 from quart_enroll.domain.holds import Hold
@@ -130,7 +130,7 @@ def corequisite_warning(student: StudentTerm, registration: Registration, offere
     course, phase = registration.course, student.phase
     if not course.corequisites or registration.status != "enrolled" or not phase.is_running:
         return ""
-    if missing := rules.missing_corequisites(course, phase.term, student.enrolled, student.taken):
+    if missing := requisite_rules.missing_corequisites(course, phase.term, student.enrolled, student.taken):
         others = [_title(courseID, offered) for courseID in missing]
         return gettext("This course must be taken with %(others)s.", others=format_list_of(others))
     return ""
@@ -180,9 +180,9 @@ def _skip_warning(student: StudentTerm, entry: WaitlistEntry, offered: Catalog) 
         if course and phase.term.promotes_waitlist(phase.since):
             rules.check_credits(phase.term, course, staying)
             if course.concurrent_courses:
-                rules.check_prerequisites(course, phase.term, student.taken, staying)
+                requisite_rules.check_prerequisites(course, phase.term, student.taken, staying)
             if entry.drop_if_enrolled != course.courseID:
-                rules.check_corequisites(course, phase.term, staying, student.taken)
+                requisite_rules.check_corequisites(course, phase.term, staying, student.taken)
     except (CreditLimit, CorequisiteMissing, PrerequisiteMissing) as refusal:
         return gettext(
             "If a seat opened now, it would go to the next student in line: %(because)s You keep your place.",

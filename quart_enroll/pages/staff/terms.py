@@ -6,7 +6,7 @@ from functools import partial
 from quart import Response, abort, current_app, request, url_for
 from quart.typing import ResponseReturnValue
 
-from quart_enroll.domain import rules
+from quart_enroll.domain import moments
 from quart_enroll.domain.models import Term
 from quart_enroll.domain.roles import Role
 from quart_enroll.forms.staff.catalog import NewTermForm, TermForm
@@ -26,7 +26,7 @@ HERE = "staff_terms"
 
 
 def _deadline(name: str, term: Term) -> str:
-    return str(rules.localized_deadline(term, getattr(term, name)))
+    return str(moments.localized_deadline(term, getattr(term, name)))
 
 
 LISTING: Listing[Term] = Listing(
@@ -40,7 +40,7 @@ LISTING: Listing[Term] = Listing(
             only_on_pages=True,
         ),
         Column("term", Sentence("Term"), lambda term: term.term, only_in_files=True),
-        Column("opens_at", Sentence("Enrollment opens"), lambda term: rules.moment_text(term, term.opens_at)),
+        Column("opens_at", Sentence("Enrollment opens"), lambda term: moments.moment_text(term, term.opens_at)),
         Column("add_deadline", Sentence("Last day to enroll"), partial(_deadline, "add_deadline")),
         Column("drop_deadline", Sentence("Last day to drop"), partial(_deadline, "drop_deadline")),
         Column("withdraw_deadline", Sentence("Last day to withdraw"), partial(_deadline, "withdraw_deadline")),

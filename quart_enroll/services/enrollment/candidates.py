@@ -9,7 +9,7 @@ from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import courses
 from quart_enroll.db.queries import section_facts
 from quart_enroll.db.queries.section_facts import SectionFacts, StudentRecord
-from quart_enroll.domain import requisites, rules
+from quart_enroll.domain import requisite_rules, requisites, rules
 from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.errors import (
     AccountGone,
@@ -160,7 +160,7 @@ def enrollment_checks(
     yield Rule.DATES, partial(rules.check_open, term, now)
     if dropped is not None:
         facts = dropped, term, candidate.registrations, candidate.taken_courses, course.courseID
-        yield Rule.DEPENDENTS, partial(rules.check_dependents, *facts)
+        yield Rule.DEPENDENTS, partial(requisite_rules.check_dependents, *facts)
     yield from _eligibility_checks(candidate, dropped, together_with)
 
 

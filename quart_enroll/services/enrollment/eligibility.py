@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
-from quart_enroll.domain import rules
+from quart_enroll.domain import requisite_rules, rules
 from quart_enroll.domain.errors import AlreadyWaiting, Refused, WaitlistClosed, WaitlistFull
 from quart_enroll.domain.holds import Hold, HoldBlock
 from quart_enroll.domain.models import Registration, TakenCourse, Term
@@ -68,7 +68,7 @@ def drop_checks(
 ) -> Checks:
     """Yield the rules for dropping a course alone, or withdrawing from it."""
     yield from rules.hold_checks(holds, now, HoldBlock.DROP)
-    yield Rule.DEPENDENTS, partial(rules.check_dependents, registration, term, registrations, taken_courses)
+    yield Rule.DEPENDENTS, partial(requisite_rules.check_dependents, registration, term, registrations, taken_courses)
     yield Rule.DROP_DATES, partial(rules.check_drop, term, registration.course, now, withdraw=withdraw)
 
 

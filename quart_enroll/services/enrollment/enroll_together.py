@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from quart_enroll.db.collections import enrollments
-from quart_enroll.domain import rules
+from quart_enroll.domain import requisite_rules, rules
 from quart_enroll.domain.errors import AlreadyEnrolled, Refused
 from quart_enroll.domain.models import Meeting, Registration, SectionKey, SectionRequest
 from quart_enroll.observability import metrics
@@ -47,7 +47,7 @@ async def enroll_with_corequisites(
     for offerings in options:  # the list grows: a corequisite may have corequisites too
         chosen = [others[0].course.courseID for others in options]
         course = offerings[0].course
-        missing = rules.missing_corequisites(course, offerings[0].term, registrations, taken_courses, chosen)
+        missing = requisite_rules.missing_corequisites(course, offerings[0].term, registrations, taken_courses, chosen)
         options += [await resolve.find_options(db, user_id, SectionRequest(one, term), now) for one in missing]
     offerings = _first_fitting(options, registrations) or [others[0] for others in options]
     return await enroll_together(context, user_id, [one.key for one in offerings], now)

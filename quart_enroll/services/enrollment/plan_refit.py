@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias
 
-from quart_enroll.domain import rules
+from quart_enroll.domain import requisite_rules
 from quart_enroll.domain.errors import Refused
 from quart_enroll.domain.models import (
     Course,
@@ -51,8 +51,8 @@ def needed_in_plan(candidate: Candidate, planned: Container[str]) -> list[str]:
     """Return the planned courses that the course needs: missing corequisites, and what may meet its prerequisites."""
     course, term = candidate.offering.course, candidate.offering.term
     has = term, candidate.registrations, candidate.taken_courses
-    missing = rules.missing_corequisites(course, *has)
-    if course.concurrent_courses and rules.missing_prerequisites(
+    missing = requisite_rules.missing_corequisites(course, *has)
+    if course.concurrent_courses and requisite_rules.missing_prerequisites(
         course, term, candidate.taken_courses, candidate.registrations
     ):
         missing += course.concurrent_courses

@@ -5,7 +5,7 @@ students who set an alert: in the same transaction too, so that no process that 
 """
 
 from quart_enroll.db.collections import alerts, enrollments, notices, sections, waitlist
-from quart_enroll.domain import rules
+from quart_enroll.domain import requisite_rules, rules
 from quart_enroll.domain.actors import Override
 from quart_enroll.domain.errors import AccountGone, Refused, SectionFull, UnknownCourse, UnknownSection, UnknownTerm
 from quart_enroll.domain.models import Notice, SectionKey, WaitlistEntry
@@ -82,7 +82,7 @@ async def _promote(transaction: SeatTransaction, entry: WaitlistEntry) -> bool:
     try:
         rules.check_promotion_holds(candidate.holds, transaction.now, is_swap=dropped is not None)
         if dropped is not None and Override.REQUISITES not in entry.overrides:
-            rules.check_dependents(
+            requisite_rules.check_dependents(
                 dropped, offering.term, registrations, candidate.taken_courses, offering.course.courseID
             )
         overrides = check_rules(candidate, dropped, overrides=entry.overrides)

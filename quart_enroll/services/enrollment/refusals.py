@@ -5,7 +5,7 @@ from datetime import datetime
 
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import events
-from quart_enroll.domain import rules
+from quart_enroll.domain import requisite_rules, rules
 from quart_enroll.domain.errors import (
     AlreadyWaiting,
     Refused,
@@ -44,8 +44,9 @@ def section_full(candidate: Candidate, offered: Iterable[Section], dropped: str 
     ]
     term, taken, waitlisted = offering.term, candidate.taken_courses, candidate.waitlisted_courses
     is_missing_requisites = (
-        dropped != key.courseID and rules.missing_corequisites(offering.course, term, registrations, taken, waitlisted)
-    ) or rules.missing_prerequisites(offering.course, term, taken, registrations, waitlisted)
+        dropped != key.courseID
+        and requisite_rules.missing_corequisites(offering.course, term, registrations, taken, waitlisted)
+    ) or requisite_rules.missing_prerequisites(offering.course, term, taken, registrations, waitlisted)
     has_waitlist_place = offering.section.waiting < offering.section.waitlist_capacity
     return SectionFull(
         offering.course.title,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from quart_enroll.db.collections import sections, waitlist
 from quart_enroll.db.queries import section_facts
-from quart_enroll.domain import rules
+from quart_enroll.domain import requisite_rules, rules
 from quart_enroll.domain.actors import SEAT_OVERRIDES, Override
 from quart_enroll.domain.errors import NotEnrolled, NotWaiting, WaitlistFull
 from quart_enroll.domain.models import Course, Registration, SectionKey, TakenCourse, Term, WaitlistEntry
@@ -88,7 +88,7 @@ async def drop(
     dropped = [registration]
     if with_corequisites:
         checks = ((rule, check) for rule, check in checks if rule is not Rule.DEPENDENTS)
-        dropped += rules.dependent_courses(course.courseID, term, registrations, taken_courses)
+        dropped += requisite_rules.dependent_courses(course.courseID, term, registrations, taken_courses)
     needed = rules.check_all(checks, transaction.overrides)
     for one in dropped:
         await seat_changes.drop(transaction, user_id, one, is_withdrawal=is_withdrawal, overrides=needed)

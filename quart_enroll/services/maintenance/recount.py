@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from quart_enroll.db.queries.audit import AuditedRows, AuditedSeat, AuditedSection
-from quart_enroll.domain import rules
+from quart_enroll.domain import requisite_rules, rules
 from quart_enroll.domain.actors import Override
 from quart_enroll.domain.errors import Refused
 from quart_enroll.domain.models import (
@@ -135,7 +135,7 @@ class Recount:
         try:
             rules.check_promotion_holds(self.rows.holds.get(waiting.user_id, ()), now, is_swap=bool(dropped))
             for one in dropped if Override.REQUISITES not in waiting.overrides else ():
-                rules.check_dependents(one, term, registrations, taken, course.courseID)
+                requisite_rules.check_dependents(one, term, registrations, taken, course.courseID)
             checks = rules.eligibility_checks(term, course, counted.section, registrations, taken, dropped)
             rules.check_all(checks, waiting.overrides)
         except Refused:
