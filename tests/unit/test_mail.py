@@ -37,6 +37,17 @@ async def test_a_message_arrives_as_it_was_written() -> None:
     assert message["Auto-Submitted"] == "auto-generated"
 
 
+async def test_an_email_that_can_be_turned_off_has_the_link_in_one_readable_line() -> None:
+    link = f"https://enroll.school.example/email/unsubscribe/{'t' * 150}"
+    async with mail_server() as mail:
+        await SmtpSender(mail.url, FROM).send("ada@school.example", Email("Hello", "text", unsubscribe=link))
+        await _send(mail)
+    found, mandatory = [dict(message.raw_items()) for message in mail.received]
+    assert found["List-Unsubscribe"] == f"<{link}>"
+    assert found["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert "List-Unsubscribe" not in mandatory
+
+
 async def test_a_subject_cannot_inject_a_header() -> None:
     async with mail_server() as mail:
         with pytest.raises(Undeliverable):

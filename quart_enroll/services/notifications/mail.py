@@ -6,9 +6,10 @@ from asyncio import timeout
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.errors import MessageError
-from email.headerregistry import Address
+from email.headerregistry import Address, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP as POLICY
+from email.policy import SMTP as SMTP_POLICY
+from email.policy import EmailPolicy
 from email.utils import getaddresses, localtime, make_msgid
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
@@ -26,6 +27,23 @@ MESSAGE_TIMEOUT_SECONDS = 20.0
 
 PLAIN_ADDRESS = re.compile(r'[^\s<>()\[\]\\",:;@]+@[^\s<>()\[\]\\",:;@]+')
 """Matches an address of one mailbox, without quoting, which would allow any character."""
+
+MAX_HEADER_LINE_LENGTH = 998
+"""The longest line that an email may have, without its end (RFC 5322, section 2.1.1)."""
+
+
+class UrlHeader(UnstructuredHeader):
+    """A header with a URL, on one line: mail programs don't understand one that was encoded to be broken."""
+
+    def fold(self, *, policy: EmailPolicy) -> str:
+        """Return the header as it is sent."""
+        folded: str = super().fold(policy=policy.clone(max_line_length=MAX_HEADER_LINE_LENGTH))  # type: ignore[misc]  # the registry adds the base class
+        return folded
+
+
+HEADERS = HeaderRegistry()
+HEADERS.map_to_type("list-unsubscribe", UrlHeader)  # type: ignore[arg-type]  # the registry adds the base class
+POLICY = SMTP_POLICY.clone(header_factory=HEADERS)
 
 
 class Postponed(Exception):
@@ -51,12 +69,16 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Email:
-    """An email; with a `key`, it always has the same Message-ID, so mailboxes show it once if it is sent twice."""
+    """An email; with a `key`, it always has the same Message-ID, so mailboxes show it once if it is sent twice.
+
+    `unsubscribe` is the link with which the reader turns off emails like this.
+    """
 
     subject: str
     text: str
     attachments: Sequence[Attachment] = ()
     key: str = ""
+    unsubscribe: str = ""
 
 
 class Sender(Protocol):
@@ -126,6 +148,9 @@ class SmtpSender:
         domain = self._from.domain
         message["Message-ID"] = f"<{email.key}@{domain}>" if email.key else make_msgid(domain=domain)
         message["Auto-Submitted"] = "auto-generated"  # so that no out-of-office reply is sent
+        if email.unsubscribe:
+            message["List-Unsubscribe"] = f"<{email.unsubscribe}>"
+            message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
         message.set_content(email.text)
         for one in email.attachments:
             parameters = {"method": one.method, "charset": "utf-8"}
