@@ -210,7 +210,7 @@ class Config:
         default=(),
     )
     timezone: str = _setting(
-        "The school's time zone: for terms that name no other, and for times in files without an offset.",
+        "The school's time zone: for terms that name no other, daily digests, and times in files without an offset.",
         _timezone,
         default="UTC",
     )

@@ -40,6 +40,7 @@ from quart_enroll.services.enrollment.waitlist_odds import WaitlistOdds
 from quart_enroll.services.live.updates import UpdateBroker, open_update_broker
 from quart_enroll.services.live.user_cache import open_user_cache
 from quart_enroll.services.maintenance.schema_check import SchemaCheck
+from quart_enroll.services.notifications.delivery import Mailer
 from quart_enroll.services.notifications.mail import PrintedSender, Sender, SmtpSender
 from quart_enroll.services.notifications.runner import run_outbox
 from quart_enroll.services.staff.holds import lift_ended_forever
@@ -224,7 +225,11 @@ def create_app(
                     lift_ended_forever(enrollment, clock),
                     ImportRunner(database, _import_settings(config), clock, import_wakeup := Wakeup()).run_forever(),
                 ),
-                run_outbox(database, sender, clock, links, lambda: enrollment.locks.pending_changes > 0),
+                run_outbox(
+                    database,
+                    Mailer(sender, clock, links, config.timezone) if sender else None,
+                    lambda: enrollment.locks.pending_changes > 0,
+                ),
             ):
                 app.extensions[EXTENSION] = AppState(
                     database=database,

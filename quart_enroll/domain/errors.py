@@ -868,6 +868,18 @@ class ConfirmationDead(Refused):
         )
 
 
+class UnsubscribeLinkDead(Refused):
+    """The link that turns off emails is forged, or was sent to a previous email of the account."""
+
+    code = "unsubscribe_link_dead"
+    meaning = "The link that turns off emails is not valid."
+
+    def __init__(self) -> None:
+        super().__init__(
+            Sentence("This link is no longer valid. You can choose which emails you get on your account page.")
+        )
+
+
 class EmailChangeOver(Refused):
     """The link to an email change is forged or expired, or the change was completed, canceled or replaced."""
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from quart_enroll.domain import requisite_parser, requisites
 from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.course_heading import CourseHeading, course_heading
+from quart_enroll.domain.email_settings import DEFAULT_SETTINGS, EmailSettings
 from quart_enroll.domain.requisites import CONCURRENTLY, Concurrently
 from quart_enroll.domain.roles import ROLE_NAMES, STAFF_ROLES, STUDENT_ONLY, Role, in_order, single_role
 from quart_enroll.domain.scopes import Scope
@@ -472,7 +473,8 @@ class User:
     `email_unconfirmed` means that they entered the email address themselves and haven't opened the link sent to it.
     `subjects` are those whose sections they change as a scheduler. `advisors` are the user_ids of a student's advisors.
     With `directory_opt_out`, a student's name and email must not be passed on. `preferred_name` takes the place of the
-    first name where the person is addressed, and `pronouns` are those that the person goes by.
+    first name where the person is addressed, and `pronouns` are those that the person goes by. `email_settings` say
+    which emails they want.
     """
 
     user_id: int
@@ -488,6 +490,7 @@ class User:
     directory_opt_out: bool = False
     preferred_name: str = ""
     pronouns: str = ""
+    email_settings: EmailSettings = DEFAULT_SETTINGS
 
     @property
     def role(self) -> str:
@@ -755,8 +758,8 @@ class Notice:
     with the other sections there, "no_show" with its author there, "removal_declined" with the registrar's reason
     there, or "staff", "hold_placed" or "hold_lifted" with the whole message; "account_removed", "password_changed",
     "password_forgotten" or "confirm_email"; "email_change" to the address in `because`, "new_email" or
-    "email_changed"; "roster_email" with what staff wrote in `subject` and `text`, and who it was in `because`. `before`
-    is a section as it was before its changes.
+    "email_changed"; "roster_email" with what staff wrote in `subject` and `text`, and who it was in `because`; in a
+    daily digest also "enroll", "drop", "withdraw" or "swap". `before` is a section as it was before its changes.
     """
 
     at: datetime

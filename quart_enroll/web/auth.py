@@ -135,10 +135,12 @@ def _check_scope(request: SiteRequest) -> None:
 def is_exempt_from_csrf() -> bool:
     """Tell whether another site can't have caused the request, or can't gain anything by it.
 
-    That is so if it has a token, or a password that was not added by a browser; and if it is an API request without
-    either, which will not change anything.
+    That is so if it has a token, or a password that was not added by a browser; if it is an API request without either,
+    which will not change anything; and if its URL was signed.
     """
-    return bool(g.get("is_exempt_from_csrf")) or (problem_details.is_api_request() and user() is None)
+    if g.get("is_exempt_from_csrf") or current_request().route.proves_itself:
+        return True
+    return problem_details.is_api_request() and user() is None
 
 
 def user() -> User | None:

@@ -98,6 +98,9 @@ class Route:
     has_secret_url: bool = False
     """Its URL, or the one that led to it, is a secret: no cache, search engine or `Referer` may keep it."""
 
+    proves_itself: bool = False
+    """Its URL is signed, and so proves that the reader of an email wants the change: a POST needs no CSRF token."""
+
     api_tag: str | None = None
     """The section of the OpenAPI document that lists it."""
 

@@ -88,6 +88,7 @@ SHOTS = [
     Shot("shared-links", "Sharing the schedule", "ada", "/enrollment/links"),
     Shot("account", "The account", "ada", "/account"),
     Shot("timezone", "Choosing a time zone", "ada", "/account/timezone"),
+    Shot("emails", "Choosing which emails to get", "ada", "/account/emails"),
     Shot("tokens", "API access", "ada", "/account/tokens"),
     Shot("delete", "Confirming an action that can’t be undone", "ada", "/account/delete"),
     Shot("help", "Help", "ada", "/help"),

@@ -40,6 +40,7 @@ PAGES = {
             "/account/password",
             "/account/delete",
             "/account/email/change",
+            "/account/emails",
             "/account/name",
             "/account/timezone",
             "/account/tokens",

@@ -33,6 +33,7 @@ STUDENT_PATHS = (
         "/plan",
         "/account",
         "/account/email/change",
+        "/account/emails",
         "/account/name",
         "/account/timezone",
         "/account/tokens",

@@ -42,6 +42,7 @@ TRANSLATING_CALLS = {"Sentence", "gettext", "lazy", "ngettext", "plural"}
 MODULES_WITH_SENTENCES = [
     *("app.py", "domain/actors.py", "domain/audit.py", "domain/errors.py", "domain/models.py", "domain/roles.py"),
     *("domain/rules.py", "services/enrollment/act_for.py"),
+    *("domain/email_settings.py", "forms/email_settings.py"),
     *("domain/section_edits.py", "forms/staff/catalog.py", "forms/staff/imports.py", "forms/staff/logs.py"),
     "forms/staff/sections.py",
     "services/staff/catalog_edits.py",

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from quart_enroll.domain import models
+from quart_enroll.domain.email_settings import EmailSettings
 from quart_enroll.domain.models import SectionKey, SectionRequest, User
 from quart_enroll.domain.roles import Role, in_order
 
@@ -212,6 +213,19 @@ class SectionQuery(Struct, frozen=True):
     cursor: Cursor = ""
 
 
+class EmailSettingsSchema(Struct, frozen=True):
+    """Which emails the user gets `at_once`, in the `daily` digest, or not at all (`off`). All others can't be off."""
+
+    confirmation: Annotated[str, Meta(description="Confirmations of the user's own changes.")]
+    waitlist: Annotated[str, Meta(description="A seat opened, but the user couldn't be enrolled.")]
+    alert: Annotated[str, Meta(description="Seat alerts; never `daily`.")]
+    section_change: Annotated[str, Meta(description="Changes of the user's sections.")]
+
+    @classmethod
+    def of(cls, settings: EmailSettings) -> Self:
+        return cls(settings.confirmation, settings.waitlist, settings.alert, settings.section_change)
+
+
 class UserSchema(Struct, frozen=True):
     """The user whose token or password the request has."""
 
@@ -221,12 +235,14 @@ class UserSchema(Struct, frozen=True):
     last_name: str
     role: Annotated[str, Meta(description="`registrar` for registrars, `student` for all others; use `roles`.")]
     roles: Annotated[list[str], Meta(description=f"Any of {', '.join(Role)}.")]
+    email_settings: EmailSettingsSchema
 
     @classmethod
     def of(cls, user: User) -> "UserSchema":
         """Describe the user."""
         roles = [str(role) for role in in_order(user.roles)]
-        return cls(user.user_id, user.email, user.first_name, user.last_name, user.role, roles)
+        settings = EmailSettingsSchema.of(user.email_settings)
+        return cls(user.user_id, user.email, user.first_name, user.last_name, user.role, roles, settings)
 
 
 class EnrollmentSchema(Struct, frozen=True):

@@ -3,7 +3,8 @@
 A notice with `next_try_at` waits to be emailed. A process that sends it replaces that field by `sending_at`, and then
 adds `sent_at` or `failed_at`, or sets `next_try_at` again. With `sending_at` alone, the process has died, and nobody
 knows whether the email was sent. A notice that says nothing new any more has `replaced_at`, and is neither shown nor
-emailed.
+emailed. One with `digest_at` waits for the student's daily digest (`db.queries.digests`), and one whose student has
+turned off such emails has `turned_off_at`.
 
 Some notices are only emailed. One about a forgotten password has the email address from the form, which may have no
 account, and is removed after an hour. One about a new email has that address, and is removed after a day. One about a
@@ -22,11 +23,13 @@ from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.collections import users
 from quart_enroll.db.collections.sections import announced_values
 from quart_enroll.db.queries import message_codec
+from quart_enroll.domain.email_settings import CONFIRMED_ACTIONS
 from quart_enroll.domain.models import Credentials, Notice, SectionKey, User
 
 INDEXES = [
     IndexModel([("user_id", 1), ("seen", 1)]),
     IndexModel("next_try_at", partialFilterExpression={"next_try_at": {"$exists": True}}),
+    IndexModel("digest_at", partialFilterExpression={"digest_at": {"$exists": True}}),
     IndexModel("forget_at", expireAfterSeconds=0),
 ]
 
@@ -42,6 +45,8 @@ SCHEMA = {
         "forget_at": {"bsonType": "date"},
         "tries": {"bsonType": ["int", "long"], "minimum": 0},
         "next_try_at": {"bsonType": "date"},
+        "digest_at": {"bsonType": "date"},
+        "turned_off_at": {"bsonType": "date"},
         "sending_at": {"bsonType": "date"},
         "sent_at": {"bsonType": "date"},
         "failed_at": {"bsonType": "date"},
@@ -71,6 +76,13 @@ MAX_NOTICES_PER_PAGE = 20
 """Most notices on one page; the others are shown on the next one."""
 
 
+UNDELIVERED: Document = {
+    "seen": False,
+    "$or": [{"next_try_at": {"$exists": True}}, {"digest_at": {"$exists": True}}],
+}
+"""Matches notices that were neither shown nor emailed."""
+
+
 @dataclass(frozen=True, slots=True)
 class PendingEmail:
     """A notice to be emailed, after `tries` attempts; `to` is None if there is no such account."""
@@ -94,17 +106,18 @@ class UndeliveredChange(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SentNotice:
-    """A notice, with when its email was accepted by the mail server, or given up."""
+    """A notice, with when its email was accepted by the mail server, failed, or was skipped because it is off."""
 
     notice: Notice
     sent_at: datetime | None
     failed_at: datetime | None
+    turned_off_at: datetime | None
 
 
 async def add(db: Database, notice: Notice, session: Session | None) -> None:
     """Add a notice to be shown and emailed."""
     outbox = {"seen": False, "tries": 0, "next_try_at": notice.at}
-    await db.notice.insert_one(_row(notice) | outbox, session=session)
+    await db.notice.insert_one(to_row(notice) | outbox, session=session)
 
 
 async def add_email_only(
@@ -119,14 +132,14 @@ async def add_email_only(
     """Add a notice that is only emailed: to its user, or to the address `email`."""
     outbox = {"seen": True, "tries": 0, "next_try_at": notice.at}
     recipient = {"email": email, "language": language, "forget_at": forget_at} if email is not None else {}
-    await db.notice.insert_one(_row(notice) | outbox | recipient, session=session)
+    await db.notice.insert_one(to_row(notice) | outbox | recipient, session=session)
 
 
 async def add_all(
     db: Database, notices: Sequence[Notice], session: Session | None, *, email_only: bool = False
 ) -> None:
     """Add several notices to be shown and emailed; or with `email_only`, only emailed, and soon forgotten."""
-    rows = [_row(notice) | {"seen": email_only, "tries": 0, "next_try_at": notice.at} for notice in notices]
+    rows = [to_row(notice) | {"seen": email_only, "tries": 0, "next_try_at": notice.at} for notice in notices]
     if email_only:
         rows = [row | {"forget_at": row["at"] + EMAIL_LIFETIME} for row in rows]
     if rows:
@@ -139,8 +152,8 @@ async def find_undelivered_changes(
     """Return the notices about changes of these sections that these students have neither seen nor been emailed."""
     if not user_ids:
         return []
-    wanted = {"user_id": {"$in": list(user_ids)}, "seen": False, "action": "moved", "next_try_at": {"$exists": True}}
-    rows = await db.notice.find(wanted | {"before": {"$exists": True}}, session=session).to_list(None)
+    wanted = {"user_id": {"$in": list(user_ids)}, "action": "moved", "before": {"$exists": True}}
+    rows = await db.notice.find(wanted | UNDELIVERED, session=session).to_list(None)
     found = [UndeliveredChange(row["_id"], row["user_id"], to_notice(row).key, row["before"]) for row in rows]
     return [one for one in found if one.section in keys]
 
@@ -154,15 +167,14 @@ async def replace_undelivered(
             "user_id": {"$in": [one.user_id for one in undelivered]},
             "_id": {"$in": [one.key for one in undelivered]},
         }
-        still = {"seen": False, "next_try_at": {"$exists": True}}
-        change = {"$set": {"seen": True, "replaced_at": at}, "$unset": {"next_try_at": ""}}
-        await db.notice.update_many(wanted | still, change, session=session)
+        change = {"$set": {"seen": True, "replaced_at": at}, "$unset": {"next_try_at": "", "digest_at": ""}}
+        await db.notice.update_many(wanted | UNDELIVERED, change, session=session)
 
 
 async def add_undone(db: Database, notices: Sequence[Notice], session: Session) -> None:
     """Store notices of changes that were undone before their students knew of them; they are not shown or emailed."""
     if notices:
-        rows = [_row(notice) | {"seen": True, "replaced_at": notice.at} for notice in notices]
+        rows = [to_row(notice) | {"seen": True, "replaced_at": notice.at} for notice in notices]
         await db.notice.insert_many(rows, session=session)
 
 
@@ -187,9 +199,10 @@ async def take_unseen(db: Database, user_id: int) -> list[Notice]:
 
 async def find_latest(db: Database, user_id: int, at_most: int) -> list[SentNotice]:
     """Return the user's latest notices about seats, the latest first."""
-    wanted = {"user_id": user_id, "courseID": {"$gt": ""}}
+    wanted = {"user_id": user_id, "courseID": {"$gt": ""}, "action": {"$nin": list(CONFIRMED_ACTIONS)}}
     found = db.notice.find(wanted).sort([("at", -1)]).limit(at_most)
-    return [SentNotice(to_notice(row), row.get("sent_at"), row.get("failed_at")) async for row in found]
+    moments = ("sent_at", "failed_at", "turned_off_at")
+    return [SentNotice(to_notice(row), *map(row.get, moments)) async for row in found]
 
 
 async def find_due(db: Database, since: datetime, until: datetime) -> PendingEmail | None:
@@ -243,6 +256,12 @@ async def postpone(db: Database, email: PendingEmail, next_try_at: datetime) -> 
     await db.notice.update_one({"_id": email.key}, change)
 
 
+async def mark_turned_off(db: Database, email: PendingEmail, at: datetime) -> None:
+    """Record that the email is not sent because the student has turned off such emails."""
+    change = {"$set": {"turned_off_at": at}, "$unset": {"next_try_at": ""}}
+    await db.notice.update_one({"_id": email.key, "next_try_at": email.next_try_at}, change)
+
+
 async def mark_failed(db: Database, email: PendingEmail, at: datetime, reason: str) -> None:
     """Record that the email is not sent, and why."""
     await db.notice.update_one({"_id": email.key}, {"$set": {"failed_at": at, "failed_because": reason}})
@@ -254,7 +273,8 @@ def to_notice(row: Mapping[str, Any]) -> Notice:
     return Notice(**values | {"because": message_codec.decode(values["because"])})
 
 
-def _row(notice: Notice) -> Document:
+def to_row(notice: Notice) -> Document:
+    """Return the notice as a row, without what is known about its email."""
     values = {one.name: getattr(notice, one.name) for one in fields(Notice) if one.name != "before"}
     if notice.before is not None:
         values["before"] = announced_values(notice.before)

@@ -12,6 +12,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from quart_enroll.db.client import DUPLICATE_KEY_CODE, Database, Document, Session, duplicate_key_fields, shuffle
 from quart_enroll.domain import email_addresses, people_search
+from quart_enroll.domain.email_settings import EmailKind, EmailSettings, timings_of
 from quart_enroll.domain.errors import EmailTaken
 from quart_enroll.domain.models import Credentials, Profile, User
 from quart_enroll.domain.roles import STUDENT_ONLY, Role, read_roles
@@ -75,6 +76,10 @@ SCHEMA = {
         "pronouns": {"bsonType": "string", "maxLength": 50},
         "language": {"bsonType": "string", "maxLength": 20},
         "timezone": {"bsonType": "string", "maxLength": 50},
+        "email_settings": {
+            "bsonType": "object",
+            "properties": {kind: {"enum": [*timings_of(kind)]} for kind in EmailKind},
+        },
         "email_unconfirmed": {"bsonType": "bool"},
         "is_student": {"bsonType": "bool"},
         "search_words": {"bsonType": "array", "items": {"bsonType": "string"}},
@@ -97,12 +102,13 @@ USER_FIELDS = {
     "directory_opt_out": 1,
     "preferred_name": 1,
     "pronouns": 1,
+    "email_settings": 1,
 }
 """The fields of a User: never the password, which only a sign-in needs."""
 
 OPTIONAL_FIELDS = (
     *("language", "timezone", "email_unconfirmed", "subjects", "advisors", "directory_opt_out"),
-    *("preferred_name", "pronouns"),
+    *("preferred_name", "pronouns", "email_settings"),
 )
 """The fields that are stored only if they have a value."""
 
@@ -303,6 +309,15 @@ async def set_timezone(db: Database, user_id: int, timezone: str) -> None:
     await db.user.update_one({"user_id": user_id}, change)
 
 
+async def set_email_settings(
+    db: Database, user_id: int, settings: EmailSettings, session: Session | None = None
+) -> None:
+    """Set which emails the user wants."""
+    chosen = settings.chosen
+    change = {"$set": {"email_settings": chosen}} if chosen else {"$unset": {"email_settings": ""}}
+    await db.user.update_one({"user_id": user_id}, change, session=session)
+
+
 async def set_preferred_name(db: Database, user: User, session: Session) -> None:
     """Set the preferred name and the pronouns to those of `user`; empty ones are removed."""
     fields = {"preferred_name": user.preferred_name, "pronouns": user.pronouns}
@@ -402,13 +417,14 @@ def to_user(row: Mapping[str, Any]) -> User:
         directory_opt_out=bool(row.get("directory_opt_out")),
         preferred_name=str(row.get("preferred_name") or ""),
         pronouns=str(row.get("pronouns") or ""),
+        email_settings=EmailSettings.read(row.get("email_settings")),
     )
 
 
 def to_row(user: User) -> Document:
     """Return the user as a row, without OPTIONAL_FIELDS that are empty."""
     lists = {"roles": sorted(user.roles), "subjects": [*user.subjects], "advisors": [*user.advisors]}
-    values = asdict(user) | lists | {"role": user.role}
+    values = asdict(user) | lists | {"role": user.role, "email_settings": user.email_settings.chosen}
     row = {name: value for name, value in values.items() if value or name not in OPTIONAL_FIELDS}
     return row | derived_fields(user)
 

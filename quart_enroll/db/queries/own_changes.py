@@ -8,10 +8,8 @@ from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections.events import to_event
 from quart_enroll.db.queries import pipelines
+from quart_enroll.domain.email_settings import CONFIRMED_ACTIONS
 from quart_enroll.domain.models import Event, SectionKey
-
-CONFIRMED_ACTIONS = ("enroll", "drop", "withdraw", "swap")
-"""The actions of students that are confirmed by email."""
 
 SEAT_GIVING_ACTIONS = ("enroll", "swap", "promote")
 """The actions with which a student gets a seat."""

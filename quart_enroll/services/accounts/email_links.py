@@ -1,5 +1,5 @@
-"""Links in emails: one to choose a new password, within an hour; one to confirm an email, within three days; and two
-to confirm an email change, within a day.
+"""Links in emails: one to choose a new password, within an hour; one to confirm an email, within three days; two to
+confirm an email change, within a day; and one to turn off emails, for as long as the user has the same email.
 
 The links are signed, so nothing is stored for them. A reset link contains a digest of the email and the password hash;
 a new password changes the hash, which invalidates all earlier links. So does a new email. Links to an email change name
@@ -14,7 +14,7 @@ from itsdangerous import BadData, URLSafeSerializer
 
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import email_changes, users
-from quart_enroll.domain.errors import ConfirmationDead, EmailChangeOver, LinkDead
+from quart_enroll.domain.errors import ConfirmationDead, EmailChangeOver, LinkDead, UnsubscribeLinkDead
 from quart_enroll.domain.models import Credentials, EmailChange, EmailChangeSide, User
 
 RESET_LIFETIME = timedelta(hours=1)
@@ -25,7 +25,7 @@ MAX_LINK_TOKEN_LENGTH = 500
 """The longest signed part of a link that is read, in characters; the site's own have about 120."""
 
 FORGOT_PATH, RESET_PATH, CONFIRM_PATH = "/password/forgot", "/password/reset", "/email/confirm"
-CHANGE_PATH = "/email/change"
+CHANGE_PATH, UNSUBSCRIBE_PATH = "/email/change", "/email/unsubscribe"
 """The paths of the pages that emails link to."""
 
 
@@ -40,6 +40,7 @@ class EmailLinks:
         self._resets = URLSafeSerializer(secret_key, "password reset", signer_kwargs=signer)
         self._confirmations = URLSafeSerializer(secret_key, "email confirmation", signer_kwargs=signer)
         self._changes = URLSafeSerializer(secret_key, "email change", signer_kwargs=signer)
+        self._unsubscriptions = URLSafeSerializer(secret_key, "unsubscribe", signer_kwargs=signer)
         self._public_url = public_url
 
     @property
@@ -101,6 +102,30 @@ class EmailLinks:
         if change is None or change.asked_at.isoformat() != asked_at:
             raise EmailChangeOver
         return change, EmailChangeSide(side)
+
+    def unsubscribe(self, user: User, emails: str) -> str:
+        """Return the link with which the user turns off one kind of email, or the daily digest."""
+        token = self._unsubscriptions.dumps([user.user_id, emails, _email_digest(user)])
+        return f"{self._public_url}{UNSUBSCRIBE_PATH}/{token}"
+
+    def unsubscriber(self, token: str) -> int:
+        """Return the user_id in a link that turns off emails; raise UnsubscribeLinkDead if the link is forged."""
+        return self._read_unsubscription(token)[0]
+
+    async def find_unsubscription(self, db: Database, token: str) -> tuple[User, str]:
+        """Return the user and the emails that the link turns off; raise UnsubscribeLinkDead."""
+        user_id, emails, digest = self._read_unsubscription(token)
+        user = await users.find(db, user_id)
+        if user is None or not compare_digest(digest, _email_digest(user)):
+            raise UnsubscribeLinkDead
+        return user, emails
+
+    def _read_unsubscription(self, token: str) -> tuple[int, str, str]:
+        try:
+            user_id, emails, digest = self._unsubscriptions.loads(token[:MAX_LINK_TOKEN_LENGTH])
+        except (BadData, UnicodeError):
+            raise UnsubscribeLinkDead from None
+        return user_id, emails, digest
 
 
 def _email_digest(user: User) -> str:

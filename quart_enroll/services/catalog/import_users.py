@@ -188,6 +188,7 @@ def _merge(row: ImportedUser, found: User | None, user_id: int, advisor_ids: Map
         roles=given.roles or found.roles,
         language=found.language,
         timezone=found.timezone,
+        email_settings=found.email_settings,
         email_unconfirmed=found.email_unconfirmed and same_address,
         **stored,
     )

@@ -7,16 +7,16 @@ from datetime import datetime
 
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import enrollments
-from quart_enroll.db.collections.notices import PendingEmail
 from quart_enroll.db.queries import own_changes, section_facts
 from quart_enroll.db.queries.section_facts import SectionFacts
 from quart_enroll.domain import calendar_file
 from quart_enroll.domain.calendar_file import Method
-from quart_enroll.domain.models import Event, Registration, ScheduledCourse, SectionKey
+from quart_enroll.domain.email_settings import CONFIRMED_ACTIONS
+from quart_enroll.domain.models import Event, Notice, Registration, ScheduledCourse, SectionKey, User
 from quart_enroll.i18n import language
 from quart_enroll.services.notifications.mail import Attachment
 
-ACTIONS_WITH_FILES = ("promote", "moved", "cancelled", "no_show", "staff")
+ACTIONS_WITH_FILES = ("promote", "moved", "cancelled", "no_show", "staff", *CONFIRMED_ACTIONS)
 """The notices whose emails have calendar files."""
 
 GIVING_ACTIONS = (*own_changes.SEAT_GIVING_ACTIONS, "moved")
@@ -26,19 +26,23 @@ LEAVING_ACTIONS = ("drop", "withdraw", "cancelled")
 logger = logging.getLogger(__name__)
 
 
-async def of_notice(db: Database, email: PendingEmail, organizer: str) -> Sequence[Attachment]:
-    """Return the files for the email of a notice, or none if they can't be made: the email is more important."""
-    notice = email.notice
-    if email.to is None or notice.action not in ACTIONS_WITH_FILES:
-        return ()
+async def of_notices(db: Database, to: User, notices: Iterable[Notice], organizer: str) -> Sequence[Attachment]:
+    """Return the files for the email about these notices, or none if they can't be made: the email is more important.
+
+    The notices are in the order of time.
+    """
     try:
-        happened = await own_changes.find_at(db, notice.user_id, notice.at)
-        of_course = [event for event in happened if notice.action == "promote" or _key(event) == notice.key]
-        with language.use_language(email.to.user.language or language.current_language()):
-            return await of_events(db, notice.user_id, of_course, await find_facts(db, of_course), organizer)
+        events = [event for one in notices if one.action in ACTIONS_WITH_FILES for event in await _events_of(db, one)]
+        with language.use_language(to.language or language.current_language()):
+            return await of_events(db, to.user_id, events, await find_facts(db, events), organizer)
     except Exception as error:  # noqa: BLE001  # whatever is wrong about the course, the student gets the email
-        logger.warning("notice %s: %s; it has no calendar files", email.notice_id, type(error).__name__)
+        logger.warning("an email to user %s: %s; it has no calendar files", to.user_id, type(error).__name__)
         return ()
+
+
+async def _events_of(db: Database, notice: Notice) -> list[Event]:
+    happened = await own_changes.find_at(db, notice.user_id, notice.at)
+    return [event for event in happened if notice.action == "promote" or _key(event) == notice.key]
 
 
 async def of_events(

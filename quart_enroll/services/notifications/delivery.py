@@ -1,6 +1,11 @@
-"""When the outbox may send an email, and when it tries again; notices and summaries have the same rules."""
+"""What sends emails, and when it may send one or try again; notices, summaries and digests have the same rules."""
 
+from dataclasses import dataclass
 from datetime import timedelta
+
+from quart_enroll.services.accounts.email_links import EmailLinks
+from quart_enroll.services.notifications.mail import Sender
+from quart_enroll.system.clock import Clock
 
 LEASE_NAME = "notices"
 LEASE_DURATION = timedelta(seconds=60)
@@ -15,6 +20,16 @@ MAX_EMAIL_TRIES = 12
 
 MAX_NOTICE_AGE = timedelta(hours=24)
 """Older news is not sent, so that a site that adds a mail server later does not start with old news."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mailer:
+    """What sends the site's emails, and makes the links in them; `timezone` is the school's."""
+
+    sender: Sender
+    clock: Clock
+    links: EmailLinks
+    timezone: str = "UTC"
 
 
 def retry_delay(tries: int) -> timedelta:

@@ -1,12 +1,15 @@
 """The subjects and texts of emails, in the recipient's language."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
+from quart_enroll.domain.email_settings import KINDS_BY_ACTION
 from quart_enroll.domain.models import Credentials, EmailChangeSide, Event, Notice, SectionKey, User
 from quart_enroll.i18n import language
 from quart_enroll.i18n.language import Sentence, TermName, Value, gettext
 from quart_enroll.services.accounts.email_links import EmailLinks
+from quart_enroll.services.notifications.mail import Attachment, Email
 
 PASSWORD_RESET_TEXT = Sentence("""\
 Someone, hopefully you, asked for a new password for your account. You can choose it here:
@@ -92,31 +95,52 @@ CONFIRMED_CHANGES = {
 }
 """What a confirmation says about each change."""
 
+NOT_DONE_BY_READER = Sentence("If it says you did something that you didn’t do, change your password right away.")
+
 CALENDAR_FILES = Sentence("The attached files bring your calendar up to date.")
+
+UNSUBSCRIBE_TEXT = Sentence("""\
+Don’t want emails like this? Turn them off here:
+
+%(link)s""")
+
+
+@contextmanager
+def as_read_by(to: User) -> Iterator[None]:
+    """Make texts in the recipient's time zone, and language or else the site's first one."""
+    with language.use_language(to.language or language.current_language()), language.use_timezone(to.timezone):
+        yield
 
 
 def compose(
-    notice: Notice, to: Credentials, links: EmailLinks, now: datetime, *, has_files: bool = False
-) -> tuple[str, str]:
-    """Return the subject and the text in the recipient's time zone, and language or else the site's first one."""
-    spoken = to.user.language or language.current_language()
-    with language.use_language(spoken), language.use_timezone(to.user.timezone):
+    notice: Notice, to: Credentials, links: EmailLinks, now: datetime, files: Sequence[Attachment] = ()
+) -> Email:
+    """Return the email about a notice."""
+    kind = KINDS_BY_ACTION.get(notice.action)
+    unsubscribe = links.unsubscribe(to.user, kind) if kind else ""
+    with as_read_by(to.user):
         subject, text = _subject_and_text(notice, to, links, now)
-        return subject, with_greeting(text, to.user, has_files=has_files)
+        return complete(subject, text, to.user, files, unsubscribe)
 
 
-def with_greeting(text: str, to: User, *, has_files: bool = False) -> str:
-    """Return the whole text of an email to the user, in the current language."""
-    if has_files:
+def complete(
+    subject: str, text: str, to: User, files: Sequence[Attachment], unsubscribe: str, *, key: str = ""
+) -> Email:
+    """Add the greeting and the final lines to a text, and return the email, in the current language."""
+    if files:
         text = f"{text}\n\n{CALENDAR_FILES}"
     # Anyone may have entered any text as the name; a removed account has none.
     if to.email_unconfirmed or not to.short_name:
-        return gettext("Hello,\n\n%(text)s\n\nThis inbox isn’t monitored, so please don’t reply.\n", text=text)
-    return gettext(
-        "Hello %(name)s,\n\n%(text)s\n\nThis inbox isn’t monitored, so please don’t reply.\n",
-        name=to.short_name,
-        text=text,
-    )
+        text = gettext("Hello,\n\n%(text)s\n\nThis inbox isn’t monitored, so please don’t reply.\n", text=text)
+    else:
+        text = gettext(
+            "Hello %(name)s,\n\n%(text)s\n\nThis inbox isn’t monitored, so please don’t reply.\n",
+            name=to.short_name,
+            text=text,
+        )
+    if unsubscribe:
+        text = f"{text}\n{UNSUBSCRIBE_TEXT % {'link': unsubscribe}}\n"
+    return Email(subject, text, files, key=key, unsubscribe=unsubscribe)
 
 
 def confirmation(events: Sequence[Event], titles: Mapping[SectionKey, str]) -> tuple[str, str]:
@@ -133,9 +157,32 @@ def confirmation(events: Sequence[Event], titles: Mapping[SectionKey, str]) -> t
     return subject, text
 
 
+def digest(notices: Sequence[Notice]) -> tuple[str, str]:
+    """Return the subject and the text of a daily digest, in the current language."""
+    text = gettext(
+        "Here’s what has happened since your last digest:\n\n%(list)s\n\nSign in to see your schedule.",
+        list="\n".join(f"• {_in_digest(notice)}" for notice in notices),
+    )
+    if any(notice.action in CONFIRMED_CHANGES for notice in notices):
+        text += f" {NOT_DONE_BY_READER}"
+    return gettext("Your daily digest"), text
+
+
+def _in_digest(notice: Notice) -> str:
+    if notice.action not in CONFIRMED_CHANGES:
+        return notice.sentence
+    where: dict[str, Value] = {"title": notice.title, "section": notice.section, "term": TermName(notice.term)}
+    return CONFIRMED_CHANGES[notice.action] % where
+
+
+def title_of(event: Event, titles: Mapping[SectionKey, str]) -> str:
+    """Return the title of the course that the event is about, or its key if the course is gone."""
+    return titles.get(SectionKey(event.term, event.courseID, event.section), event.courseID)
+
+
 def _where(event: Event, titles: Mapping[SectionKey, str]) -> dict[str, Value]:
-    title = titles.get(SectionKey(event.term, event.courseID, event.section), event.courseID)
-    return {"title": " ".join(title.split()), "section": event.section, "term": TermName(event.term)}
+    title = " ".join(title_of(event, titles).split())
+    return {"title": title, "section": event.section, "term": TermName(event.term)}
 
 
 def _subject_and_text(notice: Notice, to: Credentials, links: EmailLinks, now: datetime) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 **An email is sent at most once.** A notice is claimed before the mail server is contacted. If the process dies before
 it records the server's response, or no response comes, the claim stays and the email is not sent again. It may have
 arrived, and the student sees the notice on the next page anyway. Only emails that were certainly not accepted are
-retried.
+retried. Students decide which notices are emailed right away, in a daily digest, or not at all.
 """
 
 import asyncio
@@ -14,17 +14,19 @@ from datetime import datetime
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import leases, notices
 from quart_enroll.db.collections.notices import NO_USER, PendingEmail
+from quart_enroll.domain.email_settings import EmailTiming
 from quart_enroll.domain.models import Notice, User
-from quart_enroll.services.accounts.email_links import RESET_LIFETIME, EmailLinks
-from quart_enroll.services.notifications import calendar_files, mail, messages
+from quart_enroll.services.accounts.email_links import RESET_LIFETIME
+from quart_enroll.services.notifications import calendar_files, digests, mail, messages
 from quart_enroll.services.notifications.delivery import (
     LEASE_DURATION,
     LEASE_NAME,
     MAX_EMAIL_TRIES,
     MAX_NOTICE_AGE,
+    Mailer,
     retry_delay,
 )
-from quart_enroll.services.notifications.mail import Attachment, Email, Postponed, Sender, Undeliverable
+from quart_enroll.services.notifications.mail import Attachment, Postponed, Undeliverable
 from quart_enroll.system.clock import Clock
 
 MAX_EMAILS_PER_POLL = 100
@@ -59,9 +61,7 @@ async def queue_removal(db: Database, session: Session, user: User, now: datetim
         await notices.add_email_only(db, notice, session, email=user.email, language=user.language, forget_at=forget_at)
 
 
-async def send_due(
-    db: Database, sender: Sender, clock: Clock, links: EmailLinks, holder: str, stop: asyncio.Event | None = None
-) -> int:
+async def send_due(db: Database, mailer: Mailer, holder: str, stop: asyncio.Event | None = None) -> int:
     """Send the emails that are due; return how many the mail server accepted.
 
     Do nothing while another `holder` has the lease. Stop early when `stop` is set, or at the first email that must be
@@ -69,32 +69,40 @@ async def send_due(
     """
     accepted = 0
     for _ in range(MAX_EMAILS_PER_POLL):
-        outgoing = await notices.find_due(db, clock() - MAX_NOTICE_AGE, clock())
+        now = mailer.clock()
+        outgoing = await notices.find_due(db, now - MAX_NOTICE_AGE, now)
         if outgoing is None or not await leases.acquire(db, LEASE_NAME, holder, LEASE_DURATION):
             break
-        files = await calendar_files.of_notice(db, outgoing, sender.address)
-        if await notices.claim(db, outgoing, clock()):
-            try:
-                accepted += await _send(db, sender, clock, links, outgoing, files)
-            except Postponed:
-                break
+        try:
+            accepted += await _handle(db, mailer, outgoing)
+        except Postponed:
+            break
         if stop is not None and stop.is_set():
             break
     return accepted
 
 
-async def _send(
-    db: Database,
-    sender: Sender,
-    clock: Clock,
-    links: EmailLinks,
-    outgoing: PendingEmail,
-    files: Sequence[Attachment],
-) -> bool:
+async def _handle(db: Database, mailer: Mailer, outgoing: PendingEmail) -> bool:
+    """Email a notice, put it in a digest or skip it, as its recipient chose; return whether an email was accepted."""
+    to = None if outgoing.to is None else outgoing.to.user
+    if to is not None and not to.email_unconfirmed:
+        match to.email_settings.timing(outgoing.notice.action):
+            case EmailTiming.OFF:
+                await notices.mark_turned_off(db, outgoing, mailer.clock())
+                return False
+            case EmailTiming.DAILY:
+                await digests.put(db, mailer, outgoing, to)
+                return False
+    files = () if to is None else await calendar_files.of_notices(db, to, [outgoing.notice], mailer.sender.address)
+    return await notices.claim(db, outgoing, mailer.clock()) and await _send(db, mailer, outgoing, files)
+
+
+async def _send(db: Database, mailer: Mailer, outgoing: PendingEmail, files: Sequence[Attachment]) -> bool:
     """Send a claimed notice and record the result; raise Postponed if the mail server can't accept it now.
 
     The log contains only the number of the notice, never an email or a sentence.
     """
+    clock = mailer.clock
     if outgoing.to is None:  # it was deleted, or never existed
         await notices.mark_failed(db, outgoing, clock(), "there is no such account")
         return False
@@ -105,9 +113,9 @@ async def _send(
     if action == "confirm_email" and not unconfirmed:
         await notices.mark_failed(db, outgoing, clock(), "the address is confirmed")
         return False
-    subject, text = messages.compose(outgoing.notice, outgoing.to, links, clock(), has_files=bool(files))
+    email = messages.compose(outgoing.notice, outgoing.to, mailer.links, clock(), files)
     try:
-        await sender.send(outgoing.to.user.email, Email(subject, text, files))
+        await mailer.sender.send(outgoing.to.user.email, email)
     except Undeliverable as refusal:
         await _give_up(db, clock, outgoing, str(refusal))
         return False

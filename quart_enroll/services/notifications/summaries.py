@@ -4,29 +4,32 @@ Changes don't write anything for these emails, because thousands enroll in the m
 the history instead, which every change writes in its own transaction, so none is lost if a process dies.
 
 **A confirmation is sent at least once.** If it isn't certain that it was accepted, it is sent again with the same
-Message-ID and the same calendar files, so that mailboxes and calendars have it once.
+Message-ID and the same calendar files, so that mailboxes and calendars have it once. Students decide whether they get
+it, or whether their changes come in the daily digest.
 """
 
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import leases, summaries, terms, users
 from quart_enroll.db.collections.summaries import PendingSummary
 from quart_enroll.db.queries import own_changes
-from quart_enroll.domain.models import Credentials, Event
-from quart_enroll.i18n import language
-from quart_enroll.services.notifications import calendar_files, messages
+from quart_enroll.db.queries.section_facts import SectionFacts
+from quart_enroll.domain.email_settings import EmailKind, EmailTiming
+from quart_enroll.domain.models import Event, Notice, SectionKey, User
+from quart_enroll.services.notifications import calendar_files, digests, messages
 from quart_enroll.services.notifications.delivery import (
     LEASE_DURATION,
     LEASE_NAME,
     MAX_EMAIL_TRIES,
     MAX_NOTICE_AGE,
+    Mailer,
     retry_delay,
 )
-from quart_enroll.services.notifications.mail import DeliveryUnknown, Email, Postponed, Sender, Undeliverable
+from quart_enroll.services.notifications.mail import DeliveryUnknown, Email, Postponed, Undeliverable
 from quart_enroll.system.clock import Clock
 
 SETTLING_TIME = timedelta(minutes=1)
@@ -71,17 +74,17 @@ async def collect(db: Database, clock: Clock, holder: str) -> None:
     await summaries.set_collected_until(db, until)
 
 
-async def send_next(db: Database, sender: Sender, clock: Clock, holder: str) -> bool | None:
+async def send_next(db: Database, mailer: Mailer, holder: str) -> bool | None:
     """Send the summary that is due first; return whether the mail server accepted it.
 
     Returns None if nothing is due, or another `holder` has the lease. Raises Postponed if the mail server can't accept
     it now.
     """
-    due = await summaries.find_due(db, clock())
+    due = await summaries.find_due(db, mailer.clock())
     if due is None or not await leases.acquire(db, LEASE_NAME, holder, LEASE_DURATION):
         return None
-    claimed = await summaries.claim(db, due, clock() + CLAIM_DURATION)
-    return claimed is not None and await _send(db, sender, clock, claimed)
+    claimed = await summaries.claim(db, due, mailer.clock() + CLAIM_DURATION)
+    return claimed is not None and await _confirm(db, mailer, claimed)
 
 
 async def _collect_term(db: Database, term: str, after: datetime, until: datetime) -> None:
@@ -94,37 +97,59 @@ async def _collect_term(db: Database, term: str, after: datetime, until: datetim
     await summaries.add_confirmations(db, batch, QUIET_TIME, LONGEST_DELAY)
 
 
-async def _send(db: Database, sender: Sender, clock: Clock, claimed: PendingSummary) -> bool:
-    """Send a claimed summary and record the result; the log contains neither an email nor a sentence."""
-    to = await users.find_credentials_by_id(db, claimed.user_id)
+async def _confirm(db: Database, mailer: Mailer, claimed: PendingSummary) -> bool:
+    """Email a summary, put it in a digest or skip it, as the student chose; return whether an email was accepted."""
+    to = await users.find(db, claimed.user_id)
     events = await own_changes.find(db, claimed.user_id, claimed.after, claimed.until)
+    if to is not None and not to.email_unconfirmed and events:
+        match to.email_settings.confirmation:
+            case EmailTiming.AT_ONCE:
+                return await _send(db, mailer, to, claimed, await _compose(db, mailer, to, claimed, events))
+            case EmailTiming.DAILY:
+                await digests.add_confirmed(db, mailer, to, await _notices(db, events))
+    await summaries.finish(db, claimed, mailer.clock())
+    return False
+
+
+async def _send(db: Database, mailer: Mailer, to: User, claimed: PendingSummary, email: Email) -> bool:
+    """Send the email and record the result; the log contains neither an email nor a sentence."""
     is_accepted = False
-    if to is not None and not to.user.email_unconfirmed and events:
-        email = await _compose(db, to, claimed, events, sender.address)
-        try:
-            await sender.send(to.user.email, email)
-            is_accepted = True
-        except Undeliverable as refusal:
-            logger.error("%s of user %s: %s; it is not sent", claimed.kind, claimed.user_id, refusal)
-        except (Postponed, DeliveryUnknown) as reason:
-            await _postpone(db, clock, claimed, str(reason))
-            if isinstance(reason, Postponed):
-                raise
-            return False
-    await summaries.finish(db, claimed, clock())
+    try:
+        await mailer.sender.send(to.email, email)
+        is_accepted = True
+    except Undeliverable as refusal:
+        logger.error("%s of user %s: %s; it is not sent", claimed.kind, claimed.user_id, refusal)
+    except (Postponed, DeliveryUnknown) as reason:
+        await _postpone(db, mailer.clock, claimed, str(reason))
+        if isinstance(reason, Postponed):
+            raise
+        return False
+    await summaries.finish(db, claimed, mailer.clock())
     return is_accepted
 
 
 async def _compose(
-    db: Database, to: Credentials, summary: PendingSummary, events: Sequence[Event], organizer: str
+    db: Database,
+    mailer: Mailer,
+    to: User,
+    summary: PendingSummary,
+    events: Sequence[Event],
 ) -> Email:
     facts = await calendar_files.find_facts(db, events)
-    titles = {key: one.course.title for key, one in facts.items() if one.course}
-    with language.use_language(to.user.language or language.current_language()):
-        files = await calendar_files.of_events(db, to.user.user_id, events, facts, organizer)
-        subject, text = messages.confirmation(events, titles)
-        text = messages.with_greeting(text, to.user, has_files=bool(files))
-        return Email(subject, text, files, key=_message_key(summary))
+    unsubscribe = mailer.links.unsubscribe(to, EmailKind.CONFIRMATION)
+    with messages.as_read_by(to):
+        files = await calendar_files.of_events(db, to.user_id, events, facts, mailer.sender.address)
+        subject, text = messages.confirmation(events, _titles(facts))
+        return messages.complete(subject, text, to, files, unsubscribe, key=_message_key(summary))
+
+
+async def _notices(db: Database, events: Sequence[Event]) -> list[Notice]:
+    titles = _titles(await calendar_files.find_facts(db, events))
+    return [Notice.of(event, messages.title_of(event, titles)) for event in events]
+
+
+def _titles(facts: Mapping[SectionKey, SectionFacts]) -> dict[SectionKey, str]:
+    return {key: one.course.title for key, one in facts.items() if one.course}
 
 
 def _message_key(summary: PendingSummary) -> str:

@@ -45,6 +45,7 @@ async def test_me_describes_the_authenticated_student_without_the_password(ada: 
         "last_name": "Winters",
         "role": "student",
         "roles": ["student"],
+        "email_settings": dict.fromkeys(("confirmation", "waitlist", "alert", "section_change"), "at_once"),
     }
 
 

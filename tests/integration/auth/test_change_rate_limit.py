@@ -92,6 +92,7 @@ async def test_pages_and_api_clients_of_one_account_share_its_rate_limit(
         *(
             "/enrollment/calendar",
             "/account/email/change",
+            "/account/emails",
             "/account/name",
             "/account/timezone",
             "/account/tokens",

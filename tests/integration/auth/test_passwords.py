@@ -13,6 +13,7 @@ from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import leases, users
 from quart_enroll.services.accounts.email_links import EmailLinks
+from quart_enroll.services.notifications.delivery import Mailer
 from quart_enroll.services.notifications.mail import PrintedSender
 from quart_enroll.services.notifications.outbox import LEASE_NAME, send_due
 from quart_enroll.web import access_log
@@ -38,7 +39,7 @@ async def app(db: Database, mongod: str, clock: Clock) -> AsyncIterator[Quart]:
 async def send_emails(db: Database, clock: Clock) -> list[tuple[str, str, str]]:
     """Send the waiting emails, and return the recipient, subject and text of each."""
     sender = Postbox()
-    await send_due(db, sender, clock, LINKS, ME)
+    await send_due(db, Mailer(sender, clock, LINKS), ME)
     return sender.letters
 
 
@@ -368,7 +369,7 @@ async def test_development_prints_the_email_without_its_recipient(
         browser = Browser(app.test_client())
         assert "We’ll email you a reset link" in await browser.read("/password/forgot")
         await browser.post("/password/forgot", form={"email": ADA.email})
-    await send_due(db, PrintedSender(), clock, LINKS, ME)
+    await send_due(db, Mailer(PrintedSender(), clock, LINKS), ME)
     printed = capsys.readouterr().err
     assert f"{PUBLIC_URL}/password/reset/" in printed
     assert ADA.email not in printed

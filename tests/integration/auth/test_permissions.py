@@ -75,6 +75,8 @@ STATUSES_BY_ROUTE = {
     "/account/email": (405, 405, 405),
     "/account/email/change": (303, 200, 200),
     "/account/email/stop": (405, 405, 405),
+    "/account/emails": (303, 200, 200),
+    "/email/unsubscribe/<token>": (410, 410, 410),
     "/account/name": (303, 200, 200),
     "/account/timezone": (303, 200, 200),
     "/account/tokens": (303, 200, 200),
@@ -214,6 +216,7 @@ PAGE_CHANGES = {
     "/account/email": "/account",
     "/account/email/change": "/account",
     "/account/email/stop": "/account",
+    "/account/emails": "/account",
     "/account/name": "/account",
     "/account/timezone": "/account",
     "/account/tokens": "/account",
@@ -299,7 +302,7 @@ def test_every_route_is_listed_with_its_permissions(app: Quart) -> None:
     assert {rule.rule for rule in app.url_map.iter_rules()} == set(STATUSES_BY_ROUTE)
     changes = {(m, rule.rule) for rule in app.url_map.iter_rules() for m in (rule.methods or set()) - SAFE_METHODS}
     posts = [*PAGE_CHANGES, "/language", "/register", "/login", "/logout", "/password/forgot", "/password/reset"]
-    posts += ["/email/confirm", "/email/change", "/staff/students/<int:user_id>/act"]
+    posts += ["/email/confirm", "/email/change", "/email/unsubscribe/<token>", "/staff/students/<int:user_id>/act"]
     assert changes == {*API_CHANGES, *(("POST", path) for path in posts)}
 
 

@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 
 from quart_enroll.db.client import Database, Session
-from quart_enroll.db.collections import events, notices
+from quart_enroll.db.collections import events, notices, users
 from quart_enroll.db.queries import student_facts
+from quart_enroll.domain.email_settings import EmailSettings, EmailTiming
 from quart_enroll.domain.models import SYSTEM_ACTOR, Section, SectionStatus
 from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.catalog import changed_sections
 from quart_enroll.services.catalog.import_sections import ImportedSection, import_sections
 from quart_enroll.services.enrollment.context import EnrollmentContext
+from quart_enroll.services.notifications.delivery import Mailer
 from quart_enroll.services.notifications.outbox import send_due
 from quart_enroll.services.staff import sections as staff_sections
 from tests.support.people import ADA, BOB, EVENINGS, FALL, FALL_MORNING, MORNINGS, NOONS, RITA, SECTIONS, Browser, Clock
@@ -60,7 +62,7 @@ async def edit_section(db: Database, wanted: Section) -> None:
 async def send_emails(db: Database, clock: Clock) -> dict[str, list[tuple[str, str]]]:
     """Send the emails that are due, and return their subjects and texts by recipient."""
     postbox = Postbox()
-    await send_due(db, postbox, clock, EmailLinks("a key", "https://enroll.school.example"), "one")
+    await send_due(db, Mailer(postbox, clock, EmailLinks("a key", "https://enroll.school.example")), "one")
     letters: dict[str, list[tuple[str, str]]] = {}
     for to, subject, text in postbox.letters:
         letters.setdefault(to, []).append((subject, text))
@@ -213,12 +215,19 @@ async def test_several_edits_before_the_email_are_one_email_about_the_last_state
 
 
 @pytest.mark.usefixtures("section_full")
+@pytest.mark.parametrize("timing", [EmailTiming.AT_ONCE, EmailTiming.DAILY])
 async def test_an_edit_that_is_undone_before_the_email_is_told_to_nobody(
-    ada: Browser, db: Database, clock: Clock
+    ada: Browser, db: Database, clock: Clock, timing: EmailTiming
 ) -> None:
+    for user in (ADA, BOB):
+        await users.set_email_settings(db, user.user_id, EmailSettings(section_change=timing))
     await edit_section(db, replace(PHP, room="Hall 3"))
+    if timing is EmailTiming.DAILY:
+        assert await send_emails(db, clock) == {}
+        assert await db.notice.count_documents({"digest_at": {"$exists": True}}) == 2
     await edit_section(db, replace(PHP, revision=1))
     assert await send_emails(db, clock) == {}
+    assert await db.notice.count_documents({"digest_at": {"$exists": True}}) == 0
     assert "has changed" not in await ada.read("/")
     assert "New room: Lab 1. Old room: Hall 3." in await latest_in_history(ada)
 

@@ -14,7 +14,13 @@ from quart_enroll.domain.models import SectionKey, SectionRequest
 from quart_enroll.services.enrollment import act_for, enroll, waitlist
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.notifications import summaries as confirmations
-from quart_enroll.services.notifications.delivery import FIRST_RETRY_DELAY, LEASE_DURATION, LEASE_NAME, MAX_NOTICE_AGE
+from quart_enroll.services.notifications.delivery import (
+    FIRST_RETRY_DELAY,
+    LEASE_DURATION,
+    LEASE_NAME,
+    MAX_NOTICE_AGE,
+    Mailer,
+)
 from quart_enroll.services.notifications.mail import DeliveryUnknown, Email, Postponed, SmtpSender
 from quart_enroll.services.notifications.outbox import send_due
 from quart_enroll.services.notifications.runner import send_summaries
@@ -39,7 +45,7 @@ async def context(db: Database, clock: Clock) -> EnrollmentContext:
 
 async def poll(db: Database, clock: Clock, postbox: Postbox) -> None:
     """Do what the outbox does every few seconds."""
-    await send_summaries(db, postbox, clock, "one", never_busy, Signal())
+    await send_summaries(db, Mailer(postbox, clock, LINKS), "one", never_busy, Signal())
 
 
 async def wait_until_due(db: Database, clock: Clock) -> None:
@@ -136,7 +142,7 @@ async def test_what_staff_or_the_waitlist_did_is_not_confirmed(
     await act_for.enroll(context, STAFF, ADA.user_id, SectionKey("Fall 2026", "3333", "01"), clock.now)
     await waitlist.join(context, BOB.user_id, PHP, clock.now)
     await enroll.drop(context, ADA.user_id, PHP, clock.now)  # promotes bob
-    assert await send_due(db, Postbox(), clock, LINKS, "one") == 2
+    assert await send_due(db, Mailer(Postbox(), clock, LINKS), "one") == 2
     emails = await emails_after(db, clock, LONGEST_DELAY)
     assert [email.subject for email in emails] == ["You dropped PHP 202"]
 
@@ -150,7 +156,7 @@ async def test_the_email_about_a_promotion_has_the_course_and_cancels_the_one_it
     clock.now += SECOND
     await enroll.drop(context, ADA.user_id, PHP, clock.now)
     postbox = Postbox()
-    await send_due(db, postbox, clock, LINKS, "one")
+    await send_due(db, Mailer(postbox, clock, LINKS), "one")
     [email] = postbox.emails
     assert email.subject == "You’re enrolled in PHP 202"
     assert sorted(method for method, _, _ in events_of(email)) == ["CANCEL", "PUBLISH"]
@@ -163,7 +169,7 @@ async def test_the_email_about_a_drop_by_staff_removes_the_course_from_the_calen
     clock.now += SECOND
     await act_for.drop(context, STAFF, ADA.user_id, SectionKey("Fall 2026", "1111", "01"), clock.now)
     postbox = Postbox()
-    await send_due(db, postbox, clock, LINKS, "one")
+    await send_due(db, Mailer(postbox, clock, LINKS), "one")
     assert [method for method, _, _ in events_of(postbox.emails[0])] == ["CANCEL"]
 
 
@@ -193,10 +199,10 @@ async def test_a_process_that_dies_while_it_sends_leaves_the_email_to_another(
     await leases.release(db, LEASE_NAME, "one")
     postbox = Postbox()
     clock.now += CLAIM_DURATION - SECOND
-    await send_summaries(db, postbox, clock, "two", never_busy, Signal())
+    await send_summaries(db, Mailer(postbox, clock, LINKS), "two", never_busy, Signal())
     assert postbox.emails == []
     clock.now += SECOND
-    await send_summaries(db, postbox, clock, "two", never_busy, Signal())
+    await send_summaries(db, Mailer(postbox, clock, LINKS), "two", never_busy, Signal())
     assert len(postbox.emails) == 1
 
 
@@ -207,9 +213,9 @@ async def test_an_email_of_unknown_fate_is_sent_again_with_the_same_message_id(
     await wait_until_due(db, clock)
     async with mail_server() as mail:
         sender = SmtpSender(mail.url, "no-reply@school.example")
-        await confirmations.send_next(db, UnsureSender(sender), clock, "one")
+        await confirmations.send_next(db, Mailer(UnsureSender(sender), clock, LINKS), "one")
         clock.now += FIRST_RETRY_DELAY
-        assert await confirmations.send_next(db, sender, clock, "one")
+        assert await confirmations.send_next(db, Mailer(sender, clock, LINKS), "one")
     first, second = mail.received
     assert first["Message-ID"] == second["Message-ID"]
     assert [part.get_content_type() for part in second.iter_attachments()] == ["text/calendar"]
@@ -245,11 +251,11 @@ async def test_confirmations_wait_while_the_site_is_busy_or_another_process_has_
     await enroll.enroll(context, ADA.user_id, PYTHON, clock.now)
     await wait_until_due(db, clock)
     postbox = Postbox()
-    await send_summaries(db, postbox, clock, "one", lambda: True, Signal())
+    await send_summaries(db, Mailer(postbox, clock, LINKS), "one", lambda: True, Signal())
     await leases.acquire(db, LEASE_NAME, "one", LEASE_DURATION)
-    await send_summaries(db, postbox, clock, "two", never_busy, Signal())
+    await send_summaries(db, Mailer(postbox, clock, LINKS), "two", never_busy, Signal())
     assert postbox.emails == []
-    await send_summaries(db, postbox, clock, "one", never_busy, Signal())
+    await send_summaries(db, Mailer(postbox, clock, LINKS), "one", never_busy, Signal())
     assert len(postbox.emails) == 1
 
 
@@ -260,7 +266,7 @@ async def test_confirmations_stop_when_the_site_becomes_busy(
         await enroll.enroll(context, student.user_id, PYTHON, clock.now)
     await wait_until_due(db, clock)
     postbox = Postbox()
-    await send_summaries(db, postbox, clock, "one", lambda: bool(postbox.emails), Signal())
+    await send_summaries(db, Mailer(postbox, clock, LINKS), "one", lambda: bool(postbox.emails), Signal())
     assert len(postbox.emails) == 1
 
 

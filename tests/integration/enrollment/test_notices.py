@@ -25,6 +25,7 @@ from quart_enroll.services.notifications.delivery import (
     MAX_EMAIL_TRIES,
     MAX_NOTICE_AGE,
     MAX_RETRY_DELAY,
+    Mailer,
 )
 from quart_enroll.services.notifications.mail import Email, Postponed, SmtpSender, Undeliverable
 from quart_enroll.services.notifications.outbox import send_due
@@ -104,7 +105,7 @@ async def stored(db: Database) -> dict[str, Any]:
 async def test_a_promoted_student_gets_an_email(db: Database, clock: Clock) -> None:
     await add_notices(db)
     async with mail_server() as mail:
-        assert await send_due(db, SmtpSender(mail.url, SENDER_ADDRESS), clock, LINKS, "one") == 1
+        assert await send_due(db, Mailer(SmtpSender(mail.url, SENDER_ADDRESS), clock, LINKS), "one") == 1
     [message] = mail.received
     assert (message["To"], message["Subject"]) == ("ada@school.example", "You’re enrolled in PYT 101")
     assert message.get_content().splitlines()[:3] == ["Hello Ada,", "", PROMOTION]
@@ -120,14 +121,14 @@ async def test_a_drop_notifies_only_the_promoted_student(db: Database, clock: Cl
     await waitlist.join(EnrollmentContext(db), BOB.user_id, request, clock.now)
     await enroll.drop(EnrollmentContext(db), ADA.user_id, request, clock.now)
     postbox = Postbox()
-    assert [await send_due(db, postbox, clock, LINKS, "one") for _ in range(2)] == [1, 0]
+    assert [await send_due(db, Mailer(postbox, clock, LINKS), "one") for _ in range(2)] == [1, 0]
     assert [(to, subject) for to, subject, _ in postbox.letters] == [(BOB.email, "You’re enrolled in PHP 202")]
 
 
 async def test_a_skipped_student_is_told_why(db: Database, clock: Clock) -> None:
     await add_notices(db, notice(reason="PYT 101 conflicts with PHP 202: MWF 09:00–09:50."))
     postbox = Postbox()
-    await send_due(db, postbox, clock, LINKS, "one")
+    await send_due(db, Mailer(postbox, clock, LINKS), "one")
     [(_, subject, text)] = postbox.letters
     assert subject == "Your place on the waitlist for PYT 101"
     assert "PYT 101 conflicts with PHP 202: MWF 09:00–09:50. You keep your place." in text
@@ -136,7 +137,7 @@ async def test_a_skipped_student_is_told_why(db: Database, clock: Clock) -> None
 async def test_a_seat_alert_is_also_emailed(db: Database, clock: Clock) -> None:
     await add_notices(db, Notice(FALL_MORNING, ADA.user_id, "alert", "1111", "PYT 101", "Fall 2026", "01"))
     postbox = Postbox()
-    await send_due(db, postbox, clock, LINKS, "one")
+    await send_due(db, Mailer(postbox, clock, LINKS), "one")
     [(_, subject, text)] = postbox.letters
     assert subject == "A seat opened in PYT 101"
     assert "A seat opened in PYT 101, section 01, for Fall 2026. It’s first come, first served" in text
@@ -154,7 +155,7 @@ async def test_notices_are_deleted_after_a_year_and_a_page_shows_a_limited_numbe
 async def test_a_line_break_in_a_title_does_not_break_the_email(db: Database, clock: Clock) -> None:
     await add_notices(db, notice(title="PYT 101\r\nBcc: bob@school.example"))
     async with mail_server() as mail:
-        await send_due(db, SmtpSender(mail.url, SENDER_ADDRESS), clock, LINKS, "one")
+        await send_due(db, Mailer(SmtpSender(mail.url, SENDER_ADDRESS), clock, LINKS), "one")
     [message] = mail.received
     assert message["Bcc"] is None
     assert message["Subject"] == "You’re enrolled in PYT 101 Bcc: bob@school.example"
@@ -165,7 +166,7 @@ async def test_two_simultaneous_senders_send_each_notice_once(db: Database, uri:
     async with mail_server() as mail, client.open_database(uri, 20) as other:
         sender = SmtpSender(mail.url, SENDER_ADDRESS)
         # All under one name, so that each of them holds the lease.
-        senders = [send_due(connection, sender, clock, LINKS, "one") for connection in (db, other, db, other)]
+        senders = [send_due(connection, Mailer(sender, clock, LINKS), "one") for connection in (db, other, db, other)]
         assert sum(await asyncio.gather(*senders)) == 40
     subjects = sorted(str(message["Subject"]) for message in mail.received)
     assert subjects == sorted(f"You’re enrolled in Course {number}" for number in range(40))
@@ -175,19 +176,19 @@ async def test_two_simultaneous_senders_send_each_notice_once(db: Database, uri:
 async def test_a_sent_notice_is_not_sent_again(db: Database, clock: Clock) -> None:
     await add_notices(db)
     postbox = Postbox()
-    assert [await send_due(db, postbox, clock, LINKS, "one") for _ in range(3)] == [1, 0, 0]
+    assert [await send_due(db, Mailer(postbox, clock, LINKS), "one") for _ in range(3)] == [1, 0, 0]
 
 
 async def test_a_refused_connection_is_retried(db: Database, clock: Clock) -> None:
     await add_notices(db)
     unreachable = SmtpSender(f"smtp://127.0.0.1:{free_port()}", SENDER_ADDRESS)
-    assert await send_due(db, unreachable, clock, LINKS, "one") == 0
+    assert await send_due(db, Mailer(unreachable, clock, LINKS), "one") == 0
     async with mail_server() as mail:
         sender = SmtpSender(mail.url, SENDER_ADDRESS)
         clock.now += FIRST_RETRY_DELAY - timedelta(seconds=1)
-        assert await send_due(db, sender, clock, LINKS, "one") == 0
+        assert await send_due(db, Mailer(sender, clock, LINKS), "one") == 0
         clock.now += timedelta(seconds=1)
-        assert await send_due(db, sender, clock, LINKS, "one") == 1
+        assert await send_due(db, Mailer(sender, clock, LINKS), "one") == 1
     assert len(mail.received) == 1
 
 
@@ -195,10 +196,10 @@ async def test_the_delay_between_attempts_grows_up_to_a_limit(db: Database, cloc
     await add_notices(db)
     delays = []
     for _ in range(MAX_EMAIL_TRIES - 1):
-        await send_due(db, Postbox(Postponed("the mail server answered 451")), clock, LINKS, "one")
+        await send_due(db, Mailer(Postbox(Postponed("the mail server answered 451")), clock, LINKS), "one")
         delays.append((await stored(db))["next_try_at"] - clock.now)
         clock.now += delays[-1]
-    await send_due(db, Postbox(Postponed("the mail server answered 451")), clock, LINKS, "one")
+    await send_due(db, Mailer(Postbox(Postponed("the mail server answered 451")), clock, LINKS), "one")
     document = await stored(db)
     assert delays == sorted(delays)
     assert (delays[:3], delays[-1]) == (
@@ -207,40 +208,40 @@ async def test_the_delay_between_attempts_grows_up_to_a_limit(db: Database, cloc
     )
     assert (document["failed_because"], document["failed_at"]) == ("the mail server answered 451", clock.now)
     clock.now += MAX_RETRY_DELAY
-    assert await send_due(db, Postbox(), clock, LINKS, "one") == 0
+    assert await send_due(db, Mailer(Postbox(), clock, LINKS), "one") == 0
 
 
 async def test_while_the_mail_server_is_down_further_notices_wait(db: Database, clock: Clock) -> None:
     await add_notices(db, notice(), notice(BOB.user_id))
-    await send_due(db, Postbox(Postponed("ConnectionRefusedError")), clock, LINKS, "one")
+    await send_due(db, Mailer(Postbox(Postponed("ConnectionRefusedError")), clock, LINKS), "one")
     assert sorted([document["tries"] async for document in db.notice.find()]) == [0, 1]
 
 
 async def test_a_permanent_failure_is_not_retried_and_does_not_block_others(db: Database, clock: Clock) -> None:
     await add_notices(db, notice(), notice(BOB.user_id))
     async with mail_server(RCPT="550 no such mailbox") as mail:
-        assert await send_due(db, SmtpSender(mail.url, SENDER_ADDRESS), clock, LINKS, "one") == 0
+        assert await send_due(db, Mailer(SmtpSender(mail.url, SENDER_ADDRESS), clock, LINKS), "one") == 0
         assert mail.verbs.count("RCPT") == 2
     clock.now += MAX_RETRY_DELAY
-    assert await send_due(db, Postbox(), clock, LINKS, "one") == 0
+    assert await send_due(db, Mailer(Postbox(), clock, LINKS), "one") == 0
     assert (await stored(db))["failed_because"] == "the mail server answered 550"
 
 
 async def test_a_notice_for_a_deleted_user_is_marked_as_failed(db: Database, clock: Clock) -> None:
     await add_notices(db, notice(user_id=99))
-    assert await send_due(db, Postbox(), clock, LINKS, "one") == 0
+    assert await send_due(db, Mailer(Postbox(), clock, LINKS), "one") == 0
     assert (await stored(db))["failed_because"] == "there is no such account"
 
 
 async def test_a_notice_claimed_by_a_dead_process_is_not_sent_again(db: Database, clock: Clock) -> None:
     await add_notices(db)
     sender = HangingSender()
-    task = asyncio.create_task(send_due(db, sender, clock, LINKS, "one"))
+    task = asyncio.create_task(send_due(db, Mailer(sender, clock, LINKS), "one"))
     await sender.started.wait()
     task.cancel()
     await asyncio.wait({task})
     clock.now += MAX_RETRY_DELAY
-    assert await send_due(db, Postbox(), clock, LINKS, "one") == 0
+    assert await send_due(db, Mailer(Postbox(), clock, LINKS), "one") == 0
     document = await stored(db)
     assert document["sending_at"] == FALL_MORNING
     assert "sent_at" not in document
@@ -249,10 +250,10 @@ async def test_a_notice_claimed_by_a_dead_process_is_not_sent_again(db: Database
 async def test_an_email_without_a_final_response_is_not_sent_again(db: Database, clock: Clock) -> None:
     await add_notices(db)
     async with mail_server(TEXT=HANG_UP) as mail:
-        await send_due(db, SmtpSender(mail.url, SENDER_ADDRESS), clock, LINKS, "one")
+        await send_due(db, Mailer(SmtpSender(mail.url, SENDER_ADDRESS), clock, LINKS), "one")
         mail.replies.clear()
         clock.now += MAX_RETRY_DELAY
-        await send_due(db, SmtpSender(mail.url, SENDER_ADDRESS), clock, LINKS, "one")
+        await send_due(db, Mailer(SmtpSender(mail.url, SENDER_ADDRESS), clock, LINKS), "one")
     assert len(mail.received) == 1
 
 
@@ -261,28 +262,28 @@ async def test_an_aborted_change_sends_nothing(db: Database, clock: Clock) -> No
 
     async def promote(session: Session) -> None:
         await notices.add(db, notice(), session)
-        assert await send_due(db, postbox, clock, LINKS, "one") == 0  # nor before the transaction is committed
+        assert await send_due(db, Mailer(postbox, clock, LINKS), "one") == 0  # nor before the transaction is committed
         raise RuntimeError("the seat is gone")
 
     with pytest.raises(RuntimeError):
         await transaction(db, promote)
-    assert await send_due(db, postbox, clock, LINKS, "one") == 0
+    assert await send_due(db, Mailer(postbox, clock, LINKS), "one") == 0
     assert postbox.letters == []
 
 
 async def test_an_outdated_notice_is_not_sent(db: Database, clock: Clock) -> None:
     await add_notices(db)
     clock.now += MAX_NOTICE_AGE + timedelta(seconds=1)
-    assert await send_due(db, Postbox(), clock, LINKS, "one") == 0
+    assert await send_due(db, Mailer(Postbox(), clock, LINKS), "one") == 0
 
 
 async def test_only_one_process_at_a_time_sends_notices(db: Database, clock: Clock) -> None:
     await add_notices(db)
     assert await leases.acquire(db, LEASE_NAME, "one", LEASE_DURATION)
-    assert await send_due(db, Postbox(), clock, LINKS, "two") == 0
+    assert await send_due(db, Mailer(Postbox(), clock, LINKS), "two") == 0
     assert await leases.acquire(db, LEASE_NAME, "one", LEASE_DURATION)
     await db.lease.update_one({"_id": LEASE_NAME}, {"$set": {"until": datetime.now(UTC) - timedelta(hours=1)}})
-    assert await send_due(db, Postbox(), clock, LINKS, "two") == 1
+    assert await send_due(db, Mailer(Postbox(), clock, LINKS), "two") == 1
     assert not await leases.acquire(db, LEASE_NAME, "one", LEASE_DURATION)
     await leases.release(db, LEASE_NAME, "one")
     assert not await leases.acquire(db, LEASE_NAME, "one", LEASE_DURATION)
@@ -309,7 +310,7 @@ async def test_the_log_contains_no_email_and_no_course(
 ) -> None:
     await add_notices(db)
     with caplog.at_level("INFO", "quart_enroll"):
-        await send_due(db, Postbox(refusal), clock, LINKS, "one")
+        await send_due(db, Mailer(Postbox(refusal), clock, LINKS), "one")
     assert "@" not in caplog.text
     assert "PYT" not in caplog.text
 
@@ -325,7 +326,7 @@ async def test_notices_are_sent_while_the_site_is_running(
             await super().send(to, email)
             sent.set()
 
-    async with run_outbox(db, postbox := SignalingPostbox(), clock, LINKS, never_busy):
+    async with run_outbox(db, Mailer(postbox := SignalingPostbox(), clock, LINKS), never_busy):
         await add_notices(db)
         await asyncio.wait_for(sent.wait(), 20)
     assert len(postbox.letters) == 1
@@ -348,13 +349,13 @@ async def test_an_error_does_not_stop_the_sender(db: Database, clock: Clock, mon
                 raise ZeroDivisionError
             sent.set()
 
-    async with run_outbox(db, FailingOnce(), clock, LINKS, never_busy):
+    async with run_outbox(db, Mailer(FailingOnce(), clock, LINKS), never_busy):
         await asyncio.wait_for(sent.wait(), 20)
     assert await db.notice.count_documents({"sent_at": {"$exists": True}}) == 1
 
 
-async def test_without_a_mail_server_nothing_is_sent(db: Database, clock: Clock) -> None:
+async def test_without_a_mail_server_nothing_is_sent(db: Database) -> None:
     await add_notices(db)
-    async with run_outbox(db, None, clock, LINKS, never_busy):
+    async with run_outbox(db, None, never_busy):
         pass
     assert (await stored(db))["tries"] == 0

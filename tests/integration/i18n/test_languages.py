@@ -13,6 +13,7 @@ from quart_enroll.db.collections import users
 from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.catalog.import_users import import_users
 from quart_enroll.services.catalog.imported_users import ImportedUser
+from quart_enroll.services.notifications.delivery import Mailer
 from quart_enroll.services.notifications.outbox import send_due
 from tests.support.people import ADA, NOONS, PASSWORD, Browser, Clock, config, offer_course, registration, text
 from tests.support.smtp import Postbox
@@ -99,7 +100,7 @@ async def test_a_notice_caused_by_another_student_is_in_the_readers_language(
     page = await bob.read("/enrollment")
     assert page.count("PHP 202 coincide con ART 100: MJ 12:00–13:15.") == 2
     postbox = Postbox()
-    await send_due(db, postbox, clock, LINKS, "one")
+    await send_due(db, Mailer(postbox, clock, LINKS), "one")
     assert [subject for _, subject, _ in postbox.letters] == ["Tu puesto en la lista de espera de PHP 202"]
     assert "MJ 12:00–13:15. Conservas tu puesto.\n\nInicia sesión para ver tu horario." in postbox.letters[0][2]
 

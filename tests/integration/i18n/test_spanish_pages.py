@@ -12,6 +12,7 @@ from gettext import NullTranslations
 from html.parser import HTMLParser
 from typing import Any
 from unittest.mock import patch
+from urllib.parse import urlsplit
 
 import pytest
 from quart import Quart
@@ -20,11 +21,13 @@ from quart.wrappers import Response
 from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import users
+from quart_enroll.domain.email_settings import DIGEST, EmailKind, EmailTiming
 from quart_enroll.domain.models import EmailChangeSide
 from quart_enroll.i18n import language
 from quart_enroll.i18n.timezones import city_of, known_timezones
 from quart_enroll.routes import ROUTES
 from quart_enroll.services.accounts.email_links import EmailLinks
+from quart_enroll.services.notifications.delivery import Mailer
 from quart_enroll.services.notifications.outbox import send_due
 from quart_enroll.state import EXTENSION
 from quart_enroll.web import jinja_environment
@@ -380,6 +383,12 @@ async def test_spanish_pages_for_students_contain_no_english(
     await ada.get("/account/name")
     await ada.submit("/account/name", preferred_name="x" * 51)
     await ada.submit("/account/name", preferred_name="Ada", pronouns="⟦she/her⟧")
+    await ada.submit("/account/emails", alert="x")
+    await ada.submit("/account/emails", **dict.fromkeys(EmailKind, EmailTiming.AT_ONCE))
+    for emails in (EmailKind.ALERT, DIGEST):
+        path = urlsplit(site.extensions[EXTENSION].links.unsubscribe(ADA, emails)).path
+        await ada.get(path)
+        await ada.submit(path)
     await ada.submit("/account/timezone", timezone="Mars")
     await ada.submit("/account/timezone", timezone="America/New_York")
     await ada.get("/account")
@@ -453,8 +462,7 @@ async def test_spanish_emails_contain_no_english(site: Quart, db: Database, cloc
     for email in (ADA.email, "bob.new@school.example"):
         await bob.submit("/account/email/change", email=email, password=PASSWORD)
     postbox = Postbox()
-    await send_due(
-        db, postbox, clock, EmailLinks("a key that only the tests know", "https://enroll.school.example"), "one"
-    )
+    links = EmailLinks("a key that only the tests know", "https://enroll.school.example")
+    await send_due(db, Mailer(postbox, clock, links), "one")
     assert len(postbox.letters) == 9
     assert untranslated({part for _, subject, text in postbox.letters for part in (subject, text)}) == ""

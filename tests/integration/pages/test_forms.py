@@ -32,6 +32,7 @@ INVALID_FORMS = [
         {"preferred_name": "x" * 51, "pronouns": "\u200b"},
         ["preferred_name", "pronouns"],
     ),
+    ("account_emails.html", "/account/emails", {"alert": "daily"}, ["alert"]),
     ("account_timezone.html", "/account/timezone", {"timezone": "Mars"}, ["timezone"]),
     ("tokens.html", "/account/tokens", {"scope": "all"}, ["name", "scope", "expires_at", "password"]),
     ("calendar_link.html", "/enrollment/calendar", {"password": WRONG_PASSWORD}, ["password"]),

@@ -49,13 +49,17 @@ CACHE_CONTROL_BY_PATH = {
         [f"/api/v1/{name}" for name in ("terms", "courses", "courses/1111", "sections", "openapi.json")],
         "public, no-cache",
     ),
-    **{path_of(rule): "no-store" for rule in STATUSES_BY_ROUTE if rule.startswith(("/calendar/", "/shared/"))},
+    **{
+        path_of(rule): "no-store"
+        for rule in STATUSES_BY_ROUTE
+        if rule.startswith(("/calendar/", "/shared/", "/email/unsubscribe/"))
+    },
 }
 """Responses that are the same for everyone; caches must not store the others, nor those of secret URLs."""
 
 
 SECRET_RULES = [
-    rule for rule in STATUSES_BY_ROUTE if rule.startswith(("/password/reset", "/email/c", "/calendar/", "/shared/"))
+    rule for rule in STATUSES_BY_ROUTE if rule.startswith(("/password/reset", "/email/", "/calendar/", "/shared/"))
 ]
 """The rules whose URLs contain a secret, or lead to a page that had one."""
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from click.testing import Result
@@ -24,6 +25,7 @@ from quart.wrappers import Response
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import terms
 from quart_enroll.db.queries import multi_find
+from quart_enroll.domain.email_settings import EmailKind
 from quart_enroll.domain.models import PlannedSection, SectionKey
 from quart_enroll.domain.scopes import Scope
 from quart_enroll.pages.staff.dashboard import REPORTS
@@ -360,6 +362,9 @@ async def use_accounts(full: FullRun, anyone: Browser, ada: Browser, bob: Browse
     await full.request(ada, "POST", "/account/email/stop")
     await full.request(ada, "POST", "/account/name", preferred_name="Max", pronouns="they/them")
     await full.request(ada, "POST", "/account/timezone", timezone="America/Chicago")
+    await full.request(ada, "POST", "/account/emails", **dict.fromkeys(EmailKind, "off"))
+    unsubscribe = urlsplit(full.app.extensions[EXTENSION].links.unsubscribe(ADA, EmailKind.ALERT)).path
+    await full.request(anyone, "POST", unsubscribe)
     await full.request(ada, "POST", "/account/tokens/end", token_id="unknown")
     await full.request(ada, "POST", "/account/end", login="unknown")
     changed = {"password": "another long sentence", "password_confirm": "another long sentence"}

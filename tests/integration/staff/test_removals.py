@@ -151,7 +151,8 @@ async def outgoing(db: Database) -> list[tuple[str, str, str]]:
     found = []
     while (email := await notices.find_due(db, NOW - timedelta(days=1), NOW)) is not None:
         assert email.to is not None
-        found.append((email.to.user.email, *messages.compose(email.notice, email.to, LINKS, NOW)))
+        sent = messages.compose(email.notice, email.to, LINKS, NOW)
+        found.append((email.to.user.email, sent.subject, sent.text))
         await notices.claim(db, email, NOW)
     return found
 

@@ -12,6 +12,7 @@ from quart_enroll.db.collections import notices
 from quart_enroll.domain.models import SectionKey
 from quart_enroll.services.accounts.attempt_limits import ROSTER_EMAILS_PER_PERSON
 from quart_enroll.services.accounts.email_links import EmailLinks
+from quart_enroll.services.notifications.delivery import Mailer
 from quart_enroll.services.notifications.mail import SmtpSender
 from quart_enroll.services.notifications.outbox import send_due
 from quart_enroll.services.staff import roster_email
@@ -76,7 +77,7 @@ async def test_each_student_reads_who_wrote_and_why(ivan: Browser, db: Database,
     await db.user.update_one({"user_id": BOB.user_id}, {"$set": {"language": "es"}})
     await ivan.post(URL, form=SEND)
     async with mail_server() as mail:
-        assert await send_due(db, SmtpSender(mail.url, SENDER_ADDRESS), clock, LINKS, "one") == 2
+        assert await send_due(db, Mailer(SmtpSender(mail.url, SENDER_ADDRESS), clock, LINKS), "one") == 2
     first, second = sorted(mail.received, key=lambda message: str(message["To"]))
     assert (first["To"], first["Subject"]) == (ADA.email, "First class")
     content = first.get_content().replace("\r\n", "\n")
@@ -131,7 +132,7 @@ async def test_a_subject_can_not_add_a_header(ivan: Browser, db: Database, clock
     await db.notice.delete_many({})
     await ivan.post(URL, form=SEND | {"subject": f"Hello{line_break}Bcc: eve@evil.example"})
     async with mail_server() as mail:
-        assert await send_due(db, SmtpSender(mail.url, SENDER_ADDRESS), clock, LINKS, "one") == 2
+        assert await send_due(db, Mailer(SmtpSender(mail.url, SENDER_ADDRESS), clock, LINKS), "one") == 2
     assert {message["Subject"] for message in mail.received} == {"Hello Bcc: eve@evil.example"}
     assert [message["Bcc"] for message in mail.received] == [None, None]
 
