@@ -10,7 +10,7 @@ import pytest
 
 from quart_enroll.db.client import Database, OutcomeUnknown
 from quart_enroll.db.collections import sections
-from quart_enroll.domain import rules
+from quart_enroll.domain import requisite_rules
 from quart_enroll.domain.errors import NotOpenYet
 from quart_enroll.domain.models import Meeting, Registration, Section, TakenCourse, Term
 from quart_enroll.i18n.language import Moment
@@ -417,7 +417,7 @@ def test_a_plan_shows_the_reason_of_any_rule(monkeypatch: pytest.MonkeyPatch) ->
     def refuse(*_: object) -> None:
         raise NotOpenYet(FALL.term, Moment(FALL.opens_at, "UTC"))  # stands for the refusal of any other rule
 
-    monkeypatch.setattr(rules, "check_prerequisites", refuse)
+    monkeypatch.setattr(requisite_rules, "check_prerequisites", refuse)
     [[reason]] = problems(FALL, [PYT_101], [], [])
     assert reason.startswith("Enrollment for Fall 2026 opens on ")
 
