@@ -30,6 +30,9 @@ TOKEN_GAP = b"csrf_token"
 URL_GAP = b"here"
 """The gap for the page's own URL."""
 
+VALUE_GAP = gap("value")
+"""The gap for a value that the visitor's page has in a text that it shares with others."""
+
 
 SHARED_ATTRIBUTES = ("is_authenticated", "is_staff", "role", "roles")
 """What a frame may know about the visitor, because it is rendered once for all visitors with the same roles."""
@@ -137,6 +140,27 @@ def render_shared_parts(
     return cast(Sequence[InputFreeText], environment.fragment_cache.get_or_render(full_key, render_parts))
 
 
+def render_filled(
+    template: str, macro: str, key: Hashable, values: Sequence[object], /, *arguments: object
+) -> InputFreeText:
+    """Call the template's macro once for each `key` and number of values, and fill the values in.
+
+    The macro gets a list of gaps as its first argument, and must show each of them once, in their order. So a text that
+    names what few students share, such as two courses that conflict, is not stored for each of them.
+    """
+    gaps = [VALUE_GAP] * len(values)
+    first, *others = render_shared_parts(
+        template, (macro, len(values), key), lambda macros: getattr(macros, macro)(gaps, *arguments).split(VALUE_GAP)
+    )
+    pairs = zip(values, others, strict=True)
+    return InputFreeText(b"".join([first, *(part for value, text in pairs for part in (_encode(value), text))]))
+
+
+def _encode(value: object) -> bytes:
+    """Return the value as a page may contain it; bytes are part of a page already."""
+    return value if isinstance(value, bytes) else str(escape(value)).encode()
+
+
 def split(text: bytes) -> Sequence[bytes]:
     """Return the text in parts, with the visitor's token where it belongs."""
     return [_token() if type(part) is Gap else part for part in split_at_gaps(text.decode(), InputFreeText)]
@@ -152,11 +176,11 @@ def _fill(parts: Sequence[bytes], gaps: Mapping[str, Sequence[bytes]]) -> Render
         elif part == TOKEN_GAP:
             filled.append(token := token or _token())
         elif part == URL_GAP:
-            filled.append(str(escape(_current_url())).encode())
+            filled.append(_encode(_current_url()))
         elif (own := gaps.get(name := part.decode())) is not None:
             filled += own
         else:
-            filled.append(str(escape(_callbacks().session()[name])).encode())
+            filled.append(_encode(_callbacks().session()[name]))
     return RenderedPage.of(filled)
 
 

@@ -24,7 +24,9 @@ from quart_enroll.pages.catalog.section_actions import Badge, SectionActions
 from quart_enroll.pages.paging import Page
 from quart_enroll.pages.student_state import StudentState, WaitlistedSection
 from quart_enroll.web.compression import InputFreeText
-from quart_enroll.web.templating import render_shared, split
+from quart_enroll.web.templating import render_filled, render_shared, split
+
+SEATS_MACROS = "macros/seats.html"
 
 WeekHours = frozenset[tuple[str, int]]
 """Hours of a week, each as its day and its number: ("M", 9)."""
@@ -360,11 +362,16 @@ def sum_of_seats(sections: Sequence[Section]) -> Seats:
 def section_parts(course: Course, choice: SectionActions, others: Sequence[Registration]) -> list[bytes]:
     """Return the text of a section on the page of its course; `others` are the courses that it could replace."""
     section = choice.section
-    swap: Sequence[bytes] = ()
-    if others:
-        key = section.key, section.open_seats > 0, tuple((one.courseID, one.course.title) for one in others)
-        swap = split(_text("swap", key, course, section, others))
+    swap = _swap(course, section, others) if others else ()
     return [_start(section), _seats(section), _end(choice), *swap, SECTION_END]
+
+
+def _swap(course: Course, section: Section, others: Iterable[Registration]) -> Sequence[bytes]:
+    """Return the form that swaps one of the other courses for the section; they are filled in."""
+    names = ((one.courseID, one.course.title) for one in others)
+    options = b"".join(render_filled(SEATS_MACROS, "swap_option", None, one) for one in names)
+    key = section.key, course.title, section.open_seats > 0
+    return split(render_filled(SEATS_MACROS, "swap", key, [options], course, section))
 
 
 def _start(section: Section, *, has_times: bool = True) -> InputFreeText:
@@ -381,7 +388,7 @@ def _end(choice: SectionActions) -> InputFreeText:
 
 
 def _text(macro: str, key: Hashable, *arguments: object) -> InputFreeText:
-    return render_shared("macros/seats.html", macro, key, *arguments)
+    return render_shared(SEATS_MACROS, macro, key, *arguments)
 
 
 def hours_of(sections: Iterable[Section]) -> WeekHours | None:

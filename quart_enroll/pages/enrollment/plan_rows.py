@@ -53,6 +53,12 @@ class PlanRow:
         return self.choice.state != "enrolled"
 
     @property
+    def troubles(self) -> list[str]:
+        """What stands against the course, and the refusal of the last try."""
+        last = gettext("Last attempt: %(because)s", because=self.last_refusal) if self.last_refusal else ""
+        return [*self.problems, *([last] if last else ())]
+
+    @property
     def alternatives_text(self) -> str:
         """What is taken if the planned section can't be."""
         return alternatives_text(self.alternatives)

@@ -12,7 +12,7 @@ from quart_enroll.pages.enrollment import plan_rows, plan_week, week_texts
 from quart_enroll.pages.enrollment.plan_rows import LostCourse, PlanChoice, PlanRow
 from quart_enroll.pages.student_state import StudentState
 from quart_enroll.web.compression import InputFreeText
-from quart_enroll.web.templating import render_shared, render_shared_parts
+from quart_enroll.web.templating import render_filled, render_shared, render_shared_parts
 
 PLAN_MACROS, SEATS_MACROS = "macros/plan.html", "macros/seats.html"
 
@@ -50,36 +50,36 @@ def render_name_in_use(plans: Iterable[PlanChoice]) -> list[bytes]:
 def render_week(term: Term, sections: Sequence[WeekEntry], rows: Iterable[PlanRow], state: StudentState) -> list[bytes]:
     """Return the text of the week, and of the facts about it."""
     facts, credits = plan_week.facts(sections), plan_rows.credits_of(rows, state)
-    key = "week_facts", facts, credits, term.max_credits
+    key = "week_facts", facts.free_days, facts.hours, credits, term.max_credits
 
     def render_facts(macros: Any) -> list[str]:
         free_days = [format_day_name(day) for day in facts.free_days]
-        return [macros.week_facts(facts, free_days, plan_rows.summarize_credits(*credits, term.max_credits))]
+        return [macros.week_facts(facts.hours, free_days, plan_rows.summarize_credits(*credits, term.max_credits))]
 
-    parts = [*_week(term, sections), *render_shared_parts(PLAN_MACROS, key, render_facts)]
+    week = week_texts.render(WEEK_NAME, term, sections, WEEK_LEVEL, is_mentioned=plan_week.is_mentioned)
+    parts = [*week, *render_shared_parts(PLAN_MACROS, key, render_facts)]
+    if facts.others:
+        others = [(one.title, one.meetings, one.status == "waiting") for one in facts.others]
+        names = b"".join(render_shared(PLAN_MACROS, "week_other", one, *one) for one in others)
+        parts.append(render_filled(PLAN_MACROS, "week_others", None, [names]))
     return [InputFreeText(b"".join(parts))]
 
 
-def _week(term: Term, sections: Sequence[WeekEntry]) -> Iterator[InputFreeText]:
-    if plain_week := week_texts.plain_week(WEEK_NAME, sections, WEEK_LEVEL):
-        meetings = [week_texts.meetings(one, plain_week, term) for one in sections]
-        yield from week_texts.render(plain_week, term, sections, meetings)
-    elif sections:
-        yield from week_texts.render_overlapping(plan_week.build(sections), WEEK_NAME, term, WEEK_LEVEL)
-
-
-def _row(term: Term, row: PlanRow) -> tuple[InputFreeText, ...]:
-    section, choice = row.choice.section, row.choice
-    start = section.key, row.course, section.meetings, section.instructor, section.room
+def _row(term: Term, row: PlanRow) -> Iterator[InputFreeText]:
+    """Yield the texts of a row; what stands against the course is filled in, because few students share it."""
+    section, choice, course = row.choice.section, row.choice, row.course
+    start = section.key, course, section.meetings, section.instructor, section.room
+    yield render_shared(PLAN_MACROS, "row_start", start, row, term)
     seats = section.status, section.open_seats, section.capacity, section.waiting
-    end: Hashable = (
-        *(section.key, row.course.title, choice.state, choice.status, row.is_first, row.is_last),
-        *(row.problems, row.last_refusal),
-        *(row.substitute_text, row.alternatives, tuple((one.section, one.meetings) for one in row.others)),
-        *(one.appearance for one in row.seat_buttons),
-    )
-    return (
-        render_shared(PLAN_MACROS, "row_start", start, row, term),
-        render_shared(SEATS_MACROS, "seats_cell", seats, section),
-        render_shared(PLAN_MACROS, "row_end", end, row),
-    )
+    yield render_shared(SEATS_MACROS, "seats_cell", seats, section)
+    status = choice.status if choice.state == "waiting" else ""
+    actions = section.key, course.title, row.is_pending, status, row.is_first, row.is_last
+    yield render_shared(PLAN_MACROS, "row_actions", actions, row)
+    if troubles := row.troubles:
+        yield render_filled(PLAN_MACROS, "row_troubles", (), troubles)
+    others = tuple((one.section, one.meetings) for one in row.others)
+    buttons = tuple(one.appearance for one in row.seat_buttons)
+    end: Hashable = None
+    if others or buttons or row.substitute:
+        end = section.key, course.title, row.is_pending, row.substitute_text, row.alternatives, others, buttons
+    yield render_shared(PLAN_MACROS, "row_end", (end,), row)

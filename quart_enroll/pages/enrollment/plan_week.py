@@ -38,10 +38,11 @@ def _planned(found: Sequence[PlannedOffering], state: StudentState) -> Iterator[
 
 def build(sections: Sequence[WeekEntry]) -> WeekGrid:
     """Return the week of these sections; the rows of the plan name the conflicts of planned sections with courses."""
-    return week_grid.build(sections, _is_with_waitlisted)
+    return week_grid.build(sections, is_mentioned)
 
 
-def _is_with_waitlisted(conflict: Conflict) -> bool:
+def is_mentioned(conflict: Conflict) -> bool:
+    """Return whether the week says that these conflict, because no row does."""
     return {conflict.one.status, conflict.other.status} == {"planned", "waiting"}
 
 

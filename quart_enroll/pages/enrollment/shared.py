@@ -57,13 +57,13 @@ async def page(token: str) -> ResponseReturnValue:
     """Show the week and the list of courses."""
     shared = await _find(token)
     entries = week.with_colors([*map(schedule_rows.enrolled_entry, shared.courses)])
-    texts = week_texts.render_overlapping(week_grid.build(entries), WEEK_NAME, shared.term, WEEK_LEVEL, own=False)
+    texts = week_texts.render(WEEK_NAME, shared.term, entries, WEEK_LEVEL, own=False)
     url = absolute_url(url_for("shared_calendar", token=token))
     return render(
         "shared.html",
         shared=shared,
         courses=[ScheduledCourse.of(one) for one in shared.courses],
-        week=Markup(b"".join(texts).decode()) if entries else "",  # noqa: S704  # our own
+        week=Markup(b"".join(texts).decode()),  # noqa: S704  # our own
         text_url=url_for("shared_text", token=token),
         calendar_url=url_for("shared_calendar", token=token),
         subscribe_url=subscribe_link(url),

@@ -20,6 +20,24 @@ HEADER_HEIGHT = 2.25
 """Height in em of the row with the names of the days."""
 
 
+class Layout(NamedTuple):
+    """The days and hours that a week shows, and the height of an hour in em."""
+
+    days: str
+    begins: int
+    ends: int
+    hour_height: float
+
+    @property
+    def day_width(self) -> float:
+        """The width of a day in percent."""
+        return 100 / len(self.days)
+
+    def y(self, minute: int) -> float:
+        """Return how far down a minute of the day is, in em."""
+        return HEADER_HEIGHT + (minute / 60 - self.begins) * self.hour_height
+
+
 @dataclass(frozen=True, slots=True)
 class Box:
     """A block and its position in the picture."""
@@ -34,6 +52,16 @@ class Box:
     @property
     def entry(self) -> WeekEntry:
         return self.block.entry
+
+    @property
+    def place(self) -> str:
+        """Its position as attributes."""
+        return f'x="{self.x}" y="{self.y}" width="{self.width}" height="{self.height}"'
+
+    @property
+    def look(self) -> str:
+        """The classes of a box that shares its day with others."""
+        return f"{' narrow' * (self.block.lanes > 1)}{' clashes' * self.clashes}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +87,7 @@ class WeekGrid:
     `lanes` is the largest number of boxes side by side.
     """
 
+    layout: Layout
     height: str
     days: Sequence[GridLabel]
     lines: Sequence[GridLabel]
@@ -68,24 +97,6 @@ class WeekGrid:
     conflicts: Sequence[str] = ()
     untimed: Sequence[str] = ()
     lanes: int = 1
-
-
-class Layout(NamedTuple):
-    """The days and hours that a week shows, and the height of an hour in em."""
-
-    days: str
-    begins: int
-    ends: int
-    hour_height: float
-
-    @property
-    def day_width(self) -> float:
-        """The width of a day in percent."""
-        return 100 / len(self.days)
-
-    def y(self, minute: int) -> float:
-        """Return how far down a minute of the day is, in em."""
-        return HEADER_HEIGHT + (minute / 60 - self.begins) * self.hour_height
 
 
 def joint_layout(weeks: Collection[Week]) -> Layout:
@@ -123,6 +134,7 @@ def empty(layout: Layout) -> WeekGrid:
     """Return a week without meetings."""
     days, hours, width = layout.days, range(layout.begins, layout.ends + 1), layout.day_width
     return WeekGrid(
+        layout,
         height=_em(layout.y(60 * layout.ends) + 0.5),
         days=[GridLabel(format_day_name(day), _percent((place + 0.5) * width)) for place, day in enumerate(days)],
         lines=[GridLabel(day, _percent(place * width)) for place, day in enumerate(days) if place],

@@ -1,11 +1,9 @@
-"""The texts of a week in which no meetings overlap.
+"""The texts of a week, which students share: its frame, and each meeting without its color and its place.
 
-The boxes and list items of a section's meetings are rendered once for all students who see the same, and so is the
-frame around them.
+The meetings of most weeks don't overlap, so a box has the same place in all of them, which is computed once.
 """
 
-from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby, pairwise
 from operator import attrgetter
@@ -13,64 +11,125 @@ from typing import Any, NamedTuple
 
 from quart_enroll.domain import week
 from quart_enroll.domain.models import Meeting, Term
-from quart_enroll.domain.week import Week, WeekEntry
+from quart_enroll.domain.week import Conflict, Week, WeekEntry
 from quart_enroll.i18n.language import DAYS, format_day_name
 from quart_enroll.pages.enrollment import week_grid
-from quart_enroll.pages.enrollment.week_grid import Layout, WeekGrid
+from quart_enroll.pages.enrollment.week_grid import Layout
 from quart_enroll.web.compression import InputFreeText
-from quart_enroll.web.templating import render_shared, render_shared_parts
+from quart_enroll.web.templating import VALUE_GAP, render_filled, render_shared_parts
 
 WEEK_MACROS = "macros/week.html"
 
+TEXTS_PER_MEETING = 6
+"""The texts of a box around its look and its place, and those of a list item around its look and its conflict."""
 
-class TimedBlock(NamedTuple):
-    """When a meeting takes place, and its numbers: that of its entry, and its own among those of the entry."""
+
+class DrawnMeeting(NamedTuple):
+    """A meeting on one day: the numbers of its entry and of the meeting in it, and what its box looks like and where.
+
+    `day` is the number of its day, and the times are in minutes since midnight.
+    """
 
     day: int
     start: int
     end: int
     entry: int
     number: int
+    place: bytes
+    look: bytes = b""
+    clashes: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PlainWeek:
-    """A week in which no meetings overlap, from the earliest to the latest; `level` is that of its heading."""
+class WeekPicture(NamedTuple):
+    """The layout of a week, and what happens in it in the order of time.
 
-    name: str
+    `lanes` is the largest number of boxes side by side, and `conflicts` are the sentences above it.
+    """
+
     layout: Layout
-    blocks: Sequence[TimedBlock]
-    level: int = 3
-
-    @property
-    def box_key(self) -> Hashable:
-        """What a box depends on besides its meeting."""
-        return self.name, self.layout.days, self.layout.begins
+    meetings: Sequence[DrawnMeeting]
+    lanes: int = 1
+    conflicts: Sequence[str] = ()
 
 
-class MeetingTexts(NamedTuple):
-    """The boxes and the list items of a section's meetings."""
+def render(
+    name: str,
+    term: Term,
+    entries: Sequence[WeekEntry],
+    level: int = 3,
+    *,
+    is_mentioned: Callable[[Conflict], bool] = lambda _: True,
+    own: bool = True,
+) -> Iterator[bytes]:
+    """Yield the texts of the week of these entries; nothing without any.
 
-    boxes: Sequence[InputFreeText]
-    items: Sequence[InputFreeText]
+    `name` is the ID of its heading, which has that level. It is the reader's `own` week, or one that a student shares.
+    """
+    if not entries:
+        return
+    found = plain_week(entries) or _overlapping_week(entries, is_mentioned)
+    start, picture, list_start, list_end, day_end, clash, *day_starts = _frame(found, name, term, level, own=own)
+    yield start
+    if found.conflicts:
+        yield render_filled(WEEK_MACROS, "week_conflicts", own, found.conflicts, own)
+    if found.meetings:
+        yield picture
+        looks = [b" color-%d" % one.color for one in entries]
+        texts = [_meetings(one, name, term) for one in entries]
+        for one in found.meetings:
+            before, between, after, *_ = texts[one.entry][TEXTS_PER_MEETING * one.number :]
+            yield from (before, looks[one.entry], one.look, between, one.place, after)
+        yield list_start
+        for day, group in groupby(found.meetings, attrgetter("day")):
+            yield day_starts[day]
+            for one in group:
+                before, between, after = texts[one.entry][TEXTS_PER_MEETING * one.number :][3:TEXTS_PER_MEETING]
+                yield from (before, looks[one.entry], between, clash if one.clashes else b"", after)
+            yield day_end
+        yield list_end
+    untimed = [", ".join(week_grid.name_in_week(one) for one in entries if not one.meetings)]
+    yield render_filled(WEEK_MACROS, "week_end", None, untimed if untimed[0] else ())
 
-    @classmethod
-    def of(cls, parts: Sequence[InputFreeText]) -> "MeetingTexts":
-        """Return these texts, of which the first half are the boxes."""
-        middle = len(parts) // 2
-        return cls(parts[:middle], parts[middle:])
+
+def _frame(found: WeekPicture, name: str, term: Term, level: int, *, own: bool) -> Sequence[InputFreeText]:
+    """Return what is the same in all weeks of that layout."""
+    key = "frame", name, term.term, level, own, found.layout, found.lanes
+
+    def render_frame(macros: Any) -> Iterator[str]:
+        yield macros.week_start(name, found.lanes, level, own)
+        yield macros.week_picture(week_grid.empty(found.layout), name, term.term, own)
+        yield macros.week_list_start()
+        yield macros.week_list_end()
+        yield macros.week_day_end()
+        yield macros.week_clash()
+        yield from (macros.week_day_start(format_day_name(day), level) for day in DAYS)
+
+    return render_shared_parts(WEEK_MACROS, key, render_frame)
 
 
-def plain_week(name: str, entries: Sequence[WeekEntry], level: int = 3) -> PlainWeek | None:
-    """Return the week; None if meetings overlap, or if there is nothing in it."""
-    weeks = [_week_of(one.meetings) for one in entries]
-    blocks = sorted(
-        TimedBlock(DAYS.index(block.day), block.start, block.end, entry, number)
-        for entry, one in enumerate(weeks)
-        for number, block in enumerate(one.blocks)
+def _meetings(entry: WeekEntry, name: str, term: Term) -> Sequence[InputFreeText]:
+    """Return the texts of the entry's meetings, TEXTS_PER_MEETING for each."""
+    pattern = name if entry.status == "waiting" else ""  # whose stripes fill the box
+    key = "meetings", term.term, pattern, entry.courseID, entry.title, entry.status, entry.room, entry.meetings
+
+    def render_meetings(macros: Any) -> Iterator[str]:
+        for one in entry.meetings:
+            yield from macros.week_box(entry, one, pattern, term, VALUE_GAP, VALUE_GAP).split(VALUE_GAP)
+            yield from macros.week_item(entry, one, term, VALUE_GAP, VALUE_GAP).split(VALUE_GAP)
+
+    return render_shared_parts(WEEK_MACROS, key, render_meetings)
+
+
+def plain_week(entries: Sequence[WeekEntry]) -> WeekPicture | None:
+    """Return the week of these entries; None if meetings overlap."""
+    layout = week_grid.joint_layout([_week_of(one.meetings) for one in entries])
+    found = sorted(
+        one._replace(entry=number)
+        for number, entry in enumerate(entries)
+        for one in _boxes(entry.meetings, layout.days, layout.begins)
     )
-    overlaps = any(one.day == next_one.day and one.end > next_one.start for one, next_one in pairwise(blocks))
-    return None if overlaps or not weeks else PlainWeek(name, week_grid.joint_layout(weeks), blocks, level)
+    overlaps = any(one.day == next_one.day and one.end > next_one.start for one, next_one in pairwise(found))
+    return None if overlaps else WeekPicture(layout, found)
 
 
 @lru_cache(1000)  # the school's own meetings
@@ -79,80 +138,37 @@ def _week_of(meetings: tuple[Meeting, ...]) -> Week:
     return week.week([WeekEntry("", "", "", meetings)])
 
 
-def meetings(entry: WeekEntry, found: PlainWeek, linked_term: Term | None) -> MeetingTexts:
-    """Return the texts of the section's meetings."""
-    key = linked_term, entry, found.box_key
-    parts = render_shared_parts(WEEK_MACROS, key, lambda macros: render_meetings(macros, entry, found, linked_term))
-    return MeetingTexts.of(parts)
+@lru_cache(2000)  # the same, in the layouts of the school's weeks
+def _boxes(meetings: tuple[Meeting, ...], days: str, begins: int) -> Sequence[DrawnMeeting]:
+    """Return the meetings of a section where no others overlap them, as those of entry 0."""
+    layout = Layout(days, begins, begins, week_grid.HOUR_HEIGHT)
+    return [
+        DrawnMeeting(
+            DAYS.index(one.day),
+            one.start,
+            one.end,
+            0,
+            meetings.index(one.meeting),
+            week_grid.box(layout, one).place.encode(),
+        )
+        for one in _week_of(meetings).blocks
+    ]
 
 
-def render_meetings(macros: Any, entry: WeekEntry, found: PlainWeek, linked_term: Term | None) -> Iterator[str]:
-    """Yield the section's boxes, and then its list items, made with the macros of the week."""
-    blocks = week.week([entry]).blocks
-    for one in blocks:
-        yield macros.week_box(week_grid.box(found.layout, one), found.name, linked_term)
-    for one in blocks:
-        yield macros.week_item(one, linked_term)
-
-
-def render(
-    found: PlainWeek, term: Term, entries: Sequence[WeekEntry], texts: Sequence[MeetingTexts]
-) -> Iterator[InputFreeText]:
-    """Yield the texts of the week, with those of each entry's meetings in their places."""
-    name, layout, blocks, level = found.name, found.layout, found.blocks, found.level
-    key = term.term, name, layout, bool(blocks), level
-
-    def render_frame(macros: Any) -> Iterator[str]:
-        yield macros.week_start(week_grid.empty(layout), name, term.term, bool(blocks), level)
-        yield macros.week_list_start()
-        yield macros.week_list_end()
-        yield macros.week_day_end()
-        yield from (macros.week_day_start(format_day_name(day), level) for day in DAYS)
-
-    start, list_start, list_end, day_end, *day_starts = render_shared_parts(WEEK_MACROS, key, render_frame)
-    yield start
-    if blocks:
-        yield from (texts[one.entry].boxes[one.number] for one in blocks)
-        yield list_start
-        for day, group in groupby(blocks, attrgetter("day")):
-            yield day_starts[day]
-            yield from (texts[one.entry].items[one.number] for one in group)
-            yield day_end
-        yield list_end
-    untimed = tuple(week_grid.name_in_week(one) for one in entries if not one.meetings)
-    yield from render_shared_parts(WEEK_MACROS, ("week_end", untimed), lambda macros: [macros.week_end(untimed)])
-
-
-def render_overlapping(
-    drawing: WeekGrid, name: str, term: Term, level: int = 3, *, own: bool = True
-) -> Iterator[InputFreeText]:
-    """Yield the texts of a week in which meetings may overlap; students share each box and each list item.
-
-    It is the reader's `own` week, or one that a student shares.
-    """
-    frame = replace(drawing, boxes=(), listed=(), untimed=())
-    key = term.term, name, level, own, drawing.height, drawing.lanes, tuple(drawing.days), tuple(drawing.conflicts)
-
-    def render_frame(macros: Any) -> Iterator[str]:
-        yield macros.week_start(frame, name, term.term, bool(drawing.boxes), level, own)
-        yield macros.week_list_start()
-        yield macros.week_list_end()
-        yield macros.week_day_end()
-
-    start, list_start, list_end, day_end = render_shared_parts(
-        WEEK_MACROS, (*key, tuple(drawing.hours), bool(drawing.boxes)), render_frame
-    )
-    yield start
-    if drawing.boxes:
-        for box in drawing.boxes:
-            yield render_shared(WEEK_MACROS, "week_box", (name, term.term, box), box, name, term)
-        yield list_start
-        for day in drawing.listed:
-            yield render_shared(WEEK_MACROS, "week_day_start", (day.name, level), day.name, level)
-            for box in day.boxes:
-                block = replace(box.block, lane=0, lanes=1)  # the list has no lanes
-                yield render_shared(WEEK_MACROS, "week_item", (term.term, block, box.clashes), block, term, box.clashes)
-            yield day_end
-        yield list_end
-    untimed = tuple(drawing.untimed)
-    yield from render_shared_parts(WEEK_MACROS, ("week_end", untimed), lambda macros: [macros.week_end(untimed)])
+def _overlapping_week(entries: Sequence[WeekEntry], is_mentioned: Callable[[Conflict], bool]) -> WeekPicture:
+    """Return the week of these entries, whose meetings may overlap."""
+    grid, numbers = week_grid.build(entries, is_mentioned), {id(one): number for number, one in enumerate(entries)}
+    meetings = [
+        DrawnMeeting(
+            DAYS.index(one.block.day),
+            one.block.start,
+            one.block.end,
+            numbers[id(one.entry)],
+            one.entry.meetings.index(one.block.meeting),
+            one.place.encode(),
+            one.look.encode(),
+            one.clashes,
+        )
+        for one in grid.boxes
+    ]
+    return WeekPicture(grid.layout, meetings, min(grid.lanes, 3), grid.conflicts)

@@ -211,7 +211,7 @@ async def test_the_week_shows_conflicts_of_the_plan_and_does_not_repeat_them_in_
     for form in (PYT, {"courseID": "6666"}):
         await early.post("/plan/add", form=form)
     page = await early.read("/plan")
-    assert len(re.findall(r'<svg class="box narrow is-planned color-\d clashes"', page)) == 6
+    assert len(re.findall(r'<svg class="box is-planned color-\d narrow clashes"', page)) == 6
     assert page.count("conflicts with") == 1
     assert page.count("time conflict") == 6  # in the list of days
 

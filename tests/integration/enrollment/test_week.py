@@ -9,7 +9,7 @@ from tests.support.people import ADA, FALL, NOONS, Browser, Clock, offer_course,
 async def week_boxes(browser: Browser) -> list[tuple[str, str]]:
     """Return the state and the text of each box in the week."""
     page = await browser.read("/enrollment")
-    box = r'<svg class="box(?: narrow)? is-(\w+) color-\d( clashes|)".*?<div class="box-text">(.*?)</div>'
+    box = r'<svg class="box is-(\w+) color-\d(?: narrow)?( clashes|)".*?<div class="box-text">(.*?)</div>'
     found = re.findall(box, page, re.DOTALL)
     return [(state + clashes, " ".join(re.sub("<[^>]+>", "", content).split())) for state, clashes, content in found]
 
