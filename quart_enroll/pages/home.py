@@ -13,22 +13,16 @@ from quart_enroll.i18n.language import DAYS, Sentence, format_day, format_day_na
 from quart_enroll.pages import hold_banner
 from quart_enroll.pages.enrollment.history import in_words
 from quart_enroll.pages.student_state import load_snapshot, load_waitlist_positions
-from quart_enroll.services.enrollment import history
-from quart_enroll.state import catalog, database, now, registrations_of
+from quart_enroll.services.enrollment import student
+from quart_enroll.state import catalog, now, registrations_of, user_cache
 from quart_enroll.web import auth
 from quart_enroll.web.compression import InputFreeText
-from quart_enroll.web.templating import is_overridden, render_frame, render_shared, render_shared_parts
+from quart_enroll.web.templating import is_overridden, render_filled, render_frame, render_shared, render_shared_parts
 
 HOME_MACROS = "macros/home.html"
 
 LATEST_CHANGES = "latest_changes"
 """The key under which a snapshot keeps the latest changes, each of which replaces the snapshot."""
-
-MAX_CHANGES = 3
-"""The most changes on the page."""
-
-EVENTS_READ = 20
-"""How many of the latest events are read to find them among refusals."""
 
 
 class DeadlineText(NamedTuple):
@@ -131,14 +125,17 @@ async def _latest_changes(user_id: int, known: StudentSnapshot) -> Sequence[Even
     """
     changes: Sequence[Event] | None = known.derived.get(LATEST_CHANGES)
     if changes is None:
-        found, _ = await history.page(database(), user_id, "", EVENTS_READ)
-        changes = known.derived[LATEST_CHANGES] = tuple(one for one in found if one.result == "ok")[:MAX_CHANGES]
+        changes = known.derived[LATEST_CHANGES] = await student.latest_changes(user_cache(), user_id)
     return changes
 
 
 def _changes(changes: Sequence[Event], offered: Catalog) -> Iterator[InputFreeText]:
+    """Yield the changes; they are filled in, because hardly any students share them."""
     if changes:
-        yield _text("changes", tuple(in_words(event, offered) for event in changes))
+        entries = (in_words(event, offered) for event in changes)
+        texts = ((one.what, one.when, one.reason) if one.reason else (one.what, one.when) for one in entries)
+        rows = b"".join(render_filled(HOME_MACROS, "change", None, one) for one in texts)
+        yield render_filled(HOME_MACROS, "changes", None, [rows])
 
 
 def _text(macro: str, *arguments: Hashable) -> InputFreeText:

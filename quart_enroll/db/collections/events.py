@@ -14,7 +14,7 @@ from pymongo.errors import DuplicateKeyError
 
 from quart_enroll.db import cursors
 from quart_enroll.db.client import Database, Document, Session
-from quart_enroll.db.queries import message_codec
+from quart_enroll.db.queries import message_codec, pipelines
 from quart_enroll.db.queries.message_codec import SENTENCE_SCHEMA
 from quart_enroll.domain.models import SYSTEM_ACTOR, Event, SectionKey
 
@@ -45,6 +45,9 @@ _OPTIONAL_FIELDS = ("reason", "overrides", "acted_as")
 _ROW_FIELDS = [
     field.name for field in fields(Event) if field.name not in ("count", "last_at", "changes", *_OPTIONAL_FIELDS)
 ]
+
+EVENTS_READ = 20
+"""How many of a student's latest events are read to find changes among refusals."""
 
 ACTIONS = ["enroll", "drop", "withdraw", "swap", "join", "leave", "promote", "skip", "moved", "cancelled"]
 
@@ -136,6 +139,12 @@ async def find_page(db: Database, user_id: int, after: str, at_most: int) -> tup
     wanted: Document = {"user_id": user_id, "at": {"$type": "date"}} | (cursors.earlier_than(after) if after else {})
     rows = await db.event.find(wanted).sort(cursors.LATEST_FIRST).limit(at_most + 1).to_list(at_most + 1)
     return [to_event(row) for row in rows[:at_most]], cursors.next_cursor(rows, at_most)
+
+
+async def find_latest_changes(db: Database, user_ids: Sequence[int], at_most: int) -> dict[int, list[Event]]:
+    """Return up to that number of each student's latest events that are no refusals, the last one first."""
+    pipeline = pipelines.latest_changes(user_ids, dict(cursors.LATEST_FIRST), EVENTS_READ, at_most)
+    return {one["user_id"]: list(map(to_event, one["changes"])) async for one in db.aggregate(pipeline)}
 
 
 async def find_departures(db: Database, key: SectionKey, at_most: int) -> list[Event]:

@@ -42,6 +42,14 @@ def multi_find(filters: Mapping[str, Stage]) -> list[Stage]:
     return [{"$documents": [{}]}, *({"$lookup": lookup} for lookup in lookups)]
 
 
+def latest_changes(user_ids: Sequence[int], newest_first: Stage, among: int, at_most: int) -> list[Stage]:
+    """Return one document for each student, with up to `at_most` events that are no refusals, `among` the latest."""
+    latest: list[Stage] = [{"$match": {"at": {"$type": "date"}}}, {"$sort": newest_first}, {"$limit": among}]
+    changes = [*latest, {"$match": {"result": "ok"}}, {"$limit": at_most}]
+    joined = {"from": "event", "localField": "user_id", "foreignField": "user_id", "pipeline": changes, "as": "changes"}
+    return [{"$documents": [{"user_id": user_id} for user_id in user_ids]}, {"$lookup": joined}]
+
+
 def _same_section() -> Stage:
     """Match the rows of the section in the variables; an index answers it."""
     return {"$expr": {"$and": [{"$eq": [f"${name}", f"$${name}"]} for name in section_keys.KEY_FIELDS]}}

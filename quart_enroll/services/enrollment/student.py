@@ -7,7 +7,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import enrollments, waitlist
 from quart_enroll.db.collections import terms as stored_terms
 from quart_enroll.domain import terms
-from quart_enroll.domain.models import Registration, SectionKey, WaitlistEntry
+from quart_enroll.domain.models import Event, Registration, SectionKey, WaitlistEntry
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.services.live.user_cache import UserCache
 
@@ -18,6 +18,11 @@ async def snapshot(users: UserCache, user_id: int) -> StudentSnapshot:
     if found is None:
         raise RuntimeError("Every student has a snapshot, if only an empty one.")
     return found
+
+
+async def latest_changes(users: UserCache, user_id: int) -> Sequence[Event]:
+    """Return the latest changes of the student's seats, the last one first; read together with those of others."""
+    return await users.change_reader.read(user_id) or ()
 
 
 async def waitlist_positions(db: Database, user_id: int) -> Mapping[SectionKey, tuple[int, int]]:

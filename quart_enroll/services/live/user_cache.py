@@ -18,9 +18,10 @@ from itertools import islice
 from quart_enroll.db import change_streams
 from quart_enroll.db.change_streams import ChangeFollower, UserChange
 from quart_enroll.db.client import Database
-from quart_enroll.db.collections import logins
+from quart_enroll.db.collections import events, logins
 from quart_enroll.db.collections.logins import LiveLogin
 from quart_enroll.db.queries import student_facts
+from quart_enroll.domain.models import Event
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.services.live.batch_reader import BatchReader
 from quart_enroll.services.live.query_cache import QueryCache
@@ -44,6 +45,9 @@ MAX_UNUSED_REFRESHES = 6
 answered by the other one, and a student who hasn't been here for six changes is one in 64. Reading that student alone
 takes as much as ten times with others."""
 
+MAX_CHANGES = 3
+"""How many of a student's latest changes are read for the home page."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -63,6 +67,9 @@ class UserCache:
         self._db = db
         self.student_reader = BatchReader(self._read_students)
         self.login_reader = BatchReader[str, LiveLogin](lambda keys: logins.find_many(db, keys))
+        self.change_reader = BatchReader[int, Sequence[Event]](
+            lambda user_ids: events.find_latest_changes(db, user_ids, MAX_CHANGES)
+        )
         self._to_refresh: dict[int, int] = {}  # by user_id, the refreshes since the last use; the first change first
         self._must_refresh = asyncio.Event()
         self.logins: QueryCache[LiveLogin] = QueryCache("sign-ins", self.is_current)
