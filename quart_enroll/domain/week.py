@@ -100,7 +100,9 @@ def with_colors(entries: Sequence[WeekEntry]) -> list[WeekEntry]:
         own = crc32(courseID.encode()) % WEEK_COLORS
         in_turn = [(own + step) % WEEK_COLORS for step in range(WEEK_COLORS)]
         colors[courseID] = next((color for color in in_turn if color not in colors.values()), own)
-    return [replace(entry, color=colors[entry.courseID]) for entry in entries]
+    return [
+        entry if entry.color == (color := colors[entry.courseID]) else replace(entry, color=color) for entry in entries
+    ]
 
 
 def free_days(entries: Iterable[WeekEntry]) -> str:

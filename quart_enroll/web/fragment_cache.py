@@ -53,8 +53,8 @@ def _as_text(parts: Sequence[bytes]) -> Markup:
     return Markup("".join(texts))  # noqa: S704  # our own
 
 
-def _size(key: Hashable, parts: Sequence[bytes]) -> int:
-    return size_of(key) + size_of(tuple(parts))
+def _size(key: tuple[Hashable, str, str], parts: Sequence[bytes]) -> int:
+    return size_of(key[0]) + size_of(tuple(parts))  # the language and the time zone are the same texts in all keys
 
 
 class FragmentCache(Extension):
@@ -69,7 +69,7 @@ class FragmentCache(Extension):
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         self.enabled = True
-        self._fragments: ByteCache[Hashable, Sequence[bytes]] = ByteCache("page fragments", _size)
+        self._fragments: ByteCache[tuple[Hashable, str, str], Sequence[bytes]] = ByteCache("page fragments", _size)
         self._page_fragments: list[Sequence[bytes]] | None = None  # of the page being rendered; rendering never awaits
 
     def parse(self, parser: Parser) -> nodes.Node:
@@ -100,9 +100,9 @@ class FragmentCache(Extension):
         """Return the parts that `render` returns, which is called once for each key, language and time zone."""
         if key is None or not self.enabled:
             return render()
-        key = (key, language.current_formats())
-        if (parts := self._fragments.get(key)) is None:
-            parts = self._fragments[key] = render()
+        full_key = (key, *language.current_formats())
+        if (parts := self._fragments.get(full_key)) is None:
+            parts = self._fragments[full_key] = render()
         return parts
 
     def _render(self, position: str, key: Hashable, caller: Callable[[], Markup]) -> Markup:

@@ -51,6 +51,7 @@ BOUNDED_BY_THE_SCHOOL = {
     "domain.search_index.fold_name": "instructors of the catalog",
     "db.section_keys._shared_key": "sections in the database",
     "pages.enrollment.week_texts._week_of": "meetings of sections",
+    "pages.enrollment.week_texts._boxes": "the same, in the layouts of weeks",
     "forms.imports.columns.required": "kinds of imports",
     "forms.search.parameters": "one entry",
     "server.connections.client_connections": "one entry",

@@ -206,6 +206,8 @@ def refit(
 
 def with_sections(found: Sequence[PlannedOffering], refitted: Mapping[SectionKey, Section]) -> list[PlannedOffering]:
     """Return the planned offerings, with the sections that the student would get in place of planned ones."""
+    if not refitted:
+        return list(found)
     return [
         (planned, replace(offering, section=refitted.get(planned.key, offering.section))) for planned, offering in found
     ]

@@ -1,6 +1,6 @@
 """The texts of a student's plan, which students who see the same share."""
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from markupsafe import escape
@@ -65,21 +65,20 @@ def render_week(term: Term, sections: Sequence[WeekEntry], rows: Iterable[PlanRo
     return [InputFreeText(b"".join(parts))]
 
 
-def _row(term: Term, row: PlanRow) -> Iterator[InputFreeText]:
-    """Yield the texts of a row; what stands against the course is filled in, because few students share it."""
+def _row(term: Term, row: PlanRow) -> list[InputFreeText]:
+    """Return the texts of a row; what stands against the course is filled in, because few students share it."""
     section, choice, course = row.choice.section, row.choice, row.course
-    start = section.key, course, section.meetings, section.instructor, section.room
-    yield render_shared(PLAN_MACROS, "row_start", start, row, term)
+    key = (
+        *("row", section.key, course, section.meetings, section.instructor, section.room),
+        *(row.is_pending, choice.status if choice.state == "waiting" else "", row.is_first, row.is_last),
+        *(row.substitute_text, row.alternatives, tuple((one.section, one.meetings) for one in row.others)),
+        *(one.appearance for one in row.seat_buttons),
+    )
+
+    def render_row(macros: Any) -> list[str]:
+        return [macros.row_start(row, term), macros.row_actions(row), macros.row_end(row)]
+
+    start, actions, end = render_shared_parts(PLAN_MACROS, key, render_row)
     seats = section.status, section.open_seats, section.capacity, section.waiting
-    yield render_shared(SEATS_MACROS, "seats_cell", seats, section)
-    status = choice.status if choice.state == "waiting" else ""
-    actions = section.key, course.title, row.is_pending, status, row.is_first, row.is_last
-    yield render_shared(PLAN_MACROS, "row_actions", actions, row)
-    if troubles := row.troubles:
-        yield render_filled(PLAN_MACROS, "row_troubles", (), troubles)
-    others = tuple((one.section, one.meetings) for one in row.others)
-    buttons = tuple(one.appearance for one in row.seat_buttons)
-    end: Hashable = None
-    if others or buttons or row.substitute:
-        end = section.key, course.title, row.is_pending, row.substitute_text, row.alternatives, others, buttons
-    yield render_shared(PLAN_MACROS, "row_end", (end,), row)
+    troubles = [render_filled(PLAN_MACROS, "row_troubles", None, found)] if (found := row.troubles) else []
+    return [start, render_shared(SEATS_MACROS, "seats_cell", seats, section), actions, *troubles, end]

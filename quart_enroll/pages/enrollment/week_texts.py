@@ -20,8 +20,12 @@ from quart_enroll.web.templating import VALUE_GAP, render_filled, render_shared_
 
 WEEK_MACROS = "macros/week.html"
 
-TEXTS_PER_MEETING = 6
-"""The texts of a box around its look and its place, and those of a list item around its look and its conflict."""
+
+class MeetingTexts(NamedTuple):
+    """The texts of a meeting's box around its look and its place, and of its list item around look and conflict."""
+
+    box: Sequence[InputFreeText]
+    item: Sequence[InputFreeText]
 
 
 class DrawnMeeting(NamedTuple):
@@ -60,35 +64,35 @@ def render(
     *,
     is_mentioned: Callable[[Conflict], bool] = lambda _: True,
     own: bool = True,
-) -> Iterator[bytes]:
-    """Yield the texts of the week of these entries; nothing without any.
+) -> list[bytes]:
+    """Return the texts of the week of these entries; nothing without any.
 
     `name` is the ID of its heading, which has that level. It is the reader's `own` week, or one that a student shares.
     """
     if not entries:
-        return
+        return []
     found = plain_week(entries) or _overlapping_week(entries, is_mentioned)
     start, picture, list_start, list_end, day_end, clash, *day_starts = _frame(found, name, term, level, own=own)
-    yield start
+    parts: list[bytes] = [start]
     if found.conflicts:
-        yield render_filled(WEEK_MACROS, "week_conflicts", own, found.conflicts, own)
+        parts.append(render_filled(WEEK_MACROS, "week_conflicts", own, found.conflicts, own))
     if found.meetings:
-        yield picture
+        parts.append(picture)
         looks = [b" color-%d" % one.color for one in entries]
         texts = [_meetings(one, name, term) for one in entries]
         for one in found.meetings:
-            before, between, after, *_ = texts[one.entry][TEXTS_PER_MEETING * one.number :]
-            yield from (before, looks[one.entry], one.look, between, one.place, after)
-        yield list_start
+            before, between, after = texts[one.entry][one.number].box
+            parts += (before, looks[one.entry], one.look, between, one.place, after)
+        parts.append(list_start)
         for day, group in groupby(found.meetings, attrgetter("day")):
-            yield day_starts[day]
+            parts.append(day_starts[day])
             for one in group:
-                before, between, after = texts[one.entry][TEXTS_PER_MEETING * one.number :][3:TEXTS_PER_MEETING]
-                yield from (before, looks[one.entry], between, clash if one.clashes else b"", after)
-            yield day_end
-        yield list_end
+                before, between, after = texts[one.entry][one.number].item
+                parts += (before, looks[one.entry], between, clash if one.clashes else b"", after)
+            parts.append(day_end)
+        parts.append(list_end)
     untimed = [", ".join(week_grid.name_in_week(one) for one in entries if not one.meetings)]
-    yield render_filled(WEEK_MACROS, "week_end", None, untimed if untimed[0] else ())
+    return [*parts, render_filled(WEEK_MACROS, "week_end", None, untimed if untimed[0] else ())]
 
 
 def _frame(found: WeekPicture, name: str, term: Term, level: int, *, own: bool) -> Sequence[InputFreeText]:
@@ -107,8 +111,8 @@ def _frame(found: WeekPicture, name: str, term: Term, level: int, *, own: bool) 
     return render_shared_parts(WEEK_MACROS, key, render_frame)
 
 
-def _meetings(entry: WeekEntry, name: str, term: Term) -> Sequence[InputFreeText]:
-    """Return the texts of the entry's meetings, TEXTS_PER_MEETING for each."""
+def _meetings(entry: WeekEntry, name: str, term: Term) -> list[MeetingTexts]:
+    """Return the texts of the entry's meetings."""
     pattern = name if entry.status == "waiting" else ""  # whose stripes fill the box
     key = "meetings", term.term, pattern, entry.courseID, entry.title, entry.status, entry.room, entry.meetings
 
@@ -117,7 +121,8 @@ def _meetings(entry: WeekEntry, name: str, term: Term) -> Sequence[InputFreeText
             yield from macros.week_box(entry, one, pattern, term, VALUE_GAP, VALUE_GAP).split(VALUE_GAP)
             yield from macros.week_item(entry, one, term, VALUE_GAP, VALUE_GAP).split(VALUE_GAP)
 
-    return render_shared_parts(WEEK_MACROS, key, render_meetings)
+    parts = render_shared_parts(WEEK_MACROS, key, render_meetings)
+    return [MeetingTexts(parts[first : first + 3], parts[first + 3 : first + 6]) for first in range(0, len(parts), 6)]
 
 
 def plain_week(entries: Sequence[WeekEntry]) -> WeekPicture | None:
