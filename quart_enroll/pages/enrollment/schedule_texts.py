@@ -34,17 +34,25 @@ def render_alerts(rows: Iterable[AlertRow]) -> list[bytes]:
 def _term(student: StudentTerm, offered: Catalog) -> Iterator[bytes]:
     """Yield the term's dates, the week, the courses and the waitlists."""
     phase, has_courses = student.phase, bool(student.registrations)
-    yield _text("term_start", (phase.term, student.is_empty), phase.term, student.is_empty)
+
+    def render_frame(macros: Any) -> Iterator[str]:
+        yield macros.term_start(phase.term, student.is_empty)
+        yield macros.courses_start(has_courses)
+        yield macros.courses_end(has_courses, student.credits, phase.term.max_credits)
+        yield macros.term_end()
+
+    key = "term", phase.term, student.is_empty, has_courses, student.credits
+    start, courses_start, courses_end, end = render_shared_parts(SCHEDULE_MACROS, key, render_frame)
+    yield start
     if phase.is_running:
         yield from week_texts.render(WEEK_NAME, phase.term, schedule_rows.week_entries(student, offered))
     if not student.is_empty:
-        yield _text("courses_start", has_courses, has_courses)
+        yield courses_start
         yield from (_course(student, one, offered) for one in student.registrations)
-        total = has_courses, student.credits, phase.term.max_credits
-        yield _text("courses_end", total, *total)
+        yield courses_end
     if waiting := schedule_rows.waitlist_rows(student, offered):
         yield from _waitlists(phase, waiting, schedule_rows.overload_warning(student, waiting, offered))
-    yield _text("term_end", ())
+    yield end
 
 
 def _course(student: StudentTerm, registration: Registration, offered: Catalog) -> InputFreeText:

@@ -87,7 +87,6 @@ class WeekGrid:
     `lanes` is the largest number of boxes side by side.
     """
 
-    layout: Layout
     height: str
     days: Sequence[GridLabel]
     lines: Sequence[GridLabel]
@@ -113,28 +112,42 @@ def joint_layout(weeks: Collection[Week]) -> Layout:
 def build(entries: Sequence[WeekEntry], is_mentioned: Callable[[Conflict], bool] = lambda _: True) -> WeekGrid:
     """Return the week of these entries; of its conflicts, those that are mentioned are also said in words."""
     found = week(entries)
-    layout = Layout(found.days, found.begins, found.ends, HOUR_HEIGHT if found.lanes == 1 else NARROW_HOUR_HEIGHT)
-    clashing = {(entry.courseID, entry.status) for one in found.conflicts for entry in (one.one, one.other)}
-    boxes = [
-        box(layout, block, clashes=block.lanes > 1 and (block.entry.courseID, block.entry.status) in clashing)
-        for block in found.blocks
-    ]
-    by_day = [(day, [one for one in boxes if one.block.day == day]) for day in found.days]
+    layout = layout_of(found)
+    placed = boxes(found, layout)
+    by_day = [(day, [one for one in placed if one.block.day == day]) for day in found.days]
     return replace(
         empty(layout),
-        boxes=boxes,
+        boxes=placed,
         listed=[DayList(format_day_name(day), theirs) for day, theirs in by_day if theirs],
-        conflicts=[_sentence(conflict) for conflict in found.conflicts if is_mentioned(conflict)],
+        conflicts=conflicts_in_words(found, is_mentioned),
         untimed=[name_in_week(entry) for entry in found.untimed],
         lanes=found.lanes,
     )
+
+
+def layout_of(found: Week) -> Layout:
+    """Return the layout of the week."""
+    return Layout(found.days, found.begins, found.ends, HOUR_HEIGHT if found.lanes == 1 else NARROW_HOUR_HEIGHT)
+
+
+def boxes(found: Week, layout: Layout) -> list[Box]:
+    """Return the boxes of the week."""
+    clashing = {(entry.courseID, entry.status) for one in found.conflicts for entry in (one.one, one.other)}
+    return [
+        box(layout, block, clashes=block.lanes > 1 and (block.entry.courseID, block.entry.status) in clashing)
+        for block in found.blocks
+    ]
+
+
+def conflicts_in_words(found: Week, is_mentioned: Callable[[Conflict], bool]) -> list[str]:
+    """Return the conflicts of the week that are mentioned, each in a sentence."""
+    return [_sentence(conflict) for conflict in found.conflicts if is_mentioned(conflict)]
 
 
 def empty(layout: Layout) -> WeekGrid:
     """Return a week without meetings."""
     days, hours, width = layout.days, range(layout.begins, layout.ends + 1), layout.day_width
     return WeekGrid(
-        layout,
         height=_em(layout.y(60 * layout.ends) + 0.5),
         days=[GridLabel(format_day_name(day), _percent((place + 0.5) * width)) for place, day in enumerate(days)],
         lines=[GridLabel(day, _percent(place * width)) for place, day in enumerate(days) if place],

@@ -72,7 +72,7 @@ def render(
     if not entries:
         return []
     found = plain_week(entries) or _overlapping_week(entries, is_mentioned)
-    start, picture, list_start, list_end, day_end, clash, *day_starts = _frame(found, name, term, level, own=own)
+    start, picture, list_start, list_end, day_end, clash, end, *day_starts = _frame(found, name, term, level, own=own)
     parts: list[bytes] = [start]
     if found.conflicts:
         parts.append(render_filled(WEEK_MACROS, "week_conflicts", own, found.conflicts, own))
@@ -91,8 +91,9 @@ def render(
                 parts += (before, looks[one.entry], between, clash if one.clashes else b"", after)
             parts.append(day_end)
         parts.append(list_end)
-    untimed = [", ".join(week_grid.name_in_week(one) for one in entries if not one.meetings)]
-    return [*parts, render_filled(WEEK_MACROS, "week_end", None, untimed if untimed[0] else ())]
+    if untimed := [week_grid.name_in_week(one) for one in entries if not one.meetings]:
+        parts.append(render_filled(WEEK_MACROS, "week_untimed", None, [", ".join(untimed)]))
+    return [*parts, end]
 
 
 def _frame(found: WeekPicture, name: str, term: Term, level: int, *, own: bool) -> Sequence[InputFreeText]:
@@ -106,6 +107,7 @@ def _frame(found: WeekPicture, name: str, term: Term, level: int, *, own: bool) 
         yield macros.week_list_end()
         yield macros.week_day_end()
         yield macros.week_clash()
+        yield macros.week_end()
         yield from (macros.week_day_start(format_day_name(day), level) for day in DAYS)
 
     return render_shared_parts(WEEK_MACROS, key, render_frame)
@@ -162,7 +164,8 @@ def _boxes(meetings: tuple[Meeting, ...], days: str, begins: int) -> Sequence[Dr
 
 def _overlapping_week(entries: Sequence[WeekEntry], is_mentioned: Callable[[Conflict], bool]) -> WeekPicture:
     """Return the week of these entries, whose meetings may overlap."""
-    grid, numbers = week_grid.build(entries, is_mentioned), {id(one): number for number, one in enumerate(entries)}
+    found, numbers = week.week(entries), {id(one): number for number, one in enumerate(entries)}
+    layout = week_grid.layout_of(found)
     meetings = [
         DrawnMeeting(
             DAYS.index(one.block.day),
@@ -174,6 +177,6 @@ def _overlapping_week(entries: Sequence[WeekEntry], is_mentioned: Callable[[Conf
             one.look.encode(),
             one.clashes,
         )
-        for one in grid.boxes
+        for one in week_grid.boxes(found, layout)
     ]
-    return WeekPicture(grid.layout, meetings, min(grid.lanes, 3), grid.conflicts)
+    return WeekPicture(layout, meetings, min(found.lanes, 3), week_grid.conflicts_in_words(found, is_mentioned))
