@@ -44,12 +44,9 @@ class PageEnvironment(Environment):
         self.newstyle_gettext = True
         self.globals |= {"gettext": gettext, "_": gettext, "ngettext": ngettext}
         self.add_extension(FragmentCache)
+        self.fragment_cache = cast(FragmentCache, self.extensions[FragmentCache.identifier])
         self._modules: dict[Hashable, TemplateModule] = {}
         self.fragment_cache.enabled = app.config.get("FRAGMENT_CACHE", True) and not app.config["TEMPLATE_OVERRIDES"]
-
-    @property
-    def fragment_cache(self) -> FragmentCache:
-        return cast(FragmentCache, self.extensions[FragmentCache.identifier])
 
     def compile(self, *args: Any, **options: Any) -> Any:
         """Compile a template that is new or whose file has changed; fragments of other templates may use it."""
