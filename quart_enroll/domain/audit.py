@@ -33,6 +33,8 @@ ACTIONS: Mapping[str, Sentence] = {
     "student.move": Sentence("Student’s waitlist position changed"),
     "hold.place": Sentence("Hold placed"),
     "hold.lift": Sentence("Hold lifted"),
+    "permit.grant": Sentence("Permit granted"),
+    "permit.revoke": Sentence("Permit revoked"),
     "hold_type.save": Sentence("Type of hold saved"),
     "hold_type.remove": Sentence("Type of hold removed"),
     "view.begin": Sentence("Started viewing as a student"),

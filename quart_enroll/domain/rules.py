@@ -60,27 +60,37 @@ Checks: TypeAlias = Iterable[tuple[Rule, Callable[[], None]]]
 """Rules in the order in which they are checked, each with a function that raises its refusal."""
 
 
-def check_all(checks: Checks, overrides: Collection[Override] = NO_OVERRIDES) -> frozenset[Override]:
-    """Raise the first refusal that none of the overrides allows; return the overrides that were needed."""
+def check_all(
+    checks: Checks, overrides: Collection[Override] = NO_OVERRIDES, permitted: Collection[Override] = NO_OVERRIDES
+) -> frozenset[Override]:
+    """Raise the first refusal that none of the overrides allows; return the overrides that were needed.
+
+    Those that permits have `permitted` concern the course to enroll in, so they allow no drop.
+    """
     needed = set()
-    for _, check in checks:
+    for rule, check in checks:
         try:
             check()
         except Refused as refusal:
-            if refusal.override is None or refusal.override not in overrides:
+            override = refusal.override
+            if override is None or (override not in overrides and not _is_permitted(rule, refusal, permitted)):
                 raise
-            needed.add(refusal.override)
+            needed.add(override)
     return frozenset(needed)
 
 
-def find_refusals(checks: Checks) -> dict[Rule, Refused | None]:
-    """Return how each rule applies: with a refusal, or None if it is met."""
+def _is_permitted(rule: Rule, refusal: Refused, permitted: Collection[Override]) -> bool:
+    return rule is not Rule.DEPENDENTS and refusal.override in permitted
+
+
+def find_refusals(checks: Checks, permitted: Collection[Override] = NO_OVERRIDES) -> dict[Rule, Refused | None]:
+    """Return how each rule applies: with a refusal, or None if it is met or a permit sets it aside."""
     found: dict[Rule, Refused | None] = {}
     for rule, check in checks:
         try:
             check()
         except Refused as refusal:
-            found[rule] = found.get(rule) or refusal
+            found[rule] = found.get(rule) or (None if _is_permitted(rule, refusal, permitted) else refusal)
         else:
             found.setdefault(rule, None)
     return found

@@ -1,4 +1,4 @@
-"""What is stored about one student: seats, places on waitlists, plans, alerts and holds."""
+"""What is stored about one student: seats, places on waitlists, plans, alerts, holds and permits."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
@@ -7,6 +7,7 @@ from typing import Any
 
 from quart_enroll.domain.holds import Hold
 from quart_enroll.domain.models import PlannedSection, SavedPlan, SectionKey, WaitlistEntry
+from quart_enroll.domain.permits import RecordedPermit
 
 DERIVED_BYTES = 3000
 """Bytes of what pages compute from a snapshot."""
@@ -33,8 +34,8 @@ class StudentSeat:
 @dataclass(frozen=True, eq=False, slots=True)
 class StudentSnapshot:
     """A student's seats and waitlist entries in all terms, in the order of courseID, and the keys of the sections that
-    are planned or have an alert; `plan` has the planned sections in their order, `saved_plans` the other plans, and
-    `holds` those that haven't been lifted.
+    are planned or have an alert; `plan` has the planned sections in their order, `saved_plans` the other plans,
+    `holds` those that haven't been lifted, and `permits` all of them.
 
     `calendar_since` is when the link to the calendar was created. `row_ids` are the rows that all this was read from.
     Equal seats and waitlist entries have the same `fingerprint` in all processes, until a section moves. Snapshots are
@@ -51,11 +52,12 @@ class StudentSnapshot:
     plan: tuple[PlannedSection, ...] = ()
     saved_plans: tuple[SavedPlan, ...] = ()
     holds: tuple[Hold, ...] = ()
+    permits: tuple[RecordedPermit, ...] = ()
     derived: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
     @property
     def size(self) -> int:
         """The approximate size in memory, in bytes."""
         rows = len(self.seats) + 3 * len(self.waiting) + 3 * len(self.plan) + len(self.saved_plans) + len(self.alerts)
-        rows += 4 * len(self.holds)
+        rows += 4 * len(self.holds) + 4 * len(self.permits)
         return 700 + DERIVED_BYTES + 200 * rows

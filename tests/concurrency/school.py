@@ -5,21 +5,22 @@ from collections.abc import Coroutine, Iterable
 from datetime import UTC, datetime
 
 from quart_enroll.db.client import Database, Document, Session
-from quart_enroll.db.collections import courses, sections, terms, waitlist
+from quart_enroll.db.collections import courses, permits, sections, terms, waitlist
 from quart_enroll.db.queries import import_guards
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.errors import Busy, Refused
 from quart_enroll.domain.models import Course, Meeting, Section, SectionKey, Term
+from quart_enroll.domain.permits import PermitStatus
 from quart_enroll.services.enrollment import swap_cycles
 from quart_enroll.services.enrollment.promotion import promote_all_waitlists
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
 from quart_enroll.services.enrollment.section_lock import SectionLocks
 from quart_enroll.services.maintenance.schema_check import COLLECTION_MODULES
-from tests.support.seat_model import OK, ModelEntry, ModelSchool, ModelSeat
+from tests.support.seat_model import OK, ModelEntry, ModelPermit, ModelSchool, ModelSeat
 
 Rows = dict[str, list[Document]]
 
-CHANGING = ("audit", "enrollment", "event", "hold", "notice", "schedule", "section", "waitlist")
+CHANGING = ("audit", "enrollment", "event", "hold", "notice", "permit", "schedule", "section", "waitlist")
 REGISTRAR = 0
 FALL, SPRING = "Fall 2026", "Spring 2027"
 
@@ -116,6 +117,10 @@ def to_model(rows: Rows) -> ModelSchool:
     for row in rows["hold"]:
         if "lifted_at" not in row:
             school.holds.setdefault(row["user_id"], []).append(frozenset(row["blocks"]))
+    for one in map(permits.to_record, sorted(rows["permit"], key=lambda row: row["_id"])):
+        if one.status is PermitStatus.GRANTED:
+            facts = one.permit.term, one.permit.courseID, one.permit.section, frozenset(map(str, one.permit.overrides))
+            school.permits.append(ModelPermit(one.user_id, *facts, one.permit.used_for))
     for row in rows["enrollment"]:
         key = row["user_id"], row["term"], row["courseID"]
         assert key not in school.seats, f"{key} is enrolled twice"

@@ -22,6 +22,7 @@ from quart_enroll.domain.actors import Actor, Override
 from quart_enroll.domain.errors import AlreadyEnrolled, Refused, SectionFull, UnknownSection
 from quart_enroll.domain.holds import Hold, HoldBlock
 from quart_enroll.domain.models import SectionKey, SectionRequest, SectionStatus
+from quart_enroll.domain.permits import PERMIT_OVERRIDES, Permit
 from quart_enroll.domain.plan_fit import ANY_SECTION
 from quart_enroll.services.catalog.import_grades import ImportedGrade, import_grades
 from quart_enroll.services.enrollment import act_for, enroll, waitlist
@@ -34,6 +35,7 @@ from quart_enroll.services.enrollment.refusals import section_full
 from quart_enroll.services.maintenance.discrepancies import find_discrepancies
 from quart_enroll.services.staff import cancellation, no_show
 from quart_enroll.services.staff import holds as staff_holds
+from quart_enroll.services.staff import permits as staff_permits
 from quart_enroll.services.staff import sections as staff_sections
 from tests.concurrency.invariants import assert_sound
 from tests.concurrency.school import (
@@ -105,6 +107,7 @@ MACHINE_SETTINGS = settings(
 STUDENTS = range(1, 6)
 students = st.sampled_from(STUDENTS)
 actors = st.frozensets(st.sampled_from(Override)).map(lambda overrides: Actor(REGISTRAR, "They asked.", overrides))
+permit_overrides = st.frozensets(st.sampled_from(PERMIT_OVERRIDES), min_size=1)
 names = st.sampled_from([course.courseID for course in COURSES])
 sections = st.sampled_from([one.key for one in SECTIONS])
 plans = st.lists(sections, min_size=1, max_size=4, unique_by=lambda key: key.courseID).map(
@@ -183,8 +186,10 @@ class SchoolMachine(RuleBasedStateMachine):
     def press_enroll_in_all_together(self, crowd: list[tuple[int, list[SectionKey], list[bool]]]) -> None:
         """Several students press the button at once; the model takes one after the other.
 
-        They take any section of the courses with a flag.
+        They take any section of the courses with a flag; which one a permit favors is left open.
         """
+        permitted = {one.student for one in self.model.permits if not one.used_for}
+        crowd = [(one, keys, [False] * len(keys) if one in permitted else flags) for one, keys, flags in crowd]
         self.steps += 1
         expected = [
             self.model.enroll_in_plan_with_alternatives(
@@ -239,6 +244,27 @@ class SchoolMachine(RuleBasedStateMachine):
         """Enroll a waitlisted student in another course of the term, so that the next seat may conflict."""
         student, key = data.draw(st.sampled_from(self.waitlisted_students()))
         self.enroll_or_join(student, data.draw(sections.filter(lambda other: other.term == key.term)))
+
+    @rule(student=students, key=sections, whole=st.booleans(), overrides=permit_overrides)
+    def grant_a_permit(self, student: int, key: SectionKey, whole: bool, overrides: frozenset[Override]) -> None:
+        """Grant a permit for the section or its whole course; then the student tries to use it."""
+        permitted = replace(key, section="") if whole else key
+        permit = Permit("", permitted.term, permitted.courseID, permitted.section, overrides)
+        self._agree(
+            lambda: self.model.grant_permit(student, permitted, frozenset(map(str, overrides)), self.now),
+            staff_permits.grant(self.context, REGISTRAR, student, permit, "They asked.", self.now),
+        )
+        self.enroll(student, _request_for(key))
+
+    @precondition(lambda self: self.model.permits and self.steps % 4 == 1)
+    @rule(data=st.data())
+    def revoke_permits(self, data: st.DataObject) -> None:
+        student = data.draw(st.sampled_from([one.student for one in self.model.permits]))
+        self._agree(lambda: self.model.revoke_permits(student), self._revoke_permits(student))
+
+    async def _revoke_permits(self, student: int) -> None:
+        for one in await staff_permits.find_of_student(self.db, student):
+            await staff_permits.revoke(self.context, REGISTRAR, student, one.permit.permit_id, "A mistake.", self.now)
 
     @precondition(lambda self: self.enrolled_students())
     @rule(data=st.data(), with_corequisites=st.booleans())
@@ -471,6 +497,7 @@ class SchoolMachine(RuleBasedStateMachine):
         school = self.run(assert_sound(self.db, self.now, lowered=True))
         assert school.seats == self.model.seats
         assert school.waitlists == self.model.waitlists
+        assert school.permits == self.model.permits
         assert school.sections.keys() == self.model.sections.keys()
 
     def teardown(self) -> None:

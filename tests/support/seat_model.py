@@ -20,6 +20,10 @@ Where the rules leave room, the model agrees with the docstrings of the services
 - A closed section keeps its students and its waitlist, but offers no seat. A cancelled one has neither.
 - A hold that blocks a change comes before everything but being enrolled already, and nobody sets it aside. A waiting
   student with one keeps the place, and is tried again when it is lifted.
+- A permit sets reasons aside for a seat in its section, or in all of its course, until a seat that needs it uses it up.
+  It is given back when that seat goes without a W. A time conflict needs a permit for each of the two sections, and
+  nothing sets the courses aside that need a dropped one. A place on a waitlist never uses a permit, which doesn't make
+  room there either; the seat may.
 - Of several seats freed by one change, the one dropped first is filled first; then come the other waitlists of the
   students who dropped something.
 """
@@ -80,6 +84,19 @@ class ModelEntry:
 
 
 @dataclass
+class ModelPermit:
+    student: int
+    term: str
+    courseID: str
+    section: str
+    overrides: frozenset[str]
+    used_for: str = ""
+
+    def covers(self, key: SectionKey) -> bool:
+        return (self.term, self.courseID) == (key.term, key.courseID) and self.section in ("", key.section)
+
+
+@dataclass
 class FreedSeats:
     """Sections where a change may have opened a seat, and students with a term in which they may be eligible now."""
 
@@ -98,6 +115,7 @@ class ModelSchool:
         self.waitlists: dict[SectionKey, list[ModelEntry]] = {key: [] for key in self.sections}
         self.provisional_seat: SectionKey | None = None
         self.holds: dict[int, list[frozenset[str]]] = {}
+        self.permits: list[ModelPermit] = []
 
     # Actions of students
 
@@ -110,8 +128,8 @@ class ModelSchool:
         if reason := self.reason(student, key):
             raise ModelRefusal(reason)
         self._check_seat(student, key)
-        freed = FreedSeats()
-        self._take(student, key, freed)
+        freed, used = FreedSeats(), self._permits_for(student, key)
+        self._take(student, key, freed, used)
         self.promote(freed, now)
         self._complete_cycles(now)
 
@@ -123,6 +141,7 @@ class ModelSchool:
         if not wanted:
             raise ModelRefusal("already_enrolled")
         before = deepcopy(self.seats)
+        used: dict[SectionKey, list[ModelPermit]] = {}
         for key in wanted:  # as if the student had each of them once it is checked
             try:
                 self._check_held(student, "enroll")
@@ -132,13 +151,14 @@ class ModelSchool:
             except ModelRefusal:
                 self.seats = before
                 raise
+            used[key] = self._permits_for(student, key, together_with=[one.courseID for one in wanted])
             self.seats[student, key.term, key.courseID] = ModelSeat(key.section)
         self.seats = before
         for key in wanted:
             self._check_seat(student, key)
         freed = FreedSeats()
         for key in wanted:
-            self._take(student, key, freed)
+            self._take(student, key, freed, used[key])
         self.promote(freed, now)
         self._complete_cycles(now)
 
@@ -203,7 +223,7 @@ class ModelSchool:
         return [one for one in planned if one.courseID in missing]
 
     def _check_seat(self, student: int, key: SectionKey) -> None:
-        if not self.open_seats(key):
+        if not self.open_seats(key) and "full" not in self.permitted(student, key):
             raise ModelRefusal(
                 "already_waiting" if self.waitlist_entry(student, key.term, key.courseID) else "section_full"
             )
@@ -239,9 +259,8 @@ class ModelSchool:
         if now >= term.withdraw_deadline:
             raise ModelRefusal("drop_closed")
         self._check_seat(student, key)
-        freed = FreedSeats()
-        self._drop(student, key.term, dropped, now, freed)
-        self._take(student, key, freed)
+        freed, used = FreedSeats(), self._permits_for(student, key, without=dropped)
+        self._exchange(student, dropped, key, now, freed, used)
         self.promote(freed, now)
         self._complete_cycles(now)
 
@@ -262,10 +281,8 @@ class ModelSchool:
         if reason := self.reason(student, key, without=drop_if_enrolled, together_with=waits):
             raise ModelRefusal(reason)
         if self.open_seats(key):  # no waitlisted student could take it
-            freed = FreedSeats()
-            if drop_if_enrolled is not None:
-                self._drop(student, key.term, drop_if_enrolled, now, freed)
-            self._take(student, key, freed)
+            freed, used = FreedSeats(), self._permits_for(student, key, without=drop_if_enrolled)
+            self._exchange(student, drop_if_enrolled, key, now, freed, used)
             self.promote(freed, now)
             self._complete_cycles(now)
             return
@@ -295,11 +312,11 @@ class ModelSchool:
             pass
 
     def _complete_cycle(self, key: SectionKey, now: datetime) -> bool:
-        before = deepcopy((self.seats, self.waitlists))
+        before = deepcopy((self.seats, self.waitlists, self.permits))
         self.provisional_seat = key
         self.promote(FreedSeats(deque([key])), now)
         if self.provisional_seat:
-            self.seats, self.waitlists = before
+            self.seats, self.waitlists, self.permits = before
             self.provisional_seat = None
             return False
         return True
@@ -317,9 +334,10 @@ class ModelSchool:
                 None if self.free_seats(key) else "section_full",
             ],
             overrides,
+            self.permitted(student, key),
         )
-        freed = FreedSeats()
-        self._take(student, key, freed)
+        freed, used = FreedSeats(), self._permits_for(student, key, overrides=overrides)
+        self._take(student, key, freed, used)
         self.promote(freed, now)
         self._complete_cycles(now)
 
@@ -354,10 +372,9 @@ class ModelSchool:
             "drop_closed" if is_late else None,
             None if self.free_seats(key) else "section_full",
         ]
-        self._check_allowed(reasons, overrides)
-        freed = FreedSeats()
-        self._drop(student, key.term, dropped, now, freed)
-        self._take(student, key, freed)
+        self._check_allowed(reasons, overrides, self.permitted(student, key, without=dropped))
+        freed, used = FreedSeats(), self._permits_for(student, key, without=dropped, overrides=overrides)
+        self._exchange(student, dropped, key, now, freed, used)
         self.promote(freed, now)
         self._complete_cycles(now)
 
@@ -373,13 +390,15 @@ class ModelSchool:
             reasons.append("waitlist_over" if now >= self.terms[key.term].add_deadline else None)
             is_full = len(self.waitlists[key]) >= self.sections[key].waitlist_capacity
             reasons.append("waitlist_full" if is_full else None)
-        needed = self._check_allowed(reasons, overrides)
+        needed = self._check_allowed(reasons, overrides, self.permitted(student, key) - {"full"})
         if self.open_seats(key):
-            freed = FreedSeats()
-            self._take(student, key, freed)
+            freed, used = FreedSeats(), self._permits_for(student, key, overrides=overrides)
+            self._take(student, key, freed, used)
             self.promote(freed, now)
         else:
-            self.waitlists[key].append(ModelEntry(student, overrides=frozenset(needed & SEAT_OVERRIDES)))
+            self.waitlists[key].append(
+                ModelEntry(student, overrides=frozenset(needed & SEAT_OVERRIDES & set(overrides)))
+            )
         self._complete_cycles(now)
 
     def reorder(self, student: int, key: SectionKey, position: int, now: datetime) -> None:
@@ -398,11 +417,13 @@ class ModelSchool:
             return refusal.code
         return None
 
-    def _check_allowed(self, reasons: Iterable[str | None], overrides: Collection[str]) -> set[str]:
+    def _check_allowed(
+        self, reasons: Iterable[str | None], overrides: Collection[str], permitted: Collection[str] = ()
+    ) -> set[str]:
         """Raise the first reason that is not set aside; return what was needed for the others."""
         codes = [code for code in reasons if code]
         for code in codes:
-            if OVERRIDES.get(code) not in overrides:
+            if OVERRIDES.get(code) not in overrides and not _is_permitted(code, permitted):
                 raise ModelRefusal(code)
         return {OVERRIDES[code] for code in codes}
 
@@ -448,6 +469,7 @@ class ModelSchool:
         freed = FreedSeats()
         for student in students:
             del self.seats[student, key.term, key.courseID]
+            self._give_back(student, key)
             freed.unblocked.append((student, key.term))
         return freed
 
@@ -515,8 +537,10 @@ class ModelSchool:
     def reason(
         self, student: int, key: SectionKey, without: str | None = None, together_with: Collection[str] = ()
     ) -> str | None:
-        """Return the first reason against a seat in that section, if one were open."""
-        return next(iter(self.reasons(student, key, without, together_with)), None)
+        """Return the first reason against a seat in that section, if one were open, that no permit sets aside."""
+        permitted = self.permitted(student, key, without)
+        found = self.reasons(student, key, without, together_with)
+        return next((code for code in found if not _is_permitted(code, permitted)), None)
 
     def reasons(
         self, student: int, key: SectionKey, without: str | None = None, together_with: Collection[str] = ()
@@ -582,6 +606,58 @@ class ModelSchool:
         self.promote(FreedSeats(unblocked=deque((student, term) for term in self.terms)), now)
         self._complete_cycles(now)
 
+    def permitted(self, student: int, key: SectionKey, without: str | None = None) -> set[str]:
+        """Return what the student's permits set aside for the section, once the course `without` is dropped."""
+        usable = [one for one in self.permits if one.student == student and one.covers(key) and not one.used_for]
+        found = {override for one in usable for override in one.overrides}
+        for courseID, where in self.enrolled(student, key.term).items():
+            if courseID != without and self.clash(key, where) and not self._may_conflict(student, where):
+                found.discard("time_conflict")
+        return found
+
+    def _may_conflict(self, student: int, key: SectionKey) -> bool:
+        return any(
+            one.student == student and one.covers(key) and "time_conflict" in one.overrides for one in self.permits
+        )
+
+    def _permits_for(
+        self,
+        student: int,
+        key: SectionKey,
+        without: str | None = None,
+        together_with: Collection[str] = (),
+        overrides: Collection[str] = (),
+    ) -> list[ModelPermit]:
+        """Return the permits that a seat would use up; the `overrides` set reasons aside without one."""
+        codes = [
+            *self.reasons(student, key, without, together_with),
+            *([] if self.open_seats(key) else ["section_full"]),
+        ]
+        missing = {OVERRIDES.get(code) for code in codes} - set(overrides)
+        used = []
+        for one in self.permits:
+            if one.student == student and one.covers(key) and not one.used_for and missing & one.overrides:
+                missing -= one.overrides
+                used.append(one)
+        return used
+
+    def _give_back(self, student: int, key: SectionKey) -> None:
+        for one in self.permits:
+            if one.student == student and one.covers(key) and one.used_for == key.section:
+                one.used_for = ""
+
+    def grant_permit(self, student: int, key: SectionKey, overrides: frozenset[str], now: datetime) -> None:
+        """Grant a permit for the section or its course, unless there is one like it; try the student again."""
+        wanted = ModelPermit(student, key.term, key.courseID, key.section, overrides)
+        if wanted not in self.permits:
+            self.permits.append(wanted)
+            self.promote(FreedSeats(unblocked=deque([(student, key.term)])), now)
+        self._complete_cycles(now)
+
+    def revoke_permits(self, student: int) -> None:
+        """Revoke the permits of the student that aren't used."""
+        self.permits = [one for one in self.permits if one.student != student or one.used_for]
+
     def promotion_reason(self, entry: ModelEntry, key: SectionKey) -> str | None:
         """Return why the waiting student could not take an open seat now."""
         drop_if_enrolled = (
@@ -592,7 +668,15 @@ class ModelSchool:
             return "hold"
         if drop_if_enrolled and self._has_dependents(entry.student, key, drop_if_enrolled):
             reasons.insert(0, "corequisites_would_go")
-        return next((code for code in reasons if OVERRIDES.get(code) not in entry.overrides), None)
+        permitted = self.permitted(entry.student, key, drop_if_enrolled)
+        return next(
+            (
+                code
+                for code in reasons
+                if OVERRIDES.get(code) not in entry.overrides and not _is_permitted(code, permitted)
+            ),
+            None,
+        )
 
     def clash(self, one: SectionKey, other: SectionKey) -> bool:
         """Return whether the sections overlap in any minute of the week."""
@@ -616,12 +700,32 @@ class ModelSchool:
             if self.promotion_reason(entry, key):
                 entry.skipped = True
                 continue
-            if entry.drop_if_enrolled in self.enrolled(entry.student, key.term):
-                self._drop(entry.student, key.term, entry.drop_if_enrolled, now, freed)
-            self._take(entry.student, key, freed)
+            has_old = entry.drop_if_enrolled in self.enrolled(entry.student, key.term)
+            old = entry.drop_if_enrolled if has_old else None
+            used = self._permits_for(entry.student, key, without=old, overrides=entry.overrides)
+            self._exchange(entry.student, old, key, now, freed, used)
 
-    def _take(self, student: int, key: SectionKey, freed: FreedSeats) -> None:
+    def _exchange(
+        self,
+        student: int,
+        dropped: str | None,
+        key: SectionKey,
+        now: datetime,
+        freed: FreedSeats,
+        used: Iterable[ModelPermit],
+    ) -> None:
+        """Take the seat, and drop a course for it; another section of the same course never leaves a W."""
+        if dropped is not None:
+            old = SectionKey(key.term, dropped, self.seats[student, key.term, dropped].section)
+            self._drop(student, key.term, dropped, now, freed)
+            if dropped == key.courseID:
+                self._give_back(student, old)
+        self._take(student, key, freed, used)
+
+    def _take(self, student: int, key: SectionKey, freed: FreedSeats, used: Iterable[ModelPermit] = ()) -> None:
         self.seats[student, key.term, key.courseID] = ModelSeat(key.section)
+        for one in used:
+            one.used_for = key.section
         if found := self.waitlist_entry(student, key.term, key.courseID):
             waited, entry = found
             if waited == key or entry.drop_if_enrolled != key.courseID:  # a swap within the course may still come
@@ -647,6 +751,7 @@ class ModelSchool:
         seat = self.seats[student, term, courseID]
         if not (now >= self.terms[term].drop_deadline if withdraw is None else withdraw):
             del self.seats[student, term, courseID]
+            self._give_back(student, SectionKey(term, courseID, seat.section))
         else:
             seat.withdrawn = True
         key = SectionKey(term, courseID, seat.section)
@@ -759,6 +864,10 @@ def _leads(one: SectionKey, other: SectionKey, needs: Mapping[SectionKey, Sequen
     for key in reached:
         reached += [further for further in needs[key] if further not in reached]
     return other in reached
+
+
+def _is_permitted(code: str, permitted: Collection[str]) -> bool:
+    return code != "corequisites_would_go" and OVERRIDES.get(code) in permitted
 
 
 def _is_waitlisted(waitlist: Iterable[ModelEntry], student: int) -> bool:

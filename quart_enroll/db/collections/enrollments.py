@@ -90,9 +90,11 @@ async def put_all(
     await db.enrollment.bulk_write([*inserts, *updates], session=session)
 
 
-async def remove(db: Database, user_id: int, key: SectionKey, session: Session | None) -> None:
-    """Remove the enrollment without a trace."""
-    await db.enrollment.delete_one(_course_filter(user_id, key), session=session)
+async def remove(db: Database, user_id: int, key: SectionKey, session: Session | None) -> bool:
+    """Remove the enrollment without a trace; return whether rules were set aside for it."""
+    wanted, fields = _course_filter(user_id, key), {"overrides": 1}
+    row: Document | None = await db.enrollment.find_one_and_delete(wanted, fields, session=session)
+    return bool(row and row.get("overrides"))
 
 
 async def remove_all(db: Database, key: SectionKey, user_ids: Collection[int], session: Session) -> None:

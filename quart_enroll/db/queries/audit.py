@@ -14,7 +14,7 @@ from bson import ObjectId
 
 from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Session
-from quart_enroll.db.collections import enrollments, holds, schedules, sections, terms, waitlist
+from quart_enroll.db.collections import enrollments, holds, permits, schedules, sections, terms, waitlist
 from quart_enroll.db.collections.courses import to_course
 from quart_enroll.db.collections.sections import is_valid_counter, to_int, to_section
 from quart_enroll.db.collections.terms import find_unknown_timezones, is_complete, to_term
@@ -23,6 +23,7 @@ from quart_enroll.db.queries import schema_violations
 from quart_enroll.db.queries.schema_violations import SchemaViolation
 from quart_enroll.domain.holds import Hold
 from quart_enroll.domain.models import Course, Section, SectionKey, Term, WaitlistEntry
+from quart_enroll.domain.permits import Permit
 
 WAITLIST_ORDER = [("section", 1), ("place", 1), ("joined_at", 1), ("_id", 1)]
 """The order within each waitlist; two entries share a place only where the unique index is missing."""
@@ -33,6 +34,7 @@ AUDITED_SCHEMAS: dict[str, Mapping[str, Any]] = {
     "enrollment": enrollments.SCHEMA,
     "waitlist": waitlist.SCHEMA,
     "schedule": schedules.SCHEMA,
+    "permit": permits.SCHEMA,
 }
 """The schemas of the audited collections."""
 
@@ -76,7 +78,7 @@ class AuditedRows:
 
     `user_ids` and `term_names` include incomplete rows, `terms` has the complete ones. `credits` are by user_id and
     term; NaN stands for a stored value that isn't a number. `unknown_timezones` are by term. `holds`
-    are those that haven't been lifted, by user_id.
+    are those that haven't been lifted, and `permits` those that weren't revoked, by user_id.
     """
 
     user_ids: frozenset[Any]
@@ -89,6 +91,7 @@ class AuditedRows:
     credits: Mapping[tuple[Any, str], int | float]
     unknown_timezones: Mapping[str, str]
     holds: Mapping[Any, Sequence[Hold]]
+    permits: Mapping[Any, Sequence[Permit]]
 
 
 async def read(db: Database, session: Session) -> AuditedRows:
@@ -111,6 +114,7 @@ async def read(db: Database, session: Session) -> AuditedRows:
         credits={(row["user_id"], row["term"]): _number(row.get("credits")) async for row in stored_credits},
         unknown_timezones=await find_unknown_timezones(db, session),
         holds=await _find_holds(db, session),
+        permits=await _find_permits(db, session),
     )
 
 
@@ -119,6 +123,18 @@ async def _find_holds(db: Database, session: Session) -> dict[Any, list[Hold]]:
     async for row in db.hold.find(holds.IS_NOT_LIFTED, session=session):
         found[row["user_id"]].append(holds.to_hold(row))
     return found
+
+
+async def _find_permits(db: Database, session: Session) -> dict[Any, list[Permit]]:
+    found = defaultdict(list)
+    async for row in db.permit.find(permits.IS_GRANTED, session=session).sort("_id"):
+        found[row["user_id"]].append(permits.to_permit(row))
+    return found
+
+
+async def give_back_permit(db: Database, permit: Permit, session: Session) -> None:
+    """Let the student use the permit again."""
+    await db.permit.update_one({"_id": ObjectId(permit.permit_id)}, {"$unset": {"used_for": ""}}, session=session)
 
 
 async def find_violations(db: Database, session: Session) -> dict[str, list[SchemaViolation]]:

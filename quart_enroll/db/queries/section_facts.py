@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document, Session
-from quart_enroll.db.collections import enrollments, holds, schedules, sections
+from quart_enroll.db.collections import enrollments, holds, permits, schedules, sections
 from quart_enroll.db.collections.courses import to_course, to_courses
 from quart_enroll.db.collections.sections import to_section, to_sections
 from quart_enroll.db.collections.terms import to_sorted_terms
@@ -14,6 +14,7 @@ from quart_enroll.db.collections.waitlist import has_course, to_entry
 from quart_enroll.db.queries import multi_find
 from quart_enroll.domain.holds import Hold
 from quart_enroll.domain.models import Course, Registration, Section, SectionKey, TakenCourse, Term, WaitlistEntry
+from quart_enroll.domain.permits import Permit
 
 
 class SectionFacts(NamedTuple):
@@ -29,7 +30,8 @@ class StudentRecord(NamedTuple):
 
     `waited_courses` are the courses of the waitlist entries. `taken_courses` are the courses in which the student is
     enrolled in any term, each with that term, as far as one of the other courses requires them. `is_closed` means that
-    the account was deleted, and can make no changes. `holds` are those that haven't been lifted.
+    the account was deleted, and can make no changes. `holds` are those that haven't been lifted, `permits` those for
+    the term that weren't revoked.
     """
 
     is_closed: bool
@@ -38,6 +40,7 @@ class StudentRecord(NamedTuple):
     waited_courses: list[Course]
     taken_courses: list[TakenCourse]
     holds: list[Hold]
+    permits: list[Permit]
 
 
 async def find(db: Database, key: SectionKey, session: Session | None = None) -> SectionFacts:
@@ -65,6 +68,7 @@ async def find_for_all(
         "schedule": in_terms | schedules.IS_CLOSED,
         "term": {},
         "hold": of_students | holds.IS_NOT_LIFTED,
+        "permit": in_terms | permits.IS_GRANTED,
     }
     rows = await multi_find.find(db, filters | sections.match_with_courses(keys), session)
     seats = [(row, section_keys.from_row(row)) for row in rows["enrollment"] if enrollments.has_course(row)]
@@ -79,6 +83,9 @@ async def find_for_all(
     rows_by_student, entries_by_student, holds_by_student = defaultdict(list), defaultdict(list), defaultdict(list)
     for row in rows["hold"]:
         holds_by_student[row["user_id"]].append(holds.to_hold(row))
+    permits_by_student = defaultdict(list)
+    for row in rows["permit"]:
+        permits_by_student[row["user_id"], row["term"]].append(row)
     for row, key in seats:
         rows_by_student[row["user_id"], key.term].append(row)
     for entry in entries:
@@ -98,6 +105,7 @@ async def find_for_all(
                 if name in terms
             ],
             holds=holds_by_student[user_id],
+            permits=permits.to_permits(permits_by_student[user_id, term]),
         )
         for user_id, term in {(user_id, key.term) for user_id, key in wanted}
     }

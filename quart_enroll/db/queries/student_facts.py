@@ -10,7 +10,7 @@ from bson import ObjectId
 
 from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document
-from quart_enroll.db.collections import holds
+from quart_enroll.db.collections import holds, permits
 from quart_enroll.db.collections.enrollments import to_grade
 from quart_enroll.db.collections.plans import to_planned
 from quart_enroll.db.collections.saved_plans import to_saved
@@ -19,7 +19,7 @@ from quart_enroll.db.queries import multi_find
 from quart_enroll.domain.models import SectionKey, WaitlistEntry
 from quart_enroll.domain.student import StudentSeat, StudentSnapshot
 
-STUDENT_COLLECTIONS = ("enrollment", "waitlist", "plan", "saved_plan", "alert", "feed", "hold")
+STUDENT_COLLECTIONS = ("enrollment", "waitlist", "plan", "saved_plan", "alert", "feed", "hold", "permit")
 """The collections that are read; each row has a `user_id`."""
 
 FILTERS: Mapping[str, Document] = {name: {} for name in STUDENT_COLLECTIONS} | {"hold": holds.IS_NOT_LIFTED}
@@ -56,10 +56,11 @@ def _snapshot(found: Mapping[str, Sequence[Document]]) -> StudentSnapshot:
         alerts=tuple(sorted(map(section_keys.from_row, found["alert"]))),
         calendar_since=next((row["made_at"] for row in found["feed"]), None),
         row_ids=frozenset(hashable_row_id(row["_id"]) for rows in found.values() for row in rows),
-        fingerprint=_fingerprint(seats, waiting, found["hold"]),
+        fingerprint=_fingerprint(seats, waiting, [*found["hold"], *found["permit"]]),
         plan=tuple(plan),
         saved_plans=tuple(map(to_saved, found["saved_plan"])),
         holds=tuple(map(holds.to_hold, sorted(found["hold"], key=lambda row: row["at"]))),
+        permits=tuple(map(permits.to_record, sorted(found["permit"], key=lambda row: row["_id"]))),
     )
 
 
@@ -68,7 +69,7 @@ def hashable_row_id(row_id: Any) -> Hashable:
     return row_id if type(row_id) is ObjectId or isinstance(row_id, Hashable) else str(row_id)
 
 
-def _fingerprint(seats: Iterable[StudentSeat], entries: Iterable[WaitlistEntry], hold_rows: Iterable[Document]) -> str:
+def _fingerprint(seats: Iterable[StudentSeat], entries: Iterable[WaitlistEntry], rows: Iterable[Document]) -> str:
     facts: list[tuple[object, ...]] = [
         (*_names(one.key), one.status, one.moved_at, *filter(None, [one.grade])) for one in seats
     ]
@@ -76,7 +77,7 @@ def _fingerprint(seats: Iterable[StudentSeat], entries: Iterable[WaitlistEntry],
         (*_names(one.key), one.place, one.joined_at, one.drop_if_enrolled, one.skipped_because, one.moved_at)
         for one in entries
     ]
-    facts += [("hold", row["_id"]) for row in hold_rows]
+    facts += [("row", row["_id"], row.get("status")) for row in rows]
     return blake2s("".join(sorted(map(repr, facts))).encode(), digest_size=8).hexdigest()
 
 

@@ -24,6 +24,7 @@ EXPORTED_FIELDS = {
     "feed": {"_id": 0, "token": 0},
     "share": {"_id": 0},
     "hold": {"_id": 0, "placed_by": 0, "lifted_by": 0, "lift_reason": 0},
+    "permit": {"_id": 0, "author": 0},
     "removal": {"_id": 0},
     "summary": {"_id": 0},
     "email_change": {"_id": 0},

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import Enum
 from typing import TypeAlias
 
+from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.errors import AlreadyEnrolled, AlreadyWaiting, Refused, SectionFull, WaitlistFull
 from quart_enroll.domain.holds import HoldBlock
 from quart_enroll.domain.models import PlannedSection, Registration, Section, SectionKey
@@ -57,7 +58,8 @@ class Decision:
     """What the student gets in a section.
 
     `candidate` holds the facts behind a seat, a waitlist entry or a full section. Courses that are refused together
-    share the refusal, and only one of their decisions `is_recorded`. A seat may be `instead_of` the planned section.
+    share the refusal, and only one of their decisions `is_recorded`. A seat may be `instead_of` the planned section,
+    and the student's permits have set the `overrides` aside for it.
     """
 
     key: SectionKey
@@ -65,6 +67,7 @@ class Decision:
     candidate: Candidate | None = None
     is_recorded: bool = True
     instead_of: SectionKey | None = None
+    overrides: frozenset[Override] = NO_OVERRIDES
 
     @property
     def may_unblock(self) -> bool:
@@ -130,22 +133,28 @@ class BatchJudge:
         missing = {key: one for key, one in wanted.items() if not one.is_enrolled} or dict([*wanted.items()][:1])
         courseIDs = [one.offering.course.courseID for one in missing.values()] if len(group) > 1 else []
         new: list[Registration] = []
+        permitted: dict[SectionKey, frozenset[Override]] = {}
         for key, one in missing.items():
             if new:
                 missing[key] = one = replace(one, registrations=[*one.registrations, *new])
             try:
-                _check(request, one, courseIDs)
+                permitted[key] = _check(request, one, courseIDs)
             except Refused as refusal:
                 return _refuse(group, key, refusal)
             new.append(Registration(one.offering.course, one.offering.section, "enrolled"))
         for key, one in missing.items():
-            if not one.offering.section.open_seats:
-                return [self._wait(one)] if request.join_waitlist else _refuse_full(group, key, one)
+            if one.offering.section.open_seats:
+                continue
+            if request.join_waitlist:
+                return [self._wait(one)]
+            if Override.FULL not in one.permitted(request.now):
+                return _refuse_full(group, key, one)
+            permitted[key] |= {Override.FULL}
         for one in missing.values():
             self._give(one)
         added += new
         return [
-            _seat(key, missing[key])
+            _seat(key, missing[key], permitted[key])
             if key in missing
             else Decision(key, AlreadyEnrolled(one.offering.course.title, one.offering.term.term))
             for key, one in wanted.items()
@@ -188,20 +197,20 @@ def _with_section(candidate: Candidate | Refused, section: Section | None) -> Ca
     return candidate.with_section(section)
 
 
-def _seat(planned: SectionKey, candidate: Candidate) -> Decision:
-    key = candidate.offering.key
-    return Decision(key, Enrolled(candidate.offering), candidate, instead_of=planned if planned != key else None)
+def _seat(planned: SectionKey, candidate: Candidate, overrides: frozenset[Override]) -> Decision:
+    key, enrolled = candidate.offering.key, Enrolled(candidate.offering)
+    return Decision(key, enrolled, candidate, instead_of=planned if planned != key else None, overrides=overrides)
 
 
-def _check(request: SeatRequest, candidate: Candidate, courseIDs: Sequence[str]) -> None:
-    """Raise the first reason against the seat, or the waitlist entry if none is open."""
+def _check(request: SeatRequest, candidate: Candidate, courseIDs: Sequence[str]) -> frozenset[Override]:
+    """Raise the first reason against the seat, or the waitlist entry if none is open; return what permits set aside."""
     offering, together_with, change = candidate.offering, courseIDs, HoldBlock.ENROLL
     if request.join_waitlist:
         if candidate.waitlist_entry is not None:
             raise AlreadyWaiting(offering.course.title, candidate.waitlist_entry.key.section)
         if not offering.section.open_seats:
             together_with, change = candidate.waitlisted_courses, HoldBlock.WAITLIST
-    check_can_enroll(candidate, request.now, together_with, change=change)
+    return check_can_enroll(candidate, request.now, together_with, change=change)
 
 
 def _refuse(group: Group, about: SectionKey, refusal: Refused) -> list[Decision]:

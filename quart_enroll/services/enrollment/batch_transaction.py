@@ -12,10 +12,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from quart_enroll.db.client import Database, OutcomeUnknown, Session
-from quart_enroll.db.collections import enrollments, events, plans, schedules, sections, waitlist
+from quart_enroll.db.collections import enrollments, events, permits, plans, schedules, sections, waitlist
 from quart_enroll.db.transactions import wait_for_majority
+from quart_enroll.domain.actors import Override
 from quart_enroll.domain.errors import AlreadyEnrolled, Refused, SectionFull
 from quart_enroll.domain.models import Event, Section, SectionKey, WaitlistEntry
+from quart_enroll.domain.permits import choose
 from quart_enroll.domain.plan_fit import accepted_sections
 from quart_enroll.services.enrollment import seat_changes
 from quart_enroll.services.enrollment.batch_decisions import (
@@ -95,7 +97,9 @@ class _Seat:
 
     def event(self, action: str, result: str = "ok") -> Event:
         key = self.key
-        return Event(self.now, self.user_id, self.user_id, action, key.courseID, key.term, key.section, result)
+        about = action, key.courseID, key.term, key.section
+        overrides = tuple(sorted(self.decision.overrides))
+        return Event(self.now, self.user_id, self.user_id, *about, result, overrides=overrides)
 
 
 async def run_batch(locks: SectionLocks, batch: Sequence[PendingRequest]) -> list[Settled]:
@@ -232,7 +236,7 @@ async def _write(
         await events.add_refusals(db, refusals, session)
     has_settled_plans = await _settle_plans(db, session, decided)
     if enrolled:
-        await sections.take_seats(db, Counter(one.key for one in enrolled), session)
+        await _take_seats(db, session, enrolled)
     if waitlisted:
         await _join_waitlists(db, session, waitlisted)
     for transaction in leaving.values():
@@ -262,10 +266,32 @@ def _added_credits(seats: Sequence[_Seat]) -> Mapping[tuple[int, str], int | flo
 async def _put_enrollments(db: Database, session: Session, enrolled: Sequence[_Seat]) -> None:
     by_being_new: dict[bool, list[tuple[int, SectionKey, datetime]]] = {True: [], False: []}
     for seat in enrolled:
+        if seat.decision.overrides:
+            await _put_permitted(db, session, seat)
+            continue
         registrations = seat.decision.candidate.registrations if seat.decision.candidate else ()
         is_new = all(one.courseID != seat.key.courseID for one in registrations)
         by_being_new[is_new].append((seat.user_id, seat.key, seat.now))
-    await enrollments.put_all(db, by_being_new[True], by_being_new[False], session)
+    if by_being_new[True] or by_being_new[False]:
+        await enrollments.put_all(db, by_being_new[True], by_being_new[False], session)
+
+
+async def _put_permitted(db: Database, session: Session, seat: _Seat) -> None:
+    """Enroll a student whose permits set rules aside, and note that they are used."""
+    overrides, held = seat.decision.overrides, seat.decision.candidate.permits if seat.decision.candidate else ()
+    await enrollments.put(db, seat.user_id, seat.key, seat.now, session, overrides)
+    await permits.use(db, seat.user_id, choose(held, seat.key, overrides, seat.now), seat.key, session)
+
+
+async def _take_seats(db: Database, session: Session, enrolled: Sequence[_Seat]) -> None:
+    """Take the open seats, and then those beyond the capacity that permits allow."""
+    beyond = [seat for seat in enrolled if Override.FULL in seat.decision.overrides]
+    if len(beyond) < len(enrolled):
+        within = Counter(seat.key for seat in enrolled if Override.FULL not in seat.decision.overrides)
+        await sections.take_seats(db, within, session)
+    for seat in beyond:
+        if not await sections.exceed_capacity(db, seat.key, session):
+            raise RuntimeError("A section that was full in this transaction has an open seat.")
 
 
 async def _leave_waitlists(db: Database, session: Session, enrolled: Sequence[_Seat]) -> dict[int, SeatTransaction]:

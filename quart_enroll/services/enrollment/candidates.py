@@ -9,7 +9,7 @@ from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import courses
 from quart_enroll.db.queries import section_facts
 from quart_enroll.db.queries.section_facts import SectionFacts, StudentRecord
-from quart_enroll.domain import requisite_rules, requisites, rules
+from quart_enroll.domain import permits, requisite_rules, requisites, rules
 from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.errors import (
     AccountGone,
@@ -22,6 +22,7 @@ from quart_enroll.domain.errors import (
 )
 from quart_enroll.domain.holds import Hold, HoldBlock
 from quart_enroll.domain.models import Course, Registration, Section, SectionKey, TakenCourse, Term, WaitlistEntry
+from quart_enroll.domain.permits import Permit
 from quart_enroll.domain.rules import Rule
 
 
@@ -44,7 +45,8 @@ class Candidate:
 
     `registrations` are those of the offering's term, `waitlist_entries` those of all terms, and `waited_courses` their
     courses. `taken_courses` are the courses in which the student is enrolled in any term, each with that term, as far
-    as one of all these courses requires them. `holds` are those that haven't been lifted.
+    as one of all these courses requires them. `holds` are those that haven't been lifted, `permits` those for the term
+    that weren't revoked.
     """
 
     offering: Offering
@@ -53,6 +55,14 @@ class Candidate:
     waited_courses: list[Course]
     taken_courses: list[TakenCourse]
     holds: Sequence[Hold] = ()
+    permits: Sequence[Permit] = ()
+
+    def permitted(self, now: datetime, dropped: Registration | None = None) -> frozenset[Override]:
+        """Return what the student's permits set aside for a seat, in exchange for the `dropped` one if it is given."""
+        if not self.permits:
+            return NO_OVERRIDES
+        staying = [one.section for one in self.registrations if one.status == "enrolled" and one != dropped]
+        return permits.permitted(self.permits, self.offering.section, staying, now)
 
     def with_section(self, section: Section) -> "Candidate":
         """Return the candidate for another section of the course, or for the same one in another state."""
@@ -112,6 +122,7 @@ def _candidate(key: SectionKey, found: SectionFacts, student: StudentRecord) -> 
             student.waited_courses,
             student.taken_courses,
             student.holds,
+            student.permits,
         )
     except (UnknownTerm, UnknownCourse, UnknownSection) as refusal:
         return refusal
@@ -133,14 +144,15 @@ def check_can_enroll(
     together_with: Collection[str] = (),
     *,
     change: HoldBlock = HoldBlock.ENROLL,
-) -> None:
+) -> frozenset[Override]:
     """Raise the first reason against a seat in the section now, whether it is open or full; AlreadyEnrolled first.
 
-    The `change` is what a hold would have to block.
+    The `change` is what a hold would have to block. Returns what the student's permits set aside for it.
     """
     offering = candidate.offering
     rules.check_not_enrolled(offering.term, offering.course, candidate.registrations)
-    rules.check_all(enrollment_checks(candidate, now, together_with=together_with, change=change))
+    checks = enrollment_checks(candidate, now, together_with=together_with, change=change)
+    return rules.check_all(checks, permitted=candidate.permitted(now))
 
 
 def enrollment_checks(
@@ -169,13 +181,14 @@ def check_rules(
     dropped: Registration | None = None,
     together_with: Collection[str] = (),
     overrides: Collection[Override] = NO_OVERRIDES,
+    permitted: Collection[Override] = NO_OVERRIDES,
 ) -> frozenset[Override]:
     """Raise the first reason against a seat in the section, in exchange for the `dropped` one if it is given.
 
     The courses `together_with` count as corequisites, besides the courses that the student has. Returns the overrides
-    that were needed.
+    that were needed, and those that permits have `permitted`.
     """
-    return rules.check_all(_eligibility_checks(candidate, dropped, together_with), overrides)
+    return rules.check_all(_eligibility_checks(candidate, dropped, together_with), overrides, permitted)
 
 
 def _eligibility_checks(

@@ -20,7 +20,7 @@ def explain(candidate: Candidate, now: datetime) -> dict[Rule, Refused | None]:
 
     A student on the waitlist of a full section reads AlreadyWaiting instead (`refusals.section_full`).
     """
-    return rules.find_refusals(enroll_checks(candidate, now))
+    return rules.find_refusals(enroll_checks(candidate, now), candidate.permitted(now))
 
 
 def enroll_checks(candidate: Candidate, now: datetime) -> Checks:

@@ -5,7 +5,7 @@ students who set an alert: in the same transaction too, so that no process that 
 """
 
 from quart_enroll.db.collections import alerts, enrollments, notices, sections, waitlist
-from quart_enroll.domain import requisite_rules, rules
+from quart_enroll.domain import permits, requisite_rules, rules
 from quart_enroll.domain.actors import Override
 from quart_enroll.domain.errors import AccountGone, Refused, SectionFull, UnknownCourse, UnknownSection, UnknownTerm
 from quart_enroll.domain.models import Notice, SectionKey, WaitlistEntry
@@ -85,13 +85,15 @@ async def _promote(transaction: SeatTransaction, entry: WaitlistEntry) -> bool:
             requisite_rules.check_dependents(
                 dropped, offering.term, registrations, candidate.taken_courses, offering.course.courseID
             )
-        overrides = check_rules(candidate, dropped, overrides=entry.overrides)
+        permitted = candidate.permitted(transaction.now, dropped)
+        overrides = check_rules(candidate, dropped, overrides=entry.overrides, permitted=permitted)
     except Refused as refusal:
         reason = await with_course_names(transaction.db, refusal, transaction.session)
         await _skip(transaction, entry, offering, reason)
         return True
     try:
-        event = await take(transaction, entry.user_id, "promote", candidate, dropped, overrides)
+        used = permits.choose(candidate.permits, entry.key, overrides - entry.overrides, transaction.now)
+        event = await take(transaction, entry.user_id, "promote", candidate, dropped, overrides, used)
     except SectionFull as error:  # it would be reported as a refusal to the student whose change led here
         raise RuntimeError(f"The seat of {entry.key} that was open in this transaction is gone.") from error
     transaction.promotions.append(event)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from quart_enroll.db.collections import sections, waitlist
 from quart_enroll.db.queries import section_facts
-from quart_enroll.domain import requisite_rules, rules
+from quart_enroll.domain import permits, requisite_rules, rules
 from quart_enroll.domain.actors import SEAT_OVERRIDES, Override
 from quart_enroll.domain.errors import NotEnrolled, NotWaiting, WaitlistFull
 from quart_enroll.domain.models import Course, Registration, SectionKey, TakenCourse, Term, WaitlistEntry
@@ -108,7 +108,9 @@ async def join(
     if offering.section.open_seats:  # no waitlisted student could take it
         await _take(transaction, user_id, "swap" if dropped else "enroll", candidate, checks, dropped)
         return Joined(offering, None, offering.section.waiting)
-    return await _wait(transaction, user_id, offering, drop_if_enrolled, checks)
+    permitted = candidate.permitted(transaction.now, dropped) - {Override.FULL}  # which is for a seat
+    needed = rules.check_all(checks, transaction.overrides, permitted)
+    return await _wait(transaction, user_id, offering, drop_if_enrolled, needed & transaction.overrides)
 
 
 async def leave(transaction: SeatTransaction, user_id: int, course: Course, term: Term) -> SectionKey:
@@ -142,17 +144,22 @@ async def _take(
     checks: Checks,
     dropped: Registration | None = None,
 ) -> Enrolled:
-    needed = rules.check_all(checks, transaction.overrides)
-    await seat_changes.take(transaction, user_id, action, candidate, dropped, needed)
+    needed = rules.check_all(checks, transaction.overrides, candidate.permitted(transaction.now, dropped))
+    by_permit = needed - transaction.overrides
+    used = permits.choose(candidate.permits, candidate.offering.key, by_permit, transaction.now)
+    await seat_changes.take(transaction, user_id, action, candidate, dropped, needed, used)
     await promote_waitlists(transaction)
     return transaction.enrolled(candidate.offering)
 
 
 async def _wait(
-    transaction: SeatTransaction, user_id: int, offering: Offering, drop_if_enrolled: str | None, checks: Checks
+    transaction: SeatTransaction,
+    user_id: int,
+    offering: Offering,
+    drop_if_enrolled: str | None,
+    needed: frozenset[Override],
 ) -> Joined:
     db, session, key = transaction.db, transaction.session, offering.key
-    needed = rules.check_all(checks, transaction.overrides)
     await seat_changes.bump_version(transaction, user_id, key.term)
     await seat_changes.record_event(transaction, user_id, "join", key, overrides=needed)
     # The section is written late, like a seat: every other student of this section is waiting for that document.

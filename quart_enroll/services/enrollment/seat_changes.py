@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from quart_enroll.db.client import Database, Session
-from quart_enroll.db.collections import courses, enrollments, events, schedules, sections, waitlist
+from quart_enroll.db.collections import courses, enrollments, events, permits, schedules, sections, waitlist
 from quart_enroll.domain import rules
 from quart_enroll.domain.actors import NO_OVERRIDES, Actor, Override
 from quart_enroll.domain.errors import SectionFull
 from quart_enroll.domain.models import Event, Registration, SectionKey, WaitlistEntry
+from quart_enroll.domain.permits import Permit
 from quart_enroll.services.enrollment.candidates import Candidate, Offering
 
 
@@ -91,11 +92,12 @@ async def take(
     candidate: Candidate,
     dropped: Registration | None = None,
     overrides: Collection[Override] = NO_OVERRIDES,
+    used_permits: Collection[Permit] = (),
 ) -> Event:
     """Take a seat for the student, in exchange for the `dropped` one if it is given; raise SectionFull if none is open.
 
     A swap within a course is never a withdrawal: the student keeps the course. The `overrides` are those that were
-    needed; with FULL among them, the capacity is exceeded.
+    needed; with FULL among them, the capacity is exceeded. The `used_permits` are those that allow some of them.
     The seat is written last, because every other student of this section is waiting for that document.
     """
     db, session, offering = transaction.db, transaction.session, candidate.offering
@@ -103,12 +105,16 @@ async def take(
     same_course = dropped is not None and dropped.courseID == key.courseID
     if dropped is not None and same_course:
         await _free_seat(transaction, user_id, dropped.section.key)
+        if any(one.covers(dropped.section.key) and one.used_for for one in candidate.permits):
+            await permits.give_back(db, [user_id], dropped.section.key, session)
     elif dropped is not None:
         is_withdrawal = rules.is_withdrawal(offering.term, transaction.now)
         await drop(transaction, user_id, dropped, is_withdrawal=is_withdrawal)
     added_credits = 0 if same_course else offering.course.credits
     await schedules.bump_version(db, user_id, key.term, session, more=added_credits)
     await enrollments.put(db, user_id, key, transaction.now, session, overrides)
+    if used_permits:
+        await permits.use(db, user_id, used_permits, key, session)
     await leave_waitlists(transaction, user_id, key, candidate.waitlist_entries)
     from_section = dropped.section.section if dropped is not None and same_course else ""
     event = await record_event(transaction, user_id, action, key, from_section=from_section, overrides=overrides)
@@ -158,7 +164,10 @@ async def drop(
 ) -> None:
     """Drop the seat or withdraw from it, whatever the deadlines; the event has the `overrides` that were needed."""
     db, session, key = transaction.db, transaction.session, registration.section.key
-    await (enrollments.withdraw if is_withdrawal else enrollments.remove)(db, user_id, key, session)
+    if is_withdrawal:
+        await enrollments.withdraw(db, user_id, key, session)
+    elif await enrollments.remove(db, user_id, key, session):
+        await permits.give_back(db, [user_id], key, session)
     await schedules.bump_version(db, user_id, key.term, session, more=-registration.course.credits)
     await _free_seat(transaction, user_id, key)
     action = "withdraw" if is_withdrawal else "drop"

@@ -12,7 +12,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import courses, terms, waitlist
 from quart_enroll.db.queries import section_facts
 from quart_enroll.domain import rules
-from quart_enroll.domain.actors import Actor, Override
+from quart_enroll.domain.actors import NO_OVERRIDES, Actor, Override
 from quart_enroll.domain.errors import NotEnrolled, NotWaiting, Refused, UnknownCourse, UnknownTerm
 from quart_enroll.domain.models import SectionKey
 from quart_enroll.domain.rules import Rule
@@ -59,6 +59,7 @@ class StaffChange:
 async def find_rules(db: Database, user_id: int, change: StaffChange, now: datetime) -> dict[Rule, Refused | None]:
     """Return how each rule applies to the change; raise a refusal if it makes no sense whatever the rules."""
     checks: rules.Checks
+    permitted = NO_OVERRIDES
     match change.action:
         case StaffAction.DROP | StaffAction.WITHDRAW:
             checks = await _drop_checks(db, user_id, change, now)
@@ -66,8 +67,8 @@ async def find_rules(db: Database, user_id: int, change: StaffChange, now: datet
             await _check_waiting(db, user_id, change.key)
             checks = ()
         case _:
-            checks = await _seat_checks(db, user_id, change, now)
-    found = rules.find_refusals(checks)
+            checks, permitted = await _seat_checks(db, user_id, change, now)
+    found = rules.find_refusals(checks, permitted)
     return {rule: await with_course_names(db, refusal) if refusal else None for rule, refusal in found.items()}
 
 
@@ -117,14 +118,17 @@ async def make(
             await act_for.reorder(context, staff, user_id, key, change.position, now, record=record)
 
 
-async def _seat_checks(db: Database, user_id: int, change: StaffChange, now: datetime) -> rules.Checks:
+async def _seat_checks(
+    db: Database, user_id: int, change: StaffChange, now: datetime
+) -> tuple[rules.Checks, frozenset[Override]]:
+    """Return the rules, and what the student's permits set aside."""
     candidate = await load_candidate(db, user_id, change.key)
     if change.action is StaffAction.ENROLL:
-        return eligibility.enroll_checks(candidate, now)
+        return eligibility.enroll_checks(candidate, now), candidate.permitted(now)
     if change.action is StaffAction.JOIN:
-        return eligibility.join_checks(candidate, None, now)
+        return eligibility.join_checks(candidate, None, now), candidate.permitted(now) - {Override.FULL}
     old = await resolve.find_dropped(db, candidate.registrations, change.dropped, candidate.offering)
-    return eligibility.swap_checks(candidate, old, now)
+    return eligibility.swap_checks(candidate, old, now), candidate.permitted(now, old)
 
 
 async def _drop_checks(db: Database, user_id: int, change: StaffChange, now: datetime) -> rules.Checks:

@@ -72,6 +72,7 @@ async def repair(db: Database, now: datetime) -> list[str]:
         recount = Recount(await audit.read(db, session))
         done = await _remove_pointless_entries(db, recount, session) + await _renumber_waitlists(db, recount, session)
         corrected = await correct_counts(db, session)
+        done += await _give_back_permits(db, recount, session)
         promotable = {waiting.key for waiting in Recount(await audit.read(db, session)).promotable_entries(now)}
         if promotable:
             await promote_all_waitlists(SeatTransaction(db, session, now, SYSTEM_ACTOR))
@@ -108,6 +109,14 @@ async def _renumber_waitlists(db: Database, recount: Recount, session: Session) 
         end = max(recount.rows.sections[key].queue_tail, *(waiting.place for waiting in recount.waitlists[key]))
         if number := await audit.renumber_waitlist(db, key, end, session):
             done.append(f"{describe_section(key)}: waitlist renumbered, {number} waiting in the same order.")
+    return done
+
+
+async def _give_back_permits(db: Database, recount: Recount, session: Session) -> list[str]:
+    done = []
+    for user_id, permit in recount.unused_permits():
+        await audit.give_back_permit(db, permit, session)
+        done.append(f"Student {user_id}, {permit.term}: the permit for {permit.courseID} can be used again.")
     return done
 
 

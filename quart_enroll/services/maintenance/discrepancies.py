@@ -44,6 +44,11 @@ def find_discrepancies(
         yield Discrepancy(f"Enrollment {seat.row_id} ({section}): student {seat.user_id} is enrolled, but {reason}.")
     for waiting, reason in recount.pointless_entries():
         yield Discrepancy(f"{describe_section(waiting.key)}: student {waiting.user_id} is waitlisted, but {reason}.")
+    for user_id, permit in recount.unused_permits():
+        yield Discrepancy(
+            f"Student {user_id}, {permit.term}: a permit for {permit.courseID} counts as used, but there is no "
+            "enrollment."
+        )
     for waiting in recount.promotable_entries(now):
         yield Discrepancy(
             f"{describe_section(waiting.key)}: waitlisted student {waiting.user_id} could take an open seat."

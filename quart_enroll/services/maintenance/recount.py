@@ -1,13 +1,13 @@
 """Recounts seats, waitlists and credits from the rows of a school."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from quart_enroll.db.queries.audit import AuditedRows, AuditedSeat, AuditedSection
-from quart_enroll.domain import requisite_rules, rules
+from quart_enroll.domain import permits, requisite_rules, rules
 from quart_enroll.domain.actors import Override
 from quart_enroll.domain.errors import Refused
 from quart_enroll.domain.models import (
@@ -18,6 +18,7 @@ from quart_enroll.domain.models import (
     WaitlistEntry,
     deleted_section,
 )
+from quart_enroll.domain.permits import Permit
 
 CREDIT_TOLERANCE = 1e-6
 """How far a sum of credits may be off, because of floating-point rounding."""
@@ -97,6 +98,14 @@ class Recount:
             elif seat.is_enrolled and self._is_cancelled(seat.key):
                 yield seat, "the section was cancelled"
 
+    def unused_permits(self) -> Iterator[tuple[Any, Permit]]:
+        """Yield students with permits that count as used, although they have no enrollment in the course."""
+        enrolled = {(seat.user_id, seat.key.term, seat.key.courseID) for seat in self.rows.seats}
+        for user_id, held in self.rows.permits.items():
+            for one in held:
+                if one.used_for and (user_id, one.term, one.courseID) not in enrolled:
+                    yield user_id, one
+
     def promotable_entries(self, now: datetime) -> Iterator[WaitlistEntry]:
         """Yield waitlisted students who could take an open seat."""
         for key, counted in self.rows.sections.items():
@@ -137,10 +146,18 @@ class Recount:
             for one in dropped if Override.REQUISITES not in waiting.overrides else ():
                 requisite_rules.check_dependents(one, term, registrations, taken, course.courseID)
             checks = rules.eligibility_checks(term, course, counted.section, registrations, taken, dropped)
-            rules.check_all(checks, waiting.overrides)
+            rules.check_all(checks, waiting.overrides, self._permitted(waiting, counted, registrations, now))
         except Refused:
             return False
         return True
+
+    def _permitted(
+        self, waiting: WaitlistEntry, counted: AuditedSection, registrations: Iterable[Registration], now: datetime
+    ) -> frozenset[Override]:
+        """Return what permits set aside when the student is promoted."""
+        held = [one for one in self.rows.permits.get(waiting.user_id, ()) if one.term == waiting.key.term]
+        staying = [one.section for one in registrations if one.courseID != waiting.drop_if_enrolled]
+        return permits.permitted(held, counted.section, staying, now)
 
 
 def describe_section(key: SectionKey) -> str:

@@ -28,6 +28,7 @@ from quart_enroll.db.collections import (
     imports,
     logins,
     notices,
+    permits,
     plans,
     removals,
     saved_plans,
@@ -69,6 +70,7 @@ COLLECTION_MODULES: dict[str, Any] = {
     "summary": summaries,
     "email_change": email_changes,
     "hold": holds,
+    "permit": permits,
     "hold_type": hold_types,
 }
 """The modules with the indexes and the schema of each collection."""

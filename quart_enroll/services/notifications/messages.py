@@ -72,6 +72,7 @@ SEAT_SUBJECTS = {
     "moved": Sentence("Your section of %(title)s has changed"),
     "cancelled": Sentence("Your section of %(title)s was canceled"),
     "staff": Sentence("Your registration for %(title)s has changed"),
+    "permit": Sentence("Your permit for %(title)s"),
     "no_show": Sentence("You were dropped from %(title)s"),
 }
 """The subject for each action of a notice about a seat, with the title of the course."""

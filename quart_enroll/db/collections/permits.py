@@ -1,0 +1,129 @@
+"""The collection `permit`: permits of students. `section` is empty for all sections of the course."""
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+from pymongo import IndexModel
+
+from quart_enroll.db.client import Database, Document, Session
+from quart_enroll.domain.actors import Override
+from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, SectionKey
+from quart_enroll.domain.permits import Permit, PermitStatus, RecordedPermit
+
+INDEXES = [
+    IndexModel([("user_id", 1), ("term", 1)]),
+    IndexModel([("term", 1), ("courseID", 1), ("at", -1)]),
+]
+
+SCHEMA = {
+    "bsonType": "object",
+    "required": ["user_id", "term", "courseID", "section", "overrides", "status", "at", "author", "reason"],
+    "properties": {
+        "user_id": {"bsonType": ["int", "long"]},
+        "term": {"bsonType": "string", "minLength": 1, "maxLength": MAX_TERM_NAME_LENGTH},
+        "courseID": {"bsonType": "string", "minLength": 1, "maxLength": 20},
+        "section": {"bsonType": "string", "maxLength": 10},
+        "overrides": {"bsonType": "array", "minItems": 1, "items": {"enum": [*Override]}},
+        "status": {"enum": [*PermitStatus]},
+        "at": {"bsonType": "date"},
+        "author": {"bsonType": ["int", "long"]},
+        "reason": {"bsonType": "string"},
+        "expires_at": {"bsonType": "date"},
+        "used_for": {"bsonType": "string", "minLength": 1, "maxLength": 10},
+    },
+}
+
+IS_GRANTED: Document = {"status": PermitStatus.GRANTED}
+"""Matches permits that weren't revoked, used ones included."""
+
+
+def to_permit(row: Mapping[str, Any]) -> Permit:
+    """Return the permit of a row."""
+    return Permit(
+        str(row["_id"]),
+        row["term"],
+        row["courseID"],
+        row["section"],
+        frozenset(map(Override, row["overrides"])),
+        row.get("expires_at"),
+        row.get("used_for", ""),
+    )
+
+
+def to_permits(rows: Iterable[Mapping[str, Any]]) -> list[Permit]:
+    """Return the permits of these rows, the earliest first."""
+    return [to_permit(row) for row in sorted(rows, key=lambda row: row["_id"])]
+
+
+def to_record(row: Mapping[str, Any]) -> RecordedPermit:
+    """Return the permit of a row, with who granted it, when and why."""
+    status = PermitStatus(row["status"])
+    return RecordedPermit(to_permit(row), row["user_id"], status, row["at"], row["author"], row["reason"])
+
+
+async def add(
+    db: Database, user_id: int, permit: Permit, author: int, reason: str, at: datetime, session: Session
+) -> RecordedPermit:
+    """Add the permit, whose key is ignored, and return it as recorded."""
+    row: Document = {
+        "user_id": user_id,
+        "term": permit.term,
+        "courseID": permit.courseID,
+        "section": permit.section,
+        "overrides": sorted(permit.overrides),
+        "status": PermitStatus.GRANTED,
+        "at": at,
+        "author": author,
+        "reason": reason,
+    } | ({"expires_at": permit.expires_at} if permit.expires_at else {})
+    await db.permit.insert_one(row, session=session)
+    return to_record(row)
+
+
+async def find(db: Database, user_id: int, permit_id: str, session: Session | None = None) -> RecordedPermit | None:
+    """Return the student's permit, or None."""
+    if not ObjectId.is_valid(permit_id):
+        return None
+    row = await db.permit.find_one({"_id": ObjectId(permit_id), "user_id": user_id}, session=session)
+    return None if row is None else to_record(row)
+
+
+async def find_of_student(
+    db: Database, user_id: int, term: str = "", session: Session | None = None
+) -> list[RecordedPermit]:
+    """Return all permits of the student, or those for a term, the latest first."""
+    wanted = {"user_id": user_id} | ({"term": term} if term else {})
+    rows = await db.permit.find(wanted, session=session).to_list(None)
+    return [to_record(row) for row in sorted(rows, key=lambda row: row["_id"], reverse=True)]
+
+
+async def find_of_section(db: Database, key: SectionKey) -> list[RecordedPermit]:
+    """Return the permits for the section or for its whole course, the latest first."""
+    wanted = {"term": key.term, "courseID": key.courseID, "section": {"$in": ["", key.section]}}
+    return [to_record(row) for row in await db.permit.find(wanted).sort("at", -1).to_list(None)]
+
+
+async def use(db: Database, user_id: int, permits: Collection[Permit], key: SectionKey, session: Session) -> None:
+    """Note that the student's seat in the section uses these permits up."""
+    wanted = {"_id": {"$in": [ObjectId(one.permit_id) for one in permits]}, "user_id": user_id}
+    await db.permit.update_many(wanted, {"$set": {"used_for": key.section}}, session=session)
+
+
+async def give_back(db: Database, user_ids: Collection[int], key: SectionKey, session: Session | None) -> None:
+    """Let these students use again what their seats in the section have used up."""
+    wanted = {
+        "user_id": {"$in": list(user_ids)},
+        "term": key.term,
+        "courseID": key.courseID,
+        "used_for": key.section,
+    }
+    await db.permit.update_many(wanted, {"$unset": {"used_for": ""}}, session=session)
+
+
+async def revoke(db: Database, user_id: int, permit_id: str, session: Session) -> bool:
+    """Revoke the student's permit; return False if there is none, or if it is revoked or used."""
+    wanted = IS_GRANTED | {"_id": ObjectId(permit_id), "user_id": user_id, "used_for": {"$exists": False}}
+    result = await db.permit.update_one(wanted, {"$set": {"status": PermitStatus.REVOKED}}, session=session)
+    return result.modified_count == 1

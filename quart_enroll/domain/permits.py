@@ -1,0 +1,130 @@
+"""Permits: staff set named rules aside for one student in a course or a section. A permit takes no seat."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from quart_enroll.domain import rules
+from quart_enroll.domain.actors import Override
+from quart_enroll.domain.models import Section, SectionKey
+from quart_enroll.i18n.language import Sentence
+
+PERMIT_OVERRIDES = tuple(one for one in Override if one not in (Override.CLOSED_TERM, Override.SECTION_CLOSED))
+"""What a permit by the registrar may set aside."""
+
+SECTION_OVERRIDES = (Override.FULL, Override.REQUISITES, Override.TIME_CONFLICT)
+"""What a permit by the section's instructor or scheduler may set aside."""
+
+MAX_TEXT_LENGTH = 200
+"""The maximum number of characters in a reason."""
+
+
+class PermitStatus(StrEnum):
+    """What has become of a permit. The values never change, because permits are stored with them."""
+
+    GRANTED = "granted"
+    REVOKED = "revoked"
+
+
+IN_EFFECT = Sentence("In effect")
+USED = Sentence("Used")
+EXPIRED = Sentence("Expired")
+REVOKED = Sentence("Revoked")
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """A permit for a course in a term, or for one `section` of it, which sets the `overrides` aside.
+
+    It sets nothing aside from `expires_at` on, nor a second time while the student has the seat that it was `used_for`,
+    the number of its section.
+    """
+
+    permit_id: str
+    term: str
+    courseID: str
+    section: str
+    overrides: frozenset[Override]
+    expires_at: datetime | None = None
+    used_for: str = ""
+
+    def covers(self, key: SectionKey) -> bool:
+        """Return whether the permit is for this section, among others perhaps."""
+        return (self.term, self.courseID) == (key.term, key.courseID) and self.section in ("", key.section)
+
+    def is_in_effect(self, now: datetime) -> bool:
+        """Return whether the permit hasn't expired."""
+        return self.expires_at is None or now < self.expires_at
+
+    def is_usable(self, now: datetime) -> bool:
+        """Return whether the permit is in effect and not used."""
+        return not self.used_for and self.is_in_effect(now)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedPermit:
+    """A permit on a student's record, with who granted it, when and why."""
+
+    permit: Permit
+    user_id: int
+    status: PermitStatus
+    at: datetime
+    author: int
+    reason: str
+
+    def state(self, now: datetime) -> Sentence:
+        """Return the state of the permit in the words of staff."""
+        if self.status is PermitStatus.REVOKED:
+            return REVOKED
+        if self.permit.used_for:
+            return USED
+        return IN_EFFECT if self.permit.is_in_effect(now) else EXPIRED
+
+    def is_usable(self, now: datetime) -> bool:
+        """Return whether the student may use the permit."""
+        return self.status is PermitStatus.GRANTED and self.permit.is_usable(now)
+
+
+def permitted(
+    permits: Collection[Permit], section: Section, enrolled: Iterable[Section], now: datetime
+) -> frozenset[Override]:
+    """Return what the student's permits set aside for the section, besides the sections in which they are `enrolled`.
+
+    A time conflict is allowed only if there is a permit for each of the two sections; the other one may be used.
+    """
+    usable = [one for one in permits if one.covers(section.key) and one.is_usable(now)]
+    found = frozenset[Override]().union(*(one.overrides for one in usable))
+    if Override.TIME_CONFLICT not in found:
+        return found
+    conflicting = [one.key for one in enrolled if rules.overlap(section, one)]
+    if all(_allows_conflict(permits, key, now) for key in conflicting):
+        return found
+    return found - {Override.TIME_CONFLICT}
+
+
+def _allows_conflict(permits: Iterable[Permit], key: SectionKey, now: datetime) -> bool:
+    return any(Override.TIME_CONFLICT in one.overrides and one.covers(key) and one.is_in_effect(now) for one in permits)
+
+
+def choose(
+    permits: Iterable[Permit], key: SectionKey, needed: Collection[Override], now: datetime
+) -> tuple[Permit, ...]:
+    """Return the permits that a seat in the section uses up, given what must be set aside for it."""
+    chosen: list[Permit] = []
+    missing = set(needed)
+    for one in permits if missing else ():
+        if one.covers(key) and one.is_usable(now) and not missing.isdisjoint(one.overrides):
+            missing -= one.overrides
+            chosen.append(one)
+    return tuple(chosen)
+
+
+def usable_in(permits: Iterable[RecordedPermit], term: str, now: datetime) -> Sequence[Permit]:
+    """Return those of the permits for the term that the student may use now."""
+    return [one.permit for one in permits if one.permit.term == term and one.is_usable(now)]
+
+
+def describe(overrides: Collection[Override]) -> list[Sentence]:
+    """Return what is set aside in the words of staff, in the order of the rules."""
+    return [one.label for one in Override if one in overrides]
