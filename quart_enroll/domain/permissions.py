@@ -65,6 +65,12 @@ def can_manage_roster(staff: User, instructors: Collection[int]) -> bool:
     return Role.REGISTRAR in staff.roles or (Role.INSTRUCTOR in staff.roles and staff.user_id in instructors)
 
 
+def can_grant_permits(staff: User, subject: str, instructors: Collection[int]) -> bool:
+    """Return whether the person may grant permits for a section, and revoke them."""
+    is_instructor = Role.INSTRUCTOR in staff.roles and staff.user_id in instructors
+    return is_instructor or can_change_section(staff, subject)
+
+
 def can_manage_people(staff: User) -> bool:
     """Return whether the person may set roles, subjects and advisors."""
     return Role.REGISTRAR in staff.roles

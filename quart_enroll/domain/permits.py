@@ -1,13 +1,15 @@
 """Permits: staff set named rules aside for one student in a course or a section. A permit takes no seat."""
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from math import inf
 
 from quart_enroll.domain import rules
 from quart_enroll.domain.actors import Override
-from quart_enroll.domain.models import Section, SectionKey
+from quart_enroll.domain.models import Course, Section, SectionKey, Term
+from quart_enroll.domain.roles import Role
 from quart_enroll.i18n.language import Sentence
 
 PERMIT_OVERRIDES = tuple(one for one in Override if one not in (Override.CLOSED_TERM, Override.SECTION_CLOSED))
@@ -15,6 +17,12 @@ PERMIT_OVERRIDES = tuple(one for one in Override if one not in (Override.CLOSED_
 
 SECTION_OVERRIDES = (Override.FULL, Override.REQUISITES, Override.TIME_CONFLICT)
 """What a permit by the section's instructor or scheduler may set aside."""
+
+
+def grantable(roles: Collection[Role]) -> tuple[Override, ...]:
+    """Return what people with these roles may set aside by a permit."""
+    return PERMIT_OVERRIDES if Role.REGISTRAR in roles else SECTION_OVERRIDES
+
 
 MAX_TEXT_LENGTH = 200
 """The maximum number of characters in a reason."""
@@ -86,25 +94,41 @@ class RecordedPermit:
         return self.status is PermitStatus.GRANTED and self.permit.is_usable(now)
 
 
-def permitted(
-    permits: Collection[Permit], section: Section, enrolled: Iterable[Section], now: datetime
-) -> frozenset[Override]:
-    """Return what the student's permits set aside for the section, besides the sections in which they are `enrolled`.
+def in_effect(permits: Iterable[Permit], now: datetime) -> list[Permit]:
+    """Return the permits that haven't expired."""
+    return [one for one in permits if one.is_in_effect(now)]
+
+
+def permitted(permits: Collection[Permit], section: Section, enrolled: Iterable[Section]) -> frozenset[Override]:
+    """Return what permits that are in effect set aside for the section, besides those in which the student is enrolled.
 
     A time conflict is allowed only if there is a permit for each of the two sections; the other one may be used.
     """
-    usable = [one for one in permits if one.covers(section.key) and one.is_usable(now)]
+    usable = [one for one in permits if one.covers(section.key) and not one.used_for]
     found = frozenset[Override]().union(*(one.overrides for one in usable))
     if Override.TIME_CONFLICT not in found:
         return found
     conflicting = [one.key for one in enrolled if rules.overlap(section, one)]
-    if all(_allows_conflict(permits, key, now) for key in conflicting):
+    if all(_allows_conflict(permits, key) for key in conflicting):
         return found
     return found - {Override.TIME_CONFLICT}
 
 
-def _allows_conflict(permits: Iterable[Permit], key: SectionKey, now: datetime) -> bool:
-    return any(Override.TIME_CONFLICT in one.overrides and one.covers(key) and one.is_in_effect(now) for one in permits)
+def _allows_conflict(permits: Iterable[Permit], key: SectionKey) -> bool:
+    return any(Override.TIME_CONFLICT in one.overrides and one.covers(key) for one in permits)
+
+
+def ease(term: Term, course: Course, section: Section, overrides: Collection[Override]) -> tuple[Term, Course, Section]:
+    """Return the term, the course and the section as they would be if the rules that are set aside were met."""
+    if Override.FULL in overrides:
+        section = replace(section, capacity=max(section.capacity, section.seats_taken + 1))
+    if Override.TIME_CONFLICT in overrides:
+        section = replace(section, meetings=())
+    if Override.REQUISITES in overrides:
+        course = replace(course, prerequisites=(), corequisites=(), requisite="")
+    if Override.CREDIT_LIMIT in overrides:
+        term = replace(term, max_credits=inf)
+    return term, course, section
 
 
 def choose(
@@ -120,9 +144,10 @@ def choose(
     return tuple(chosen)
 
 
-def usable_in(permits: Iterable[RecordedPermit], term: str, now: datetime) -> Sequence[Permit]:
-    """Return those of the permits for the term that the student may use now."""
-    return [one.permit for one in permits if one.permit.term == term and one.is_usable(now)]
+def granted_in(permits: Iterable[RecordedPermit], term: str, now: datetime) -> tuple[Permit, ...]:
+    """Return those of the permits for the term that are in effect, used ones included."""
+    granted = (one.permit for one in permits if one.status is PermitStatus.GRANTED)
+    return tuple(one for one in granted if one.term == term and one.is_in_effect(now))
 
 
 def describe(overrides: Collection[Override]) -> list[Sentence]:

@@ -1,16 +1,27 @@
-"""What a student has in a term, as pages need it: seats, waitlist positions, courses taken, plans, alerts and holds."""
+"""What a student has in a term, as pages need it: seats, waitlist positions, courses taken, plans, alerts and so on."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from quart import session
 
 from quart_enroll.db.client import DATABASE_UNAVAILABLE
-from quart_enroll.domain import holds
+from quart_enroll.domain import holds, permits
+from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.holds import Hold, HoldBlock
-from quart_enroll.domain.models import Registration, SectionKey, TakenCourse, Term, User, WaitlistEntry, deleted_section
+from quart_enroll.domain.models import (
+    Registration,
+    Section,
+    SectionKey,
+    TakenCourse,
+    Term,
+    User,
+    WaitlistEntry,
+    deleted_section,
+)
+from quart_enroll.domain.permits import Permit
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.services.enrollment import student
 from quart_enroll.state import catalog, database, now, user_cache
@@ -33,6 +44,7 @@ class StudentState:
     """What a student has in one term, and the courses taken in any term; a visitor has nothing, and `taken` is None.
 
     `fingerprint` is that of the student's snapshot. Changes that are `blocked` now have the hold that blocks them.
+    The `permits` are those in effect now, used ones included.
     """
 
     enrolled: Sequence[Registration] = ()
@@ -42,10 +54,17 @@ class StudentState:
     alerts: Set[SectionKey] = frozenset()
     fingerprint: str = ""
     blocked: Mapping[HoldBlock, Hold] = field(default_factory=dict)
+    permits: Sequence[Permit] = ()
 
     @property
     def signed_in(self) -> bool:
         return self.taken is not None
+
+    def permitted(self, section: Section, others: Iterable[Section] = ()) -> frozenset[Override]:
+        """Return what permits set aside for the section, besides the student's courses and the `others`."""
+        if not self.permits:
+            return NO_OVERRIDES
+        return permits.permitted(self.permits, section, [*(one.section for one in self.enrolled), *others])
 
     def waitlist_position(self, key: SectionKey) -> WaitlistedSection | None:
         """Return the student's position on the waitlist of that section."""
@@ -76,12 +95,18 @@ def build(
         {key for key in known.alerts if key.term == term.term},
         known.fingerprint,
         blocked_changes(known),
+        granted_permits(known, term),
     )
 
 
 def blocked_changes(known: StudentSnapshot) -> Mapping[HoldBlock, Hold]:
     """Return the changes that are blocked now, each with the hold that blocks it."""
     return holds.blocked_changes(known.holds, now()) if known.holds else {}
+
+
+def granted_permits(known: StudentSnapshot, term: Term) -> tuple[Permit, ...]:
+    """Return the permits for the term that are in effect now, used ones included."""
+    return permits.granted_in(known.permits, term.term, now()) if known.permits else ()
 
 
 async def load_snapshot(user_id: int) -> StudentSnapshot:

@@ -17,6 +17,7 @@ from quart_enroll.services.staff import imports
 from quart_enroll.services.staff.imports import Preview
 from tests.support.holds import BURSAR, HOLD_ID, hold_ada
 from tests.support.people import ADA, BOB, CAL, FALL, FALL_MORNING, PASSWORD_HASH, RITA
+from tests.support.permits import PERMIT_ID, permit_ada
 
 EDIT = AuditEntry(
     FALL_MORNING,
@@ -103,11 +104,13 @@ def staff_pages(section: SectionKey, user_id: int) -> list[str]:
         *("/staff/audit", "/staff/access"),
         *("/staff/holds", "/staff/holds/types", "/staff/holds/type", f"/staff/holds/type?name={quote(BURSAR.name)}"),
         *(f"{record}/holds/place", f"{record}/holds/lift?hold={HOLD_ID}"),
+        *(f"/staff/section/permits?{where}", f"{record}/permits/grant"),
+        f"/staff/permit/revoke?user_id={user_id}&permit={PERMIT_ID}",
     ]
 
 
 async def fill_staff_pages(db: Database, at: datetime, word: str = "people") -> list[str]:
-    """Add entries to the logs, a request for removal by ada, her hold, and two files; return the paths of their pages.
+    """Add entries to the logs, a request for removal by ada, her hold and permit, and two files; return their paths.
 
     The columns of one are to be matched; the other, whose name, column and values are `word`, is refused.
     """
@@ -115,6 +118,7 @@ async def fill_staff_pages(db: Database, at: datetime, word: str = "people") -> 
     await access_rows.add(db, AccessEntry(OVERRIDE.at, RITA.user_id, ADA.user_id, "staff_student"))
     await removals.add(db, ADA.user_id, at, None)
     await hold_ada(db)
+    await permit_ada(db)
     data, columns = f"{word}\n{word}\n".encode(), [FileColumn(word, "email", [word])]
     new, refused = [
         await imports.upload(db, RITA.user_id, "user", f"{word}.csv", data, at, found=columns) for _ in range(2)

@@ -136,8 +136,9 @@ class PersonalFacts:
     @classmethod
     def of(cls, state: StudentState) -> "PersonalFacts":
         keys = [one.section.key for one in state.enrolled] + [one.entry.key for one in state.waitlisted]
+        permitted = {one.courseID for one in state.permits}
         return cls(
-            {key.courseID for key in [*keys, *state.planned, *state.alerts]},
+            {key.courseID for key in [*keys, *state.planned, *state.alerts]} | permitted,
             hours_of(one.section for one in state.enrolled),
             {one.courseID for one in state.taken or ()},
             sum(one.course.credits for one in state.enrolled),
@@ -273,7 +274,8 @@ class RowRenderer:
 
     def _find_cached(self) -> "CachedRows":
         blocked = frozenset(student_state.blocked_changes(self._snapshot).items())
-        derived, key = self._snapshot.derived, ("rows", self._term.term, current_formats(), blocked)
+        permits = student_state.granted_permits(self._snapshot, self._term)
+        derived, key = self._snapshot.derived, ("rows", self._term.term, current_formats(), blocked, permits)
         cached: CachedRows | None = derived.get(key)
         if cached is None or cached.courses is not self._offered.courses or len(cached.texts) > MAX_CACHED_ROWS:
             cached = derived[key] = CachedRows(self._offered.courses)

@@ -4,7 +4,8 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from quart_enroll.domain import requisite_rules, rules
+from quart_enroll.domain import permits, requisite_rules, rules
+from quart_enroll.domain.actors import Override
 from quart_enroll.domain.errors import (
     AlreadyEnrolled,
     AlreadyWaiting,
@@ -58,8 +59,8 @@ class SectionActions:
     """What a visitor sees about a section.
 
     `state` is "enrolled", "waiting", "planned" or empty, and `status` says it in words. `conflicts` says that another
-    of the student's courses meets at the same time. `reason` says why there is no button to enroll. The secondary
-    button is for later: an alert, or the plan.
+    of the student's courses meets at the same time, and `has_permit` that a permit sets rules aside. `reason` says why
+    there is no button to enroll. The secondary button is for later: an alert, or the plan.
     """
 
     section: Section
@@ -69,17 +70,19 @@ class SectionActions:
     button: Button | None = None
     secondary_button: Button | None = None
     conflicts: bool = False
+    has_permit: bool = False
 
     @property
     def appearance(self) -> tuple[Hashable, ...]:
         """Return a value that is equal for visitors who see the same."""
         buttons = (self.button and self.button.appearance, self.secondary_button and self.secondary_button.appearance)
-        return self.state, self.status, self.conflicts, self.reason, *buttons
+        return self.state, self.status, self.conflicts, self.has_permit, self.reason, *buttons
 
     @property
     def badges(self) -> tuple[Badge, ...]:
         """What the student has in the section, and whether it conflicts."""
         own = (Badge(self.state, self.status),) if self.state else ()
+        own = (*own, Badge("permit", gettext("Permit"))) if self.has_permit else own
         return (*own, conflict_badge()) if self.conflicts else own
 
 
@@ -87,7 +90,12 @@ def for_course(
     term: Term, course: Course, sections: Iterable[Section], state: StudentState, now: datetime
 ) -> list[SectionActions]:
     """Return what the visitor sees about each of the sections."""
-    return [_section_actions(term, course, section, state, now) for section in sections]
+    return [
+        _with_permit(term, course, section, state, now, allowed)
+        if (allowed := state.permitted(section))
+        else _section_actions(term, course, section, state, now)
+        for section in sections
+    ]
 
 
 def conflict_badge() -> Badge:
@@ -119,7 +127,7 @@ def swappable_courses(
     term: Term, course: Course, choice: SectionActions, state: StudentState, now: datetime
 ) -> list[Registration]:
     """Return the student's other courses that the section could replace, without the one that its button replaces."""
-    section = choice.section
+    term, course, section = permits.ease(term, course, choice.section, state.permitted(choice.section))
     button_fields = choice.button.fields if choice.button else {}
     if (
         not term.is_open(now)
@@ -224,6 +232,26 @@ def _section_actions(
         return replace(own, button=_button(course, section, state, dropped))
     except Refused as refusal:
         return replace(own, reason=refusal.text)
+
+
+def _with_permit(
+    term: Term, course: Course, section: Section, state: StudentState, now: datetime, allowed: frozenset[Override]
+) -> SectionActions:
+    """Return what a student can do whose permits set rules aside for the section.
+
+    With a permit for a full section, a student on its waitlist may enroll.
+    """
+    waitlisted = state.waitlist_position(section.key)
+    others = (
+        [one for one in state.waitlisted if one is not waitlisted] if Override.FULL in allowed else state.waitlisted
+    )
+    eased = permits.ease(term, course, section, allowed)
+    found = _section_actions(*eased, replace(state, waitlisted=others), now)
+    found = replace(found, section=section, has_permit=True)
+    if waitlisted is None or waitlisted in others or not term.is_open(now):
+        return found
+    status, leave = waitlist_status(waitlisted.position, waitlisted.length), leave_button(section.key, course.title)
+    return replace(found, state="waiting", status=status, secondary_button=leave)
 
 
 def hold_reason(hold: Hold | None) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from quart_enroll.domain import permits
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import Course, PlannedSection, Section, SectionKey, Term
 from quart_enroll.domain.plan_fit import ANY_SECTION, MAX_ALTERNATIVES
@@ -237,7 +238,9 @@ def build(
 ) -> list[PlanRow]:
     """Return the rows of the planned sections, in their order; problems are those of the sections they would get."""
     wanted = [offering for _, offering in with_sections(found, refitted)]
-    all_problems = service.find_problems(term, wanted, state.enrolled, state.taken or ())
+    all_problems = service.find_problems(
+        [_eased(one, wanted, state) for one in wanted], state.enrolled, state.taken or ()
+    )
     rows: list[PlanRow] = []
     for (planned, offering), found_problems in zip(found, all_problems, strict=True):
         [choice] = section_actions.for_course(term, offering.course, [offering.section], state, moment)
@@ -259,6 +262,12 @@ def build(
             )
         )
     return rows
+
+
+def _eased(planned: Offering, wanted: Sequence[Offering], state: StudentState) -> Offering:
+    """Return the offering as it would be if the rules were met that the student's permits set aside."""
+    allowed = state.permitted(planned.section, [one.section for one in wanted if one is not planned])
+    return Offering(*permits.ease(planned.term, planned.course, planned.section, allowed))
 
 
 def credits_summary(term: Term, rows: Iterable[PlanRow], state: StudentState) -> str:

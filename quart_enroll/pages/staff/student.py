@@ -15,6 +15,7 @@ from quart_enroll.i18n.language import Sentence, format_moment
 from quart_enroll.pages import hold_banner
 from quart_enroll.pages.account.account import sign_ins_in_words
 from quart_enroll.pages.enrollment.history import BY_STAFF, HistoryEntry, in_words
+from quart_enroll.pages.staff import record_permits
 from quart_enroll.pages.staff.layout import render_staff
 from quart_enroll.pages.student_state import load_snapshot
 from quart_enroll.services.accounts import sessions
@@ -97,6 +98,7 @@ async def student(user_id: int) -> RenderedPage:
         ],
         earlier=earlier,
         holds=await _holds(user_id),
+        permits=await record_permits.entries(user_id),
         can_place=is_registrar and Role.STUDENT in found.roles and bool(await hold_types.find_all(database())),
         can_act=can_act,
         is_registrar=is_registrar,

@@ -200,7 +200,7 @@ async def _resolve(db: Database, user_id: int, request: SectionRequest, now: dat
 
 
 def find_problems(
-    term: Term, offerings: Sequence[Offering], enrolled: Sequence[Registration], taken: Sequence[TakenCourse]
+    offerings: Sequence[Offering], enrolled: Sequence[Registration], taken: Sequence[TakenCourse]
 ) -> list[list[Sentence]]:
     """Return, for each planned section, the reasons why the student can't enroll in it.
 
@@ -212,12 +212,12 @@ def find_problems(
     enrolled_courses = {one.courseID for one in enrolled}
     before = list(enrolled)
     problems = []
-    for one in planned:
+    for offering, one in zip(offerings, planned, strict=True):
         if one.courseID in enrolled_courses:
             problems.append(list[Sentence]())
             continue
         others = [other for other in planned if other is not one and other.courseID not in enrolled_courses]
-        problems.append(list(_find_problems(term, one, [*enrolled, *others], before, taken)))
+        problems.append(list(_find_problems(offering.term, one, [*enrolled, *others], before, taken)))
         before.append(one)
     return problems
 

@@ -6,12 +6,12 @@ from datetime import datetime
 
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import plans
-from quart_enroll.domain import terms
+from quart_enroll.domain import permits, terms
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import PlannedSection, Section, SectionKey, Term
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.services.enrollment import plan_refit
-from quart_enroll.services.enrollment.candidates import Candidate, load_candidates
+from quart_enroll.services.enrollment.candidates import Candidate, Offering, load_candidates
 from quart_enroll.services.enrollment.plan import find_problems
 
 
@@ -68,9 +68,17 @@ def _with_problems(
         first.taken_courses,
         max(now, term.opens_at),
     )
-    taken = [one.with_section(refitted.get(planned.key, one.offering.section)).offering for planned, one in found]
-    problems = find_problems(term, taken, enrolled, first.taken_courses)
+    wanted = [one.with_section(refitted.get(planned.key, one.offering.section)) for planned, one in found]
+    others = [one.offering.section for one in wanted]
+    problems = find_problems([_eased(one, others, now) for one in wanted], enrolled, first.taken_courses)
     return {
         planned.key: PlanEntry(planned, one, against, refitted.get(planned.key))
         for (planned, one), against in zip(found, problems, strict=True)
     }
+
+
+def _eased(candidate: Candidate, others: Sequence[Section], now: datetime) -> Offering:
+    """Return the planned offering as it would be if the rules were met that the student's permits set aside."""
+    offering = candidate.offering
+    allowed = candidate.permitted(now, others=[one for one in others if one is not offering.section])
+    return Offering(*permits.ease(offering.term, offering.course, offering.section, allowed))

@@ -157,7 +157,7 @@ class Recount:
         """Return what permits set aside when the student is promoted."""
         held = [one for one in self.rows.permits.get(waiting.user_id, ()) if one.term == waiting.key.term]
         staying = [one.section for one in registrations if one.courseID != waiting.drop_if_enrolled]
-        return permits.permitted(held, counted.section, staying, now)
+        return permits.permitted(permits.in_effect(held, now), counted.section, staying)
 
 
 def describe_section(key: SectionKey) -> str:

@@ -132,14 +132,14 @@ def _notice(user_id: int, permit: Permit, course: Course, now: datetime) -> Noti
     where: dict[str, Value] = {"title": course.title, "term": TermName(permit.term)}
     if permit.section:
         message = Sentence(
-            "You have a permit to enroll in %(title)s, section %(section)s, for %(term)s. It doesn’t hold a seat for "
-            "you: enroll yourself.",
+            "You have a permit to enroll in %(title)s, section %(section)s, for %(term)s. It doesn’t hold a seat, "
+            "so you still need to enroll.",
             section=permit.section,
             **where,
         )
     else:
         message = Sentence(
-            "You have a permit to enroll in %(title)s for %(term)s. It doesn’t hold a seat for you: enroll yourself.",
+            "You have a permit to enroll in %(title)s for %(term)s. It doesn’t hold a seat, so you still need to enroll.",
             **where,
         )
     about = permit.courseID, course.title, permit.term, permit.section

@@ -406,11 +406,11 @@ CONFLICTING_PHP_202 = offering(2, replace(SECTIONS[2], meetings=MORNINGS))
 
 
 def test_of_two_planned_courses_at_the_same_time_the_second_shows_the_conflict() -> None:
-    assert problems(FALL, [PYT_101, CONFLICTING_PHP_202], [], []) == [
+    assert problems([PYT_101, CONFLICTING_PHP_202], [], []) == [
         [],
         [f"PHP 202 conflicts with PYT 101: {MORNINGS[0]}."],
     ]
-    assert problems(FALL, [PYT_101, PHP_202], [], []) == [[], []]
+    assert problems([PYT_101, PHP_202], [], []) == [[], []]
 
 
 def test_a_plan_shows_the_reason_of_any_rule(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -418,26 +418,30 @@ def test_a_plan_shows_the_reason_of_any_rule(monkeypatch: pytest.MonkeyPatch) ->
         raise NotOpenYet(FALL.term, Moment(FALL.opens_at, "UTC"))  # stands for the refusal of any other rule
 
     monkeypatch.setattr(requisite_rules, "check_prerequisites", refuse)
-    [[reason]] = problems(FALL, [PYT_101], [], [])
+    [[reason]] = problems([PYT_101], [], [])
     assert reason.startswith("Enrollment for Fall 2026 opens on ")
 
 
 def test_enrolled_courses_count_toward_conflicts_without_being_listed() -> None:
     enrolled = [Registration(PYT_101.course, PYT_101.section, "enrolled")]
-    assert problems(FALL, [PYT_101, CONFLICTING_PHP_202], enrolled, []) == [
+    assert problems([PYT_101, CONFLICTING_PHP_202], enrolled, []) == [
         [],
         [f"PHP 202 conflicts with PYT 101: {MORNINGS[0]}."],
     ]
 
 
+def _limited(max_credits: float) -> list[Offering]:
+    """Return both courses in a term with this credit limit."""
+    return [replace(one, term=replace(FALL, max_credits=max_credits)) for one in (PHP_202, PYT_101)]
+
+
 def test_the_first_course_over_the_credit_limit_says_so() -> None:
-    limit = replace(FALL, max_credits=6)
-    assert problems(limit, [PHP_202, PYT_101], [], []) == [
+    assert problems(_limited(6), [], []) == [
         [],
         ["PYT 101 takes your plan over the limit of 6 credits."],
     ]
-    assert problems(replace(FALL, max_credits=7), [PHP_202, PYT_101], [], []) == [[], []]
-    assert problems(replace(FALL, max_credits=3), [PHP_202, PYT_101], [], []) == [
+    assert problems(_limited(7), [], []) == [[], []]
+    assert problems(_limited(3), [], []) == [
         ["PHP 202 takes your plan over the limit of 3 credits."],
         [],
     ]
@@ -449,9 +453,7 @@ def test_the_first_course_over_the_credit_limit_says_so() -> None:
 def test_a_planned_prerequisite_in_the_same_term_does_not_count(prerequisite_term: Term | None, missing: bool) -> None:
     wanted = offering(2, prerequisites=("1111",))
     expected = ["PHP 202 requires 1111 from an earlier term."] if missing else []
-    assert problems(FALL, [wanted], [], [TakenCourse("1111", prerequisite_term)] if prerequisite_term else []) == [
-        expected
-    ]
+    assert problems([wanted], [], [TakenCourse("1111", prerequisite_term)] if prerequisite_term else []) == [expected]
 
 
 ART = {"courseID": "4444", "term": "Fall 2026", "section": "01"}

@@ -11,6 +11,7 @@ from quart_enroll.db.collections import removals, users
 from quart_enroll.state import EXTENSION
 from tests.support.holds import HOLD_ID, hold_ada
 from tests.support.people import ADA, PASSWORD, Browser, Clock, text
+from tests.support.permits import PERMIT_ID, permit_ada
 
 TEMPLATES = Path(quart_enroll.__file__).parent / "templates"
 WRONG_PASSWORD = "not my password"
@@ -51,6 +52,19 @@ INVALID_FORMS = [
         ["reason", "ends_on"],
     ),
     ("hold_lift.html", f"/staff/students/1/holds/lift?hold={HOLD_ID}", {}, ["reason"]),
+    (
+        "permits.html",
+        f"/staff/section/permits?{PHP_SECTION}",
+        {"overrides": "full", "ends_on": "2020-01-01"},
+        ["student", "ends_on", "reason"],
+    ),
+    (
+        "permit_grant.html",
+        "/staff/students/1/permits/grant",
+        {"overrides": "full", "section": "\u202e"},
+        ["courseID", "section", "reason"],
+    ),
+    ("permit_revoke.html", f"/staff/permit/revoke?user_id=1&permit={PERMIT_ID}", {}, ["reason"]),
     ("import_new.html", "/staff/import/new", {"kind": "course"}, ["file"]),
 ]
 """Each form with invalid values, and the fields that must show an error."""
@@ -78,6 +92,8 @@ async def test_errors_are_listed_on_top_and_link_to_their_fields(
         await removals.add(db, ADA.user_id, clock.now, None)
     if "/holds/" in path:
         await hold_ada(db)
+    if "/permit/" in path:
+        await permit_ada(db)
     if path == "/password/reset":
         await browser.get(await _reset_link(browser, db, clock))
     response = await browser.post(path, form=form)

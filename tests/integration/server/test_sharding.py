@@ -321,6 +321,19 @@ async def place_and_lift_holds(full: FullRun, rita: Browser) -> None:
     await full.request(rita, "POST", "/staff/holds/type?name=Advising", remove="y", **hold_type)
 
 
+async def grant_and_revoke_permits(full: FullRun, rita: Browser) -> None:
+    """Grant permits for a section and a course, which are listed, and revoke one."""
+    where = "?term=Fall+2026&courseID=1111&section=02"
+    permit = {"overrides": "full", "reason": "Asked"}
+    await full.request(rita, "POST", f"/staff/section/permits{where}", student="2", **permit)
+    course = {"term": "Fall 2026", "courseID": "1111"}
+    await full.request(rita, "POST", "/staff/students/2/permits/grant", **course, **permit)
+    found = await full.db.permit.find_one({})
+    revoke = f"/staff/permit/revoke?user_id=2&permit={found and found['_id']}"
+    await full.request(rita, "GET", revoke)
+    await full.request(rita, "POST", revoke, reason="A mistake")
+
+
 async def import_in_the_browser(full: FullRun, rita: Browser) -> None:
     """Import enrollments in the background, one of which is refused."""
     wakeup: Wakeup = full.app.extensions[EXTENSION].import_wakeup
@@ -405,6 +418,7 @@ async def test_a_full_run_asks_all_shards_only_as_the_document_says(
     await read_reports(full_run, rita)
     await change_the_catalog(full_run, rita)
     await place_and_lift_holds(full_run, rita)
+    await grant_and_revoke_permits(full_run, rita)
     await import_in_the_browser(full_run, rita)
     await use_accounts(full_run, anyone, ada, bob, rita)
     await compare_with_past_terms(full_run)

@@ -23,6 +23,7 @@ from quart_enroll.services.enrollment.enroll import enroll
 from quart_enroll.web.route import Audience, Route
 from tests.support.holds import BURSAR, HOLD_ID, add_type, hold_ada
 from tests.support.people import ADA, BOB, FALL_MORNING, RITA, Browser
+from tests.support.permits import PERMIT_ID, permit_ada
 
 STAFF_ROUTES = [route for route in ROUTES if route.audience is Audience.STAFF and not route.api_tag]
 """The pages; test_api_is_logged.py has the API."""
@@ -61,6 +62,7 @@ async def _forget_revision(db: Database) -> None:
     await db.section.update_many({}, {"$set": {"revision": 0}})
 
 
+REVOKE = f"/staff/permit/revoke?user_id={ADA.user_id}&permit={PERMIT_ID}"
 PHP_SECTION = "term=Fall+2026&courseID=3333&section=01"
 
 
@@ -111,6 +113,14 @@ CHANGE_EXAMPLES: dict[str, Change] = {
         f"/staff/students/{ADA.user_id}/holds/place", {"type": BURSAR.name, "reason": "Library books"}, add_type
     ),
     "staff_hold_lift": Change(f"/staff/students/{ADA.user_id}/holds/lift?hold={HOLD_ID}", {"reason": "Paid"}, hold_ada),
+    "staff_permits": Change(
+        "/staff/section/permits?term=Fall+2026&courseID=1111&section=01",
+        {"student": "1", "overrides": "full", "reason": "Graduates soon"},
+    ),
+    "staff_permit_grant": Change(
+        f"/staff/students/{ADA.user_id}/permits/grant", SECTION | {"overrides": "full", "reason": "Graduates soon"}
+    ),
+    "staff_permit_revoke": Change(REVOKE, {"reason": "A mistake"}, permit_ada),
 }
 """A change by rita at each endpoint with a form for staff."""
 
@@ -128,6 +138,7 @@ RECORD_EXAMPLES: dict[str, str] = {
     "staff_why": f"/staff/students/{ADA.user_id}/why",
     "staff_hold_place": f"/staff/students/{ADA.user_id}/holds/place",
     "staff_hold_lift": f"/staff/students/{ADA.user_id}/holds/lift?hold={HOLD_ID}",
+    "staff_permit_grant": f"/staff/students/{ADA.user_id}/permits/grant",
     "staff_act": f"/staff/students/{ADA.user_id}/act?action=enroll&term=Fall+2026&courseID=1111&section=01",
 }
 """The path of ada's record at each endpoint that opens one."""
@@ -136,6 +147,7 @@ ROSTER_EXAMPLES = {
     "staff_roster": f"/staff/roster?{PHP_SECTION}",
     "staff_roster_email": f"/staff/roster/email?{PHP_SECTION}",
     "staff_no_show": f"/staff/roster/no-show?{PHP_SECTION}",
+    "staff_permits": f"/staff/section/permits?{PHP_SECTION}",
 }
 """The path of a roster at each endpoint that opens one."""
 
