@@ -139,7 +139,7 @@ def _notice(user_id: int, permit: Permit, course: Course, now: datetime) -> Noti
         )
     else:
         message = Sentence(
-            "You have a permit to enroll in %(title)s for %(term)s. It doesn’t hold a seat, so you still need to enroll.",
+            "You have a permit to enroll in %(title)s for %(term)s. It doesn’t hold a seat: you still need to enroll.",
             **where,
         )
     about = permit.courseID, course.title, permit.term, permit.section
