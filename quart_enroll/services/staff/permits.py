@@ -132,8 +132,8 @@ def _notice(user_id: int, permit: Permit, course: Course, now: datetime) -> Noti
     where: dict[str, Value] = {"title": course.title, "term": TermName(permit.term)}
     if permit.section:
         message = Sentence(
-            "You have a permit to enroll in %(title)s, section %(section)s, for %(term)s. It doesn’t hold a seat, "
-            "so you still need to enroll.",
+            "You have a permit to enroll in %(title)s, section %(section)s, for %(term)s. It doesn’t hold a seat: "
+            "you still need to enroll.",
             section=permit.section,
             **where,
         )
