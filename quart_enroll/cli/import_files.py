@@ -14,6 +14,7 @@ from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.errors import EmailTaken
 from quart_enroll.domain.formatting import one_line
 from quart_enroll.domain.models import Event
+from quart_enroll.domain.readable_text import is_readable
 from quart_enroll.domain.stored_import import ENROLLMENTS
 from quart_enroll.forms.imports.columns import ROW_FORMS
 from quart_enroll.forms.imports.table_reader import UnreadableFile
@@ -78,6 +79,8 @@ def import_file(collection: str, file: Path, overrides: Sequence[str], columns: 
     """
     if collection == ENROLLMENTS and not options["reason"].strip():
         raise click.UsageError("Enrollments need a --reason, which students are told.")
+    if not is_readable(options["reason"]):
+        raise click.UsageError("The --reason has unreadable characters.")
     if overrides and collection != ENROLLMENTS:
         raise click.UsageError("--override is only for enrollments.")
     chosen = dict(_column(collection, text) for text in columns)
@@ -182,7 +185,9 @@ def _import(collection: str, file: Path, rows: FileRows, options: ImportOptions)
     settings = ImportSettings(config["TIMEZONE"], config["MAX_CREDITS"], config["PASSWORD_METHOD"])
 
     async def work(db: Database) -> ImportResult:
-        author = command_author(db, collection, file.name, now, options.reason, options.overrides)
+        author = command_author(
+            db, collection, click.format_filename(file.name), now, options.reason, options.overrides
+        )
         dry_run = options.dry_run
         return await import_rows_of_file(db, collection, rows, settings, utc_now, dry_run=dry_run, author=author)
 

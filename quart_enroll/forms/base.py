@@ -1,7 +1,5 @@
 """The base of all forms: hidden fields, the reader's language, and checks of text."""
 
-import re
-import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Self, cast
@@ -14,6 +12,7 @@ from wtforms.fields.core import UnboundField
 from wtforms.form import BaseForm
 from wtforms.i18n import DummyTranslations, get_translations
 
+from quart_enroll.domain.readable_text import are_readable_lines, is_readable
 from quart_enroll.i18n import language
 from quart_enroll.i18n.language import FormMessage, Value
 from quart_enroll.web.csrf import CsrfMeta
@@ -24,6 +23,9 @@ def lazy(message: str, /, **values: Value) -> str:
     return cast(str, FormMessage(message, **values))  # WTForms turns it into text where it needs any
 
 
+UNREADABLE = lazy("This contains unreadable characters. Type it again.")
+
+
 @lru_cache
 def wtforms_translations(of: str) -> Any:
     """Return WTForms' own messages in that language, or in English if it has none."""
@@ -31,10 +33,6 @@ def wtforms_translations(of: str) -> Any:
         return get_translations([of])
     except FileNotFoundError:
         return DummyTranslations()
-
-
-DIRECTION_CHARACTERS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-"""Characters that start or end text of another direction."""
 
 
 @lru_cache(500)  # the fields of all forms
@@ -92,7 +90,8 @@ def one_line(form: Form, field: Any) -> None:
     """Refuse a field that was sent twice, and text with control characters or wrongly encoded letters."""
     if len(field.raw_data or ()) > 1:
         raise ValidationError(lazy("This field was sent more than once. Fill it in only once."))
-    _check_readable(field.data or "")
+    if not is_readable(field.data or ""):
+        raise ValidationError(UNREADABLE)
 
 
 def offered(message: str) -> Callable[[Form, Any], None]:
@@ -107,26 +106,8 @@ def offered(message: str) -> Callable[[Form, Any], None]:
 
 def several_lines(form: Form, field: Any) -> None:
     """Refuse text that can't be read; unlike `one_line`, it may have tabs and line breaks."""
-    _check_readable(re.sub(r"[\t\r\n]", "", field.data or ""))
-
-
-def is_readable(text: str) -> bool:
-    """Return whether the text has neither control characters nor wrongly encoded letters.
-
-    Characters that change the direction of text count as control characters: after a name with one of them, the rest
-    of a list would be shown backwards.
-    """
-    if text.isascii() and text.isprintable():
-        return True
-    return not any(
-        unicodedata.category(character) in ("Cc", "Cs") or character == "\ufffd" or character in DIRECTION_CHARACTERS
-        for character in text
-    )
-
-
-def _check_readable(text: str) -> None:
-    if not is_readable(text):
-        raise ValidationError(lazy("This contains unreadable characters. Type it again."))
+    if not are_readable_lines(field.data or ""):
+        raise ValidationError(UNREADABLE)
 
 
 def lowered(text: str | None) -> str | None:

@@ -18,8 +18,9 @@ from wtforms.validators import DataRequired, Length
 
 from quart_enroll.domain.models import MAX_PLAN_NAME_LENGTH, Section, SectionRequest, Term
 from quart_enroll.domain.plan_fit import MAX_ALTERNATIVES
+from quart_enroll.domain.readable_text import is_readable
 from quart_enroll.domain.terms import named
-from quart_enroll.forms.base import SiteForm, is_readable, lazy, one_line, stripped
+from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
 from quart_enroll.i18n.language import format_term
 from quart_enroll.web.request import current_request
 

@@ -7,8 +7,9 @@ from wtforms import BooleanField, Field, Form, SelectField, SelectMultipleField,
 from wtforms.validators import Length, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
+from quart_enroll.domain.readable_text import is_readable
 from quart_enroll.domain.schedule_builder import LUNCH_BEGINS, LUNCH_ENDS, Constraints
-from quart_enroll.forms.base import is_readable, lazy, one_line
+from quart_enroll.forms.base import UNREADABLE, lazy, one_line
 from quart_enroll.forms.enrollment import FALSE_VALUES, TermForm
 from quart_enroll.forms.search import choices, chosen
 from quart_enroll.i18n.language import DAYS, Hours, format_clock, format_day_name, gettext, ngettext
@@ -93,4 +94,4 @@ def _check_texts(texts: Sequence[str], length: int) -> None:
     if not 0 < len(texts) <= MAX_CHOSEN_COURSES:
         raise ValidationError(lazy("Choose one section of each course."))
     if not all(0 < len(text) <= length and is_readable(text) for text in texts):
-        raise ValidationError(lazy("This contains unreadable characters. Type it again."))
+        raise ValidationError(UNREADABLE)

@@ -14,6 +14,7 @@ from quart_enroll.forms.imports import kinds, matching
 from quart_enroll.forms.imports.columns import ROW_FORMS
 from quart_enroll.forms.imports.sections import SectionRow
 from quart_enroll.forms.imports.sheet_program import MAX_CELLS, MAX_ROWS
+from quart_enroll.forms.imports.student_lists import read_file as read_students
 from quart_enroll.forms.imports.table_reader import (
     MAX_JSON_BYTES,
     MAX_JSON_PARTS,
@@ -222,6 +223,28 @@ def refusal(filename: str, data: str) -> list[str]:
     with pytest.raises(UnreadableFile) as refused:
         read_rows(ROW_FORMS["user"], filename, data.encode())
     return list(map(str, refused.value.sentences))
+
+
+def test_half_a_letter_is_refused_with_its_row_and_column() -> None:
+    rows = r'[{"student": "1", "type": "Fees", "action": "place", "reason": "\ud800"}, {"student": "2\u0000"}]'
+    file = read_rows(ROW_FORMS["hold"], "holds.json", rows.encode())
+    with pytest.raises(InvalidRows) as refused:
+        check_rows(ROW_FORMS["hold"], file, lambda number, _: number)
+    said = [str(file.describe(one)) for one in refused.value.problems]
+    assert said[0] == "row 1: reason “\ufffd”: This contains unreadable characters. Type it again."
+    assert any(one.startswith("row 2: student") and "unreadable" in one for one in said)
+    assert refusal("users.json", r'[{"\ud800": 1, "\ud801": 2}]') == ["A JSON object has “\ufffd” twice."]
+
+
+@pytest.mark.parametrize("field", [one.name for one in ROW_FORMS["user"]()])
+def test_no_cell_of_a_user_has_unreadable_characters(field: str) -> None:
+    for value in ("pbkdf2:\ufffd$a$0", "a\0b", "a\u202eb"):
+        assert field in dict(ROW_FORMS["user"].faults({"email": "a@b.example", "first_name": "A", field: value})[1])
+
+
+def test_a_list_of_students_keeps_what_can_be_read() -> None:
+    data = '[{"student": "1"}, {"student": "\\ud800\\u0000"}, {"student": "%s"}]' % ("9" * 300)
+    assert read_students("list.json", data.encode()) == ["1", "??", "9" * 253 + "…"]
 
 
 def test_a_hostile_file_takes_no_longer_than_any_other() -> None:

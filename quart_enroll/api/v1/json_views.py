@@ -17,7 +17,7 @@ from quart_schema import document_headers, document_querystring, document_reques
 from quart_enroll.api.v1.schemas import IdempotencyHeaders, IdempotencyKey
 from quart_enroll.domain.errors import WrongFields
 from quart_enroll.domain.models import StoredResponse
-from quart_enroll.forms.base import is_readable
+from quart_enroll.domain.readable_text import is_all_readable
 from quart_enroll.services import idempotency
 from quart_enroll.services.idempotency import IdempotentRequest
 from quart_enroll.state import database, now
@@ -120,7 +120,7 @@ def parse(schema: type[S], data: Mapping[str, Any], *, strict: bool = True) -> S
         except msgspec.ValidationError:
             wrong[name] = REPEATED if isinstance(data[name], list) and not strict else _sentence(field.type)
         else:
-            if isinstance(data[name], str) and not is_readable(data[name]):
+            if not is_all_readable(data[name]):
                 wrong[name] = UNREADABLE
     if wrong:
         raise WrongFields(wrong)

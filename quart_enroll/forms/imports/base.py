@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 from werkzeug.datastructures import MultiDict
 from wtforms import Form, IntegerField, ValidationError
 
-from quart_enroll.forms.base import lazy
+from quart_enroll.domain.readable_text import are_readable_lines
+from quart_enroll.forms.base import UNREADABLE, lazy
 from quart_enroll.forms.imports import cells
 from quart_enroll.i18n.language import Sentence, as_sentence
 
@@ -105,6 +106,8 @@ class ImportRow(Form):
         self.process(MultiDict({name: text for name, text in texts.items() if text is not None}))
         self.validate()
         found = {field.name: as_sentence(field.errors[0]) for field in self if field.errors}
+        unreadable = [name for name, text in texts.items() if text and not are_readable_lines(text)]
+        found |= dict.fromkeys(unreadable, as_sentence(UNREADABLE))
         for name, text in texts.items():
             if name not in self and name != "_id":
                 found[name] = Sentence("There is no such field.")

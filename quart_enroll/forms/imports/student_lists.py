@@ -4,8 +4,10 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 
+from quart_enroll.domain.readable_text import is_readable
 from quart_enroll.forms.imports import columns, matching
 from quart_enroll.forms.imports.enrollments import EnrollmentRow
+from quart_enroll.forms.imports.students import MAX_STUDENT_LENGTH
 from quart_enroll.forms.imports.table_reader import UnreadableFile
 from quart_enroll.i18n.language import Sentence
 
@@ -13,9 +15,13 @@ FIELD_NAMES = tuple(map(columns.key, ("student", "email", "email address", "user
 """Names that a column of students may have, the clearest first: a “Student ID” may also be a number of the school's."""
 
 
+NOT_READABLE = "?"
+"""What replaces a character of a text that names nobody."""
+
+
 def read_text(text: str) -> list[str]:
     """Return the emails and IDs of a text that separates them by line breaks, blanks, commas or semicolons."""
-    return list(dict.fromkeys(filter(None, re.split(r"[\s,;]+", text))))
+    return _different(re.split(r"[\s,;]+", text))
 
 
 def read_file(filename: str, data: bytes) -> list[str]:
@@ -41,10 +47,15 @@ def rows_file(students: Iterable[str], others: Mapping[str, str]) -> bytes:
 
 
 def _texts(cells: Iterable[object]) -> list[str]:
-    texts = (EnrollmentRow.NUMBERS["student"](_storable(str(cell))).strip() for cell in cells if cell not in (None, ""))
-    return list(dict.fromkeys(filter(None, texts)))
+    return _different(EnrollmentRow.NUMBERS["student"](str(cell)).strip() for cell in cells if cell not in (None, ""))
 
 
-def _storable(text: str) -> str:
-    """Return the text without lone surrogates, which JSON can name and the database can't store."""
-    return text.encode("utf-8", "replace").decode()
+def _different(texts: Iterable[str]) -> list[str]:
+    """Return the texts that differ; one that no row could have is replaced, so that it alone is refused."""
+    return list(dict.fromkeys(map(_as_row_text, filter(None, texts))))
+
+
+def _as_row_text(text: str) -> str:
+    """Return the text with a replacement for what no row may have: very many characters, and unreadable ones."""
+    readable = "".join(one if is_readable(one) else NOT_READABLE for one in text)
+    return readable if len(readable) <= MAX_STUDENT_LENGTH else f"{readable[: MAX_STUDENT_LENGTH - 1]}…"

@@ -9,13 +9,16 @@ from wtforms.validators import AnyOf, DataRequired, Length
 from quart_enroll.forms.base import lazy, lowered, one_line, stripped
 from quart_enroll.forms.imports.base import ImportRow
 
+MAX_STUDENT_LENGTH = 254
+"""Characters of the longest email, or of another text that may name a student."""
+
 
 class StudentRow(ImportRow):
     """A row about a student, who is named by email or user_id."""
 
     NUMBERS: ClassVar = {**ImportRow.NUMBERS, "student": ImportRow.NUMBERS["user_id"]}
 
-    student = StringField(validators=[DataRequired(), one_line, Length(max=254)], filters=[stripped])
+    student = StringField(validators=[DataRequired(), one_line, Length(max=MAX_STUDENT_LENGTH)], filters=[stripped])
 
 
 def action_field(words: Collection[str]) -> StringField:

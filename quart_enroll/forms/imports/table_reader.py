@@ -14,6 +14,7 @@ from itertools import chain
 from pathlib import PurePath
 from typing import Any
 
+from quart_enroll.domain.readable_text import storable
 from quart_enroll.forms.imports.sheet_program import MAX_CELLS, MAX_ROWS
 from quart_enroll.forms.imports.sheet_reader import SheetDamaged, SheetTooLarge, read_sheet
 from quart_enroll.i18n.language import Sentence, join_sentences
@@ -305,6 +306,7 @@ def _skip_blanks(text: str, place: int) -> int:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    pairs = [(storable(name), storable(value)) for name, value in pairs]
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = Counter(name for name, _ in pairs).most_common(1)[0][0]

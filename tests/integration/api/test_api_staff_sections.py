@@ -111,6 +111,7 @@ async def test_a_section_is_added_once(rita: Program) -> None:
         ("meetings", [{"days": "MX", "start": "10:00", "end": "10:50"}]),
         ("meetings", [{"days": "M", "start": "11:00", "end": "10:50"}]),
         ("instructors", [999]),
+        ("meetings", [{"days": "M\0", "start": "10:00", "end": "10:50"}]),
         ("status", "cancelled"),
         ("revision", None),
     ],

@@ -130,6 +130,14 @@ async def test_refused_rows_name_row_column_and_reason_and_nothing_is_imported(
     assert "Match the columns again" in shown
 
 
+async def test_a_character_that_no_database_stores_is_refused_beside_its_row(app: Quart, rita: Browser) -> None:
+    rows = r'[{"email": "a@b.example", "first_name": "A", "password": "pbkdf2:\ud800$a$0", "\udfff": "\ud800"}]'
+    uploaded = await upload(rita, "user", rows, "\0.json")
+    columns = {"column_0": "email", "column_1": "first_name", "column_2": "password", "column_3": ""}
+    shown = await page(rita, await match(app, rita, uploaded, **columns))
+    assert "This contains unreadable characters." in shown
+
+
 async def test_the_reader_decides_the_language_of_what_was_wrong_with_a_file(app: Quart, rita: Browser) -> None:
     lines = ["term,courseID,section,capacity", f"Fall 2026,{'1' * 21},03,many", "Fall 2026,1111,03,"]
     url = await match(app, rita, await upload(rita, "section", "\n".join(lines)), **SECTION_COLUMNS)
