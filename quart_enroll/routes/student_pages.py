@@ -330,6 +330,7 @@ ROUTES = [
         audience=EVERYBODY,
         query_parameters=(),
         has_secret_url=True,
+        works_in_views=True,
         proves_itself=True,
     ),
     Route("/account/name", "account_name", preferred_name.choose, GET + POST, audience=SIGNED_IN),

@@ -21,6 +21,6 @@ async def permit_ada(db: Database) -> None:
         "status": "granted",
         "at": FALL_MORNING,
         "author": RITA.user_id,
-        "reason": "Graduates soon",
+        "reason": "=Graduates in spring",
     }
     await db.permit.insert_one(row)

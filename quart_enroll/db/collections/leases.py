@@ -20,6 +20,11 @@ async def acquire(db: Database, name: str, holder: str, duration: timedelta) -> 
     return lease is not None and lease["holder"] == holder
 
 
+async def renew(db: Database, name: str, holder: str, duration: timedelta) -> None:
+    """Extend the lease for `duration` from now if it exists; unlike `acquire`, never create it or its collection."""
+    await db.lease.update_one({"_id": name}, _acquire(holder, duration))
+
+
 async def find_holder(db: Database, name: str) -> str | None:
     """Return who holds the lease, or held it last without releasing it; None if nobody does."""
     lease: Document | None = await db.lease.find_one({"_id": name})

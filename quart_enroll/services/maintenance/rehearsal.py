@@ -191,9 +191,10 @@ def _has_died(holder: str) -> bool:
 
 
 async def _renew_lease(db: Database, holder: str) -> None:
+    """Renew the lease until the database is removed; a renewal on its way then must not create it again."""
     while True:
         with suppress(*DATABASE_UNAVAILABLE):
-            await leases.acquire(db, LEASE_NAME, holder, LEASE_DURATION)
+            await leases.renew(db, LEASE_NAME, holder, LEASE_DURATION)
         await asyncio.sleep(LEASE_RENEWAL_SECONDS)
 
 

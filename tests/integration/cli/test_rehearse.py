@@ -21,7 +21,7 @@ from pymongo import MongoClient
 
 from quart_enroll.app import create_app
 from quart_enroll.db.client import open_database
-from quart_enroll.db.collections import plans, terms
+from quart_enroll.db.collections import leases, plans, terms
 from quart_enroll.db.queries import rehearsal as stored
 from quart_enroll.domain.models import PlannedSection, SectionKey
 from quart_enroll.services.maintenance import rehearsal
@@ -177,6 +177,15 @@ def test_after_a_kill_the_next_rehearsal_cleans_up(school_db: SchoolDatabase, tm
     _, progress = second.communicate(timeout=RUN_SECONDS)
     assert "The report:" in progress
     assert not school_db.has_rehearsal()
+
+
+async def test_a_renewal_on_its_way_does_not_create_the_removed_database_again(fresh_uri: str) -> None:
+    async with open_database(fresh_uri, 20) as db:
+        await leases.renew(db, "rehearsal", "host:1", timedelta(seconds=60))
+        assert await db.list_collection_names() == []
+        await leases.acquire(db, "rehearsal", "host:1", timedelta(0))
+        await leases.renew(db, "rehearsal", "host:1", timedelta(seconds=60))
+        assert not await leases.acquire(db, "rehearsal", "host:2", timedelta(seconds=60))
 
 
 def test_a_stopped_rehearsal_removes_its_database(school_db: SchoolDatabase, tmp_path: Path) -> None:
