@@ -80,7 +80,7 @@ def import_file(collection: str, file: Path, overrides: Sequence[str], columns: 
     if collection == ENROLLMENTS and not options["reason"].strip():
         raise click.UsageError("Enrollments need a --reason, which students are told.")
     if not is_readable(options["reason"]):
-        raise click.UsageError("The --reason has unreadable characters.")
+        raise click.UsageError("The --reason contains unreadable characters.")
     if overrides and collection != ENROLLMENTS:
         raise click.UsageError("--override is only for enrollments.")
     chosen = dict(_column(collection, text) for text in columns)

@@ -1,4 +1,4 @@
-"""Which emails users choose to get, and when. Emails of no kind are mandatory."""
+"""Which emails users choose to get, and when. Emails without a kind are mandatory."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace

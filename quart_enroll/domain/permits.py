@@ -58,7 +58,7 @@ class Permit:
     used_for: str = ""
 
     def covers(self, key: SectionKey) -> bool:
-        """Return whether the permit is for this section, among others perhaps."""
+        """Return whether the permit is for this section, possibly among others."""
         return (self.term, self.courseID) == (key.term, key.courseID) and self.section in ("", key.section)
 
     def is_in_effect(self, now: datetime) -> bool:

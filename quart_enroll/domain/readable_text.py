@@ -31,7 +31,7 @@ def are_readable_lines(text: str) -> bool:
 
 
 def is_all_readable(value: Any) -> bool:
-    """Return whether all texts are readable that are in the value, which was read from JSON."""
+    """Return whether all texts in the value, which was read from JSON, are readable."""
     match value:
         case str():
             return is_readable(value)

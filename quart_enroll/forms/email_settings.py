@@ -28,8 +28,8 @@ class EmailSettingsForm(SiteForm):
     confirmation = _timing(
         EmailKind.CONFIRMATION, lazy("When you enroll, drop, withdraw or swap. Calendar files are attached.")
     )
-    waitlist = _timing(EmailKind.WAITLIST, lazy("When a seat opened, but you couldn’t be enrolled."))
-    alert = _timing(EmailKind.ALERT, lazy("When a seat opens in a section you asked about."))
+    waitlist = _timing(EmailKind.WAITLIST, lazy("When a seat opens, but you can’t be enrolled."))
+    alert = _timing(EmailKind.ALERT, lazy("When a seat opens in a section you have an alert for."))
     section_change = _timing(EmailKind.SECTION_CHANGE, lazy("When a time, room or instructor changes."))
     submit = SubmitField(lazy("Save"))
 

@@ -214,12 +214,12 @@ class SectionQuery(Struct, frozen=True):
 
 
 class EmailSettingsSchema(Struct, frozen=True):
-    """Which emails the user gets `at_once`, in the `daily` digest, or not at all (`off`). All others can't be off."""
+    """Which emails the user gets `at_once`, in the `daily` digest, or not at all (`off`). All others are mandatory."""
 
     confirmation: Annotated[str, Meta(description="Confirmations of the user's own changes.")]
     waitlist: Annotated[str, Meta(description="A seat opened, but the user couldn't be enrolled.")]
     alert: Annotated[str, Meta(description="Seat alerts; never `daily`.")]
-    section_change: Annotated[str, Meta(description="Changes of the user's sections.")]
+    section_change: Annotated[str, Meta(description="Changes to the user's sections.")]
 
     @classmethod
     def of(cls, settings: EmailSettings) -> Self:

@@ -142,7 +142,7 @@ async def find_page(db: Database, user_id: int, after: str, at_most: int) -> tup
 
 
 async def find_latest_changes(db: Database, user_ids: Sequence[int], at_most: int) -> dict[int, list[Event]]:
-    """Return up to that number of each student's latest events that are no refusals, the last one first."""
+    """Return up to that number of each student's latest events that aren't refusals, the last one first."""
     pipeline = pipelines.latest_changes(user_ids, dict(cursors.LATEST_FIRST), EVENTS_READ, at_most)
     return {one["user_id"]: list(map(to_event, one["changes"])) async for one in db.aggregate(pipeline)}
 

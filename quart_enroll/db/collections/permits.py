@@ -112,7 +112,7 @@ async def use(db: Database, user_id: int, permits: Collection[Permit], key: Sect
 
 
 async def give_back(db: Database, user_ids: Collection[int], key: SectionKey, session: Session | None) -> None:
-    """Let these students use again what their seats in the section have used up."""
+    """Let these students use the permits again that their seats in the section used up."""
     wanted = {
         "user_id": {"$in": list(user_ids)},
         "term": key.term,

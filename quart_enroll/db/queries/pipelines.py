@@ -43,7 +43,7 @@ def multi_find(filters: Mapping[str, Stage]) -> list[Stage]:
 
 
 def latest_changes(user_ids: Sequence[int], newest_first: Stage, among: int, at_most: int) -> list[Stage]:
-    """Return one document for each student, with up to `at_most` events that are no refusals, `among` the latest."""
+    """Return one document for each student, with up to `at_most` events that aren't refusals, `among` the latest."""
     latest: list[Stage] = [{"$match": {"at": {"$type": "date"}}}, {"$sort": newest_first}, {"$limit": among}]
     changes = [*latest, {"$match": {"result": "ok"}}, {"$limit": at_most}]
     joined = {"from": "event", "localField": "user_id", "foreignField": "user_id", "pipeline": changes, "as": "changes"}

@@ -56,6 +56,6 @@ def _different(texts: Iterable[str]) -> list[str]:
 
 
 def _as_row_text(text: str) -> str:
-    """Return the text with a replacement for what no row may have: very many characters, and unreadable ones."""
+    """Return the text with a replacement for what no row may have: too many characters, or unreadable ones."""
     readable = "".join(one if is_readable(one) else NOT_READABLE for one in text)
     return readable if len(readable) <= MAX_STUDENT_LENGTH else f"{readable[: MAX_STUDENT_LENGTH - 1]}…"

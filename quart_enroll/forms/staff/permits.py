@@ -35,7 +35,7 @@ class CourseOrSectionForm(SectionChoiceForm):
     """Name a section, or a whole course."""
 
     section = StringField(
-        lazy("Section"), TEXT, filters=[stripped], description=lazy("Without one, it’s for all sections of the course.")
+        lazy("Section"), TEXT, filters=[stripped], description=lazy("Leave empty for all sections of the course.")
     )
 
     @property
@@ -69,7 +69,7 @@ class OverridesUntilForm(SiteForm):
         return frozenset(one for one in self._offered if one in (self.overrides.data or ()))
 
     def validate_overrides(self, field: SelectMultipleField) -> None:
-        """Require something that is allowed."""
+        """Require at least one of the offered overrides."""
         if not self.chosen_overrides:
             raise ValidationError(gettext("Choose at least one."))
 

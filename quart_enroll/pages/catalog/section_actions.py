@@ -237,7 +237,7 @@ def _section_actions(
 def _with_permit(
     term: Term, course: Course, section: Section, state: StudentState, now: datetime, allowed: frozenset[Override]
 ) -> SectionActions:
-    """Return what a student can do whose permits set rules aside for the section.
+    """Return what a student whose permits set rules aside for the section can do.
 
     With a permit for a full section, a student on its waitlist may enroll.
     """

@@ -159,9 +159,9 @@ async def revoke() -> ResponseReturnValue:
         permit_id = found.permit.permit_id
         if await service.revoke(enrollment_context(), staff_id, user_id, permit_id, reason, now()):
             user_cache().invalidate(user_id)
-            await flash(gettext("The permit is revoked."), "success")
+            await flash(gettext("Permit revoked."), "success")
         else:
-            await flash(gettext("This permit is already used or revoked. Nothing was changed."), "info")
+            await flash(gettext("This permit has already been used or revoked. Nothing was changed."), "info")
         return redirect(back, 303)
     [named] = await named_permits.add_names(database(), [found])
     page = render_staff("staff/permit_revoke.html", HERE, form=form, named=named, back=back, what=overrides_text(found))

@@ -96,7 +96,7 @@ CONFIRMED_CHANGES = {
 }
 """What a confirmation says about each change."""
 
-NOT_DONE_BY_READER = Sentence("If it says you did something that you didn’t do, change your password right away.")
+NOT_DONE_BY_READER = Sentence("If it says you did something you didn’t do, change your password right away.")
 
 CALENDAR_FILES = Sentence("The attached files bring your calendar up to date.")
 
