@@ -7,8 +7,12 @@ from typing import Any
 DIRECTION_CHARACTERS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 """Characters that start or end text of another direction."""
 
+UNREADABLE_CATEGORIES = ("Cc", "Cs", "Zl", "Zp")
+"""Unicode's control characters, halves of letters, and separators of lines and paragraphs, which no email may have in
+its subject."""
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_LINE_CHARACTERS = re.compile(r"[\t\r\n]")
+_LINE_CHARACTERS = re.compile(r"[\t\r\n\u2028\u2029]")
 
 
 def is_readable(text: str) -> bool:
@@ -20,8 +24,8 @@ def is_readable(text: str) -> bool:
     if text.isascii() and text.isprintable():
         return True
     return not any(
-        unicodedata.category(character) in ("Cc", "Cs") or character == "\ufffd" or character in DIRECTION_CHARACTERS
-        for character in text
+        unicodedata.category(one) in UNREADABLE_CATEGORIES or one in DIRECTION_CHARACTERS or one == "\ufffd"
+        for one in text
     )
 
 

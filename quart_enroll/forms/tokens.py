@@ -31,6 +31,8 @@ class DayField(DateField):
             super().process_formdata(valuelist)
         except ValueError:
             raise ValueError(gettext("Enter a date like 2026-12-31.")) from None
+        if self.data and not 1900 <= self.data.year <= 2200:
+            raise ValueError(gettext("The year must be between 1900 and 2200."))
 
 
 class TokenForm(SiteForm):

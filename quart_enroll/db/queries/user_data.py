@@ -24,11 +24,11 @@ EXPORTED_FIELDS = {
     "feed": {"_id": 0, "token": 0},
     "share": {"_id": 0},
     "hold": {"_id": 0, "placed_by": 0, "lifted_by": 0, "lift_reason": 0},
-    "permit": {"_id": 0, "author": 0},
+    "permit": {"_id": 0, "author": 0, "reason": 0},
     "removal": {"_id": 0},
     "summary": {"_id": 0},
     "email_change": {"_id": 0},
-    "audit": {"_id": 0},
+    "audit": {"_id": 0, "reason": 0},  # only staff see it; what the student may read is in the history
     "access": {"_id": 0, "minute": 0},
 }
 """The collections with rows about users, and the fields that are not exported: secrets and internal keys."""

@@ -46,6 +46,10 @@ async def test_an_instructor_lets_a_student_into_a_full_section_past_the_waitlis
     for _ in range(2):
         await ivan.post(revoke, form={"reason": "A mistake"})
     assert "Revoked" in await ivan.read(PERMITS)
+    own_data = await text(await bob.get("/account/data"))
+    assert '"overrides"' in own_data
+    assert "Graduates soon" not in own_data
+    assert "A mistake" not in own_data
     assert [one["action"] async for one in db.audit.find().sort("_id")] == ["permit.grant", "permit.revoke"]
     refused = await bob.post("/enrollment", form=SEAT)
     assert "is full" in await bob.read(refused.location)
@@ -58,6 +62,8 @@ async def test_the_form_names_what_is_wrong(ivan: Browser, uma: Browser, db: Dat
     assert "Choose at least one." in page
     unknown = await ivan.post(PERMITS, form=FOR_BOB | {"student": "nobody@school.example"})
     assert "No account has this email or ID." in await text(unknown)
+    endless = await ivan.post(PERMITS, form=FOR_BOB | {"ends_on": "9999-12-31"})
+    assert "The year must be between 1900 and 2200." in await text(endless)
     assert (await uma.post(PERMITS, form=FOR_BOB)).status_code in (403, 404)
     assert await db.permit.count_documents({}) == 0
 
