@@ -65,7 +65,7 @@ def _listing(key: SectionKey, moment: datetime, *, can_grant: bool) -> Listing[N
             Column("until", Sentence("Until"), lambda row: row.record.permit.expires_at),
             Column("reason", Sentence("Reason"), lambda row: row.record.reason),
             Column("author", Sentence("Granted by"), lambda row: row.author_name),
-            Column("at", Sentence("Granted"), lambda row: row.record.at),
+            Column("at", Sentence("Granted"), lambda row: row.record.at, only_in_files=True),
             Column(
                 "revoke",
                 Sentence("Action"),
