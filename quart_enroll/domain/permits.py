@@ -72,7 +72,7 @@ class Permit:
 
 @dataclass(frozen=True, slots=True)
 class RecordedPermit:
-    """A permit on a student's record, with who granted it, when and why."""
+    """A permit on a student's record, with its author, date and reason."""
 
     permit: Permit
     user_id: int

@@ -21,9 +21,9 @@ Where the rules leave room, the model agrees with the docstrings of the services
 - A hold that blocks a change comes before everything but being enrolled already, and nobody sets it aside. A waiting
   student with one keeps the place, and is tried again when it is lifted.
 - A permit sets reasons aside for a seat in its section, or in all of its course, until a seat that needs it uses it up.
-  It is given back when that seat goes without a W. A time conflict needs a permit for each of the two sections, and
-  nothing sets the courses aside that need a dropped one. A place on a waitlist never uses a permit, which doesn't make
-  room there either; the seat may.
+  It can be used again when that seat is dropped without a W. A time conflict needs a permit for each of the two
+  sections, and nothing sets the courses aside that need a dropped one. A place on a waitlist never uses a permit, which
+  doesn't make room there either; the seat may.
 - Of several seats freed by one change, the one dropped first is filled first; then come the other waitlists of the
   students who dropped something.
 """

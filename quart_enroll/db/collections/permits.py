@@ -58,7 +58,7 @@ def to_permits(rows: Iterable[Mapping[str, Any]]) -> list[Permit]:
 
 
 def to_record(row: Mapping[str, Any]) -> RecordedPermit:
-    """Return the permit of a row, with who granted it, when and why."""
+    """Return the permit of a row, as staff see it on the record."""
     status = PermitStatus(row["status"])
     return RecordedPermit(to_permit(row), row["user_id"], status, row["at"], row["author"], row["reason"])
 

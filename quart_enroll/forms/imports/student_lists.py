@@ -51,7 +51,7 @@ def _texts(cells: Iterable[object]) -> list[str]:
 
 
 def _different(texts: Iterable[str]) -> list[str]:
-    """Return the texts that differ; one that no row could have is replaced, so that it alone is refused."""
+    """Return each text once, changed if no row could contain it, so that only its own line is refused."""
     return list(dict.fromkeys(map(_as_row_text, filter(None, texts))))
 
 

@@ -56,7 +56,7 @@ def _term(student: StudentTerm, offered: Catalog) -> Iterator[bytes]:
 
 
 def _course(student: StudentTerm, registration: Registration, offered: Catalog) -> InputFreeText:
-    """Return the row of a course; its button asks first if somebody is waiting for the seat."""
+    """Return the row of a course; its button asks first if another student is waiting for the seat."""
     phase, course, section = student.phase, registration.course, registration.section
     warning = schedule_rows.corequisite_warning(student, registration, offered)
     key = (
