@@ -1,6 +1,6 @@
 """The forms that create and revoke personal access tokens."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -8,7 +8,7 @@ from quart import current_app
 from wtforms import DateField, HiddenField, SelectField, StringField, SubmitField, ValidationError
 from wtforms.validators import DataRequired, InputRequired, Length
 
-from quart_enroll.domain.models import User
+from quart_enroll.domain.models import User, start_of_day
 from quart_enroll.domain.scopes import SCOPE_PERMISSIONS, STAFF_SCOPES, Scope
 from quart_enroll.forms.accounts import own_password
 from quart_enroll.forms.base import SiteForm, lazy, offered, one_line, stripped
@@ -33,6 +33,16 @@ class DayField(DateField):
             raise ValueError(gettext("Enter a date like 2026-12-31.")) from None
         if self.data and not 1900 <= self.data.year <= 2200:
             raise ValueError(gettext("The year must be between 1900 and 2200."))
+
+    @property
+    def start(self) -> datetime | None:
+        """The first moment of the day in UTC; None without a day."""
+        return start_of_day(self.data, _school()) if self.data else None
+
+    @property
+    def end(self) -> datetime | None:
+        """The moment in UTC at which the day ends; None without a day."""
+        return start_of_day(self.data + timedelta(days=1), _school()) if self.data else None
 
 
 class TokenForm(SiteForm):
@@ -78,8 +88,7 @@ class TokenForm(SiteForm):
 
     def expiry(self) -> datetime:
         """Return the moment at which the token's last day ends."""
-        last: date = self.expires_at.data  # type: ignore[assignment]  # a valid form has one
-        return datetime.combine(last + timedelta(days=1), time(), _school())
+        return cast(datetime, self.expires_at.end)  # a valid form has one
 
 
 class EndTokenForm(SiteForm):

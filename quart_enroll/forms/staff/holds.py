@@ -1,17 +1,13 @@
 """The forms about holds: the types, a hold to place or lift, and the filters of the list."""
 
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from quart import current_app
 from wtforms import Form, SelectField, SelectMultipleField, StringField, ValidationError
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import DataRequired, Length, Optional
 
 from quart_enroll.domain.holds import MAX_NAME_LENGTH, MAX_TEXT_LENGTH, Hold, HoldBlock, HoldFilter, HoldType
-from quart_enroll.domain.models import start_of_day
 from quart_enroll.forms.base import SiteForm, lazy, offered, one_line, stripped
 from quart_enroll.forms.staff.logs import NAMES_A_PERSON
 from quart_enroll.forms.tokens import DayField, today
@@ -91,12 +87,7 @@ class PlaceHoldForm(SiteForm):
     def hold(self, types: Iterable[HoldType]) -> Hold:
         """Return the hold, of one of the types that were offered."""
         [chosen] = [one for one in types if one.name == self.type.data]
-        zone, first, last = ZoneInfo(current_app.config["TIMEZONE"]), self.begins_on.data, self.ends_on.data
-        return chosen.hold(
-            self.reason.data or "",
-            start_of_day(first, zone) if first else None,
-            start_of_day(last + timedelta(days=1), zone) if last else None,
-        )
+        return chosen.hold(self.reason.data or "", self.begins_on.start, self.ends_on.end)
 
 
 class LiftHoldForm(SiteForm):

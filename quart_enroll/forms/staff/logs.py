@@ -2,16 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
-from zoneinfo import ZoneInfo
 
-from quart import current_app
 from wtforms import Form, SelectField, StringField, ValidationError
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import Length, Optional
 
 from quart_enroll.domain.audit import ACTIONS, LogFilter
-from quart_enroll.domain.models import start_of_day
 from quart_enroll.forms.base import lazy, one_line, stripped
 from quart_enroll.forms.tokens import DayField
 from quart_enroll.i18n.language import gettext
@@ -44,12 +40,11 @@ class AccessLogForm(Form):
 
     def wanted(self, user_ids: Mapping[str, int]) -> LogFilter:
         """Return the filter; `user_ids` are those of the people."""
-        zone, first, last = ZoneInfo(current_app.config["TIMEZONE"]), self.first_day.data, self.last_day.data
         return LogFilter(
             actor=user_ids.get("actor"),
             user_id=user_ids.get("person"),
-            begins=start_of_day(first, zone) if first else None,
-            ends=start_of_day(last + timedelta(days=1), zone) if last else None,
+            begins=self.first_day.start,
+            ends=self.last_day.end,
         )
 
 

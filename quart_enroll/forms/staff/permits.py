@@ -1,16 +1,13 @@
 """The forms about permits: one to grant for a section or on a student's record, and one to revoke."""
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
-from quart import current_app
 from wtforms import SelectMultipleField, StringField, ValidationError
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import DataRequired, Length, Optional
 
 from quart_enroll.domain.actors import Override
-from quart_enroll.domain.models import SectionKey, start_of_day
+from quart_enroll.domain.models import SectionKey
 from quart_enroll.domain.permits import MAX_TEXT_LENGTH, Permit
 from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
 from quart_enroll.forms.staff.logs import NAMES_A_PERSON
@@ -78,15 +75,9 @@ class OverridesUntilForm(SiteForm):
         if field.data and field.data < today():
             raise ValidationError(gettext("Choose today or a later day."))
 
-    @property
-    def expires_at(self) -> datetime | None:
-        """The end of the last day, by the school's clock."""
-        zone, last = ZoneInfo(current_app.config["TIMEZONE"]), self.ends_on.data
-        return start_of_day(last + timedelta(days=1), zone) if last else None
-
     def permit(self, key: SectionKey) -> Permit:
         """Return the permit for the section; for one without a number, for the whole course."""
-        return Permit("", key.term, key.courseID, key.section, self.chosen_overrides, self.expires_at)
+        return Permit("", key.term, key.courseID, key.section, self.chosen_overrides, self.ends_on.end)
 
 
 class SectionPermitForm(StudentForm, OverridesUntilForm):
