@@ -1,6 +1,6 @@
 """What a student has in a term, as pages need it: seats, waitlist positions, courses taken, plans, alerts and so on."""
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -60,11 +60,11 @@ class StudentState:
     def signed_in(self) -> bool:
         return self.taken is not None
 
-    def permitted(self, section: Section, others: Iterable[Section] = ()) -> frozenset[Override]:
-        """Return what permits set aside for the section, besides the student's courses and the `others`."""
+    def permitted(self, section: Section) -> frozenset[Override]:
+        """Return what permits set aside for the section, besides the student's courses."""
         if not self.permits:
             return NO_OVERRIDES
-        return permits.permitted(self.permits, section, [*(one.section for one in self.enrolled), *others])
+        return permits.permitted(self.permits, section, [one.section for one in self.enrolled])
 
     def waitlist_position(self, key: SectionKey) -> WaitlistedSection | None:
         """Return the student's position on the waitlist of that section."""

@@ -29,6 +29,7 @@ from quart_enroll.pages.form_views import (
 from quart_enroll.pages.live_url import live_url
 from quart_enroll.pages.term_window import closed_window
 from quart_enroll.services.enrollment import plan as service
+from quart_enroll.services.enrollment import plan_check
 from quart_enroll.services.enrollment.enroll_plan import Outcome, enroll_plan
 from quart_enroll.state import catalog, change_limiter, database, enrollment_context, now
 from quart_enroll.web import auth
@@ -62,9 +63,9 @@ async def page(wanted: str, refused: PlanNameForm | None = None) -> bytes:
         )
     state = await student_state.load(user, term, offered, snapshot)
     found, lost = plan_rows.find(snapshot, term, offered)
-    refitted = plan_rows.refit(term, found, state, moment, offered)
-    rows = plan_rows.build(term, found, state, moment, offered, refitted)
-    sections = plan_week.entries(plan_rows.with_sections(found, refitted), state, offered)
+    checked = plan_check.check(found, state.enrolled, state.taken or (), state.permits, moment, offered)
+    rows = plan_rows.build(term, checked, state, moment, offered)
+    sections = plan_week.entries([one.wanted for one in checked], state, offered)
     plans = plan_rows.plans(term, snapshot)
     facts: dict[str, Any] = {
         "plan": True,

@@ -1,10 +1,9 @@
 """The rows of a student's plan: what stands against each planned course, and what the student can do about it."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from quart_enroll.domain import permits
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import Course, PlannedSection, Section, SectionKey, Term
 from quart_enroll.domain.plan_fit import ANY_SECTION, MAX_ALTERNATIVES
@@ -13,9 +12,9 @@ from quart_enroll.i18n.language import gettext, plural
 from quart_enroll.pages.catalog import section_actions
 from quart_enroll.pages.catalog.section_actions import Button, SectionActions, section_fields
 from quart_enroll.pages.student_state import StudentState
-from quart_enroll.services.enrollment import plan as service
-from quart_enroll.services.enrollment import plan_refit, saved_plans
+from quart_enroll.services.enrollment import saved_plans
 from quart_enroll.services.enrollment.candidates import Offering
+from quart_enroll.services.enrollment.plan_check import CheckedSection
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,26 +193,6 @@ def find(snapshot: StudentSnapshot, term: Term, offered: Catalog) -> tuple[list[
     return found, lost
 
 
-def refit(
-    term: Term, found: Sequence[PlannedOffering], state: StudentState, moment: datetime, offered: Catalog
-) -> dict[SectionKey, Section]:
-    """Return the other sections that the student would get now, or when enrollment opens, by the planned ones."""
-
-    def sections_of(key: SectionKey) -> Sequence[Section]:
-        return offered.sections_in(key.courseID, key.term)
-
-    return plan_refit.refit(found, sections_of, state.enrolled, state.taken or (), max(moment, term.opens_at))
-
-
-def with_sections(found: Sequence[PlannedOffering], refitted: Mapping[SectionKey, Section]) -> list[PlannedOffering]:
-    """Return the planned offerings, with the sections that the student would get in place of planned ones."""
-    if not refitted:
-        return list(found)
-    return [
-        (planned, replace(offering, section=refitted.get(planned.key, offering.section))) for planned, offering in found
-    ]
-
-
 def alternatives_text(alternatives: Sequence[str]) -> str:
     """Return in a sentence what is taken if the planned section can't be."""
     if not alternatives:
@@ -229,45 +208,31 @@ def alternatives_text(alternatives: Sequence[str]) -> str:
 
 
 def build(
-    term: Term,
-    found: Sequence[PlannedOffering],
-    state: StudentState,
-    moment: datetime,
-    offered: Catalog,
-    refitted: Mapping[SectionKey, Section],
+    term: Term, checked: Sequence[CheckedSection], state: StudentState, moment: datetime, offered: Catalog
 ) -> list[PlanRow]:
-    """Return the rows of the planned sections, in their order; problems are those of the sections they would get."""
-    wanted = [offering for _, offering in with_sections(found, refitted)]
-    all_problems = service.find_problems(
-        [_eased(one, wanted, state) for one in wanted], state.enrolled, state.taken or ()
-    )
+    """Return the rows of the planned sections, in their order."""
     rows: list[PlanRow] = []
-    for (planned, offering), found_problems in zip(found, all_problems, strict=True):
-        [choice] = section_actions.for_course(term, offering.course, [offering.section], state, moment)
-        problems = tuple(map(str, found_problems))
-        last_refusal = str(planned.because or "") if choice.state != "enrolled" else ""
+    for one in checked:
+        course, section = one.offering.course, one.offering.section
+        [choice] = section_actions.for_course(term, course, [section], state, moment)
+        problems = tuple(map(str, one.problems))
+        last_refusal = str(one.planned.because or "") if choice.state != "enrolled" else ""
         last_refusal = last_refusal if last_refusal not in " ".join(problems) else ""
-        sections = offered.sections_in(offering.course.courseID, term.term) if choice.state != "enrolled" else ()
+        sections = offered.sections_in(course.courseID, term.term) if choice.state != "enrolled" else ()
         rows.append(
             PlanRow(
-                offering.course,
+                course,
                 choice,
                 problems,
                 last_refusal,
                 len(rows) + 1,
-                is_last=offering is found[-1][1],
-                alternatives=planned.alternatives,
-                others=tuple(one for one in sections if one.section != offering.section.section),
-                substitute=refitted.get(planned.key),
+                is_last=one is checked[-1],
+                alternatives=one.planned.alternatives,
+                others=tuple(other for other in sections if other.section != section.section),
+                substitute=one.substitute,
             )
         )
     return rows
-
-
-def _eased(planned: Offering, wanted: Sequence[Offering], state: StudentState) -> Offering:
-    """Return the offering as it would be if the rules were met that the student's permits set aside."""
-    allowed = state.permitted(planned.section, [one.section for one in wanted if one is not planned])
-    return Offering(*permits.ease(planned.term, planned.course, planned.section, allowed))
 
 
 def credits_summary(term: Term, rows: Iterable[PlanRow], state: StudentState) -> str:

@@ -7,9 +7,9 @@ from quart_enroll.domain import week
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.week import Conflict, WeekEntry
 from quart_enroll.pages.enrollment import schedule_rows, week_grid
-from quart_enroll.pages.enrollment.plan_rows import PlannedOffering
 from quart_enroll.pages.enrollment.week_grid import WeekGrid
 from quart_enroll.pages.student_state import StudentState
+from quart_enroll.services.enrollment.candidates import Offering
 
 
 class WeekFacts(NamedTuple):
@@ -21,16 +21,16 @@ class WeekFacts(NamedTuple):
     others: tuple[WeekEntry, ...]
 
 
-def entries(found: Sequence[PlannedOffering], state: StudentState, offered: Catalog) -> list[WeekEntry]:
+def entries(wanted: Sequence[Offering], state: StudentState, offered: Catalog) -> list[WeekEntry]:
     """Return the sections of the week, each once: the student's courses, waitlisted sections, and planned ones."""
     waitlisted = [entry for one in state.waitlisted for entry in schedule_rows.waitlisted_entries(one, offered)]
     enrolled = map(schedule_rows.enrolled_entry, state.enrolled)
-    return week.with_colors([*enrolled, *waitlisted, *_planned(found, state)])
+    return week.with_colors([*enrolled, *waitlisted, *_planned(wanted, state)])
 
 
-def _planned(found: Sequence[PlannedOffering], state: StudentState) -> Iterator[WeekEntry]:
+def _planned(wanted: Sequence[Offering], state: StudentState) -> Iterator[WeekEntry]:
     enrolled = {one.courseID for one in state.enrolled}
-    for _, offering in found:
+    for offering in wanted:
         course, section = offering.course, offering.section
         if course.courseID not in enrolled and state.waitlist_position(section.key) is None:
             yield WeekEntry(course.courseID, course.title, "planned", section.meetings, section.room)

@@ -1,6 +1,6 @@
 """Candidates for a seat: the facts about a student and a section that the rules need, and the rules on them."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -57,17 +57,12 @@ class Candidate:
     holds: Sequence[Hold] = ()
     permits: Sequence[Permit] = ()
 
-    def permitted(
-        self, now: datetime, dropped: Registration | None = None, others: Iterable[Section] = ()
-    ) -> frozenset[Override]:
-        """Return what the student's permits set aside for a seat, in exchange for the `dropped` one if it is given.
-
-        The `others` are sections that the student wants besides.
-        """
+    def permitted(self, now: datetime, dropped: Registration | None = None) -> frozenset[Override]:
+        """Return what the student's permits set aside for a seat, in exchange for the `dropped` one if it is given."""
         if not self.permits:
             return NO_OVERRIDES
         staying = [one.section for one in self.registrations if one.status == "enrolled" and one != dropped]
-        return permits.permitted(permits.in_effect(self.permits, now), self.offering.section, [*staying, *others])
+        return permits.permitted(permits.in_effect(self.permits, now), self.offering.section, staying)
 
     def with_section(self, section: Section) -> "Candidate":
         """Return the candidate for another section of the course, or for the same one in another state."""

@@ -10,9 +10,8 @@ from quart_enroll.domain import permits, terms
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import PlannedSection, Section, SectionKey, Term
 from quart_enroll.i18n.language import Sentence
-from quart_enroll.services.enrollment import plan_refit
-from quart_enroll.services.enrollment.candidates import Candidate, Offering, load_candidates
-from quart_enroll.services.enrollment.plan import find_problems
+from quart_enroll.services.enrollment import plan_check
+from quart_enroll.services.enrollment.candidates import Candidate, load_candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,35 +49,21 @@ async def read(
     pairs = [
         (one, candidate) for one, candidate in zip(planned, found, strict=True) if isinstance(candidate, Candidate)
     ]
-    offered = _with_problems(pairs, term, now, catalog)
+    offered = _with_problems(pairs, now, catalog)
     return term, [offered.get(one.key) or PlanEntry(one) for one in planned]
 
 
 def _with_problems(
-    found: Sequence[tuple[PlannedSection, Candidate]], term: Term, now: datetime, catalog: Catalog
+    found: Sequence[tuple[PlannedSection, Candidate]], now: datetime, catalog: Catalog
 ) -> Mapping[SectionKey, PlanEntry]:
     if not found:
         return {}
     first = found[0][1]
     enrolled = [one for one in first.registrations if one.status == "enrolled"]
-    refitted = plan_refit.refit(
-        [(planned, one.offering) for planned, one in found],
-        lambda key: catalog.sections_in(key.courseID, key.term),
-        enrolled,
-        first.taken_courses,
-        max(now, term.opens_at),
-    )
-    wanted = [one.with_section(refitted.get(planned.key, one.offering.section)) for planned, one in found]
-    others = [one.offering.section for one in wanted]
-    problems = find_problems([_eased(one, others, now) for one in wanted], enrolled, first.taken_courses)
+    offerings = [(planned, one.offering) for planned, one in found]
+    granted = permits.in_effect(first.permits, now)
+    checked = plan_check.check(offerings, enrolled, first.taken_courses, granted, now, catalog)
     return {
-        planned.key: PlanEntry(planned, one, against, refitted.get(planned.key))
-        for (planned, one), against in zip(found, problems, strict=True)
+        planned.key: PlanEntry(planned, one.with_section(of.wanted.section), of.problems, of.substitute)
+        for (planned, one), of in zip(found, checked, strict=True)
     }
-
-
-def _eased(candidate: Candidate, others: Sequence[Section], now: datetime) -> Offering:
-    """Return the planned offering as it would be if the rules were met that the student's permits set aside."""
-    offering = candidate.offering
-    allowed = candidate.permitted(now, others=[one for one in others if one is not offering.section])
-    return Offering(*permits.ease(offering.term, offering.course, offering.section, allowed))
