@@ -102,7 +102,7 @@ def _texts(course: Course, term: Term | None, facts: Mapping[str, Any]) -> dict[
     def render_texts(macros: Any) -> Iterator[str]:
         yield macros.title(course, term).strip()
         yield macros.heading(course, term, terms)
-        yield macros.details(course, *about)
+        yield macros.details(course, term, *about)
         yield live_url([str(term)], [course.courseID]).decode()
         yield escape(url_for("course", courseID=course.courseID, term=term))
 

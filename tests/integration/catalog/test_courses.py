@@ -228,6 +228,17 @@ async def test_a_course_that_another_one_requires_is_not_offered_for_a_swap(ada:
     assert not any("PHP 202" in label for label in buttons(page))
 
 
+@pytest.mark.parametrize(
+    "rule", [{"prerequisites": ["2222"]}, {"corequisites": ["2222"]}, {"requisite": "2222 or 3333"}]
+)
+async def test_a_course_page_leads_to_required_courses_in_its_term(
+    ada: Browser, db: Database, rule: dict[str, object]
+) -> None:
+    await db.course.update_one({"courseID": "1111"}, {"$set": rule})
+    assert 'href="/course/2222?term=Fall+2026"' in await ada.read("/course/1111?term=Fall+2026")
+    assert "isn’t offered in Fall 2026." in await ada.read("/course/2222?term=Fall+2026")
+
+
 async def test_a_course_that_a_student_cannot_take_says_why(ada: Browser, db: Database) -> None:
     await db.course.update_one({"courseID": "3333"}, {"$set": {"prerequisites": ["1111"]}})
     assert "PHP 202 requires 1111 (PYT 101) from an earlier term." in await ada.read("/courses/")

@@ -7,7 +7,7 @@ import pytest
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import sections, terms
 from quart_enroll.domain.models import SectionStatus
-from tests.support.people import LAST_FALL, SECTIONS, Browser, text
+from tests.support.people import ADA, LAST_FALL, SECTIONS, Browser, text
 
 URL = "/instructor/Grace%20Hopper"
 
@@ -28,7 +28,14 @@ async def test_the_page_lists_what_an_instructor_teaches_and_taught_before(anyon
     assert "PHP 202" in now
     assert "PYT 101" not in now
     assert "Fall 2025" in before
-    assert ">PYT 101 · Introduction to Python</a></dd>" in before
+    assert "<dd><strong>PYT 101 · Introduction to Python</strong></dd>" in before
+
+
+@pytest.mark.usefixtures("teaching")
+async def test_a_past_course_leads_to_its_page_for_a_student_who_was_there(ada: Browser, db: Database) -> None:
+    seat = {"user_id": ADA.user_id, "courseID": "1111", "term": LAST_FALL.term, "section": "01", "status": "enrolled"}
+    await db.enrollment.insert_one(seat | {"enrolled_at": LAST_FALL.opens_at})
+    assert '<a href="/course/1111?term=Fall+2025">PYT 101' in await ada.read(URL)
 
 
 @pytest.mark.usefixtures("teaching")
