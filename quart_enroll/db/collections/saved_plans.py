@@ -16,6 +16,7 @@ from quart_enroll.domain.plan_fit import MAX_ALTERNATIVES
 
 INDEXES = [
     IndexModel([("user_id", 1), ("term", 1), ("name", 1)], unique=True),
+    IndexModel("term"),
     IndexModel("expires_at", expireAfterSeconds=0),
 ]
 

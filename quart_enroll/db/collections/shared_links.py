@@ -15,6 +15,7 @@ from quart_enroll.domain.models import MAX_LABEL_LENGTH, MAX_TERM_NAME_LENGTH, S
 
 INDEXES = [
     IndexModel([("user_id", 1), ("link_id", 1)], unique=True),
+    IndexModel("term"),
     IndexModel("expires_at", expireAfterSeconds=0),
 ]
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import terms as stored_terms
-from quart_enroll.db.queries import import_guards
+from quart_enroll.db.queries import import_guards, term_expiry
 from quart_enroll.domain import terms
 from quart_enroll.domain.errors import RowProblem
 from quart_enroll.domain.models import Term
@@ -66,6 +66,9 @@ async def import_terms(
         await import_guards.guard_terms(db, reordered.union(changed), session)
         students = await import_guards.count_enrolled_students(db, changed, session)
         written = await stored_terms.put_all(db, after, session)
+        for term in after:
+            if (old := before[term.term]) is not None and old.withdraw_deadline != term.withdraw_deadline:
+                await term_expiry.set_expiry(db, term.term, term.withdraw_deadline, session)
         changes = [
             RowChange(row.number, term.term, field_changes(old, term), students.get(term.term, 0))
             for row, term in zip(rows, after, strict=True)

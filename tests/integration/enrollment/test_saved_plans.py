@@ -1,11 +1,14 @@
 """Several plans for a term, one of which is in use."""
 
 import re
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from quart_enroll.db.client import Database
-from tests.support.people import FALL, Browser, Clock, message_after, text
+from quart_enroll.services.catalog.import_terms import ImportedTerm, import_terms
+from tests.support.people import FALL, PASSWORD, Browser, Clock, message_after, text
 
 TERM = {"term": "Fall 2026"}
 PHP = TERM | {"courseID": "3333", "section": "01"}
@@ -81,3 +84,16 @@ async def test_plans_cannot_change_once_enrollment_has_closed(ada: Browser, db: 
     clock.now = FALL.add_deadline
     await ada.post("/plan/use", form=TERM | {"name": "Late"})
     assert await db.saved_plan.count_documents({"is_in_use": True}) == 0
+
+
+async def test_what_students_keep_for_a_term_expires_when_its_new_dates_say(
+    ada: Browser, bob: Browser, db: Database
+) -> None:
+    await change(ada, "save", "Late")
+    await ada.post("/enrollment/links", form=TERM | {"content": "plan", "password": PASSWORD})
+    await bob.post("/enrollment", form=PHP)
+    await ada.post("/alert", form=PHP)
+    later = replace(FALL, withdraw_deadline=FALL.withdraw_deadline + timedelta(days=7))
+    await import_terms(db, [ImportedTerm(1, later, frozenset())], FALL.opens_at)
+    for collection in (db.plan, db.saved_plan, db.alert, db.share):
+        assert await collection.distinct("expires_at") == [later.withdraw_deadline]
