@@ -40,7 +40,7 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
     for (const button of row.querySelectorAll("button[formaction]")) {
       const { toggles, moves } = button.dataset;
       // The focus stays on the same button, and never moves to one that does something else.
-      button.id = `${row.id}-${toggles ?? new URL(button.formAction).pathname}`;
+      button.id = `${row.id}-${toggles ?? button.getAttribute("formaction")}`;
       const post = { "hx-post": button.getAttribute("formaction") };
       if (toggles) setAll(button, { ...post, "hx-target": "closest .section" });
       const list = { "hx-target": "#planned", "hx-select": "#planned > li", "hx-swap": "innerHTML" };
