@@ -241,7 +241,7 @@ async def test_each_course_has_its_own_page(anyone: Browser, db: Database) -> No
     assert "<h1>PHP 202 · Advanced PHP Programming <small>Fall 2026</small></h1>" in page
     assert "<title>PHP 202 · Advanced PHP Programming, Fall 2026 " in page
     assert "<dt>Course number</dt><dd>3333</dd>" in page
-    assert 'Prerequisites</dt><dd><a href="/course/1111">PYT 101</a>' in page
+    assert 'Prerequisites</dt><dd><a href="/course/1111?term=Fall+2026">PYT 101</a>' in page
     assert "TR 12:00–1:15 PM" in page
     assert "P. Silva</a> · Lab 1" in page
     assert "1 seat left" in page
