@@ -13,6 +13,7 @@ ACTIONS: Mapping[str, Sentence] = {
     "subjects.set": Sentence("Subjects changed"),
     "advisors.set": Sentence("Advisors changed"),
     "directory.set": Sentence("Directory setting changed"),
+    "attributes.set": Sentence("Student attributes changed"),
     "removal.grant": Sentence("Account removed"),
     "removal.decline": Sentence("Account removal declined"),
     "term.add": Sentence("Term added"),

@@ -10,6 +10,7 @@ from quart_enroll.domain.actors import Override
 from quart_enroll.domain.holds import Hold
 from quart_enroll.domain.models import Section
 from quart_enroll.domain.requisites import Concurrently, Requisite, leaves_of
+from quart_enroll.domain.student_attributes import StudentStatus
 from quart_enroll.i18n.language import LastDay, Moment, NameList, Sentence, TermName, join_sentences, plural
 
 MAX_CHOICES = 10
@@ -207,6 +208,24 @@ class OnHold(Refused):
                 office=hold.office,
                 reason=hold.reason,
                 contact=hold.contact,
+            )
+        )
+
+
+class NotActive(Refused):
+    """The student is on leave, has graduated or has left. No override sets it aside: the registrar sets the status."""
+
+    code = "not_active"
+    meaning = "The student’s status is not active; the registrar can change it."
+    is_recorded = True
+    history_reason = Sentence("you weren’t an active student")
+
+    def __init__(self, status: StudentStatus) -> None:
+        super().__init__(
+            Sentence(
+                "Your student status is “%(status)s”. Only active students can enroll or join waitlists. If you’re "
+                "studying this term, ask the registrar to change your status.",
+                status=status.label,
             )
         )
 

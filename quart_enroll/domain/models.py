@@ -16,6 +16,7 @@ from quart_enroll.domain.email_settings import DEFAULT_SETTINGS, EmailSettings
 from quart_enroll.domain.requisites import CONCURRENTLY, Concurrently
 from quart_enroll.domain.roles import ROLE_NAMES, STAFF_ROLES, STUDENT_ONLY, Role, in_order, single_role
 from quart_enroll.domain.scopes import Scope
+from quart_enroll.domain.student_attributes import NO_ATTRIBUTES, StudentAttributes
 from quart_enroll.i18n.language import Days, Hours, Sentence, TermName, Value, gettext
 
 SEASONS = ("Winter", "Spring", "Summer", "Fall")
@@ -474,7 +475,7 @@ class User:
     `subjects` are those whose sections they change as a scheduler. `advisors` are the user_ids of a student's advisors.
     With `directory_opt_out`, a student's name and email must not be passed on. `preferred_name` takes the place of the
     first name where the person is addressed, and `pronouns` are those that the person goes by. `email_settings` say
-    which emails they want.
+    which emails they want. The `attributes` are those of a student.
     """
 
     user_id: int
@@ -491,6 +492,7 @@ class User:
     preferred_name: str = ""
     pronouns: str = ""
     email_settings: EmailSettings = DEFAULT_SETTINGS
+    attributes: StudentAttributes = NO_ATTRIBUTES
 
     @property
     def role(self) -> str:
@@ -569,11 +571,12 @@ class Profile:
     subjects: tuple[str, ...] = ()
     advisors: tuple[int, ...] = ()
     directory_opt_out: bool = False
+    attributes: StudentAttributes = NO_ATTRIBUTES
 
     @classmethod
     def of(cls, user: User) -> "Profile":
         """Return the user's profile."""
-        return cls(user.roles, user.subjects, user.advisors, user.directory_opt_out)
+        return cls(user.roles, user.subjects, user.advisors, user.directory_opt_out, user.attributes)
 
     @property
     def role(self) -> str:
@@ -583,7 +586,7 @@ class Profile:
     @property
     def fingerprint(self) -> str:
         """A text that identifies the profile's values."""
-        facts = (sorted(self.roles), self.subjects, self.advisors, self.directory_opt_out)
+        facts = (sorted(self.roles), self.subjects, self.advisors, self.directory_opt_out, self.attributes)
         return sha256(repr(facts).encode()).hexdigest()[:16]
 
 

@@ -15,6 +15,7 @@ from quart_enroll.domain.errors import (
     Closed,
     CreditLimit,
     DropDeadlinePassed,
+    NotActive,
     NotOpenYet,
     OnHold,
     Refused,
@@ -35,6 +36,7 @@ from quart_enroll.domain.models import (
 )
 from quart_enroll.domain.moments import localized_deadline, localized_moment
 from quart_enroll.domain.requisite_rules import check_corequisites, check_prerequisites
+from quart_enroll.domain.student_attributes import NO_ATTRIBUTES, StudentAttributes
 from quart_enroll.i18n.language import Sentence
 
 
@@ -43,6 +45,7 @@ class Rule(Enum):
 
     NOT_ENROLLED = Sentence("Not already enrolled in the course")
     HOLDS = Sentence("No hold blocks it")
+    ACTIVE = Sentence("The student is active")
     DATES = Sentence("Enrollment is open")
     STATUS = Sentence("The section is open to new students")
     TIMES = Sentence("No time conflict")
@@ -120,6 +123,18 @@ def hold_checks(holds: Collection[Hold], now: datetime, *changes: HoldBlock) -> 
     """Yield the rule for holds; nothing for a student without one, so that schools without holds see no rule."""
     if holds:
         yield Rule.HOLDS, partial(check_holds, holds, changes, now)
+
+
+def check_active(attributes: StudentAttributes) -> None:
+    """Raise NotActive unless the student may enroll by status."""
+    if not attributes.is_active:
+        raise NotActive(attributes.status)
+
+
+def status_checks(attributes: StudentAttributes) -> Checks:
+    """Yield the rule for the status; nothing for a student without attributes, as `hold_checks` does."""
+    if attributes != NO_ATTRIBUTES:
+        yield Rule.ACTIVE, partial(check_active, attributes)
 
 
 def check_drop(term: Term, course: Course, now: datetime, *, withdraw: bool) -> None:

@@ -28,7 +28,9 @@ async def help_page() -> bytes:
     user = auth.user()
     known = await student_state.load_snapshot(user.user_id) if user else None
     has_holds = bool(known and known.holds)  # a school without holds has nothing to explain
-    return render("help.html", dates=[_dates(term) for term in coming], has_holds=has_holds)
+    is_inactive = bool(user and not user.attributes.is_active)
+    dates = [_dates(term) for term in coming]
+    return render("help.html", dates=dates, has_holds=has_holds, is_inactive=is_inactive)
 
 
 def _dates(term: Term) -> TermDates:

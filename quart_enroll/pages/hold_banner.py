@@ -1,4 +1,4 @@
-"""The banner about a student's holds, on the pages where the student meets them."""
+"""The banner about what blocks a student, holds and the status, on the pages where the student meets it."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,10 +8,12 @@ from markupsafe import Markup
 from quart import current_app
 
 from quart_enroll.domain import moments
+from quart_enroll.domain.errors import NotActive
 from quart_enroll.domain.holds import Hold
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.i18n.language import LastDay, Moment, Sentence
 from quart_enroll.state import now
+from quart_enroll.web import auth
 from quart_enroll.web.templating import render_shared
 
 GAP = "hold_banner"
@@ -26,15 +28,24 @@ class HoldNotice(NamedTuple):
 
 
 def gaps(known: StudentSnapshot | None) -> dict[str, Sequence[bytes]]:
-    """Return the gap with the banner; none for a student without holds, whose page stays as it is."""
-    if known is None or not known.holds:
+    """Return the gap with the banner; none for a student whom nothing blocks, whose page stays as it is."""
+    status = _status()
+    if known is None or not (known.holds or status):
         return {}
     moment = now()
     shown = tuple(one for one in known.holds if one.ends_at is None or moment < one.ends_at)
-    if not shown:
+    if not shown and not status:
         return {}
     rows = tuple(HoldNotice(one, str(period(one, moment) or "")) for one in shown)
-    return {GAP: [render_shared("macros/holds.html", "banner", rows, rows)]}
+    return {GAP: [render_shared("macros/holds.html", "banner", (rows, status), rows, status)]}
+
+
+def _status() -> str:
+    """Return what the status keeps the student from; empty for an active one."""
+    user = auth.user()
+    if user is None or user.attributes.is_active:
+        return ""
+    return NotActive(user.attributes.status).text
 
 
 def variables(known: StudentSnapshot | None) -> dict[str, Markup]:

@@ -23,6 +23,7 @@ from quart_enroll.domain.models import (
 )
 from quart_enroll.domain.permits import Permit
 from quart_enroll.domain.student import StudentSnapshot
+from quart_enroll.domain.student_attributes import NO_ATTRIBUTES, StudentAttributes
 from quart_enroll.services.enrollment import student
 from quart_enroll.state import catalog, database, now, user_cache
 
@@ -55,6 +56,7 @@ class StudentState:
     fingerprint: str = ""
     blocked: Mapping[HoldBlock, Hold] = field(default_factory=dict)
     permits: Sequence[Permit] = ()
+    attributes: StudentAttributes = NO_ATTRIBUTES
 
     @property
     def signed_in(self) -> bool:
@@ -80,11 +82,15 @@ async def load(user: User | None, term: Term, offered: Catalog, known: StudentSn
     if user is None:
         return StudentState()
     known = known or await load_snapshot(user.user_id)
-    return build(known, term, offered, await load_waitlist_positions(user.user_id, known, [term]))
+    return build(known, user.attributes, term, offered, await load_waitlist_positions(user.user_id, known, [term]))
 
 
 def build(
-    known: StudentSnapshot, term: Term, offered: Catalog, waitlisted: Sequence[WaitlistedSection] = ()
+    known: StudentSnapshot,
+    attributes: StudentAttributes,
+    term: Term,
+    offered: Catalog,
+    waitlisted: Sequence[WaitlistedSection] = (),
 ) -> StudentState:
     """Return what the student has in that term according to the snapshot and the waitlist positions."""
     return StudentState(
@@ -96,6 +102,7 @@ def build(
         known.fingerprint,
         blocked_changes(known),
         granted_permits(known, term),
+        attributes,
     )
 
 

@@ -11,6 +11,7 @@ from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.errors import Busy, Refused
 from quart_enroll.domain.models import Course, Meeting, Section, SectionKey, Term
 from quart_enroll.domain.permits import PermitStatus
+from quart_enroll.domain.student_attributes import StudentAttributes
 from quart_enroll.services.enrollment import swap_cycles
 from quart_enroll.services.enrollment.promotion import promote_all_waitlists
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
@@ -121,6 +122,8 @@ def to_model(rows: Rows) -> ModelSchool:
         if one.status is PermitStatus.GRANTED:
             facts = one.permit.term, one.permit.courseID, one.permit.section, frozenset(map(str, one.permit.overrides))
             school.permits.append(ModelPermit(one.user_id, *facts, one.permit.used_for))
+    for row in rows["user"]:
+        school.attributes[row["user_id"]] = StudentAttributes.read(row.get("attributes"))
     for row in rows["enrollment"]:
         key = row["user_id"], row["term"], row["courseID"]
         assert key not in school.seats, f"{key} is enrolled twice"

@@ -16,14 +16,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from quart_enroll.db import client, section_keys
 from quart_enroll.db.client import Database
+from quart_enroll.db.collections import users
 from quart_enroll.db.queries import audit
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.actors import Actor, Override
 from quart_enroll.domain.errors import AlreadyEnrolled, Refused, SectionFull, UnknownSection
 from quart_enroll.domain.holds import Hold, HoldBlock
-from quart_enroll.domain.models import SectionKey, SectionRequest, SectionStatus
+from quart_enroll.domain.models import Profile, SectionKey, SectionRequest, SectionStatus
 from quart_enroll.domain.permits import PERMIT_OVERRIDES, Permit
 from quart_enroll.domain.plan_fit import ANY_SECTION
+from quart_enroll.domain.student_attributes import StudentAttributes, StudentStatus
 from quart_enroll.services.catalog.import_grades import ImportedGrade, import_grades
 from quart_enroll.services.enrollment import act_for, enroll, waitlist
 from quart_enroll.services.enrollment.batch_decisions import Decision
@@ -33,7 +35,7 @@ from quart_enroll.services.enrollment.eligibility import explain
 from quart_enroll.services.enrollment.enroll_together import enroll_together
 from quart_enroll.services.enrollment.refusals import section_full
 from quart_enroll.services.maintenance.discrepancies import find_discrepancies
-from quart_enroll.services.staff import cancellation, no_show
+from quart_enroll.services.staff import cancellation, no_show, people
 from quart_enroll.services.staff import holds as staff_holds
 from quart_enroll.services.staff import permits as staff_permits
 from quart_enroll.services.staff import sections as staff_sections
@@ -90,6 +92,7 @@ SECTIONS = [
         section("I", 1, name=SPRING),
     )
 ]
+REGISTRAR_USER = replace(RITA, user_id=9)
 STEPS_BEFORE_TIME_PASSES = 16
 RANDOM_RUNS = int(os.environ.get("RANDOM_RUNS", "0"))
 """The number of random runs, different each time, for a longer search; by default the same few."""
@@ -150,6 +153,7 @@ class SchoolMachine(RuleBasedStateMachine):
         await self.db.user.delete_many({})
         name = dict.fromkeys(("first_name", "last_name", "password"), "x")
         await self.db.user.insert_many([{"user_id": one, "email": f"{one}@school.example"} | name for one in STUDENTS])
+        await users.add(self.db, REGISTRAR_USER, "x")
 
     @initialize(crowd=st.lists(st.tuples(students, sections), min_size=12, max_size=20, unique=True))
     def registration_day(self, crowd: list[tuple[int, SectionKey]]) -> None:
@@ -294,6 +298,22 @@ class SchoolMachine(RuleBasedStateMachine):
                 lambda: self.model.place_hold(student, blocks),
                 staff_holds.place(self.context, REGISTRAR, student, hold, self.now),
             )
+
+    @rule(student=students, status=st.sampled_from([StudentStatus.ACTIVE, StudentStatus.LEAVE]))
+    def set_attributes(self, student: int, status: StudentStatus) -> None:
+        """Record whether the student is active, perhaps while waiting for a seat."""
+        attributes = StudentAttributes(status=status)
+        self._agree(
+            lambda: self.model.set_attributes(student, attributes, self.now),
+            self._set_attributes(student, attributes),
+        )
+
+    async def _set_attributes(self, student: int, attributes: StudentAttributes) -> None:
+        found = await users.find(self.db, student)
+        assert found
+        before = Profile.of(found)
+        wanted = replace(before, attributes=attributes)
+        await people.change_profile(self.context, REGISTRAR_USER, student, wanted, self.now, seen=before.fingerprint)
 
     async def _lift_hold(self, student: int) -> None:
         [placed] = [one for one in await staff_holds.find_of_student(self.db, student) if one.lifted_at is None]

@@ -20,6 +20,7 @@ Where the rules leave room, the model agrees with the docstrings of the services
 - A closed section keeps its students and its waitlist, but offers no seat. A cancelled one has neither.
 - A hold that blocks a change comes before everything but being enrolled already, and nobody sets it aside. A waiting
   student with one keeps the place, and is tried again when it is lifted.
+- A student who isn't active is refused like one with a hold on everything but dropping, with a reason of its own.
 - A permit sets reasons aside for a seat in its section, or in all of its course, until a seat that needs it uses it up.
   It can be used again when that seat is dropped without a W. A time conflict needs a permit for each of the two
   sections, and nothing sets the courses aside that need a dropped one. A place on a waitlist never uses a permit, which
@@ -37,6 +38,7 @@ from datetime import datetime
 from itertools import product
 
 from quart_enroll.domain.models import Course, Meeting, Section, SectionKey, SectionRequest, SectionStatus, Term
+from quart_enroll.domain.student_attributes import StudentAttributes
 
 OK = "ok"
 
@@ -116,6 +118,7 @@ class ModelSchool:
         self.provisional_seat: SectionKey | None = None
         self.holds: dict[int, list[frozenset[str]]] = {}
         self.permits: list[ModelPermit] = []
+        self.attributes: dict[int, StudentAttributes] = {}
 
     # Actions of students
 
@@ -584,7 +587,19 @@ class ModelSchool:
             raise ModelRefusal(held)
 
     def _held(self, student: int, change: str) -> str | None:
-        return "hold" if self.is_held(student, change) else None
+        if self.is_held(student, change):
+            return "hold"
+        return None if change == "drop" else self._inactive(student)
+
+    def _inactive(self, student: int) -> str | None:
+        found = self.attributes.get(student)
+        return "not_active" if found and found.status != "active" else None
+
+    def set_attributes(self, student: int, attributes: StudentAttributes, now: datetime) -> None:
+        """Record these attributes of the student, who is tried again on every waitlist."""
+        self.attributes[student] = attributes
+        self.promote(FreedSeats(unblocked=deque((student, term) for term in self.terms)), now)
+        self._complete_cycles(now)
 
     def _join_change(self, key: SectionKey, drop_if_enrolled: str | None) -> str:
         """Return what joining means: a seat, if one is open."""
@@ -666,6 +681,8 @@ class ModelSchool:
         reasons = self.reasons(entry.student, key, without=drop_if_enrolled)
         if self.is_held(entry.student, "enroll", *(["swap"] if drop_if_enrolled else [])):
             return "hold"
+        if self._inactive(entry.student):
+            return "not_active"
         if drop_if_enrolled and self._has_dependents(entry.student, key, drop_if_enrolled):
             reasons.insert(0, "corequisites_would_go")
         permitted = self.permitted(entry.student, key, drop_if_enrolled)

@@ -16,6 +16,13 @@ from quart_enroll.domain.email_settings import EmailKind, EmailSettings, timings
 from quart_enroll.domain.errors import EmailTaken
 from quart_enroll.domain.models import Credentials, Profile, User
 from quart_enroll.domain.roles import STUDENT_ONLY, Role, read_roles
+from quart_enroll.domain.student_attributes import (
+    MAX_EARNED_CREDITS,
+    MAX_VALUE_LENGTH,
+    MAX_VALUES,
+    StudentAttributes,
+    StudentStatus,
+)
 from quart_enroll.i18n.timezones import known_timezone
 
 CASE_INSENSITIVE = Collation(locale="en", strength=2)
@@ -56,6 +63,9 @@ It is still written with every change of `roles`, so that processes of an older 
 while the site is deployed, know who is a registrar, and so that the index above holds for the accounts of both.
 """
 
+_ATTRIBUTE = {"bsonType": "string", "minLength": 1, "maxLength": MAX_VALUE_LENGTH}
+_ATTRIBUTES = {"bsonType": "array", "uniqueItems": True, "maxItems": MAX_VALUES, "items": _ATTRIBUTE}
+
 SCHEMA = {
     "bsonType": "object",
     "required": ["user_id", "email", "first_name", "last_name", "password"],
@@ -81,6 +91,18 @@ SCHEMA = {
             "properties": {kind: {"enum": [*timings_of(kind)]} for kind in EmailKind},
         },
         "email_unconfirmed": {"bsonType": "bool"},
+        "attributes": {
+            "bsonType": "object",
+            "properties": {
+                "programs": _ATTRIBUTES,
+                "level": _ATTRIBUTE,
+                "standing": _ATTRIBUTE,
+                "cohorts": _ATTRIBUTES,
+                "campus": _ATTRIBUTE,
+                "earned_credits": {"bsonType": "number", "minimum": 0, "maximum": MAX_EARNED_CREDITS},
+                "status": {"enum": [*StudentStatus]},
+            },
+        },
         "is_student": {"bsonType": "bool"},
         "search_words": {"bsonType": "array", "items": {"bsonType": "string"}},
     },
@@ -103,17 +125,23 @@ USER_FIELDS = {
     "preferred_name": 1,
     "pronouns": 1,
     "email_settings": 1,
+    "attributes": 1,
 }
 """The fields of a User: never the password, which only a sign-in needs."""
 
 OPTIONAL_FIELDS = (
     *("language", "timezone", "email_unconfirmed", "subjects", "advisors", "directory_opt_out"),
-    *("preferred_name", "pronouns", "email_settings"),
+    *("preferred_name", "pronouns", "email_settings", "attributes"),
 )
 """The fields that are stored only if they have a value."""
 
 CONFIRM_EMAIL: Document = {"$unset": {"email_unconfirmed": ""}}
 """Marks an email address as confirmed; users from imports, commands and the Flask site never have the field."""
+
+HAS_ATTRIBUTES: Document = {"attributes": {"$exists": True}}
+"""Matches students of whom the school has recorded attributes."""
+
+ATTRIBUTE_FIELDS: Document = {"_id": 0, "user_id": 1, "attributes": 1}
 
 CREDENTIALS_FIELDS = USER_FIELDS | {"password": 1, "password_changes": 1}
 
@@ -371,9 +399,10 @@ async def replace_password(
 
 
 async def set_profile(db: Database, user_id: int, profile: Profile, session: Session) -> None:
-    """Set the user's roles, subjects and advisors, and whether they keep out of the directory."""
+    """Set the user's profile."""
     fields = {"roles": sorted(profile.roles), "subjects": [*profile.subjects], "advisors": [*profile.advisors]}
     fields |= {"role": profile.role, "directory_opt_out": profile.directory_opt_out}
+    fields |= {"attributes": profile.attributes.stored}
     is_student = Role.STUDENT in profile.roles
     change = {"$set": {name: value for name, value in fields.items() if value} | {"is_student": is_student}}
     change["$unset"] = {name: "" for name, value in fields.items() if not value}
@@ -418,6 +447,7 @@ def to_user(row: Mapping[str, Any]) -> User:
         preferred_name=str(row.get("preferred_name") or ""),
         pronouns=str(row.get("pronouns") or ""),
         email_settings=EmailSettings.read(row.get("email_settings")),
+        attributes=StudentAttributes.read(row.get("attributes")),
     )
 
 
@@ -425,6 +455,7 @@ def to_row(user: User) -> Document:
     """Return the user as a row, without OPTIONAL_FIELDS that are empty."""
     lists = {"roles": sorted(user.roles), "subjects": [*user.subjects], "advisors": [*user.advisors]}
     values = asdict(user) | lists | {"role": user.role, "email_settings": user.email_settings.chosen}
+    values["attributes"] = user.attributes.stored
     row = {name: value for name, value in values.items() if value or name not in OPTIONAL_FIELDS}
     return row | derived_fields(user)
 

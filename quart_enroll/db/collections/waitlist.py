@@ -106,6 +106,14 @@ async def find_in_all_terms(db: Database, user_id: int, session: Session | None 
     return [to_entry(row) async for row in found if has_course(row)]
 
 
+async def find_by_students(db: Database, user_ids: Collection[int], session: Session) -> list[WaitlistEntry]:
+    """Return the entries of these students in all terms."""
+    if not user_ids:
+        return []
+    found = db.waitlist.find({"user_id": {"$in": list(user_ids)}}, session=session)
+    return [to_entry(row) async for row in found if has_course(row)]
+
+
 async def find_positions(db: Database, user_id: int) -> dict[SectionKey, tuple[int, int]]:
     """Return the student's position, from 1 and without gaps, and how many wait, for each of the student's entries."""
     found = db.waitlist.aggregate(pipelines.waitlist_positions(user_id))

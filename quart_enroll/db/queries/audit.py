@@ -18,12 +18,13 @@ from quart_enroll.db.collections import enrollments, holds, permits, schedules, 
 from quart_enroll.db.collections.courses import to_course
 from quart_enroll.db.collections.sections import is_valid_counter, to_int, to_section
 from quart_enroll.db.collections.terms import find_unknown_timezones, is_complete, to_term
-from quart_enroll.db.collections.users import HAS_USER_ID
+from quart_enroll.db.collections.users import ATTRIBUTE_FIELDS, HAS_USER_ID
 from quart_enroll.db.queries import schema_violations
 from quart_enroll.db.queries.schema_violations import SchemaViolation
 from quart_enroll.domain.holds import Hold
 from quart_enroll.domain.models import Course, Section, SectionKey, Term, WaitlistEntry
 from quart_enroll.domain.permits import Permit
+from quart_enroll.domain.student_attributes import StudentAttributes
 
 WAITLIST_ORDER = [("section", 1), ("place", 1), ("joined_at", 1), ("_id", 1)]
 """The order within each waitlist; two entries share a place only where the unique index is missing."""
@@ -78,7 +79,7 @@ class AuditedRows:
 
     `user_ids` and `term_names` include incomplete rows, `terms` has the complete ones. `credits` are by user_id and
     term; NaN stands for a stored value that isn't a number. `unknown_timezones` are by term. `holds`
-    are those that haven't been lifted, and `permits` those that weren't revoked, by user_id.
+    are those that haven't been lifted, and `permits` those that weren't revoked, by user_id like `attributes`.
     """
 
     user_ids: frozenset[Any]
@@ -92,6 +93,7 @@ class AuditedRows:
     unknown_timezones: Mapping[str, str]
     holds: Mapping[Any, Sequence[Hold]]
     permits: Mapping[Any, Sequence[Permit]]
+    attributes: Mapping[Any, StudentAttributes]
 
 
 async def read(db: Database, session: Session) -> AuditedRows:
@@ -102,9 +104,10 @@ async def read(db: Database, session: Session) -> AuditedRows:
     order = [("term", 1), ("courseID", 1), *WAITLIST_ORDER]
     entries = db.waitlist.find(waitlist.HAS_SECTION_AND_USER, session=session).sort(order)
     stored_credits = db.schedule.find(HAS_USER_ID | {"term": {"$type": "string"}}, session=session)
-    users = db.user.find(HAS_USER_ID, {"user_id": 1}, session=session)
+    found = db.user.find(HAS_USER_ID, ATTRIBUTE_FIELDS, session=session)
+    users = {row["user_id"]: StudentAttributes.read(row.get("attributes")) async for row in found}
     return AuditedRows(
-        user_ids=frozenset([row["user_id"] async for row in users]),
+        user_ids=frozenset(users),
         term_names=frozenset(row["term"] for row in stored_terms),
         terms={row["term"]: to_term(row) for row in stored_terms if is_complete(row)},
         courses={course.courseID: course for course in courses},
@@ -115,6 +118,7 @@ async def read(db: Database, session: Session) -> AuditedRows:
         unknown_timezones=await find_unknown_timezones(db, session),
         holds=await _find_holds(db, session),
         permits=await _find_permits(db, session),
+        attributes=users,
     )
 
 

@@ -36,9 +36,12 @@ def waitlist_positions(user_id: int) -> list[Stage]:
     ]
 
 
-def multi_find(filters: Mapping[str, Stage]) -> list[Stage]:
+def multi_find(filters: Mapping[str, Stage], fields: Mapping[str, Stage]) -> list[Stage]:
     """Return one document with the matching rows of each collection. Unlike `$unionWith`, it works in a transaction."""
-    lookups = ({"from": name, "pipeline": [{"$match": match}], "as": name} for name, match in filters.items())
+    stages = {name: [{"$match": match}] for name, match in filters.items()}
+    for name, wanted in fields.items():
+        stages[name].append({"$project": wanted})
+    lookups = ({"from": name, "pipeline": pipeline, "as": name} for name, pipeline in stages.items())
     return [{"$documents": [{}]}, *({"$lookup": lookup} for lookup in lookups)]
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document, Session
-from quart_enroll.db.collections import enrollments, holds, permits, schedules, sections
+from quart_enroll.db.collections import enrollments, holds, permits, schedules, sections, users
 from quart_enroll.db.collections.courses import to_course, to_courses
 from quart_enroll.db.collections.sections import to_section, to_sections
 from quart_enroll.db.collections.terms import to_sorted_terms
@@ -15,6 +15,7 @@ from quart_enroll.db.queries import multi_find
 from quart_enroll.domain.holds import Hold
 from quart_enroll.domain.models import Course, Registration, Section, SectionKey, TakenCourse, Term, WaitlistEntry
 from quart_enroll.domain.permits import Permit
+from quart_enroll.domain.student_attributes import NO_ATTRIBUTES, StudentAttributes
 
 
 class SectionFacts(NamedTuple):
@@ -41,6 +42,7 @@ class StudentRecord(NamedTuple):
     taken_courses: list[TakenCourse]
     holds: list[Hold]
     permits: list[Permit]
+    attributes: StudentAttributes
 
 
 async def find(db: Database, key: SectionKey, session: Session | None = None) -> SectionFacts:
@@ -69,8 +71,10 @@ async def find_for_all(
         "term": {},
         "hold": of_students | holds.IS_NOT_LIFTED,
         "permit": in_terms | permits.IS_GRANTED,
+        "user": of_students | users.HAS_ATTRIBUTES,
     }
-    rows = await multi_find.find(db, filters | sections.match_with_courses(keys), session)
+    fields = {"user": users.ATTRIBUTE_FIELDS}
+    rows = await multi_find.find(db, filters | sections.match_with_courses(keys), session, fields)
     seats = [(row, section_keys.from_row(row)) for row in rows["enrollment"] if enrollments.has_course(row)]
     entries = sorted(map(to_entry, filter(has_course, rows["waitlist"])), key=lambda one: one.key.courseID)
     courses, offered = to_courses(rows["course"]), to_sections(rows["section"])
@@ -91,6 +95,7 @@ async def find_for_all(
     for entry in entries:
         entries_by_student[entry.user_id].append(entry)
     closed = {(row["user_id"], row["term"]) for row in rows["schedule"]}
+    attributes = {row["user_id"]: StudentAttributes.read(row["attributes"]) for row in rows["user"]}
     records = {
         (user_id, term): StudentRecord(
             is_closed=(user_id, term) in closed,
@@ -106,6 +111,7 @@ async def find_for_all(
             ],
             holds=holds_by_student[user_id],
             permits=permits.to_permits(permits_by_student[user_id, term]),
+            attributes=attributes.get(user_id, NO_ATTRIBUTES),
         )
         for user_id, term in {(user_id, key.term) for user_id, key in wanted}
     }

@@ -84,7 +84,7 @@ class ImportRow(Form):
     NUMBERS: ClassVar[dict[str, Callable[[str], str]]] = {
         **dict.fromkeys(("courseID", "section", "year", "user_id"), cells.whole_number),
         **dict.fromkeys(("prerequisites", "corequisites", "requisite"), cells.whole_number),
-        **dict.fromkeys(("credits", "max_credits", "capacity", "waitlist_capacity"), cells.amount),
+        **dict.fromkeys(("credits", "max_credits", "earned_credits", "capacity", "waitlist_capacity"), cells.amount),
     }
     """Fields whose numbers spreadsheets may write differently, and the functions that read them."""
 

@@ -97,6 +97,13 @@ COLUMN_SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
         "preferred_name": ("preferred first name", "chosen name", "preferred"),
         "pronouns": ("personal pronouns",),
         "directory_opt_out": ("ferpa", "ferpa block", "directory block"),
+        "programs": ("program", "program of study", "major", "majors", "academic program"),
+        "level": ("academic level", "student level", "career"),
+        "standing": ("class_standing", "classification", "class_level"),
+        "cohorts": ("cohort", "student group", "student groups"),
+        "campus": ("home campus",),
+        "earned_credits": ("credits earned", "earned hours", "units earned"),
+        "status": ("student status", "enrollment status", "academic status"),
     },
 }
 """Other names for a column, if they are unambiguous: “Seats” may be the open ones, and a “Student ID” is the school's,

@@ -89,6 +89,7 @@ def _read_user(number: int, row: UserRow) -> ImportedUser:
         directory_opt_out=row.opts_out(),
         preferred_name=row.preferred_name.data or "",
         pronouns=row.pronouns.data or "",
+        attributes=row.read_attributes(),
     )
     advisors = cells.advisors(row.advisors.data or "")
     return ImportedUser(number, row.user_id.data, user, row.password.data or None, row.given, advisors)

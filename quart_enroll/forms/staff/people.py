@@ -17,6 +17,8 @@ from wtforms.validators import Length
 
 from quart_enroll.domain.models import PeopleFilter, Profile
 from quart_enroll.domain.roles import ROLE_NAMES, STAFF_ROLES, Role, read_roles
+from quart_enroll.domain.student_attributes import ATTRIBUTE_NAMES, StudentAttributes, StudentStatus
+from quart_enroll.forms.attributes import ATTRIBUTE, ATTRIBUTE_LIST, EARNED_CREDITS, attribute_texts, read_attributes
 from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
 from quart_enroll.forms.imports import cells
 from quart_enroll.forms.search import choices
@@ -69,6 +71,29 @@ class PersonForm(SiteForm):
         lazy("Opted out of the directory"),
         description=lazy("Rosters mark the student’s name, and downloaded files leave the student out."),
     )
+    status = SelectField(
+        lazy("Status"),
+        choices=choices({str(one): cast(str, one.label) for one in StudentStatus}),
+        default=str(StudentStatus.ACTIVE),
+        description=lazy("Only active students can enroll or join waitlists."),
+    )
+    programs = StringField(
+        lazy("Programs"),
+        ATTRIBUTE_LIST,
+        filters=[stripped],
+        description=lazy("Separated by semicolons, such as Nursing; Biology."),
+    )
+    level = StringField(
+        lazy("Level"), ATTRIBUTE, filters=[stripped], description=lazy("Such as Undergraduate or Graduate.")
+    )
+    standing = StringField(
+        lazy("Standing"), ATTRIBUTE, filters=[stripped], description=lazy("Such as First-year or Senior.")
+    )
+    cohorts = StringField(
+        lazy("Cohorts"), ATTRIBUTE_LIST, filters=[stripped], description=lazy("Separated by semicolons.")
+    )
+    campus = StringField(lazy("Campus"), ATTRIBUTE, filters=[stripped])
+    earned_credits = StringField(lazy("Earned credits"), EARNED_CREDITS, filters=[stripped])
 
     @classmethod
     async def for_subjects(cls, offered: Iterable[str], **values: Any) -> "PersonForm":
@@ -82,11 +107,17 @@ class PersonForm(SiteForm):
         """Return the form for a program that sends a whole profile; it offers these subjects."""
         sent = [("roles", role.value) for role in profile.roles] + [("subjects", one) for one in profile.subjects]
         sent.append(("advisors", " ".join(map(str, profile.advisors))))
+        sent += attribute_texts(profile.attributes).items()
         form = cls(
             MultiDict([*sent, *([("directory_opt_out", "y")] if profile.directory_opt_out else [])]), meta=NO_CSRF
         )
         form.subjects.choices = choices(dict.fromkeys(sorted(offered)))
         return form
+
+    def attributes(self, before: StudentAttributes) -> StudentAttributes:
+        """Return the attributes; those that the form wasn't sent with stay as they were `before`."""
+        sent = {name: self[name].data or "" for name in ATTRIBUTE_NAMES if self[name].raw_data}
+        return read_attributes(attribute_texts(before) | sent)
 
     @property
     def chosen_roles(self) -> frozenset[Role]:

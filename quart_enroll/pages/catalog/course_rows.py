@@ -17,6 +17,7 @@ from quart_enroll.bounded_cache import cached, size_of
 from quart_enroll.domain.catalog import Catalog, CourseSections
 from quart_enroll.domain.models import Course, Registration, Section, SectionStatus, Term
 from quart_enroll.domain.student import StudentSnapshot
+from quart_enroll.domain.student_attributes import StudentAttributes
 from quart_enroll.i18n.language import cached_per_language, current_formats
 from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog import section_actions
@@ -125,13 +126,16 @@ class CatalogRow:
 
 @dataclass(frozen=True, slots=True)
 class PersonalFacts:
-    """What can make a row look different to a student: courses, hours, courses taken before, credits, and holds."""
+    """What can make a row look different to a student: courses, hours, courses taken before, credits, and so on.
+
+    A student who `is_blocked` has a hold, or isn't active.
+    """
 
     courses: Set[str]
     hours: WeekHours | None
     taken: Set[str]
     credits: float
-    has_hold: bool = False
+    is_blocked: bool = False
 
     @classmethod
     def of(cls, state: StudentState) -> "PersonalFacts":
@@ -142,14 +146,14 @@ class PersonalFacts:
             hours_of(one.section for one in state.enrolled),
             {one.courseID for one in state.taken or ()},
             sum(one.course.credits for one in state.enrolled),
-            bool(state.blocked),
+            bool(state.blocked) or not state.attributes.is_active,
         )
 
     def may_affect(self, row: SharedRow, term: Term) -> bool:
         """Return whether the row may look different to this student; in doubt, it may."""
         course = row.found.course
         return (
-            self.has_hold
+            self.is_blocked
             or course.courseID in self.courses
             or self.hours is None
             or row.hours is None
@@ -245,9 +249,11 @@ class RowRenderer:
         term: Term,
         now: datetime,
         snapshot: StudentSnapshot,
+        attributes: StudentAttributes,
         positions: Sequence[WaitlistedSection] | None,
     ) -> None:
         self._offered, self._term, self._now, self._snapshot = offered, term, now, snapshot
+        self._attributes = attributes
         waiting = [one for one in snapshot.waiting if one.key.term == term.term]
         self._waitlisted = [WaitlistedSection(one, 0, 0) for one in waiting] if positions is None else positions
         self._waitlisted_courses = {one.key.courseID for one in waiting}
@@ -275,7 +281,8 @@ class RowRenderer:
     def _find_cached(self) -> "CachedRows":
         blocked = frozenset(student_state.blocked_changes(self._snapshot).items())
         permits = student_state.granted_permits(self._snapshot, self._term)
-        derived, key = self._snapshot.derived, ("rows", self._term.term, current_formats(), blocked, permits)
+        facts = blocked, permits, self._attributes
+        derived, key = self._snapshot.derived, ("rows", self._term.term, current_formats(), *facts)
         cached: CachedRows | None = derived.get(key)
         if cached is None or cached.courses is not self._offered.courses or len(cached.texts) > MAX_CACHED_ROWS:
             cached = derived[key] = CachedRows(self._offered.courses)
@@ -292,7 +299,7 @@ class RowRenderer:
     def _personal_text(self, row: SharedRow) -> PersonalText | None:
         """Return the texts that depend on the student; None if they are those of a student who has nothing."""
         if self._state is None:
-            state = student_state.build(self._snapshot, self._term, self._offered, self._waitlisted)
+            state = student_state.build(self._snapshot, self._attributes, self._term, self._offered, self._waitlisted)
             self._state = state, PersonalFacts.of(state)
         state, personal = self._state
         if not personal.may_affect(row, self._term):

@@ -198,7 +198,8 @@ async def _rows(
     positions: Sequence[WaitlistedSection] | None = None
     if waiting and not waiting.isdisjoint(page.courseIDs):  # they change by themselves
         positions = await student_state.load_waitlist_positions(snapshot.waiting[0].user_id, snapshot, [term])
-    return [RowRenderer(offered, term, boundary, snapshot, positions).render(page)]
+    attributes = auth.signed_in().attributes
+    return [RowRenderer(offered, term, boundary, snapshot, attributes, positions).render(page)]
 
 
 @cached_per_catalog("pages of rows", _page_size, _page_key)

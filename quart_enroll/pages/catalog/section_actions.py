@@ -16,6 +16,7 @@ from quart_enroll.domain.errors import (
 )
 from quart_enroll.domain.holds import Hold, HoldBlock
 from quart_enroll.domain.models import Course, Registration, Section, SectionKey, Term
+from quart_enroll.domain.student_attributes import StudentAttributes
 from quart_enroll.i18n.language import TermName, format_list_of, gettext
 from quart_enroll.pages.student_state import StudentState
 
@@ -135,6 +136,7 @@ def swappable_courses(
         or state.waitlist_position(section.key)
         or _lacks_prerequisites(term, course, state)
         or HoldBlock.SWAP in state.blocked
+        or not state.attributes.is_active
     ):
         return []
     others = [] if any(one.section.key == section.key for one in state.enrolled) else state.enrolled
@@ -226,6 +228,8 @@ def _section_actions(
             _check_prerequisites(term, course, section, state, dropped)
         if hold := state.blocked.get(_change(section, dropped)):
             return replace(own, reason=hold_reason(hold))
+        if not state.attributes.is_active:
+            return replace(own, reason=status_reason(state.attributes))
         if missing := _missing_corequisites(term, course, section, state, dropped):
             button = None if dropped else _enroll_together_button(course, section, missing.names)
             return replace(own, reason=missing.text, button=button)
@@ -257,6 +261,11 @@ def _with_permit(
 def hold_reason(hold: Hold | None) -> str:
     """Return in a few words that the hold is the reason, because the page has a banner about it; empty for none."""
     return gettext("Hold: %(office)s", office=hold.office) if hold else ""
+
+
+def status_reason(attributes: StudentAttributes) -> str:
+    """Return in a few words that the student's status is the reason, because the page has a banner about it."""
+    return gettext("Status: %(status)s", status=attributes.status.label)
 
 
 def _change(section: Section, dropped: Registration | None) -> HoldBlock:

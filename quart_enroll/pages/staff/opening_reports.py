@@ -34,6 +34,7 @@ REASON_NAMES = {
     "corequisite_missing": Sentence("Corequisite missing"),
     "corequisites_would_go": Sentence("Required as a corequisite"),
     "hold": Sentence("Hold"),
+    "not_active": Sentence("Not an active student"),
     "drop_closed": Sentence("Withdrawal deadline passed"),
 }
 """What staff call the reasons; the student's history has sentences that say "you"."""

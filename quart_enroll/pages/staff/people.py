@@ -13,17 +13,20 @@ from quart_enroll.domain.errors import (
     Refused,
 )
 from quart_enroll.domain.models import Profile, User
+from quart_enroll.domain.roles import Role
 from quart_enroll.domain.search import all_subjects
+from quart_enroll.domain.student_attributes import ATTRIBUTE_NAMES, NO_ATTRIBUTES
+from quart_enroll.forms.attributes import attribute_texts
 from quart_enroll.forms.staff.people import PeopleForm, PersonForm
 from quart_enroll.i18n.language import Sentence, gettext
 from quart_enroll.pages.form_errors import show_beside
 from quart_enroll.pages.paging import page_url
 from quart_enroll.pages.staff.layout import render_staff
 from quart_enroll.pages.staff.listing import Column, Listing, Sort, export, requested_format
-from quart_enroll.pages.staff.people_page import people_page
+from quart_enroll.pages.staff.people_page import attribute_columns, people_page
 from quart_enroll.pages.staff.person_effects import describe_changes, describe_effects
 from quart_enroll.services.staff import people as accounts
-from quart_enroll.state import catalog, database, now, user_cache
+from quart_enroll.state import catalog, database, enrollment_context, now, user_cache
 from quart_enroll.web import auth
 from quart_enroll.web.compression import RenderedPage
 
@@ -44,6 +47,7 @@ LISTING: Listing[User] = Listing(
         Column("roles", Sentence("Roles"), lambda user: ", ".join(map(str, user.role_names))),
         Column("subjects", Sentence("Subjects"), lambda user: ", ".join(user.subjects), only_in_files=True),
         Column("advisors", Sentence("Advisors"), lambda user: " ".join(map(str, user.advisors)), only_in_files=True),
+        *attribute_columns(),
         Column(
             "directory",
             Sentence("Directory"),
@@ -73,10 +77,16 @@ async def person(user_id: int) -> ResponseReturnValue:
     if not form.validate():
         return await _person_page(found, form), 422
     try:
-        wanted = await _wanted(form)
+        wanted = await _wanted(form, found)
         is_confirmed = "confirmed" in await request.form
         await accounts.change_profile(
-            database(), auth.signed_in(), user_id, wanted, now(), seen=form.seen.data or "", dry_run=not is_confirmed
+            enrollment_context(),
+            auth.signed_in(),
+            user_id,
+            wanted,
+            now(),
+            seen=form.seen.data or "",
+            dry_run=not is_confirmed,
         )
     except accounts.NotPermitted:
         abort(403)
@@ -103,6 +113,7 @@ async def _stored_form(found: User) -> PersonForm:
         subjects=[*found.subjects],
         advisors=" ".join(advisor.email for advisor in advisors),
         directory_opt_out=found.directory_opt_out,
+        **attribute_texts(found.attributes),
     )
 
 
@@ -111,11 +122,15 @@ async def _offer_subjects(found: User, **values: object) -> PersonForm:
     return await PersonForm.for_subjects(sorted({*all_subjects(await catalog()), *found.subjects}), **values)
 
 
-async def _wanted(form: PersonForm) -> Profile:
+async def _wanted(form: PersonForm, found: User) -> Profile:
     """Return what the form says; raise NotAnAdvisor."""
     advisors = await accounts.find_advisors(database(), form.advisor_names)
     return Profile(
-        form.chosen_roles, tuple(sorted(form.subjects.data or ())), advisors, bool(form.directory_opt_out.data)
+        form.chosen_roles,
+        tuple(sorted(form.subjects.data or ())),
+        advisors,
+        bool(form.directory_opt_out.data),
+        form.attributes(found.attributes),
     )
 
 
@@ -131,12 +146,23 @@ async def _show_conflict(user_id: int, form: PersonForm, refusal: EditConflict) 
     found = await accounts.find(database(), user_id) or abort(404)
     form.seen.data = Profile.of(found).fingerprint
     form.form_errors = [refusal.text]
-    saved = describe_changes(Profile.of(found), await _wanted(form), await _names(found, await _wanted(form)))
+    mine = await _wanted(form, found)
+    saved = describe_changes(Profile.of(found), mine, await _names(found, mine))
     return await _person_page(found, form, saved=saved)
 
 
 async def _person_page(found: User, form: PersonForm, **variables: object) -> RenderedPage:
-    return render_staff("staff/person.html", MENU_ENTRY, person=found, form=form, **variables)
+    has_attributes = found.attributes != NO_ATTRIBUTES or any(form[name].errors for name in ATTRIBUTE_NAMES)
+    is_student = has_attributes or Role.STUDENT in found.roles
+    return render_staff(
+        "staff/person.html",
+        MENU_ENTRY,
+        person=found,
+        form=form,
+        is_student=is_student,
+        has_attributes=has_attributes,
+        **variables,
+    )
 
 
 async def _preview_page(found: User, wanted: Profile) -> RenderedPage:

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from quart_enroll.domain.models import Profile
 from quart_enroll.domain.roles import ROLE_NAMES, ROLE_PERMISSIONS, Role, in_order
+from quart_enroll.domain.student_attributes import ATTRIBUTE_NAMES
+from quart_enroll.forms.attributes import attribute_texts
 from quart_enroll.i18n.language import gettext, plural
 
 
@@ -37,6 +39,10 @@ def describe_effects(before: Profile, after: Profile, advisees: int, *, is_self:
             advisees,
         )
         sentences.append(str(sentence))
+    if before.attributes.is_active and not after.attributes.is_active:
+        sentences.append(gettext("Can no longer enroll or join waitlists, and keeps courses and places on waitlists."))
+    elif after.attributes.is_active and not before.attributes.is_active:
+        sentences.append(gettext("Can enroll again, and gets a seat at once where one is open on a waitlist."))
     if Role.REGISTRAR in lost and is_self:
         sentences.append(gettext("This is your own account. After you save, you won’t be able to open this page."))
     return sentences
@@ -52,3 +58,5 @@ def _values(profile: Profile, names: Mapping[int, str]) -> Iterator[tuple[str, s
     yield gettext("Subjects"), ", ".join(profile.subjects) or none
     yield gettext("Advisors"), ", ".join(names.get(one, str(one)) for one in profile.advisors) or none
     yield gettext("Opted out of the directory"), gettext("yes") if profile.directory_opt_out else gettext("no")
+    for name, text in attribute_texts(profile.attributes).items():
+        yield str(ATTRIBUTE_NAMES[name]), str(profile.attributes.status.label) if name == "status" else text or none

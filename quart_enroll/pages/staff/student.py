@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from quart import abort, current_app, request, url_for
 
-from quart_enroll.domain import permissions
+from quart_enroll.domain import permissions, student_attributes
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.holds import RecordedHold
 from quart_enroll.domain.models import Event, SectionKey, Term, WaitlistEntry
@@ -97,6 +97,7 @@ async def student(user_id: int) -> RenderedPage:
             for one in happened
         ],
         earlier=earlier,
+        attributes=student_attributes.in_words(found.attributes),
         holds=await _holds(user_id),
         permits=await record_permits.entries(user_id),
         can_place=is_registrar and Role.STUDENT in found.roles and bool(await hold_types.find_all(database())),

@@ -13,7 +13,7 @@ from quart_enroll.i18n.language import Sentence, gettext
 from quart_enroll.pages.paging import Page, page_url
 from quart_enroll.pages.staff.layout import render_staff
 from quart_enroll.pages.staff.listing import ROWS_PER_PAGE, Column, Listing, Sort, export, requested_format
-from quart_enroll.pages.staff.people_page import people_page
+from quart_enroll.pages.staff.people_page import attribute_columns, people_page
 from quart_enroll.services.staff import people as accounts
 from quart_enroll.services.staff import students as service
 from quart_enroll.state import database
@@ -38,6 +38,7 @@ LISTING: Listing[User] = Listing(
         ),
         Column("user_id", Sentence("Student ID"), lambda student: str(student.user_id), is_sortable=True),
         Column("email", Sentence("Email"), lambda student: student.email, is_sortable=True),
+        *attribute_columns(),
         Column("directory", Sentence("Directory"), lambda student: OPTED_OUT if student.directory_opt_out else ""),
     ],
     Sort("user_id"),

@@ -41,5 +41,7 @@ async def import_rows(
     if kind == HOLDS:
         return await import_holds(EnrollmentContext(db), rows, clock, dry_run=dry_run, author=author)
     if kind == "user":
-        return await import_users(db, rows, unusable_password=unusable_password, dry_run=dry_run, record=author.record)
+        return await import_users(
+            db, rows, clock(), unusable_password=unusable_password, dry_run=dry_run, author=author
+        )
     return await CATALOG_IMPORTS[kind](db, rows, clock(), dry_run=dry_run, author=author)

@@ -7,30 +7,36 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from itertools import chain, count, islice
 from typing import NamedTuple
 
 from quart_enroll.db.client import Database, Session
-from quart_enroll.db.collections import users
+from quart_enroll.db.collections import schedules, users
 from quart_enroll.domain import email_addresses
 from quart_enroll.domain.errors import RowProblem
 from quart_enroll.domain.models import Credentials, User
 from quart_enroll.domain.roles import STUDENT_ONLY, Role
+from quart_enroll.domain.student_attributes import ATTRIBUTE_NAMES
 from quart_enroll.services.catalog.imported_users import ImportedUser, MatchedRow, RoleCheck, email_key, match_users
 from quart_enroll.services.catalog.imports import (
     BATCH_ROWS,
+    SYSTEM,
+    ImportAuthor,
     ImportResult,
     ImportTotal,
-    Record,
     RowChange,
-    field_changes,
-    record_nothing,
     refuse,
     refuse_duplicates,
     run_batches,
     run_import,
+    user_changes,
 )
+from quart_enroll.services.enrollment import swap_cycles
+from quart_enroll.services.enrollment.promotion import promote_students
+from quart_enroll.services.enrollment.seat_changes import SeatTransaction
+from quart_enroll.services.enrollment.section_lock import SectionLocks
 from quart_enroll.system.compact_list import CompactList
 
 OPTIONAL_USER_FIELDS = (
@@ -52,18 +58,20 @@ class PreparedUsers(NamedTuple):
 async def import_users(
     db: Database,
     rows: Sequence[ImportedUser],
+    now: datetime,
     *,
     unusable_password: str,
     dry_run: bool = False,
-    record: Record = record_nothing,
+    author: ImportAuthor = SYSTEM,
 ) -> ImportResult:
     """Store users by user_id, or by email address if the row has no user_id.
 
     An existing user keeps the password, and the roles if the row has none. `unusable_password` is the hash for new
-    users without one. All rows are compared with the database before the first BATCH_ROWS of them are stored, and
-    `record` is called for each batch. Raises InvalidRows if rows share a user_id or an email address, if an address
-    belongs to a user with another user_id, if a user whose address is not confirmed would get a staff role, if somebody
-    named as an advisor isn't one, and if no registrar would be left.
+    users without one. All rows are compared with the database before the first BATCH_ROWS of them are stored, and the
+    author's `record` is called for each batch. A waiting student whose new attributes let them take an open seat gets
+    it. Raises InvalidRows if rows share a user_id or an email address, if an address belongs to a user with another
+    user_id, if a user whose address is not confirmed would get a staff role, if somebody named as an advisor isn't one,
+    and if no registrar would be left.
     """
     await asyncio.to_thread(_refuse_duplicates, rows)
     batches = await asyncio.to_thread(Batches, rows)
@@ -74,9 +82,13 @@ async def import_users(
     await users.raise_user_id_counter(db, batches.highest_user_id)
 
     async def store(batch: Sequence[ImportedUser]) -> ImportResult:
-        return await run_import(db, partial(_store, db, batch, unusable_password), record=record)
+        changing = partial(_store, db, batch, unusable_password, author.user_id, now)
+        return await run_import(db, changing, record=author.record)
 
-    return await run_batches(batches, store)
+    result = await run_batches(batches, store)
+    if result.changed:
+        await swap_cycles.complete_all_cycles(SectionLocks(db), author.user_id, now)
+    return result
 
 
 def _refuse_duplicates(rows: Sequence[ImportedUser]) -> None:
@@ -123,7 +135,9 @@ async def _match_all(db: Database, batches: Batches, *, keep: bool) -> tuple[Com
     return matched, roles.advisor_ids
 
 
-async def _store(db: Database, rows: Sequence[ImportedUser], unusable_password: str, session: Session) -> ImportResult:
+async def _store(
+    db: Database, rows: Sequence[ImportedUser], unusable_password: str, actor: int, now: datetime, session: Session
+) -> ImportResult:
     matches = await match_users(db, rows, session)
     roles = RoleCheck(await users.find_registrars(db, session))
     await asyncio.to_thread(roles.add, matches)
@@ -134,8 +148,13 @@ async def _store(db: Database, rows: Sequence[ImportedUser], unusable_password: 
     nameless = sum(found is None and row.user_id is None for row, found in matches.rows)
     unused = iter(await users.next_user_ids(db, nameless))
     prepared = await asyncio.to_thread(_prepare, matches.rows, roles.advisor_ids, unused, unusable_password)
+    before = {found.user_id: found.attributes for _, found in matches.rows if found}
+    affected = [one.user_id for one in prepared.changed if one.attributes != before[one.user_id]]
+    await schedules.bump_all_versions(db, affected, session)
     await users.put_all(db, prepared.new, prepared.changed, session)
-    return _result(prepared, len(rows))
+    change = SeatTransaction(db, session, now, actor)
+    await promote_students(change, affected)
+    return replace(_result(prepared, len(rows)), promoted=change.promotions)
 
 
 def _predict(
@@ -168,7 +187,7 @@ def _prepare(
             new.append(Credentials(wanted, row.password or unusable_password))
             new_rows.append(row.number)
         elif wanted != found:
-            changes.append(RowChange(row.number, f"user {found.user_id}", field_changes(found, wanted)))
+            changes.append(RowChange(row.number, f"user {found.user_id}", user_changes(found, wanted)))
             changed.append(wanted)
     return prepared
 
@@ -181,6 +200,7 @@ def _merge(row: ImportedUser, found: User | None, user_id: int, advisor_ids: Map
         return replace(given, user_id=user_id, roles=given.roles or STUDENT_ONLY)
     same_address = email_key(given.email) == email_key(found.email)
     stored = {name: getattr(found, name) for name in OPTIONAL_USER_FIELDS if name not in row.given}
+    kept = {name: getattr(found.attributes, name) for name in ATTRIBUTE_NAMES if name not in row.given}
     return replace(
         given,
         user_id=user_id,
@@ -190,5 +210,6 @@ def _merge(row: ImportedUser, found: User | None, user_id: int, advisor_ids: Map
         timezone=found.timezone,
         email_settings=found.email_settings,
         email_unconfirmed=found.email_unconfirmed and same_address,
+        attributes=replace(given.attributes, **kept),
         **stored,
     )

@@ -12,6 +12,7 @@ from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.errors import RowProblem
 from quart_enroll.domain.models import SYSTEM_ACTOR, Course, Event, Section, Term, User
 from quart_enroll.domain.stored_import import Outcome
+from quart_enroll.domain.student_attributes import ATTRIBUTE_NAMES, values_text
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.services.enrollment import swap_cycles
 from quart_enroll.services.enrollment.promotion import promote_all_waitlists
@@ -212,6 +213,13 @@ def field_changes(old: Course | Section | Term | User, new: Course | Section | T
 
     values = [(one.name, getattr(old, one.name), getattr(new, one.name)) for one in fields(new)]
     return [FieldChange(name, to_local(before), to_local(after)) for name, before, after in values if before != after]
+
+
+def user_changes(old: User, new: User) -> list[FieldChange]:
+    """Return the fields and the attributes that differ."""
+    values = [(name, *(values_text(getattr(one.attributes, name)) for one in (old, new))) for name in ATTRIBUTE_NAMES]
+    changes = [one for one in field_changes(old, new) if one.field != "attributes"]
+    return changes + [FieldChange(*change) for change in values if change[1] != change[2]]
 
 
 def keep_missing_fields(new: Model, old: Model | None, given: frozenset[str], optional: Sequence[str]) -> Model:

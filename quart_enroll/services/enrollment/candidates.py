@@ -24,6 +24,7 @@ from quart_enroll.domain.holds import Hold, HoldBlock
 from quart_enroll.domain.models import Course, Registration, Section, SectionKey, TakenCourse, Term, WaitlistEntry
 from quart_enroll.domain.permits import Permit
 from quart_enroll.domain.rules import Rule
+from quart_enroll.domain.student_attributes import NO_ATTRIBUTES, StudentAttributes
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Candidate:
     taken_courses: list[TakenCourse]
     holds: Sequence[Hold] = ()
     permits: Sequence[Permit] = ()
+    attributes: StudentAttributes = NO_ATTRIBUTES
 
     def permitted(self, now: datetime, dropped: Registration | None = None) -> frozenset[Override]:
         """Return what the student's permits set aside for a seat, in exchange for the `dropped` one if it is given."""
@@ -123,6 +125,7 @@ def _candidate(key: SectionKey, found: SectionFacts, student: StudentRecord) -> 
             student.taken_courses,
             student.holds,
             student.permits,
+            student.attributes,
         )
     except (UnknownTerm, UnknownCourse, UnknownSection) as refusal:
         return refusal
@@ -169,6 +172,7 @@ def enrollment_checks(
     """
     term, course = candidate.offering.term, candidate.offering.course
     yield from rules.hold_checks(candidate.holds, now, change)
+    yield from rules.status_checks(candidate.attributes)
     yield Rule.DATES, partial(rules.check_open, term, now)
     if dropped is not None:
         facts = dropped, term, candidate.registrations, candidate.taken_courses, course.courseID

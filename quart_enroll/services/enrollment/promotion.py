@@ -4,6 +4,8 @@ Afterwards an open seat means that no waitlisted student could take it. Seats th
 students who set an alert: in the same transaction too, so that no process that dies can lose or repeat an alert.
 """
 
+from collections.abc import Collection
+
 from quart_enroll.db.collections import alerts, enrollments, notices, sections, waitlist
 from quart_enroll.domain import permits, requisite_rules, rules
 from quart_enroll.domain.actors import Override
@@ -31,6 +33,17 @@ async def promote_waitlists(transaction: SeatTransaction) -> None:
             await _retry_unblocked(transaction)
     for key in sorted(transaction.open_sections):
         await _send_alerts(transaction, key)
+
+
+async def promote_students(transaction: SeatTransaction, user_ids: Collection[int]) -> None:
+    """Give these students each open seat they wait for, because something about them has changed.
+
+    The transaction must have bumped their versions before it read anything about them. A skip at this moment does so
+    too: one of the two runs again, so that no open seat is missed.
+    """
+    entries = await waitlist.find_by_students(transaction.db, user_ids, transaction.session)
+    transaction.unblocked_students.extend(sorted({(one.user_id, one.key.term) for one in entries}))
+    await promote_waitlists(transaction)
 
 
 async def promote_all_waitlists(transaction: SeatTransaction) -> None:
@@ -81,6 +94,7 @@ async def _promote(transaction: SeatTransaction, entry: WaitlistEntry) -> bool:
     dropped = next((one for one in enrolled if one.courseID == entry.drop_if_enrolled), None)
     try:
         rules.check_promotion_holds(candidate.holds, transaction.now, is_swap=dropped is not None)
+        rules.check_active(candidate.attributes)
         if dropped is not None and Override.REQUISITES not in entry.overrides:
             requisite_rules.check_dependents(
                 dropped, offering.term, registrations, candidate.taken_courses, offering.course.courseID

@@ -19,6 +19,7 @@ from quart_enroll.domain.models import (
     deleted_section,
 )
 from quart_enroll.domain.permits import Permit
+from quart_enroll.domain.student_attributes import NO_ATTRIBUTES
 
 CREDIT_TOLERANCE = 1e-6
 """How far a sum of credits may be off, because of floating-point rounding."""
@@ -143,6 +144,7 @@ class Recount:
         ]
         try:
             rules.check_promotion_holds(self.rows.holds.get(waiting.user_id, ()), now, is_swap=bool(dropped))
+            rules.check_active(self.rows.attributes.get(waiting.user_id, NO_ATTRIBUTES))
             for one in dropped if Override.REQUISITES not in waiting.overrides else ():
                 requisite_rules.check_dependents(one, term, registrations, taken, course.courseID)
             checks = rules.eligibility_checks(term, course, counted.section, registrations, taken, dropped)

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from datetime import datetime
 
 from quart_enroll.db.client import Database
-from quart_enroll.db.collections import holds, notices, schedules, users, waitlist
+from quart_enroll.db.collections import holds, notices, schedules, users
 from quart_enroll.domain.audit import About, AuditEntry
 from quart_enroll.domain.errors import AccountGone
 from quart_enroll.domain.holds import Hold, HoldFilter, RecordedHold
@@ -14,7 +14,7 @@ from quart_enroll.domain.models import SYSTEM_ACTOR, Notice
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.services.enrollment.act_for import Record, record_nothing
 from quart_enroll.services.enrollment.context import EnrollmentContext
-from quart_enroll.services.enrollment.promotion import promote_waitlists
+from quart_enroll.services.enrollment.promotion import promote_students
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
 from quart_enroll.services.enrollment.swap_cycles import change_seats
 from quart_enroll.services.staff import audit
@@ -102,7 +102,6 @@ async def lift(
 
     async def body(transaction: SeatTransaction) -> bool:
         db, session = transaction.db, transaction.session
-        # A skip at this moment bumps the version too: one of the two runs again, so that no open seat is missed.
         await schedules.bump_all_versions(db, [user_id], session)
         await record(session)
         hold = await holds.lift(db, user_id, hold_id, staff_id, now, reason, session)
@@ -112,9 +111,7 @@ async def lift(
             about = About("hold", name=hold.type)
             await audit.record(db, session, AuditEntry(now, staff_id, "hold.lift", about, user_id, reason=reason))
         await notices.add(db, Notice(now, user_id, "hold_lifted", because=_lifted(hold)), session)
-        entries = await waitlist.find_in_all_terms(db, user_id, session)
-        transaction.unblocked_students.extend((user_id, term) for term in sorted({one.key.term for one in entries}))
-        await promote_waitlists(transaction)
+        await promote_students(transaction, [user_id])
         return True
 
     return await change_seats(context.locks, SYSTEM_ACTOR if staff_id is None else staff_id, now, [], body)

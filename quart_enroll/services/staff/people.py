@@ -3,16 +3,21 @@
 from collections.abc import AsyncGenerator, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from quart_enroll.db.client import Database, Session
-from quart_enroll.db.collections import users
+from quart_enroll.db.collections import schedules, users
 from quart_enroll.db.queries import people
-from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.audit import About, AuditEntry, Change
 from quart_enroll.domain.errors import AccountGone, EditConflict, EmailUnconfirmed, LastRegistrar, NotAnAdvisor
 from quart_enroll.domain.models import PeopleFilter, PeopleMatches, Profile, User
 from quart_enroll.domain.permissions import can_manage_people
 from quart_enroll.domain.roles import STAFF_ROLES, STUDENT_ONLY, Role
+from quart_enroll.domain.student_attributes import ATTRIBUTE_NAMES, StudentAttributes
+from quart_enroll.services.enrollment.context import EnrollmentContext
+from quart_enroll.services.enrollment.promotion import promote_students
+from quart_enroll.services.enrollment.seat_changes import SeatTransaction
+from quart_enroll.services.enrollment.swap_cycles import change_seats
 from quart_enroll.services.staff import audit
 
 PERSON = About("person")
@@ -22,6 +27,7 @@ PROFILE_ACTIONS = {
     "subjects": "subjects.set",
     "advisors": "advisors.set",
     "directory_opt_out": "directory.set",
+    "attributes": "attributes.set",
 }
 """The action of the audit log for each field of a profile."""
 
@@ -83,16 +89,27 @@ async def find_advisors(db: Database, names: Sequence[str]) -> tuple[int, ...]:
 
 
 async def change_profile(
-    db: Database, staff: User, user_id: int, wanted: Profile, now: datetime, *, seen: str, dry_run: bool = False
+    context: EnrollmentContext,
+    staff: User,
+    user_id: int,
+    wanted: Profile,
+    now: datetime,
+    *,
+    seen: str,
+    dry_run: bool = False,
 ) -> User:
     """Set the person's profile, and return the person as they were before.
 
+    If other attributes let a waiting student take an open seat, the student gets it.
     `seen` is the fingerprint of the profile that the registrar saw; a dry run only checks. Raises AccountGone,
     EditConflict, EmailUnconfirmed, LastRegistrar and NotAnAdvisor, and NotPermitted if `staff` is no registrar any
     more. Repeating the request changes nothing.
     """
 
-    async def body(session: Session) -> User:
+    async def body(transaction: SeatTransaction) -> User:
+        db, session = transaction.db, transaction.session
+        if not dry_run:
+            await schedules.bump_all_versions(db, [user_id], session)
         actor, found = [await users.find(db, number, session) for number in (staff.user_id, user_id)]
         if actor is None or not can_manage_people(actor):
             raise NotPermitted
@@ -106,23 +123,35 @@ async def change_profile(
             if not dry_run:
                 await users.set_profile(db, user_id, wanted, session)
                 await _record(db, session, AuditEntry(now, staff.user_id, "", PERSON, user_id), before, wanted)
+                if before.attributes != wanted.attributes:
+                    await promote_students(transaction, [user_id])
         return found
 
-    return await transaction(db, body)
+    return await change_seats(context.locks, staff.user_id, now, [], body)
 
 
 async def _record(db: Database, session: Session, entry: AuditEntry, before: Profile, wanted: Profile) -> None:
     """Record each kind of change in an entry of its own."""
     for name, action in PROFILE_ACTIONS.items():
-        old, new = _text(getattr(before, name)), _text(getattr(wanted, name))
-        if old != new:
-            await audit.record(db, session, replace(entry, action=action, changes=(Change(name, old, new),)))
+        if changes := _changes(name, getattr(before, name), getattr(wanted, name)):
+            await audit.record(db, session, replace(entry, action=action, changes=changes))
 
 
-def _text(value: Collection[object] | bool) -> str:
+def _changes(name: str, before: Any, wanted: Any) -> tuple[Change, ...]:
+    if isinstance(before, StudentAttributes):
+        pairs = [(one, getattr(before, one), getattr(wanted, one)) for one in ATTRIBUTE_NAMES]
+    else:
+        pairs = [(name, before, wanted)]
+    texts = [Change(one, _text(old), _text(new)) for one, old, new in pairs]
+    return tuple(change for change in texts if change.old != change.new)
+
+
+def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return ", ".join(sorted(map(str, value)))
+    if isinstance(value, Collection) and not isinstance(value, str):
+        return ", ".join(sorted(map(str, value)))
+    return "" if value is None else str(value)
 
 
 async def _check(db: Database, found: User, wanted: Profile, session: Session) -> None:

@@ -46,9 +46,27 @@ async def test_a_registrar_sets_roles(rita: Program, db: Database, other_staff: 
     assert (person["roles"], person["advisors"]) == (["student", "advisor"], [ARON.user_id])
 
 
+async def test_a_registrar_sets_attributes_one_by_one(rita: Program) -> None:
+    status, _ = await edit(rita, attributes={"programs": ["Nursing", "Nursing"], "earned_credits": 30})
+    assert status == 200
+    status, person = await edit(rita, attributes={"status": "leave", "earned_credits": None})
+    assert (status, person) == (200, await rita.get(PERSON))
+    assert person["attributes"] == {
+        "programs": ["Nursing"],
+        "level": "",
+        "standing": "",
+        "cohorts": [],
+        "campus": "",
+        "earned_credits": None,
+        "status": "leave",
+    }
+
+
 @pytest.mark.parametrize(
     ("changes", "code", "fields"),
     [
+        ({"attributes": {"status": "expelled"}}, "wrong_fields", ["attributes"]),
+        ({"attributes": {"level": "A; B"}}, "wrong_fields", ["level"]),
         ({"roles": []}, "wrong_fields", ["roles"]),
         ({"roles": ["king"]}, "wrong_fields", ["roles"]),
         ({"roles": ["scheduler"]}, "wrong_fields", ["subjects"]),

@@ -255,13 +255,13 @@ async def test_an_import_confirms_new_addresses_but_not_registered_ones(zoe: Bro
         ImportedUser(1, None, User(0, "new@school.example", "New", "One"), None),
         ImportedUser(2, None, User(0, ZOE, "Zoe", "Adler"), None),
     ]
-    await import_users(db, rows, unusable_password="")
-    assert (await import_users(db, rows, unusable_password="")).unchanged == 2
+    await import_users(db, rows, FALL_MORNING, unusable_password="")
+    assert (await import_users(db, rows, FALL_MORNING, unusable_password="")).unchanged == 2
     assert await db.user.count_documents({"email_unconfirmed": {"$exists": True}}) == 1
     found = await users.find_credentials(db, ZOE)
     assert found is not None
     moved = User(0, "zoe.adler@school.example", "Zoe", "Adler")
-    await import_users(db, [ImportedUser(1, found.user.user_id, moved, None)], unusable_password="")
+    await import_users(db, [ImportedUser(1, found.user.user_id, moved, None)], FALL_MORNING, unusable_password="")
     assert await db.user.count_documents({"email_unconfirmed": {"$exists": True}}) == 0
 
 
@@ -270,12 +270,12 @@ async def test_an_import_gives_no_registrar_role_to_an_unconfirmed_email(
 ) -> None:
     row = ImportedUser(2, None, User(0, ZOE, "Zoe", "Adler", frozenset({Role.REGISTRAR})), None)
     with pytest.raises(InvalidRows) as refused:
-        await import_users(db, [row], unusable_password="")
+        await import_users(db, [row], FALL_MORNING, unusable_password="")
     assert [bad.field for bad in refused.value.problems] == ["roles"]
     assert (await zoe.get("/user")).status_code == 403
     await anyone.get(await path_of_link(db, clock))
     await anyone.post("/email/confirm")
-    assert (await import_users(db, [row], unusable_password="")).changed == 1
+    assert (await import_users(db, [row], FALL_MORNING, unusable_password="")).changed == 1
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from quart_enroll.domain.email_settings import DIGEST, EmailKind, EmailSettings,
 from quart_enroll.services.accounts.rate_limiter import Rate, RateLimiter
 from quart_enroll.services.catalog.import_users import ImportedUser, import_users
 from quart_enroll.state import EXTENSION
-from tests.support.people import ADA, Browser, text
+from tests.support.people import ADA, FALL_MORNING, Browser, text
 
 CHOSEN = {"confirmation": "daily", "waitlist": "at_once", "alert": "off", "section_change": "daily"}
 SETTINGS = EmailSettings(EmailTiming.DAILY, alert=EmailTiming.OFF, section_change=EmailTiming.DAILY)
@@ -36,7 +36,9 @@ async def test_the_choice_is_kept_shown_exported_and_survives_an_import(ada: Bro
     assert (await (await ada.get("/api/v1/me")).get_json())["email_settings"] == CHOSEN
     exported = json.loads(await ada.read("/account/data"))
     assert exported["user"]["email_settings"] == {"confirmation": "daily", "alert": "off", "section_change": "daily"}
-    await import_users(db, [ImportedUser(1, None, replace(ADA, last_name="Summers"), None)], unusable_password="-")
+    await import_users(
+        db, [ImportedUser(1, None, replace(ADA, last_name="Summers"), None)], FALL_MORNING, unusable_password="-"
+    )
     assert await settings_of_ada(db) == SETTINGS
     await ada.post("/account/emails", form=dict.fromkeys(CHOSEN, "at_once"))
     assert "email_settings" not in (await db.user.find_one({"user_id": ADA.user_id}) or {})

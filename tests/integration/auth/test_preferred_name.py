@@ -8,7 +8,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import users
 from quart_enroll.services.accounts import accounts
 from quart_enroll.services.catalog.import_users import ImportedUser, import_users
-from tests.support.people import ADA, Browser
+from tests.support.people import ADA, FALL_MORNING, Browser
 
 NAMES = {"preferred_name": "Max", "pronouns": "they/them"}
 PHP_SECTION = "term=Fall+2026&courseID=3333&section=01"
@@ -41,5 +41,5 @@ async def test_staff_see_the_legal_name_beside_the_preferred_one(named: Browser,
 async def test_an_import_sets_them_or_keeps_them(db: Database) -> None:
     await accounts.set_preferred_name(db, ADA.user_id, "Max", "they/them")
     row = ImportedUser(1, ADA.user_id, replace(ADA, pronouns="she/her"), None, frozenset({"pronouns"}))
-    await import_users(db, [row], unusable_password="-")
+    await import_users(db, [row], FALL_MORNING, unusable_password="-")
     assert await users.find(db, ADA.user_id) == replace(ADA, preferred_name="Max", pronouns="she/her")

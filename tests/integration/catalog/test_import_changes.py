@@ -202,7 +202,8 @@ async def test_an_invalid_header_is_reported_once(run: Run, db: Database) -> Non
     lines = result.output.splitlines()
     assert [line.split("user.csv: ")[-1] for line in lines] == [
         "Unknown column: “mail box”. Remove or rename it. The columns may be user_id, email, first_name, last_name, "
-        "password, roles, subjects, advisors, directory_opt_out, preferred_name, pronouns.",
+        "password, roles, subjects, advisors, directory_opt_out, preferred_name, pronouns, programs, level, standing, "
+        "cohorts, campus, earned_credits, status.",
         "The column email must be in the file.",
         "Nothing was imported.",
     ]

@@ -12,6 +12,7 @@ from quart import Quart
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import users
 from quart_enroll.domain.roles import Role
+from quart_enroll.domain.student_attributes import StudentAttributes
 from tests.support.people import ADA, ARON, BOB, RITA, SAMI
 
 Run = Callable[[str], Awaitable[Result]]
@@ -60,6 +61,17 @@ async def test_columns_that_a_file_does_not_have_keep_their_values(run: Run, db:
     found = await users.find_many(db, [ADA.user_id, SAMI.user_id])
     assert found[ADA.user_id] == replace(ADA, last_name="Sommer", advisors=(ARON.user_id,), directory_opt_out=True)
     assert found[SAMI.user_id] == replace(SAMI, first_name="Sam")
+
+
+async def test_attributes_are_imported_and_a_missing_column_keeps_its_value(run: Run, db: Database) -> None:
+    header = "email,first_name,last_name,Major,class standing,Cohort,Credits earned,status"
+    await run(f"{header}\nada@school.example,Ada,Winters,Nursing; Biology,Senior,,61.5,Leave\n")
+    result = await run("email,first_name,last_name,standing,campus,status\nada@school.example,Ada,Winters,,North,\n")
+    assert result.exit_code == 0, result.output
+    attributes = StudentAttributes(("Nursing", "Biology"), campus="North", earned_credits=61.5)
+    assert await users.find(db, ADA.user_id) == replace(ADA, attributes=attributes)
+    result = await run("email,first_name,last_name,status\nada@school.example,Ada,Winters,away\n")
+    assert "This must be active, leave, graduated or inactive." in result.output
 
 
 @pytest.mark.parametrize("name", ["bob@school.example", "nobody@school.example", "999"])

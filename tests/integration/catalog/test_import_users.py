@@ -11,8 +11,8 @@ from quart_enroll.domain.roles import Role
 from quart_enroll.services.catalog import import_users as service
 from quart_enroll.services.catalog.import_users import import_users
 from quart_enroll.services.catalog.imported_users import ImportedUser
-from quart_enroll.services.catalog.imports import ImportResult, InvalidRows
-from tests.support.people import ADA, RITA
+from quart_enroll.services.catalog.imports import ImportAuthor, ImportResult, InvalidRows
+from tests.support.people import ADA, FALL_MORNING, RITA
 
 
 @pytest.fixture(autouse=True)
@@ -46,16 +46,16 @@ async def test_each_batch_is_recorded_in_its_transaction(db: Database) -> None:
         assert session.in_transaction
         recorded.append(result.rows)
 
-    result = await import_users(db, FIVE, unusable_password="x", record=record)
+    result = await import_users(db, FIVE, FALL_MORNING, unusable_password="x", author=ImportAuthor(record=record))
     assert (result.added, recorded) == (5, [2, 2, 1])
     assert await stored(db) == [row.user.email for row in FIVE]
-    assert (await import_users(db, FIVE, unusable_password="x")).unchanged == 5
+    assert (await import_users(db, FIVE, FALL_MORNING, unusable_password="x")).unchanged == 5
 
 
 @pytest.mark.parametrize("advisor", ["9" * 19, "9" * 5000])
 async def test_a_number_that_is_too_long_matches_nobody(db: Database, advisor: str) -> None:
     with pytest.raises(InvalidRows) as refused:
-        await import_users(db, [person(1, advisors=(advisor,))], unusable_password="x")
+        await import_users(db, [person(1, advisors=(advisor,))], FALL_MORNING, unusable_password="x")
     assert [one.field for one in refused.value.problems] == ["advisors"]
 
 
@@ -63,7 +63,7 @@ async def test_nothing_is_stored_if_the_last_row_is_refused(db: Database) -> Non
     taken = person(6, email=ADA.email, user_id=999)
     for dry_run in (True, False):
         with pytest.raises(InvalidRows) as refused:
-            await import_users(db, [*FIVE, taken], unusable_password="x", dry_run=dry_run)
+            await import_users(db, [*FIVE, taken], FALL_MORNING, unusable_password="x", dry_run=dry_run)
         assert [one.number for one in refused.value.problems] == [6]
         assert refused.value.imported == 0
     assert await stored(db) == []
@@ -79,9 +79,9 @@ async def test_what_an_interrupted_import_has_stored_stays_and_is_not_repeated(d
             raise KeyError
 
     with pytest.raises(KeyError):
-        await import_users(db, FIVE, unusable_password="x", record=fail_in_second)
+        await import_users(db, FIVE, FALL_MORNING, unusable_password="x", author=ImportAuthor(record=fail_in_second))
     assert await stored(db) == [row.user.email for row in FIVE[:2]]
-    again = await import_users(db, FIVE, unusable_password="x")
+    again = await import_users(db, FIVE, FALL_MORNING, unusable_password="x")
     assert (again.added, again.unchanged) == (3, 2)
 
 
@@ -92,7 +92,7 @@ async def test_a_row_that_conflicts_with_a_concurrent_change_ends_the_import_the
 
     rows = [*FIVE[:3], person(4, user_id=800)]
     with pytest.raises(InvalidRows) as refused:
-        await import_users(db, rows, unusable_password="x", record=register)
+        await import_users(db, rows, FALL_MORNING, unusable_password="x", author=ImportAuthor(record=register))
     assert [str(one.sentence) for one in refused.value.problems] == ["This email belongs to user 900."]
     assert refused.value.imported == 2
 
@@ -101,8 +101,8 @@ async def test_an_advisor_may_come_later_in_the_file(db: Database) -> None:
     advised = [person(number, advisors=("person5@school.example",), given=frozenset({"advisors"})) for number in (1, 2)]
     advisor = person(5, roles=frozenset({Role.ADVISOR}))
     rows = [*advised, *FIVE[2:4], advisor]
-    assert (await import_users(db, rows, unusable_password="x", dry_run=True)).added == 5
-    await import_users(db, rows, unusable_password="x")
+    assert (await import_users(db, rows, FALL_MORNING, unusable_password="x", dry_run=True)).added == 5
+    await import_users(db, rows, FALL_MORNING, unusable_password="x")
     found = await db.user.find_one({"email": "person5@school.example"})
     assert found is not None
     assert await db.user.count_documents({"advisors": found["user_id"]}) == 2
@@ -112,13 +112,13 @@ async def test_another_registrar_may_come_later_in_the_file(db: Database) -> Non
     rita = ImportedUser(1, RITA.user_id, replace(RITA, roles=frozenset({Role.AUDITOR})), None)
     successor = person(4, roles=frozenset({Role.REGISTRAR}))
     with pytest.raises(InvalidRows):
-        await import_users(db, [rita, *FIVE[1:4]], unusable_password="x")
-    await import_users(db, [rita, *FIVE[1:3], successor], unusable_password="x")
+        await import_users(db, [rita, *FIVE[1:4]], FALL_MORNING, unusable_password="x")
+    await import_users(db, [rita, *FIVE[1:3], successor], FALL_MORNING, unusable_password="x")
     assert await db.user.count_documents({"roles": "registrar"}) == 1
 
 
 async def test_a_dry_run_uses_up_no_numbers(db: Database) -> None:
     before = await db.counter.find_one({"_id": "user_id"})
-    assert (await import_users(db, FIVE, unusable_password="x", dry_run=True)).added == 5
+    assert (await import_users(db, FIVE, FALL_MORNING, unusable_password="x", dry_run=True)).added == 5
     assert await db.counter.find_one({"_id": "user_id"}) == before
     assert await stored(db) == []

@@ -15,7 +15,18 @@ from quart_enroll.services.catalog.import_users import import_users
 from quart_enroll.services.catalog.imported_users import ImportedUser
 from quart_enroll.services.notifications.delivery import Mailer
 from quart_enroll.services.notifications.outbox import send_due
-from tests.support.people import ADA, NOONS, PASSWORD, Browser, Clock, config, offer_course, registration, text
+from tests.support.people import (
+    ADA,
+    FALL_MORNING,
+    NOONS,
+    PASSWORD,
+    Browser,
+    Clock,
+    config,
+    offer_course,
+    registration,
+    text,
+)
 from tests.support.smtp import Postbox
 
 LINKS = EmailLinks("a key that only the tests know", "https://enroll.school.example")
@@ -83,7 +94,9 @@ async def test_a_new_account_has_the_language_of_its_browser(db: Database, app: 
 
 async def test_an_import_keeps_the_language(db: Database) -> None:
     await users.set_language(db, ADA.user_id, "es")
-    await import_users(db, [ImportedUser(1, None, replace(ADA, last_name="Summers"), None)], unusable_password="-")
+    await import_users(
+        db, [ImportedUser(1, None, replace(ADA, last_name="Summers"), None)], FALL_MORNING, unusable_password="-"
+    )
     assert await users.find(db, ADA.user_id) == replace(ADA, last_name="Summers", language="es")
 
 

@@ -12,7 +12,7 @@ from quart_enroll.services.accounts.email_links import EmailLinks
 from quart_enroll.services.catalog.import_users import ImportedUser, import_users
 from quart_enroll.services.notifications.messages import compose
 from tests.support.holds import hold_ada
-from tests.support.people import ADA, Browser, Clock, midnight, text
+from tests.support.people import ADA, FALL_MORNING, Browser, Clock, midnight, text
 
 LINKS = EmailLinks("a key that only the tests know", "https://enroll.school.example")
 CHICAGO = "America/Chicago"
@@ -101,5 +101,7 @@ async def test_a_time_zone_that_no_longer_exists_falls_back_to_the_schools(ada: 
 
 async def test_an_import_keeps_the_time_zone(db: Database) -> None:
     await users.set_timezone(db, ADA.user_id, CHICAGO)
-    await import_users(db, [ImportedUser(1, None, replace(ADA, last_name="Summers"), None)], unusable_password="-")
+    await import_users(
+        db, [ImportedUser(1, None, replace(ADA, last_name="Summers"), None)], FALL_MORNING, unusable_password="-"
+    )
     assert await users.find(db, ADA.user_id) == replace(ADA, last_name="Summers", timezone=CHICAGO)

@@ -51,7 +51,7 @@ async def preview(_: StoredImport) -> Preview:
 
 
 async def apply(db: Database, author: ImportAuthor) -> ImportResult:
-    return await import_users(db, ROWS, unusable_password="x", record=author.record)
+    return await import_users(db, ROWS, FALL_MORNING, unusable_password="x", author=author)
 
 
 async def dying(db: Database, author: ImportAuthor) -> ImportResult:
@@ -65,7 +65,7 @@ async def dying(db: Database, author: ImportAuthor) -> ImportResult:
         if batches == 2:
             raise KeyboardInterrupt
 
-    return await import_users(db, ROWS, unusable_password="x", record=die)
+    return await import_users(db, ROWS, FALL_MORNING, unusable_password="x", author=ImportAuthor(record=die))
 
 
 async def run(db: Database, stored: StoredImport, how: Any = apply, holder: str = "process") -> bool:

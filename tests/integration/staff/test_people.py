@@ -13,6 +13,8 @@ from quart_enroll.domain.audit import About, Change, LogFilter
 from quart_enroll.domain.errors import EditConflict, LastRegistrar
 from quart_enroll.domain.models import Profile, User
 from quart_enroll.domain.roles import Role
+from quart_enroll.domain.student_attributes import StudentAttributes, StudentStatus
+from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.staff import audit, people
 from tests.support.people import ADA, ARON, BOB, FALL_MORNING, IVAN, PASSWORD_HASH, RITA, SAMI, UMA, Browser, text
 
@@ -134,21 +136,23 @@ async def users_become(db: Database, user: User, role: Role) -> None:
 
 async def test_two_registrars_cannot_remove_each_other_at_once(db: Database) -> None:
     await users_become(db, BOB, Role.REGISTRAR)
+    context = EnrollmentContext(db)
     registrar = Profile(frozenset({Role.REGISTRAR}))
     student = Profile(frozenset({Role.STUDENT}))
-    await people.change_profile(db, RITA, BOB.user_id, student, FALL_MORNING, seen=registrar.fingerprint)
+    await people.change_profile(context, RITA, BOB.user_id, student, FALL_MORNING, seen=registrar.fingerprint)
     with pytest.raises(people.NotPermitted):
-        await people.change_profile(db, BOB, RITA.user_id, student, FALL_MORNING, seen=registrar.fingerprint)
+        await people.change_profile(context, BOB, RITA.user_id, student, FALL_MORNING, seen=registrar.fingerprint)
     with pytest.raises(LastRegistrar):
-        await people.change_profile(db, RITA, RITA.user_id, student, FALL_MORNING, seen=registrar.fingerprint)
+        await people.change_profile(context, RITA, RITA.user_id, student, FALL_MORNING, seen=registrar.fingerprint)
 
 
 async def test_a_repeated_change_changes_nothing(db: Database) -> None:
+    context = EnrollmentContext(db)
     before, wanted = Profile.of(BOB), Profile(frozenset({Role.STUDENT, Role.ADVISOR}))
     for _ in range(2):
-        await people.change_profile(db, RITA, BOB.user_id, wanted, FALL_MORNING, seen=before.fingerprint)
+        await people.change_profile(context, RITA, BOB.user_id, wanted, FALL_MORNING, seen=before.fingerprint)
     with pytest.raises(EditConflict):
-        await people.change_profile(db, RITA, BOB.user_id, before, FALL_MORNING, seen=before.fingerprint)
+        await people.change_profile(context, RITA, BOB.user_id, before, FALL_MORNING, seen=before.fingerprint)
 
 
 async def test_an_unknown_person_is_not_found(rita: Browser) -> None:
@@ -176,13 +180,53 @@ async def test_each_kind_of_change_is_an_entry_of_the_audit_log(rita: Browser, d
     ]
 
 
+async def test_attributes_are_edited_logged_and_shown_on_the_record(rita: Browser, db: Database) -> None:
+    assert "Nothing recorded." in await rita.read(f"/staff/students/{ADA.user_id}")
+    fields = {"status": "leave", "programs": "Nursing;  Biology", "standing": "Senior", "earned_credits": "61.5"}
+    assert await save(rita, ADA, **fields) == 303
+    found = await users.find(db, ADA.user_id)
+    assert found
+    assert found.attributes == StudentAttributes(
+        ("Nursing", "Biology"), standing="Senior", earned_credits=61.5, status=StudentStatus.LEAVE
+    )
+    entries = [one.entry async for batch in audit.batches(db, LogFilter()) for one in batch]
+    assert [one.action for one in entries] == ["attributes.set"]
+    assert entries[0].changes[-1] == Change("status", "active", "leave")
+    assert "<dd>Nursing; Biology</dd>" in await rita.read(f"/staff/students/{ADA.user_id}")
+    assert await save(rita, ADA, advisors=ARON.email) == 303
+    assert await save(rita, ADA, status="active", programs="", standing="", earned_credits="") == 303
+    stored = await db.user.find_one({"user_id": ADA.user_id})
+    assert stored is not None
+    assert "attributes" not in stored
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "sentence"),
+    [
+        ("programs", ";".join(map(str, range(21))), "Enter at most 20 names."),
+        ("cohorts", "x" * 51, "can have at most 50 characters"),
+        ("level", 'the "good" one', "can’t have a semicolon or a quotation mark"),
+        ("earned_credits", "1001", "a number from 0 to 1,000"),
+        ("status", "expelled", "Not a valid choice"),
+    ],
+)
+async def test_attributes_that_cannot_be_stored_are_refused_beside_their_field(
+    rita: Browser, field: str, text: str, sentence: str
+) -> None:
+    response = await rita.send(f"/staff/people/{ADA.user_id}", await fill_in(rita, ADA, **{field: text}))
+    page = unescape(await response.get_data(as_text=True))
+    assert response.status_code == 422
+    assert page.count(sentence) == 2  # beside the field and in the summary
+
+
 async def test_files_leave_out_those_who_opted_out_unless_all_are_wanted(rita: Browser, db: Database) -> None:
     await db.user.update_one({"user_id": BOB.user_id}, {"$set": {"directory_opt_out": True}})
     assert ids(await rita.read("/staff/people?role=student")) == [BOB.user_id, ADA.user_id]
     file = await rita.read("/staff/people?role=student&sort=-name&format=csv")
     assert file.splitlines() == [
-        "\ufeffName,ID,Email,Roles,Subjects,Advisors,Directory",
-        "Ada Winters,1,ada@school.example,Student,,,",
+        "\ufeffName,ID,Email,Roles,Subjects,Advisors,Programs,Level,Standing,Cohorts,Campus,Earned credits,Status,"
+        "Directory",
+        "Ada Winters,1,ada@school.example,Student,,,,,,,,,,",
     ]
     assert "Bob Okafor" in await rita.read("/staff/people?role=student&opted_out=y&format=csv")
 

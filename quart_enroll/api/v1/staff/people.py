@@ -11,7 +11,7 @@ from quart_enroll.domain.roles import STAFF_ROLES, read_roles
 from quart_enroll.domain.search import all_subjects
 from quart_enroll.forms.staff.people import PersonForm
 from quart_enroll.services.staff import people as service
-from quart_enroll.state import catalog, database, now, user_cache
+from quart_enroll.state import catalog, database, enrollment_context, now, user_cache
 from quart_enroll.web import auth
 
 
@@ -37,7 +37,7 @@ async def person(user_id: int) -> Response:
 @responds_with(PersonSchema, problems=(404, 409))
 @takes_body(EditPersonBody)
 async def edit_person(body: EditPersonBody, user_id: int) -> Response:
-    """Set a person's roles, subjects and advisors."""
+    """Set a person's roles, subjects, advisors and attributes."""
     found = await service.find(database(), user_id) or abort(404)
     wanted = body.applied_to(Profile.of(found))
     form = PersonForm.of_profile(wanted, {*all_subjects(await catalog()), *found.subjects})
@@ -45,7 +45,7 @@ async def edit_person(body: EditPersonBody, user_id: int) -> Response:
         raise WrongFields({field.name: str(field.errors[0]) for field in form if field.errors})
     try:
         await service.change_profile(
-            database(), auth.signed_in(), user_id, wanted, now(), seen=body.version, dry_run=body.dry_run
+            enrollment_context(), auth.signed_in(), user_id, wanted, now(), seen=body.version, dry_run=body.dry_run
         )
     except service.NotPermitted:
         abort(403)

@@ -1,23 +1,66 @@
 """The schemas of accounts and their roles."""
 
+from dataclasses import replace
 from typing import Annotated, ClassVar, Literal, Self
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from quart_enroll.api.v1.schemas import Cursor, Flag, Limit, Next, Text
 from quart_enroll.api.v1.staff.section_schemas import DryRun, UserIDs
+from quart_enroll.api.v1.staff.student_schemas import StudentAttributesSchema
 from quart_enroll.domain.models import Profile, User
 from quart_enroll.domain.roles import Role, in_order, read_roles
+from quart_enroll.domain.student_attributes import (
+    MAX_EARNED_CREDITS,
+    MAX_VALUE_LENGTH,
+    MAX_VALUES,
+    StudentAttributes,
+    StudentStatus,
+)
 
 RoleName = Literal["student", "instructor", "advisor", "scheduler", "registrar", "auditor"]
 Roles = Annotated[
     list[RoleName],
     Meta(min_length=1, max_length=6, extra={"sentence": f"Send a list with any of {', '.join(Role)}."}),
 ]
+AttributeName = Annotated[str, Meta(max_length=MAX_VALUE_LENGTH)]
+AttributeNames = Annotated[
+    list[Annotated[str, Meta(min_length=1, max_length=MAX_VALUE_LENGTH)]], Meta(max_length=MAX_VALUES)
+]
+EarnedCredits = Annotated[float, Meta(ge=0, le=MAX_EARNED_CREDITS)]
 Subjects = Annotated[
     list[Annotated[str, Meta(min_length=1, max_length=50)]],
     Meta(max_length=100, extra={"sentence": "Send a list of subjects."}),
 ]
+
+
+ATTRIBUTES_SENTENCE = (
+    f"Send an object: programs and cohorts are lists of at most {MAX_VALUES} names, level, standing and campus are "
+    f"texts, all of at most {MAX_VALUE_LENGTH} characters; earned_credits is a number from 0 to {MAX_EARNED_CREDITS}, "
+    f"or null; and status is {', '.join(StudentStatus)}."
+)
+
+
+class EditAttributes(Struct, frozen=True):
+    """The attributes to change; those that you don't send keep their values, and an empty one is removed."""
+
+    programs: AttributeNames | UnsetType = UNSET
+    level: AttributeName | UnsetType = UNSET
+    standing: AttributeName | UnsetType = UNSET
+    cohorts: AttributeNames | UnsetType = UNSET
+    campus: AttributeName | UnsetType = UNSET
+    earned_credits: EarnedCredits | UnsetType | None = UNSET
+    status: Literal["active", "leave", "graduated", "inactive"] | UnsetType = UNSET
+
+    def applied_to(self, before: StudentAttributes) -> StudentAttributes:
+        """Return the attributes with these changes."""
+        sent = {name: value for name, value in structs.asdict(self).items() if value is not UNSET}
+        for name in ("programs", "cohorts"):
+            if name in sent:
+                sent[name] = tuple(dict.fromkeys(sent[name]))
+        if "status" in sent:
+            sent["status"] = StudentStatus(sent["status"])
+        return replace(before, **sent)
 
 
 class PersonSchema(Struct, frozen=True):
@@ -33,6 +76,7 @@ class PersonSchema(Struct, frozen=True):
     subjects: Annotated[list[str], Meta(description="The subjects whose sections a scheduler can change.")]
     advisors: Annotated[list[int], Meta(description="The user_ids of a student's advisors.")]
     directory_opt_out: bool
+    attributes: StudentAttributesSchema
     version: Annotated[str, Meta(description="Identifies these values; send it with your edit.")]
 
     @classmethod
@@ -50,6 +94,7 @@ class PersonSchema(Struct, frozen=True):
             list(shown.subjects),
             list(shown.advisors),
             shown.directory_opt_out,
+            StudentAttributesSchema.of(shown.attributes),
             shown.fingerprint,
         )
 
@@ -90,6 +135,7 @@ class EditPersonBody(Struct, frozen=True):
     subjects: Subjects | UnsetType = UNSET
     advisors: UserIDs | UnsetType = UNSET
     directory_opt_out: Flag | UnsetType = UNSET
+    attributes: Annotated[EditAttributes, Meta(extra={"sentence": ATTRIBUTES_SENTENCE})] | UnsetType = UNSET
     dry_run: DryRun = False
 
     def applied_to(self, before: Profile) -> Profile:
@@ -99,4 +145,5 @@ class EditPersonBody(Struct, frozen=True):
             before.subjects if self.subjects is UNSET else tuple(sorted(set(self.subjects))),
             before.advisors if self.advisors is UNSET else tuple(sorted(set(self.advisors))),
             before.directory_opt_out if self.directory_opt_out is UNSET else self.directory_opt_out,
+            before.attributes if self.attributes is UNSET else self.attributes.applied_to(before.attributes),
         )

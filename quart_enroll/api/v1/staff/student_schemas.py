@@ -21,9 +21,37 @@ from quart_enroll.api.v1.staff.section_schemas import DryRun, SectionKeyQuery
 from quart_enroll.domain.errors import Refused
 from quart_enroll.domain.models import PlannedSection, Registration, SectionKey, User, WaitlistEntry
 from quart_enroll.domain.rules import Rule
+from quart_enroll.domain.student_attributes import StudentAttributes
 from quart_enroll.services.enrollment.staff_changes import StaffAction, StaffChange
 
 Override = Literal["closed_term", "full", "requisites", "time_conflict", "credit_limit", "section_closed"]
+
+
+class StudentAttributesSchema(Struct, frozen=True):
+    """What the school has recorded about a student; empty or null where it hasn't."""
+
+    programs: list[str]
+    level: str
+    standing: str
+    cohorts: list[str]
+    campus: str
+    earned_credits: float | None
+    status: Annotated[
+        Literal["active", "leave", "graduated", "inactive"],
+        Meta(description="Only active students can enroll or join waitlists."),
+    ]
+
+    @classmethod
+    def of(cls, attributes: StudentAttributes) -> Self:
+        return cls(
+            list(attributes.programs),
+            attributes.level,
+            attributes.standing,
+            list(attributes.cohorts),
+            attributes.campus,
+            attributes.earned_credits,
+            attributes.status.value,
+        )
 
 
 class StudentSchema(Struct, frozen=True):
@@ -39,6 +67,7 @@ class StudentSchema(Struct, frozen=True):
     directory_opt_out: Annotated[
         bool, Meta(description="The student opted out of the directory: don't pass on the name and the email.")
     ]
+    attributes: StudentAttributesSchema
 
     @classmethod
     def of(cls, student: User) -> Self:
@@ -51,6 +80,7 @@ class StudentSchema(Struct, frozen=True):
             student.pronouns,
             list(student.advisors),
             student.directory_opt_out,
+            StudentAttributesSchema.of(student.attributes),
         )
 
 
