@@ -16,6 +16,7 @@ class Override(StrEnum):
     CLOSED_TERM = "closed_term"
     FULL = "full"
     REQUISITES = "requisites"
+    RESTRICTION = "restriction"
     TIME_CONFLICT = "time_conflict"
     CREDIT_LIMIT = "credit_limit"
     SECTION_CLOSED = "section_closed"
@@ -30,6 +31,7 @@ _LABELS = {
     Override.CLOSED_TERM: Sentence("Ignore the term’s dates"),
     Override.FULL: Sentence("Exceed the capacity"),
     Override.REQUISITES: Sentence("Waive prerequisites and corequisites"),
+    Override.RESTRICTION: Sentence("Set the restriction aside"),
     Override.TIME_CONFLICT: Sentence("Allow the time conflict"),
     Override.CREDIT_LIMIT: Sentence("Exceed the credit limit"),
     Override.SECTION_CLOSED: Sentence("Let the student into the closed section"),
@@ -37,7 +39,7 @@ _LABELS = {
 
 NO_OVERRIDES: frozenset[Override] = frozenset()
 
-SEAT_OVERRIDES = frozenset({Override.REQUISITES, Override.TIME_CONFLICT, Override.CREDIT_LIMIT})
+SEAT_OVERRIDES = frozenset({Override.REQUISITES, Override.RESTRICTION, Override.TIME_CONFLICT, Override.CREDIT_LIMIT})
 """The overrides that a waitlist entry keeps until the student gets a seat."""
 
 

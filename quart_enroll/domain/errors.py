@@ -10,6 +10,7 @@ from quart_enroll.domain.actors import Override
 from quart_enroll.domain.holds import Hold
 from quart_enroll.domain.models import Section
 from quart_enroll.domain.requisites import Concurrently, Requisite, leaves_of
+from quart_enroll.domain.restrictions import Restriction
 from quart_enroll.domain.student_attributes import StudentStatus
 from quart_enroll.i18n.language import LastDay, Moment, NameList, Sentence, TermName, join_sentences, plural
 
@@ -513,6 +514,27 @@ class CreditLimit(Refused):
                 title=title,
                 total=has + adds,
                 limit=limit,
+            )
+        )
+
+
+class Restricted(Refused):
+    """The course or the section, which the name says, doesn't admit the student; `unmet` are the parts that don't."""
+
+    code = "restricted"
+    meaning = "The course or the section is restricted to other students."
+    is_recorded = True
+    history_reason = Sentence("a restriction didn’t admit you")
+    override = Override.RESTRICTION
+
+    def __init__(self, name: str | Sentence, unmet: Sequence[Restriction]) -> None:
+        super().__init__(
+            join_sentences(
+                [
+                    Sentence("%(name)s isn’t open to you.", name=name),
+                    *(one.sentence for one in unmet),
+                    Sentence("If your record is wrong or you need an exception, ask the registrar."),
+                ]
             )
         )
 

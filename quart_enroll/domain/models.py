@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from quart_enroll.domain import requisite_parser, requisites
+from quart_enroll.domain import requisite_parser, requisites, restrictions
 from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.course_heading import CourseHeading, course_heading
 from quart_enroll.domain.email_settings import DEFAULT_SETTINGS, EmailSettings
@@ -161,9 +161,9 @@ class Course:
     """A catalog entry; `term` lists the seasons or terms in which it is offered: "Fall, Spring".
 
     The `prerequisites` must be taken in an earlier term, the `corequisites` in the same term or an earlier one. The
-    text `requisite` has prerequisites too, of which some are alternatives or may be taken in the same term. `needs` and
-    `corequisite_names` are the names of the `prerequisite_courses` and the `corequisites`, in the same order; only the
-    catalog in memory has them.
+    text `requisite` has prerequisites too, of which some are alternatives or may be taken in the same term. The text
+    `restriction` says which students may enroll. `needs` and `corequisite_names` are the names of the
+    `prerequisite_courses` and the `corequisites`, in the same order; only the catalog in memory has them.
     """
 
     courseID: str
@@ -177,6 +177,12 @@ class Course:
     needs: tuple[str, ...] = ()
     corequisite_names: tuple[str, ...] = ()
     requisite: str = ""
+    restriction: str = ""
+
+    @property
+    def restriction_sentences(self) -> list[Sentence]:
+        """Which students may enroll, in words."""
+        return [one.sentence for one in restrictions.stored(self.restriction)]
 
     @property
     def prerequisite_courses(self) -> tuple[str, ...]:
@@ -262,7 +268,8 @@ class Section:
     """A course offered in a term, with its seats, waitlist, meetings, instructor and room.
 
     `instructor` is the text that people read; `instructors` are the user_ids of those who may see its roster. Each edit
-    or import that changes the section increments `revision`.
+    or import that changes the section increments `revision`. The text `restriction` says which students may enroll, in
+    addition to that of the course.
     """
 
     term: str
@@ -278,10 +285,16 @@ class Section:
     instructors: tuple[int, ...] = ()
     status: SectionStatus = SectionStatus.ACTIVE
     revision: int = 0
+    restriction: str = ""
 
     @property
     def key(self) -> "SectionKey":
         return SectionKey(self.term, self.courseID, self.section)
+
+    @property
+    def restriction_sentences(self) -> list[Sentence]:
+        """Which students may enroll, in words."""
+        return [one.sentence for one in restrictions.stored(self.restriction)]
 
     @property
     def open_seats(self) -> int:
@@ -418,6 +431,7 @@ class ScheduledCourse(Course):
             course.corequisites,
             corequisite_names=course.corequisite_names,
             requisite=course.requisite,
+            restriction=course.restriction,
             enrolled_term=section.term,
             section=section.section,
             status=registration.status,

@@ -15,7 +15,7 @@ from quart_enroll.i18n.language import Sentence
 PERMIT_OVERRIDES = tuple(one for one in Override if one not in (Override.CLOSED_TERM, Override.SECTION_CLOSED))
 """What a permit by the registrar may set aside."""
 
-SECTION_OVERRIDES = (Override.FULL, Override.REQUISITES, Override.TIME_CONFLICT)
+SECTION_OVERRIDES = (Override.FULL, Override.REQUISITES, Override.RESTRICTION, Override.TIME_CONFLICT)
 """What a permit by the section's instructor or scheduler may set aside."""
 
 
@@ -126,6 +126,8 @@ def ease(term: Term, course: Course, section: Section, overrides: Collection[Ove
         section = replace(section, meetings=())
     if Override.REQUISITES in overrides:
         course = replace(course, prerequisites=(), corequisites=(), requisite="")
+    if Override.RESTRICTION in overrides:
+        course, section = replace(course, restriction=""), replace(section, restriction="")
     if Override.CREDIT_LIMIT in overrides:
         term = replace(term, max_credits=inf)
     return term, course, section

@@ -9,6 +9,7 @@ from enum import Enum
 from functools import partial
 from typing import TypeAlias
 
+from quart_enroll.domain import restrictions
 from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.errors import (
     AlreadyEnrolled,
@@ -19,6 +20,7 @@ from quart_enroll.domain.errors import (
     NotOpenYet,
     OnHold,
     Refused,
+    Restricted,
     SectionClosed,
     SectionFull,
     TimeConflict,
@@ -48,6 +50,7 @@ class Rule(Enum):
     ACTIVE = Sentence("The student is active")
     DATES = Sentence("Enrollment is open")
     STATUS = Sentence("The section is open to new students")
+    RESTRICTIONS = Sentence("No restriction excludes the student")
     TIMES = Sentence("No time conflict")
     CREDITS = Sentence("Within the credit limit")
     PREREQUISITES = Sentence("Prerequisites met")
@@ -174,6 +177,15 @@ def check_status(course: Course, section: Section) -> None:
         raise SectionClosed(course.title, section.section)
 
 
+def check_restrictions(course: Course, section: Section, attributes: StudentAttributes) -> None:
+    """Raise Restricted if the course or the section doesn't admit students with these attributes."""
+    if unmet := restrictions.unmet(course.restriction, attributes):
+        raise Restricted(course.title, unmet)
+    if unmet := restrictions.unmet(section.restriction, attributes):
+        name = Sentence("%(title)s, section %(section)s", title=course.title, section=section.section)
+        raise Restricted(name, unmet)
+
+
 def check_times(course: Course, section: Section, enrolled: Iterable[Registration]) -> None:
     """Raise TimeConflict with all courses that overlap the section."""
     clashes = [(one.course.title, when.when) for one in enrolled if (when := overlap(section, one.section))]
@@ -202,6 +214,7 @@ def eligibility_checks(
     taken_courses: Iterable[TakenCourse],
     dropped: Collection[Registration] = (),
     together_with: Collection[str] = (),
+    attributes: StudentAttributes = NO_ATTRIBUTES,
 ) -> Checks:
     """Yield the rules for the section, in exchange for the courses `dropped`.
 
@@ -211,6 +224,8 @@ def eligibility_checks(
     staying = [one for one in registrations if one.status == "enrolled" and one not in dropped]
     yield Rule.NOT_ENROLLED, partial(check_not_enrolled, term, course, staying)
     yield Rule.STATUS, partial(check_status, course, section)
+    if course.restriction or section.restriction:
+        yield Rule.RESTRICTIONS, partial(check_restrictions, course, section, attributes)
     yield Rule.TIMES, partial(check_times, course, section, staying)
     yield Rule.CREDITS, partial(check_credits, term, course, staying)
     yield Rule.PREREQUISITES, partial(check_prerequisites, course, term, taken_courses, staying, together_with)
@@ -228,9 +243,17 @@ def overlap(one: Section, other: Section) -> Meeting | None:
     return None
 
 
-def fits(term: Term, course: Course, section: Section, registrations: Iterable[Registration]) -> bool:
-    """Return whether the section fits the student's schedule."""
+def fits(
+    term: Term,
+    course: Course,
+    section: Section,
+    registrations: Iterable[Registration],
+    attributes: StudentAttributes | None = None,
+) -> bool:
+    """Return whether the section fits the student's schedule, and admits a student with the attributes, if given."""
     try:
+        if attributes is not None:
+            check_restrictions(course, section, attributes)
         check_fits(term, course, section, registrations)
     except Refused:
         return False

@@ -71,15 +71,15 @@ COURSES = [
     course("F", 1, corequisites=("G",)),
     course("G", 1, corequisites=("F",)),
     replace(course("H", 1), requisite="E with C or better or (A and B)"),
-    replace(course("I", 1), requisite="(E concurrently and A concurrently) or C"),
+    replace(course("I", 1), requisite="(E concurrently and A concurrently) or C", restriction="not standing: Senior"),
 ]
 SECTIONS = [
     replace(one, waitlist_capacity=3)
     for one in (
         section("A", 1, "MWF 09:00 09:50"),
-        section("A", 1, "TR 09:00 10:15", number="02"),
+        replace(section("A", 1, "TR 09:00 10:15", number="02"), restriction="not standing: Senior"),
         section("B", 2, "MWF 09:30 10:20"),  # begins before A-01 ends
-        section("C", 2, "F 10:20 11:10"),
+        replace(section("C", 2, "F 10:20 11:10"), restriction="program: Biology, Nursing; not standing: Senior"),
         section("E", 1, "T 10:15 11:00"),
         section("E", 1, "M 09:30 10:30", number="02"),  # begins before A-01 ends
         section("F", 1),
@@ -108,9 +108,16 @@ MACHINE_SETTINGS = settings(
 )
 
 STUDENTS = range(1, 6)
+BIOLOGIST = StudentAttributes(("Biology",))
 students = st.sampled_from(STUDENTS)
 actors = st.frozensets(st.sampled_from(Override)).map(lambda overrides: Actor(REGISTRAR, "They asked.", overrides))
 permit_overrides = st.frozensets(st.sampled_from(PERMIT_OVERRIDES), min_size=1)
+attributes = st.builds(
+    StudentAttributes,
+    programs=st.sampled_from([("Biology",), ("Biology", "Nursing"), ()]),
+    standing=st.sampled_from(["", "", "Senior"]),
+    status=st.sampled_from([StudentStatus.ACTIVE, StudentStatus.ACTIVE, StudentStatus.LEAVE]),
+)
 names = st.sampled_from([course.courseID for course in COURSES])
 sections = st.sampled_from([one.key for one in SECTIONS])
 plans = st.lists(sections, min_size=1, max_size=4, unique_by=lambda key: key.courseID).map(
@@ -143,6 +150,7 @@ class SchoolMachine(RuleBasedStateMachine):
         self.db, self.run = db, runner.run
         self.context = EnrollmentContext(db)
         self.model = ModelSchool(TERMS, COURSES, SECTIONS)
+        self.model.attributes = dict.fromkeys(STUDENTS, BIOLOGIST)
         self.now, self.steps = BEGINNING, 0
         self.run(self._begin())
 
@@ -151,7 +159,8 @@ class SchoolMachine(RuleBasedStateMachine):
             await self.db[collection].delete_many({})
         await store(self.db, *SECTIONS, *TERMS, *COURSES)
         await self.db.user.delete_many({})
-        name = dict.fromkeys(("first_name", "last_name", "password"), "x")
+        name: dict[str, object] = dict.fromkeys(("first_name", "last_name", "password"), "x")
+        name["attributes"] = BIOLOGIST.stored
         await self.db.user.insert_many([{"user_id": one, "email": f"{one}@school.example"} | name for one in STUDENTS])
         await users.add(self.db, REGISTRAR_USER, "x")
 
@@ -299,10 +308,9 @@ class SchoolMachine(RuleBasedStateMachine):
                 staff_holds.place(self.context, REGISTRAR, student, hold, self.now),
             )
 
-    @rule(student=students, status=st.sampled_from([StudentStatus.ACTIVE, StudentStatus.LEAVE]))
-    def set_attributes(self, student: int, status: StudentStatus) -> None:
-        """Record whether the student is active, perhaps while waiting for a seat."""
-        attributes = StudentAttributes(status=status)
+    @rule(student=students, attributes=attributes)
+    def set_attributes(self, student: int, attributes: StudentAttributes) -> None:
+        """Record attributes of the student, perhaps while waiting for a seat."""
         self._agree(
             lambda: self.model.set_attributes(student, attributes, self.now),
             self._set_attributes(student, attributes),
@@ -375,13 +383,17 @@ class SchoolMachine(RuleBasedStateMachine):
         key=sections,
         status=st.sampled_from([SectionStatus.ACTIVE, SectionStatus.CLOSED]),
         capacity=st.none() | st.integers(0, 3),
+        restriction=st.none() | st.sampled_from(["", "not standing: Senior", "program: Biology"]),
     )
-    def edit_section(self, key: SectionKey, status: SectionStatus, capacity: int | None) -> None:
-        """Close or reopen a section, perhaps with another capacity; a cancelled one stays as it is."""
+    def edit_section(
+        self, key: SectionKey, status: SectionStatus, capacity: int | None, restriction: str | None
+    ) -> None:
+        """Close or reopen a section, perhaps with another capacity or restriction; a cancelled one stays as it is."""
         section = self.model.sections[key]
         if section.is_listed:
             number = section.capacity if capacity is None else capacity
-            wanted = replace(section, status=status, capacity=number)
+            text = section.restriction if restriction is None else restriction
+            wanted = replace(section, status=status, capacity=number, restriction=text)
             self._agree(
                 lambda: self.model.edit_section(wanted, self.now),
                 staff_sections.edit(self.context, REGISTRAR, wanted, self.now),

@@ -20,6 +20,8 @@ Where the rules leave room, the model agrees with the docstrings of the services
 - A closed section keeps its students and its waitlist, but offers no seat. A cancelled one has neither.
 - A hold that blocks a change comes before everything but being enrolled already, and nobody sets it aside. A waiting
   student with one keeps the place, and is tried again when it is lifted.
+- A restriction of the course and one of the section both have to admit the student, in all their parts. A part names
+  values of an attribute, of which the student needs one, or with "not" must have none. It comes after a closed section.
 - A student who isn't active is refused like one with a hold on everything but dropping, with a reason of its own.
 - A permit sets reasons aside for a seat in its section, or in all of its course, until a seat that needs it uses it up.
   It can be used again when that seat is dropped without a W. A time conflict needs a permit for each of the two
@@ -56,10 +58,11 @@ OVERRIDES = {
     "corequisite_missing": "requisites",
     "corequisites_would_go": "requisites",
     "section_closed": "section_closed",
+    "restricted": "restriction",
 }
 """What lets staff set a refusal aside, by its code."""
 
-SEAT_OVERRIDES = {"requisites", "time_conflict", "credit_limit"}
+SEAT_OVERRIDES = {"requisites", "restriction", "time_conflict", "credit_limit"}
 
 
 class ModelRefusal(Exception):
@@ -558,6 +561,9 @@ class ModelSchool:
             found.append("already_enrolled")
         if self.sections[key].status is not SectionStatus.ACTIVE:
             found.append("section_closed")
+        texts = self.courses[key.courseID].restriction, self.sections[key].restriction
+        if not all(_admits(text, self.attributes.get(student)) for text in texts):
+            found.append("restricted")
         if any(self.clash(key, where) for where in has.values()):
             found.append("time_conflict")
         wanted = self.courses[key.courseID]
@@ -873,6 +879,23 @@ class ModelSchool:
         if len(active) > 1:
             raise ModelRefusal("term_needed")
         return active[0] if active else None
+
+
+def _admits(restriction: str, attributes: StudentAttributes | None) -> bool:
+    """Return whether every part of the restriction, which has no names in quotation marks, admits the student."""
+    found = attributes or StudentAttributes()
+    has = {
+        "program": set(found.programs),
+        "level": {found.level},
+        "standing": {found.standing},
+        "cohort": set(found.cohorts),
+        "campus": {found.campus},
+    }
+    for part in filter(None, restriction.split("; ")):
+        name, values = part.removeprefix("not ").split(": ")
+        if bool(has[name] & {*values.split(", ")}) == part.startswith("not "):
+            return False
+    return True
 
 
 def _leads(one: SectionKey, other: SectionKey, needs: Mapping[SectionKey, Sequence[SectionKey]]) -> bool:

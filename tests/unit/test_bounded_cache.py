@@ -44,6 +44,7 @@ BOUNDED_BY_THE_SCHOOL = {
     "fastpath.hypercorn_writer._framing": "1000 statuses with a length",
     "domain.course_heading.course_heading": "courses of the catalog",
     "domain.requisite_parser.stored": "courses of the catalog",
+    "domain.restrictions.stored": "courses and sections of the catalog",
     "domain.course_index._course_key": "courses of the catalog",
     "domain.course_index._names": "courses of the catalog",
     "domain.filter_choices._building": "rooms of the catalog",

@@ -123,11 +123,11 @@ REFUSED = {
     "users-comma-missing.json": ["Line 3 is not valid JSON: Expecting ',' delimiter."],
     "courses-name-unknown.json": [
         "Unknown column: “colour” (row 2). Remove or rename it. The columns may be courseID, title, description, "
-        "credits, term, subject, prerequisites, corequisites, requisite."
+        "credits, term, subject, prerequisites, corequisites, requisite, restriction."
     ],
     "courses-columns-wrong.csv": [
         "Unknown columns: “colour” and “room”. Remove or rename them. The columns may be courseID, title, description, "
-        "credits, term, subject, prerequisites, corequisites, requisite.",
+        "credits, term, subject, prerequisites, corequisites, requisite, restriction.",
         "The column term must be in the file.",
     ],
     "courses-line-break-in-a-title.csv": [

@@ -100,6 +100,15 @@ class TermSchema(Struct, frozen=True):
         return cls(**{name: getattr(term, name) for name in cls.__struct_fields__})
 
 
+RestrictionText = Annotated[
+    str,
+    Meta(
+        examples=["program: Nursing, Biology; not level: First-year"],
+        description="Which students may enroll; empty for everybody.",
+    ),
+]
+
+
 class CourseSchema(Struct, frozen=True):
     """A course in the catalog; `term` lists the seasons or terms in which it is offered."""
 
@@ -118,6 +127,7 @@ class CourseSchema(Struct, frozen=True):
             description="Prerequisites with alternatives, in addition to `prerequisites`; empty for none.",
         ),
     ]
+    restriction: RestrictionText
 
     @classmethod
     def of(cls, course: models.Course) -> Self:
@@ -154,6 +164,7 @@ class SectionSchema(Struct, frozen=True):
     status: Annotated[
         Literal["active", "closed"], Meta(description="A closed section has no open seats, and no waitlist to join.")
     ]
+    restriction: RestrictionText
 
     @classmethod
     def of(cls, section: models.Section) -> Self:

@@ -32,12 +32,16 @@ SCHEMA = {
         "corequisites": {"bsonType": "array", "items": {"bsonType": "string"}},
         # The form allows 500 characters in the usual spelling; courseIDs in another one may be longer.
         "requisite": {"bsonType": "string", "maxLength": 10_000},
+        "restriction": {"bsonType": "string", "maxLength": 1000},
     },
 }
 
 
 DERIVED_FIELDS = ("needs", "corequisite_names")
 """Fields of Course that hold the names of other courses, and aren't stored."""
+
+WRITTEN_RULES = ("requisite", "restriction")
+"""Fields that most courses don't have: storing empty ones would change every old course in the next import."""
 
 HAS_COURSE_ID = {"courseID": {"$type": "string"}}
 """Matches courses with a proper courseID; `upgrade-db` lists the others."""
@@ -91,6 +95,7 @@ def to_course(row: Mapping[str, Any]) -> Course:
         prerequisites=_names(row.get("prerequisites")),
         corequisites=_names(row.get("corequisites")),
         requisite=str(row.get("requisite") or ""),
+        restriction=str(row.get("restriction") or ""),
     )
 
 
@@ -100,14 +105,15 @@ def to_courses(rows: Iterable[Mapping[str, Any]]) -> dict[str, Course]:
 
 
 def to_row(course: Course) -> Document:
-    """Return the course as a row, without DERIVED_FIELDS and an empty requisite."""
-    left_out = DERIVED_FIELDS if course.requisite else (*DERIVED_FIELDS, "requisite")
-    return {name: value for name, value in asdict(course).items() if name not in left_out}
+    """Return the course as a row, without DERIVED_FIELDS, and without WRITTEN_RULES that are empty."""
+    empty = {name for name in WRITTEN_RULES if not getattr(course, name)}
+    return {name: value for name, value in asdict(course).items() if name not in empty.union(DERIVED_FIELDS)}
 
 
 def _update(course: Course) -> Document:
-    # Most courses have no requisite: storing an empty one would change every old course in the next import.
-    return {"$set": to_row(course)} | ({} if course.requisite else {"$unset": {"requisite": ""}})
+    row = to_row(course)
+    empty = {name: "" for name in WRITTEN_RULES if name not in row}
+    return {"$set": row} | ({"$unset": empty} if empty else {})
 
 
 def _names(stored: Any) -> tuple[str, ...]:

@@ -66,6 +66,7 @@ SCHEMA = {
         "instructors": {"bsonType": "array", "items": {"bsonType": ["int", "long"]}},
         "status": {"enum": [str(one) for one in SectionStatus]},
         "revision": COUNTER_SCHEMA,
+        "restriction": {"bsonType": "string", "maxLength": 1000},
     },
 }
 
@@ -225,7 +226,7 @@ async def edit(db: Database, section: Section, session: Session) -> bool:
     """
     before = section.revision - 1
     wanted = section_keys.to_filter(section.key) | {"revision": {"$in": [before, None] if before == 0 else [before]}}
-    result = await db.section.update_one(wanted, {"$set": _values(section)}, session=session)
+    result = await db.section.update_one(wanted, _set(section), session=session)
     return bool(result.matched_count)
 
 
@@ -256,6 +257,7 @@ def to_section(row: Mapping[str, Any]) -> Section:
         instructors=_user_ids(row.get("instructors")),
         status=_status(row.get("status")),
         revision=to_int(row.get("revision")),
+        restriction=str(row.get("restriction") or ""),
     )
 
 
@@ -316,13 +318,17 @@ def _is_valid(meeting: Meeting) -> bool:
 
 
 def _put(section: Section, *, only_new: bool = False) -> UpdateOne:
-    values, counters = _values(section), {"seats_taken": 0, "waiting": 0, "queue_tail": 0}
-    change = {"$setOnInsert": values | counters} if only_new else {"$set": values, "$setOnInsert": counters}
+    counters = {"seats_taken": 0, "waiting": 0, "queue_tail": 0}
+    change = {"$setOnInsert": _values(section) | counters} if only_new else _set(section) | {"$setOnInsert": counters}
     return UpdateOne(section_keys.to_filter(section.key), change, upsert=True)
 
 
+def _set(section: Section) -> Document:
+    return {"$set": _values(section)} | ({} if section.restriction else {"$unset": {"restriction": ""}})
+
+
 def _values(section: Section) -> Document:
-    """Return what staff decide about a section, as it is stored."""
+    """Return what staff decide about a section, as it is stored; most have no restriction."""
     return {
         "capacity": section.capacity,
         "waitlist_capacity": section.waitlist_capacity,
@@ -332,7 +338,7 @@ def _values(section: Section) -> Document:
         "instructors": list(section.instructors),
         "status": section.status,
         "revision": section.revision,
-    }
+    } | ({"restriction": section.restriction} if section.restriction else {})
 
 
 def _seats_less(number: int) -> Document:

@@ -180,6 +180,12 @@ async def find(db: Database, user_id: int, session: Session | None = None) -> Us
     return None if row is None else to_user(row)
 
 
+async def find_attributes(db: Database, user_id: int) -> StudentAttributes:
+    """Return the student's attributes; an unknown student has none."""
+    row: Document | None = await db.user.find_one({"user_id": user_id}, ATTRIBUTE_FIELDS)
+    return StudentAttributes.read((row or {}).get("attributes"))
+
+
 async def find_many(db: Database, user_ids: Collection[int], session: Session | None = None) -> dict[int, User]:
     """Return those of the users who exist, by user_id."""
     found = db.user.find({"user_id": {"$in": list(user_ids)}}, USER_FIELDS, session=session)

@@ -32,6 +32,7 @@ IGNORED_COLUMNS = {"_id"}
 _COURSE_ID = ("course", "course code", "course number", "course no")
 _SECTION = ("section number", "section no", "section id", "sec")
 _STUDENT = ("email", "email address", "user_id", "student email")
+_RESTRICTION = ("restrictions", "enrollment restriction", "enrollment restrictions")
 _TERM = ("semester", "terms", "semesters", "term name")
 
 COLUMN_SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
@@ -45,6 +46,7 @@ COLUMN_SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
         "prerequisites": ("prerequisite", "prereq", "prereqs"),
         "corequisites": ("corequisite", "coreq", "coreqs"),
         "requisite": ("requisites", "requirement", "enrollment requirement"),
+        "restriction": _RESTRICTION,
     },
     SectionRow: {
         "term": _TERM,
@@ -57,6 +59,7 @@ COLUMN_SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
         "room": ("location", "classroom"),
         "instructors": ("instructor email", "instructor emails", "instructor ids"),
         "status": ("section status",),
+        "restriction": _RESTRICTION,
     },
     EnrollmentRow: {
         "student": _STUDENT,

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from wtforms import Form, StringField, TextAreaField, ValidationError
 from wtforms.validators import DataRequired, InputRequired, Length
 
-from quart_enroll.domain import requisite_parser, requisites
+from quart_enroll.domain import requisite_parser, requisites, restrictions
 from quart_enroll.domain.folding import visible
 from quart_enroll.domain.models import Course
 from quart_enroll.forms.base import lazy, one_line, several_lines, stripped
@@ -71,6 +71,18 @@ def _is_requisite(text: str) -> None:
         )
 
 
+MAX_RESTRICTION_CHARACTERS = 500
+
+
+def _is_restriction(text: str) -> None:
+    """Raise ValueError unless the text is a restriction; a text that is too long isn't read."""
+    if len(text) <= MAX_RESTRICTION_CHARACTERS:
+        restrictions.parse(text)
+
+
+RESTRICTION = [one_line, Length(max=MAX_RESTRICTION_CHARACTERS), reads(_is_restriction)]
+
+
 class CourseRow(ImportRow):
     A_LIST = (cells.courseIDs_text, Sentence("This must be a list of courseIDs."))
     LISTS: ClassVar = {"prerequisites": A_LIST, "corequisites": A_LIST}
@@ -87,6 +99,8 @@ class CourseRow(ImportRow):
         validators=[one_line, Length(max=MAX_REQUISITE_CHARACTERS), reads(_is_requisite)], filters=[stripped]
     )
 
+    restriction = StringField(validators=RESTRICTION, filters=[stripped])
+
     def course(self) -> Course:
         """Return the course that the row describes."""
         return Course(
@@ -99,4 +113,5 @@ class CourseRow(ImportRow):
             prerequisites=cells.courseIDs(self.prerequisites.data or ""),
             corequisites=cells.courseIDs(self.corequisites.data or ""),
             requisite=self.requisite.data or "",
+            restriction=self.restriction.data or "",
         )

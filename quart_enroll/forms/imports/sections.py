@@ -5,12 +5,12 @@ from typing import Any, ClassVar
 from wtforms import Form, StringField, ValidationError
 from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, NumberRange, Optional
 
-from quart_enroll.domain import terms
+from quart_enroll.domain import restrictions, terms
 from quart_enroll.domain.models import Section, SectionStatus
 from quart_enroll.forms.base import lazy, lowered, one_line, several_lines, stripped
 from quart_enroll.forms.imports import cells
 from quart_enroll.forms.imports.base import ImportRow, WholeNumberField, reads
-from quart_enroll.forms.imports.courses import COURSE_ID
+from quart_enroll.forms.imports.courses import COURSE_ID, RESTRICTION
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.services.catalog.import_sections import DEFAULT_WAITLIST_CAPACITY
 
@@ -48,6 +48,8 @@ class SectionRow(ImportRow):
         filters=[stripped, lowered],
     )
 
+    restriction = StringField(validators=RESTRICTION, filters=[stripped])
+
     def read(self) -> Section:
         """Return the section that the row describes; its term may be a season alone."""
         waitlist_capacity = self.waitlist_capacity.data
@@ -61,6 +63,7 @@ class SectionRow(ImportRow):
             instructor=self.instructor.data or "",
             room=self.room.data or "",
             status=SectionStatus(self.status.data or SectionStatus.ACTIVE),
+            restriction=restrictions.to_text(restrictions.parse(self.restriction.data or "")),
         )
 
     def read_instructors(self) -> tuple[str, ...]:

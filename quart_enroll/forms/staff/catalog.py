@@ -10,7 +10,7 @@ from quart_enroll.domain.models import Course, Term
 from quart_enroll.forms.base import SiteForm, lazy, stripped
 from quart_enroll.forms.imports.courses import CourseRow
 from quart_enroll.forms.imports.terms import TermRow
-from quart_enroll.forms.staff.rows import RowForm
+from quart_enroll.forms.staff.rows import RESTRICTION_HELP, RowForm
 
 ENTER_A_DAY = lazy("Enter a date, such as 2026-08-01.")
 LAST_DAY = lazy("The last day, such as 2026-09-15, or a date and time, such as 2026-09-15T12:00.")
@@ -109,6 +109,8 @@ class CourseForm(CatalogForm):
         lazy("Corequisites"), filters=[stripped], description=lazy("Course numbers, separated by spaces.")
     )
 
+    restriction = StringField(lazy("Restrictions"), filters=[stripped], description=RESTRICTION_HELP)
+
     @staticmethod
     def values_of(course: Course) -> dict[str, str]:
         """Return the values of the fields for the course."""
@@ -121,6 +123,7 @@ class CourseForm(CatalogForm):
             "prerequisites": " ".join(course.prerequisites),
             "corequisites": " ".join(course.corequisites),
             "requisite": course.requisite,
+            "restriction": course.restriction,
         }
 
 

@@ -5,8 +5,13 @@ from typing import Any, ClassVar, NamedTuple
 
 from wtforms import HiddenField
 
-from quart_enroll.forms.base import SiteForm
+from quart_enroll.forms.base import SiteForm, lazy
 from quart_enroll.forms.imports.base import ImportRow
+
+RESTRICTION_HELP = lazy(
+    "Which students may enroll, such as program: Nursing, Biology; not level: First-year. Write program, level, "
+    "standing, cohort or campus. Every part has to admit the student; a name with a comma needs quotation marks."
+)
 
 
 class FieldDifference(NamedTuple):

@@ -10,7 +10,7 @@ from quart_enroll.domain.models import Section, SectionStatus
 from quart_enroll.domain.section_edits import STATUS_NAMES
 from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
 from quart_enroll.forms.imports.sections import SectionRow
-from quart_enroll.forms.staff.rows import RowForm
+from quart_enroll.forms.staff.rows import RESTRICTION_HELP, RowForm
 
 EDITED_STATUSES = (SectionStatus.ACTIVE, SectionStatus.TENTATIVE, SectionStatus.CLOSED)
 """A section is canceled on a page of its own."""
@@ -72,6 +72,8 @@ class SectionForm(SeenRevision, RowForm):
         ),
     )
 
+    restriction = StringField(lazy("Restrictions"), filters=[stripped], description=RESTRICTION_HELP)
+
     @staticmethod
     def values_of(section: Section, emails: list[str]) -> dict[str, str]:
         """Return the values of the fields for the section; `emails` are those of its instructors."""
@@ -84,6 +86,7 @@ class SectionForm(SeenRevision, RowForm):
             "instructor": section.instructor,
             "instructors": " ".join(emails),
             "status": str(section.status),
+            "restriction": section.restriction,
         }
 
 

@@ -17,7 +17,7 @@ from quart_enroll.bounded_cache import cached, size_of
 from quart_enroll.domain.catalog import Catalog, CourseSections
 from quart_enroll.domain.models import Course, Registration, Section, SectionStatus, Term
 from quart_enroll.domain.student import StudentSnapshot
-from quart_enroll.domain.student_attributes import StudentAttributes
+from quart_enroll.domain.student_attributes import NO_ATTRIBUTES, StudentAttributes
 from quart_enroll.i18n.language import cached_per_language, current_formats
 from quart_enroll.pages import student_state
 from quart_enroll.pages.catalog import section_actions
@@ -98,6 +98,11 @@ class SharedRow:
     def __post_init__(self) -> None:
         self.courseID = self.found.course.courseID
 
+    @property
+    def is_restricted(self) -> bool:
+        """Whether the course or one of its sections has a restriction."""
+        return bool(self.found.course.restriction) or any(one.restriction for one in self.found.sections)
+
 
 class RowPage(Page[SharedRow]):
     """A page of rows."""
@@ -128,7 +133,7 @@ class CatalogRow:
 class PersonalFacts:
     """What can make a row look different to a student: courses, hours, courses taken before, credits, and so on.
 
-    A student who `is_blocked` has a hold, or isn't active.
+    A student who `is_blocked` has a hold, or isn't active; one who `has_attributes` may be admitted by a restriction.
     """
 
     courses: Set[str]
@@ -136,6 +141,7 @@ class PersonalFacts:
     taken: Set[str]
     credits: float
     is_blocked: bool = False
+    has_attributes: bool = False
 
     @classmethod
     def of(cls, state: StudentState) -> "PersonalFacts":
@@ -147,6 +153,7 @@ class PersonalFacts:
             {one.courseID for one in state.taken or ()},
             sum(one.course.credits for one in state.enrolled),
             bool(state.blocked) or not state.attributes.is_active,
+            state.attributes != NO_ATTRIBUTES,
         )
 
     def may_affect(self, row: SharedRow, term: Term) -> bool:
@@ -154,6 +161,7 @@ class PersonalFacts:
         course = row.found.course
         return (
             self.is_blocked
+            or (self.has_attributes and row.is_restricted)
             or course.courseID in self.courses
             or self.hours is None
             or row.hours is None

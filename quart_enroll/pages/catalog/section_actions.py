@@ -222,6 +222,8 @@ def _section_actions(
         return _before_opening(course, section, state) if can_plan else SectionActions(section)
     own = replace(_before_seat(section, state), secondary_button=_secondary_button(course, section, state))
     try:
+        if state.signed_in:
+            rules.check_restrictions(course, section, state.attributes)
         _check_prerequisites(term, course, section, state)
         dropped = _conflicting_course(term, course, section, state)
         if dropped:
@@ -335,7 +337,7 @@ def _can_replace(term: Term, course: Course, section: Section, state: StudentSta
         return False
     staying = [other for other in state.enrolled if other is not one]
     return (
-        rules.fits(term, course, section, staying)
+        rules.fits(term, course, section, staying, state.attributes)
         and not _missing_corequisites(term, course, section, state, one)
         and not requisite_rules.missing_prerequisites(
             course, term, state.taken or (), staying, _waitlisted(section, state)

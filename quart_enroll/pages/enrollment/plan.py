@@ -63,7 +63,9 @@ async def page(wanted: str, refused: PlanNameForm | None = None) -> bytes:
         )
     state = await student_state.load(user, term, offered, snapshot)
     found, lost = plan_rows.find(snapshot, term, offered)
-    checked = plan_check.check(found, state.enrolled, state.taken or (), state.permits, moment, offered)
+    checked = plan_check.check(
+        found, state.enrolled, state.taken or (), state.attributes, state.permits, moment, offered
+    )
     rows = plan_rows.build(term, checked, state, moment, offered)
     sections = plan_week.entries([one.wanted for one in checked], state, offered)
     plans = plan_rows.plans(term, snapshot)

@@ -49,6 +49,7 @@ LISTING: Listing[Course] = Listing(
             lambda course: course.requisite,
             only_in_files=True,
         ),
+        Column("restriction", Sentence("Restrictions"), lambda course: course.restriction, only_in_files=True),
         Column("description", Sentence("Description"), lambda course: course.description, only_in_files=True),
     ],
 )

@@ -27,6 +27,7 @@ REASON_NAMES = {
     "closed": Sentence("Enrollment closed"),
     "section_full": Sentence("Section full"),
     "section_closed": Sentence("Section closed"),
+    "restricted": Sentence("Restricted to others"),
     "waitlist_full": Sentence("Waitlist full"),
     "time_conflict": Sentence("Time conflict"),
     "credit_limit": Sentence("Credit limit"),

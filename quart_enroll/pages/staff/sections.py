@@ -64,6 +64,7 @@ LISTING: Listing[SectionRow] = Listing(
         Column("enrolled", Sentence("Enrolled"), lambda row: row.section.seats_taken, is_sortable=True),
         Column("waiting", Sentence("Waiting"), lambda row: row.section.waiting, is_sortable=True),
         Column("status", Sentence("Status"), lambda row: STATUS_NAMES[row.section.status], is_sortable=True),
+        Column("restriction", Sentence("Restrictions"), lambda row: row.section.restriction, only_in_files=True),
         Column(
             "roster",
             Sentence("Students"),

@@ -9,7 +9,7 @@ from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import courses
 from quart_enroll.db.collections import terms as stored_terms
 from quart_enroll.db.queries import import_guards
-from quart_enroll.domain import folding, requisite_parser, requisites, terms
+from quart_enroll.domain import folding, requisite_parser, requisites, restrictions, terms
 from quart_enroll.domain.errors import RowProblem
 from quart_enroll.domain.models import SEASONS, Course, Term
 from quart_enroll.i18n.language import Sentence
@@ -27,7 +27,7 @@ from quart_enroll.services.catalog.imports import (
     unknown_course,
 )
 
-OPTIONAL_COURSE_FIELDS = ("description", "subject", "prerequisites", "corequisites", "requisite")
+OPTIONAL_COURSE_FIELDS = ("description", "subject", "prerequisites", "corequisites", "requisite", "restriction")
 """Fields that keep their stored values if the file lacks their columns."""
 
 ITSELF = Sentence("A course can’t require itself.")
@@ -64,6 +64,7 @@ class KnownCourseIDs:
             prerequisites=tuple(dict.fromkeys(map(self.stored, course.prerequisites))),
             corequisites=tuple(dict.fromkeys(map(self.stored, course.corequisites))),
             requisite=requisites.to_text(requisite_parser.parse(course.requisite, lambda name, _: self.stored(name))),
+            restriction=restrictions.to_text(restrictions.parse(course.restriction)),
         )
 
 

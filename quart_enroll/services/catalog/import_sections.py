@@ -33,7 +33,15 @@ from quart_enroll.services.catalog.imports import (
 DEFAULT_WAITLIST_CAPACITY = 10
 """Places on the waitlist of a section for which the file has no number."""
 
-OPTIONAL_SECTION_FIELDS = ("waitlist_capacity", "meetings", "instructor", "room", "instructors", "status")
+OPTIONAL_SECTION_FIELDS = (
+    "waitlist_capacity",
+    "meetings",
+    "instructor",
+    "room",
+    "instructors",
+    "status",
+    "restriction",
+)
 """Fields that keep their stored values if the file lacks their columns."""
 
 

@@ -9,7 +9,7 @@ from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import courses
 from quart_enroll.db.queries import section_facts
 from quart_enroll.db.queries.section_facts import SectionFacts, StudentRecord
-from quart_enroll.domain import permits, requisite_rules, requisites, rules
+from quart_enroll.domain import permits, requisite_rules, requisites, restrictions, rules
 from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.errors import (
     AccountGone,
@@ -65,6 +65,12 @@ class Candidate:
             return NO_OVERRIDES
         staying = [one.section for one in self.registrations if one.status == "enrolled" and one != dropped]
         return permits.permitted(permits.in_effect(self.permits, now), self.offering.section, staying)
+
+    def is_admitted(self, section: Section, now: datetime) -> bool:
+        """Return whether this section's own restriction admits the student, or a permit sets it aside."""
+        if not restrictions.unmet(section.restriction, self.attributes):
+            return True
+        return Override.RESTRICTION in self.with_section(section).permitted(now)
 
     def with_section(self, section: Section) -> "Candidate":
         """Return the candidate for another section of the course, or for the same one in another state."""
@@ -206,6 +212,7 @@ def _eligibility_checks(
         candidate.taken_courses,
         [dropped] if dropped else [],
         together_with,
+        candidate.attributes,
     )
 
 

@@ -19,6 +19,7 @@ from quart_enroll.domain.models import (
     Term,
 )
 from quart_enroll.domain.plan_fit import ANY_SECTION
+from quart_enroll.domain.student_attributes import StudentAttributes
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.observability import metrics
 from quart_enroll.services.enrollment import resolve, seat_changes
@@ -200,7 +201,10 @@ async def _resolve(db: Database, user_id: int, request: SectionRequest, now: dat
 
 
 def find_problems(
-    offerings: Sequence[Offering], enrolled: Sequence[Registration], taken: Sequence[TakenCourse]
+    offerings: Sequence[Offering],
+    enrolled: Sequence[Registration],
+    taken: Sequence[TakenCourse],
+    attributes: StudentAttributes,
 ) -> list[list[Sentence]]:
     """Return, for each planned section, the reasons why the student can't enroll in it.
 
@@ -217,7 +221,7 @@ def find_problems(
             problems.append(list[Sentence]())
             continue
         others = [other for other in planned if other is not one and other.courseID not in enrolled_courses]
-        problems.append(list(_find_problems(offering.term, one, [*enrolled, *others], before, taken)))
+        problems.append(list(_find_problems(offering.term, one, [*enrolled, *others], before, taken, attributes)))
         before.append(one)
     return problems
 
@@ -228,6 +232,7 @@ def _find_problems(
     others: Sequence[Registration],
     before: Sequence[Registration],
     taken: Sequence[TakenCourse],
+    attributes: StudentAttributes,
 ) -> Iterator[Sentence]:
     course = planned.course
     overlapping = [other for other in before if rules.overlap(planned.section, other.section)]
@@ -235,6 +240,7 @@ def _find_problems(
     checks: list[Callable[[], None]] = [
         *(partial(rules.check_times, course, planned.section, [other]) for other in overlapping),
         partial(rules.check_status, course, planned.section),
+        partial(rules.check_restrictions, course, planned.section, attributes),
         partial(requisite_rules.check_prerequisites, course, term, taken, others),
         partial(requisite_rules.check_corequisites, course, term, others, taken),
         partial(rules.check_credits, term, course, before),

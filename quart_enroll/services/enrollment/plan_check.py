@@ -9,6 +9,7 @@ from quart_enroll.domain import permits
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import PlannedSection, Registration, Section, SectionKey, TakenCourse
 from quart_enroll.domain.permits import Permit
+from quart_enroll.domain.student_attributes import StudentAttributes
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.services.enrollment.candidates import Offering
 from quart_enroll.services.enrollment.plan import find_problems
@@ -34,6 +35,7 @@ def check(
     found: Sequence[tuple[PlannedSection, Offering]],
     enrolled: Sequence[Registration],
     taken: Sequence[TakenCourse],
+    attributes: StudentAttributes,
     granted: Collection[Permit],
     now: datetime,
     catalog: Catalog,
@@ -48,10 +50,10 @@ def check(
     def sections_of(key: SectionKey) -> Sequence[Section]:
         return catalog.sections_in(key.courseID, key.term)
 
-    substitutes = refit(found, sections_of, enrolled, taken, max(now, found[0][1].term.opens_at))
+    substitutes = refit(found, sections_of, enrolled, taken, attributes, max(now, found[0][1].term.opens_at))
     checked = [CheckedSection(planned, offering, substitutes.get(planned.key), ()) for planned, offering in found]
     wanted = [one.wanted for one in checked]
-    problems = find_problems([_ease(one, wanted, enrolled, granted) for one in wanted], enrolled, taken)
+    problems = find_problems([_ease(one, wanted, enrolled, granted) for one in wanted], enrolled, taken, attributes)
     return [one._replace(problems=against) for one, against in zip(checked, problems, strict=True)]
 
 

@@ -18,6 +18,7 @@ from quart_enroll.domain.models import (
     WaitlistEntry,
 )
 from quart_enroll.domain.plan_fit import PlanFit, accepted_sections
+from quart_enroll.domain.student_attributes import StudentAttributes
 from quart_enroll.services.enrollment.candidates import Candidate, Offering, check_can_enroll
 from quart_enroll.services.enrollment.plan_order import group_by_needs
 
@@ -30,6 +31,7 @@ def refit(
     offered: Callable[[SectionKey], Sequence[Section]],
     registrations: Iterable[Registration],
     taken_courses: Iterable[TakenCourse],
+    attributes: StudentAttributes,
     now: datetime,
 ) -> dict[SectionKey, Section]:
     """Return the other sections that a plan would take if its student enrolled now, by the planned ones.
@@ -39,7 +41,9 @@ def refit(
     if not any(one.alternatives for one, _ in planned):
         return {}
     facts = list(registrations), list[WaitlistEntry](), list[Course](), list(taken_courses)
-    candidates = {one.key.courseID: (one.key, Candidate(offering, *facts)) for one, offering in planned}
+    candidates = {
+        one.key.courseID: (one.key, Candidate(offering, *facts, attributes=attributes)) for one, offering in planned
+    }
     needs = {courseID: needed_in_plan(one, candidates) for courseID, (_, one) in candidates.items()}
     groups = [[candidates[courseID] for courseID in group] for group in group_by_needs(needs)]
     accepted = {one.key: accepted_sections(one, offered(one.key)) for one, _ in planned if one.alternatives}
@@ -79,14 +83,20 @@ def choose_sections(
         fit = fit or PlanFit(one.section for one in candidates[0].registrations if one.status == "enrolled")
         options = [accepted.get(key, [one.offering.section]) for key, one in new.items()]
         timeless = _eligible(candidates, added, now)
-        if timeless and fit.add(map(_open_sections, options)):
+        open_sections = [_open_sections(one, sections, now) for one, sections in zip(candidates, options, strict=True)]
+        if timeless and fit.add(open_sections):
             added += timeless
             fitting += new
     return dict(zip(fitting, fit.best(), strict=True)) if fit else {}
 
 
-def _open_sections(sections: Sequence[Section]) -> list[tuple[int, Section]]:
-    return [(rank, section) for rank, section in enumerate(sections) if section.open_seats]
+def _open_sections(candidate: Candidate, sections: Sequence[Section], now: datetime) -> list[tuple[int, Section]]:
+    """Return the sections in which the student could have a seat, with their ranks."""
+    return [
+        (rank, section)
+        for rank, section in enumerate(sections)
+        if section.open_seats and candidate.is_admitted(section, now)
+    ]
 
 
 def _eligible(group: Sequence[Candidate], added: Sequence[Registration], now: datetime) -> list[Registration]:
@@ -94,7 +104,7 @@ def _eligible(group: Sequence[Candidate], added: Sequence[Registration], now: da
     courseIDs = [one.offering.course.courseID for one in group] if len(group) > 1 else []
     new: list[Registration] = []
     for one in group:
-        section = replace(one.offering.section, meetings=(), status=SectionStatus.ACTIVE)
+        section = replace(one.offering.section, meetings=(), status=SectionStatus.ACTIVE, restriction="")
         candidate = replace(one.with_section(section), registrations=[*one.registrations, *added, *new])
         try:
             check_can_enroll(candidate, now, courseIDs)

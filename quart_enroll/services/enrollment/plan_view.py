@@ -62,7 +62,7 @@ def _with_problems(
     enrolled = [one for one in first.registrations if one.status == "enrolled"]
     offerings = [(planned, one.offering) for planned, one in found]
     granted = permits.in_effect(first.permits, now)
-    checked = plan_check.check(offerings, enrolled, first.taken_courses, granted, now, catalog)
+    checked = plan_check.check(offerings, enrolled, first.taken_courses, first.attributes, granted, now, catalog)
     return {
         planned.key: PlanEntry(planned, one.with_section(of.wanted.section), of.problems, of.substitute)
         for (planned, one), of in zip(found, checked, strict=True)

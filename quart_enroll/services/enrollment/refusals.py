@@ -40,7 +40,7 @@ def section_full(candidate: Candidate, offered: Iterable[Section], dropped: str 
         if (section.term, section.courseID) == (key.term, key.courseID)
         and section.section != key.section
         and section.open_seats
-        and rules.fits(offering.term, offering.course, section, registrations)
+        and rules.fits(offering.term, offering.course, section, registrations, candidate.attributes)
     ]
     term, taken, waitlisted = offering.term, candidate.taken_courses, candidate.waitlisted_courses
     is_missing_requisites = (

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from quart_enroll.db.client import Database, Session
-from quart_enroll.db.collections import courses, enrollments
+from quart_enroll.db.collections import courses, enrollments, users
 from quart_enroll.db.collections import terms as stored_terms
 from quart_enroll.db.queries import section_facts
 from quart_enroll.domain import rules, terms
@@ -20,6 +20,7 @@ from quart_enroll.domain.errors import (
     UnknownSection,
 )
 from quart_enroll.domain.models import Course, Registration, SectionKey, SectionRequest, TakenCourse, Term
+from quart_enroll.domain.student_attributes import StudentAttributes
 from quart_enroll.services.enrollment.candidates import Offering
 
 
@@ -70,9 +71,15 @@ async def find_options(
     if dropped == request.courseID and (own := [one for one in offerings if one.key in _enrolled_keys(registrations)]):
         return own  # any section will do, so the student's own: otherwise a repeated request would swap back
     staying = [one for one in registrations if one.courseID != dropped]
-    fitting = [one for one in offerings if rules.fits(term, course, one.section, staying)]
+    attributes = await _find_attributes(db, user_id, offerings)
+    fitting = [one for one in offerings if rules.fits(term, course, one.section, staying, attributes)]
     with_seat = [one for one in fitting if one.section.open_seats]
     return with_seat or fitting[:1] or [one for one in offerings if one.section.open_seats][:1] or offerings[:1]
+
+
+async def _find_attributes(db: Database, user_id: int, offerings: Iterable[Offering]) -> StudentAttributes | None:
+    """Return the student's attributes if one of the sections has a restriction, and otherwise None."""
+    return await users.find_attributes(db, user_id) if any(one.section.restriction for one in offerings) else None
 
 
 async def find_section(

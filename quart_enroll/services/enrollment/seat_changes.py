@@ -206,8 +206,9 @@ async def record_event(
     from_section: str = "",
     overrides: Collection[Override] = NO_OVERRIDES,
 ) -> Event:
-    """Write an event about the section into the student's history."""
-    staff = transaction.staff if user_id == transaction.acting_for else None
+    """Write an event about the section into the student's history; a promotion that follows has no reason of staff."""
+    is_theirs = user_id == transaction.acting_for and action not in ("promote", "skip")
+    staff = transaction.staff if is_theirs else None
     event = Event(
         transaction.now,
         transaction.actor,

@@ -142,12 +142,14 @@ class Recount:
             for (courseID, name), grade in self.taken[waiting.user_id].items()
             if name in terms
         ]
+        attributes = self.rows.attributes.get(waiting.user_id, NO_ATTRIBUTES)
         try:
             rules.check_promotion_holds(self.rows.holds.get(waiting.user_id, ()), now, is_swap=bool(dropped))
-            rules.check_active(self.rows.attributes.get(waiting.user_id, NO_ATTRIBUTES))
+            rules.check_active(attributes)
             for one in dropped if Override.REQUISITES not in waiting.overrides else ():
                 requisite_rules.check_dependents(one, term, registrations, taken, course.courseID)
-            checks = rules.eligibility_checks(term, course, counted.section, registrations, taken, dropped)
+            facts = registrations, taken, dropped
+            checks = rules.eligibility_checks(term, course, counted.section, *facts, attributes=attributes)
             rules.check_all(checks, waiting.overrides, self._permitted(waiting, counted, registrations, now))
         except Refused:
             return False

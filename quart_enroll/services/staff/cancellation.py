@@ -18,6 +18,7 @@ from quart_enroll.db.collections import (
     events,
     notices,
     sections,
+    users,
 )
 from quart_enroll.db.collections import terms as stored_terms
 from quart_enroll.db.queries import import_guards
@@ -163,12 +164,13 @@ async def _find_alternatives(
     for user_id, held in await import_guards.find_section_keys(db, students, [term.term], session):
         if held != section.key and held in offered and held.courseID in known:
             schedule[user_id].append(Registration(known[held.courseID], offered[held], "enrolled"))
-    return {
-        user_id: tuple(
-            sorted(one.section for one in others if one.open_seats and rules.fits(term, course, one, schedule[user_id]))
-        )
-        for user_id in students
-    }
+    people = await users.find_many(db, students, session) if any(one.restriction for one in others) else {}
+
+    def fits(user_id: int, one: Section) -> bool:
+        attributes = people[user_id].attributes if user_id in people else None
+        return bool(one.open_seats) and rules.fits(term, course, one, schedule[user_id], attributes)
+
+    return {user_id: tuple(sorted(one.section for one in others if fits(user_id, one))) for user_id in students}
 
 
 async def _drop(transaction: SeatTransaction, batch: _Affected) -> None:

@@ -91,6 +91,7 @@ async def test_a_course_has_the_same_field_names_as_in_the_database(anyone: Brow
         "prerequisites": [],
         "corequisites": [],
         "requisite": "",
+        "restriction": "",
     }
 
 
@@ -128,6 +129,7 @@ async def test_sections_have_their_number_of_open_seats(anyone: Browser, ada: Br
                 "instructor": "P. Silva",
                 "room": "Lab 1",
                 "status": "active",
+                "restriction": "",
             }
         ],
         "next": None,

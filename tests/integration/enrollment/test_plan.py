@@ -13,6 +13,7 @@ from quart_enroll.db.collections import sections
 from quart_enroll.domain import requisite_rules
 from quart_enroll.domain.errors import NotOpenYet
 from quart_enroll.domain.models import Meeting, Registration, Section, TakenCourse, Term
+from quart_enroll.domain.student_attributes import NO_ATTRIBUTES
 from quart_enroll.i18n.language import Moment
 from quart_enroll.services.enrollment import plan
 from quart_enroll.services.enrollment.candidates import Offering
@@ -398,7 +399,7 @@ def offering(number: int, section: Section | None = None, **facts: Any) -> Offer
 
 def problems(*arguments: Any) -> list[list[str]]:
     """Return the problems of each planned course as text."""
-    return [[str(problem) for problem in found] for found in find_problems(*arguments)]
+    return [[str(problem) for problem in found] for found in find_problems(*arguments, NO_ATTRIBUTES)]
 
 
 PYT_101, PHP_202 = offering(0), offering(2)

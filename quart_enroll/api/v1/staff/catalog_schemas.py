@@ -6,7 +6,13 @@ from typing import Annotated, ClassVar, Self
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from quart_enroll.api.v1.schemas import CourseID, CourseSchema, Credits, Cursor, Limit, TermSchema, Text
-from quart_enroll.api.v1.staff.section_schemas import ChangeSchema, DryRun, GainedSeatSchema, StoredTerm
+from quart_enroll.api.v1.staff.section_schemas import (
+    ChangeSchema,
+    DryRun,
+    GainedSeatSchema,
+    StoredTerm,
+    WrittenRestriction,
+)
 from quart_enroll.domain.models import Course, Term
 from quart_enroll.services.catalog.imports import ImportResult
 
@@ -159,6 +165,7 @@ class NewCourseBody(Struct, frozen=True):
     prerequisites: CourseIDs = []
     corequisites: CourseIDs = []
     requisite: WrittenRequisite = ""
+    restriction: WrittenRestriction = ""
 
 
 class EditCourseBody(Struct, frozen=True):
@@ -175,6 +182,7 @@ class EditCourseBody(Struct, frozen=True):
     prerequisites: CourseIDs | UnsetType = UNSET
     corequisites: CourseIDs | UnsetType = UNSET
     requisite: WrittenRequisite | UnsetType = UNSET
+    restriction: WrittenRestriction | UnsetType = UNSET
     dry_run: DryRun = False
 
 

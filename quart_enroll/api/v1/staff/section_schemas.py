@@ -5,7 +5,18 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from quart_enroll.api.v1.schemas import CourseID, Cursor, Flag, Limit, MeetingSchema, Next, SectionNumber, Text, UserID
+from quart_enroll.api.v1.schemas import (
+    CourseID,
+    Cursor,
+    Flag,
+    Limit,
+    MeetingSchema,
+    Next,
+    RestrictionText,
+    SectionNumber,
+    Text,
+    UserID,
+)
 from quart_enroll.domain import models
 from quart_enroll.domain.models import Course, SectionKey
 from quart_enroll.services.catalog.imports import FieldChange
@@ -41,6 +52,15 @@ EditedStatus = Annotated[
         extra={"sentence": "Send active, tentative or closed."},
     ),
 ]
+WrittenRestriction = Annotated[
+    str,
+    Meta(
+        max_length=500,
+        description="Which students may enroll; empty for everybody.",
+        examples=["program: Nursing, Biology; not level: First-year"],
+        extra={"sentence": "Send text of at most 500 characters."},
+    ),
+]
 ShortText = Annotated[str, Meta(max_length=100, extra={"sentence": "Send text of at most 100 characters."})]
 UserIDs = Annotated[
     list[UserID],
@@ -72,6 +92,7 @@ class StaffSectionSchema(Struct, frozen=True):
     instructors: Annotated[list[int], Meta(description="The user_ids of the people who see the roster.")]
     room: str
     status: Literal["active", "tentative", "closed", "cancelled"]
+    restriction: RestrictionText
     revision: Annotated[int, Meta(description="Increases with each edit; send it with your edit.")]
 
     @classmethod
@@ -147,6 +168,7 @@ class NewSectionBody(Struct, frozen=True):
     instructors: UserIDs = []
     room: ShortText = ""
     status: EditedStatus = "active"
+    restriction: WrittenRestriction = ""
 
 
 class EditSectionBody(SectionKeyQuery, frozen=True, kw_only=True):
@@ -169,6 +191,7 @@ class EditSectionBody(SectionKeyQuery, frozen=True, kw_only=True):
     instructors: UserIDs | UnsetType = UNSET
     room: ShortText | UnsetType = UNSET
     status: EditedStatus | UnsetType = UNSET
+    restriction: WrittenRestriction | UnsetType = UNSET
     dry_run: DryRun = False
 
 

@@ -24,7 +24,9 @@ from quart_enroll.domain.rules import Rule
 from quart_enroll.domain.student_attributes import StudentAttributes
 from quart_enroll.services.enrollment.staff_changes import StaffAction, StaffChange
 
-Override = Literal["closed_term", "full", "requisites", "time_conflict", "credit_limit", "section_closed"]
+Override = Literal[
+    "closed_term", "full", "requisites", "restriction", "time_conflict", "credit_limit", "section_closed"
+]
 
 
 class StudentAttributesSchema(Struct, frozen=True):
