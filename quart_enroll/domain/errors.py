@@ -817,6 +817,24 @@ class AccountGone(Refused):
         super().__init__(Sentence("This account has been deleted. No changes were made."))
 
 
+class OwnPermit(Refused):
+    """Nobody sets rules aside for themselves."""
+
+    code = "own_permit"
+    meaning = "You can't grant yourself a permit."
+
+    def __init__(self) -> None:
+        super().__init__(Sentence("You can’t grant yourself a permit. Ask someone else who may."))
+
+
+class RegistrarsPermit(Refused):
+    code = "registrars_permit"
+    meaning = "A registrar granted the permit, and only registrars can revoke it."
+
+    def __init__(self) -> None:
+        super().__init__(Sentence("A registrar granted this permit. Only registrars can revoke it."))
+
+
 class RemovalDecided(Refused):
     """Someone else has decided about the request to remove the account, or it was withdrawn."""
 

@@ -7,6 +7,7 @@ admitted person's scope, pages respond with 404.
 from collections.abc import Collection
 
 from quart_enroll.domain.models import User
+from quart_enroll.domain.permits import RecordedPermit
 from quart_enroll.domain.roles import Role
 from quart_enroll.domain.stored_import import ENROLLMENTS
 
@@ -66,9 +67,14 @@ def can_manage_roster(staff: User, instructors: Collection[int]) -> bool:
 
 
 def can_grant_permits(staff: User, subject: str, instructors: Collection[int]) -> bool:
-    """Return whether the person may grant permits for a section, and revoke them."""
+    """Return whether the person may grant permits for a section, and revoke those that no registrar granted."""
     is_instructor = Role.INSTRUCTOR in staff.roles and staff.user_id in instructors
     return is_instructor or can_change_section(staff, subject)
+
+
+def can_revoke(staff: User, permit: RecordedPermit) -> bool:
+    """Return whether the person may revoke a permit for a section or course where they may grant permits."""
+    return Role.REGISTRAR in staff.roles or not permit.by_registrar
 
 
 def can_manage_people(staff: User) -> bool:

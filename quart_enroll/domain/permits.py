@@ -72,7 +72,7 @@ class Permit:
 
 @dataclass(frozen=True, slots=True)
 class RecordedPermit:
-    """A permit on a student's record, with its author, date and reason."""
+    """A permit on a student's record, with its author, date and reason; one `by_registrar` is left to registrars."""
 
     permit: Permit
     user_id: int
@@ -80,6 +80,7 @@ class RecordedPermit:
     at: datetime
     author: int
     reason: str
+    by_registrar: bool = True
 
     def state(self, now: datetime) -> Sentence:
         """Return the state of the permit in the words of staff."""

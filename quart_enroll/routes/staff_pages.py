@@ -164,7 +164,8 @@ ROUTES = [
         GET + POST,
         audience=STAFF,
         roles=PERMIT_AUTHORS,
-        query_parameters=("user_id", "permit"),
+        query_parameters=("permit",),
+        opens_record=Sentence("Revoking a permit"),
     ),
     Route(
         "/staff/holds",

@@ -109,6 +109,7 @@ MACHINE_SETTINGS = settings(
 
 STUDENTS = range(1, 6)
 BIOLOGIST = StudentAttributes(("Biology",))
+STAFF = replace(RITA, user_id=REGISTRAR)
 students = st.sampled_from(STUDENTS)
 actors = st.frozensets(st.sampled_from(Override)).map(lambda overrides: Actor(REGISTRAR, "They asked.", overrides))
 permit_overrides = st.frozensets(st.sampled_from(PERMIT_OVERRIDES), min_size=1)
@@ -265,7 +266,7 @@ class SchoolMachine(RuleBasedStateMachine):
         permit = Permit("", permitted.term, permitted.courseID, permitted.section, overrides)
         self._agree(
             lambda: self.model.grant_permit(student, permitted, frozenset(map(str, overrides)), self.now),
-            staff_permits.grant(self.context, REGISTRAR, student, permit, "They asked.", self.now),
+            staff_permits.grant(self.context, STAFF, student, permit, "They asked.", self.now),
         )
         self.enroll(student, _request_for(key))
 
@@ -277,7 +278,7 @@ class SchoolMachine(RuleBasedStateMachine):
 
     async def _revoke_permits(self, student: int) -> None:
         for one in await staff_permits.find_of_student(self.db, student):
-            await staff_permits.revoke(self.context, REGISTRAR, student, one.permit.permit_id, "A mistake.", self.now)
+            await staff_permits.revoke(self.context, STAFF, one.permit.permit_id, "A mistake.", self.now)
 
     @precondition(lambda self: self.enrolled_students())
     @rule(data=st.data(), with_corequisites=st.booleans())

@@ -24,9 +24,10 @@ Where the rules leave room, the model agrees with the docstrings of the services
   values of an attribute, of which the student needs one, or with "not" must have none. It comes after a closed section.
 - A student who isn't active is refused like one with a hold on everything but dropping, with a reason of its own.
 - A permit sets reasons aside for a seat in its section, or in all of its course, until a seat that needs it uses it up.
-  It can be used again when that seat is dropped without a W. A time conflict needs a permit for each of the two
-  sections, and nothing sets the courses aside that need a dropped one. A place on a waitlist never uses a permit, which
-  doesn't make room there either; the seat may.
+  It can be used again when that seat is dropped without a W, or when another section of the course replaces it. A time
+  conflict needs a permit for each of the two sections, and nothing sets the courses aside that need a dropped one. A
+  place on a waitlist never uses a permit, which doesn't make room there either: with a permit to exceed the capacity,
+  a student who joins the waitlist gets a seat.
 - Of several seats freed by one change, the one dropped first is filled first; then come the other waitlists of the
   students who dropped something.
 """
@@ -279,14 +280,15 @@ class ModelSchool:
             self._check_dropped(student, drop_if_enrolled, key)
         if drop_if_enrolled != key.courseID:
             self._check_not_enrolled(student, key)
-        self._check_held(student, self._join_change(key, drop_if_enrolled))
+        has_seat = self._has_seat(student, key, drop_if_enrolled)
+        self._check_held(student, self._join_change(has_seat, drop_if_enrolled))
         self._check_open(term, now)
         if drop_if_enrolled is not None and self._has_dependents(student, key, drop_if_enrolled):
             raise ModelRefusal("corequisites_would_go")
-        waits = [] if self.open_seats(key) else self.waitlisted_courses(student, key.term)
+        waits = [] if has_seat else self.waitlisted_courses(student, key.term)
         if reason := self.reason(student, key, without=drop_if_enrolled, together_with=waits):
             raise ModelRefusal(reason)
-        if self.open_seats(key):  # no waitlisted student could take it
+        if has_seat:  # no waitlisted student could take an open one
             freed, used = FreedSeats(), self._permits_for(student, key, without=drop_if_enrolled)
             self._exchange(student, drop_if_enrolled, key, now, freed, used)
             self.promote(freed, now)
@@ -389,15 +391,18 @@ class ModelSchool:
         if self.waitlist_entry(student, key.term, key.courseID):
             raise ModelRefusal("already_waiting")
         self._check_not_enrolled(student, key)
-        waits = [] if self.open_seats(key) else self.waitlisted_courses(student, key.term)
-        held = self._held(student, self._join_change(key, None))
+        has_seat = self._has_seat(student, key)
+        waits = [] if has_seat else self.waitlisted_courses(student, key.term)
+        held = self._held(student, self._join_change(has_seat, None))
         reasons = [held, self._closed(key, now), *self.reasons(student, key, together_with=waits)]
-        if not self.open_seats(key):
+        if has_seat:
+            reasons.append(None if self.free_seats(key) else "section_full")
+        else:
             reasons.append("waitlist_over" if now >= self.terms[key.term].add_deadline else None)
             is_full = len(self.waitlists[key]) >= self.sections[key].waitlist_capacity
             reasons.append("waitlist_full" if is_full else None)
-        needed = self._check_allowed(reasons, overrides, self.permitted(student, key) - {"full"})
-        if self.open_seats(key):
+        needed = self._check_allowed(reasons, overrides, self.permitted(student, key))
+        if has_seat:
             freed, used = FreedSeats(), self._permits_for(student, key, overrides=overrides)
             self._take(student, key, freed, used)
             self.promote(freed, now)
@@ -607,9 +612,12 @@ class ModelSchool:
         self.promote(FreedSeats(unblocked=deque((student, term) for term in self.terms)), now)
         self._complete_cycles(now)
 
-    def _join_change(self, key: SectionKey, drop_if_enrolled: str | None) -> str:
-        """Return what joining means: a seat, if one is open."""
-        if not self.open_seats(key):
+    def _has_seat(self, student: int, key: SectionKey, without: str | None = None) -> bool:
+        return self.open_seats(key) > 0 or "full" in self.permitted(student, key, without)
+
+    def _join_change(self, has_seat: bool, drop_if_enrolled: str | None) -> str:
+        """Return what joining means: a seat, if the student can have one."""
+        if not has_seat:
             return "waitlist"
         return "enroll" if drop_if_enrolled is None else "swap"
 
@@ -746,6 +754,8 @@ class ModelSchool:
         self._take(student, key, freed, used)
 
     def _take(self, student: int, key: SectionKey, freed: FreedSeats, used: Iterable[ModelPermit] = ()) -> None:
+        if (old := self.seats.get((student, key.term, key.courseID))) and old.section != key.section:
+            self._give_back(student, SectionKey(key.term, key.courseID, old.section))  # the W is gone
         self.seats[student, key.term, key.courseID] = ModelSeat(key.section)
         for one in used:
             one.used_for = key.section

@@ -105,7 +105,7 @@ def staff_pages(section: SectionKey, user_id: int) -> list[str]:
         *("/staff/holds", "/staff/holds/types", "/staff/holds/type", f"/staff/holds/type?name={quote(BURSAR.name)}"),
         *(f"{record}/holds/place", f"{record}/holds/lift?hold={HOLD_ID}"),
         *(f"/staff/section/permits?{where}", f"{record}/permits/grant"),
-        f"/staff/permit/revoke?user_id={user_id}&permit={PERMIT_ID}",
+        f"/staff/permit/revoke?permit={PERMIT_ID}",
     ]
 
 

@@ -1,7 +1,6 @@
 """The collection `permit`: permits of students. `section` is empty for all sections of the course."""
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
@@ -30,6 +29,7 @@ SCHEMA = {
         "at": {"bsonType": "date"},
         "author": {"bsonType": ["int", "long"]},
         "reason": {"bsonType": "string"},
+        "by_registrar": {"bsonType": "bool"},
         "expires_at": {"bsonType": "date"},
         "used_for": {"bsonType": "string", "minLength": 1, "maxLength": 10},
     },
@@ -60,33 +60,34 @@ def to_permits(rows: Iterable[Mapping[str, Any]]) -> list[Permit]:
 def to_record(row: Mapping[str, Any]) -> RecordedPermit:
     """Return the permit of a row, as staff see it on the record."""
     status = PermitStatus(row["status"])
-    return RecordedPermit(to_permit(row), row["user_id"], status, row["at"], row["author"], row["reason"])
+    about = row["author"], row["reason"], row.get("by_registrar", True)
+    return RecordedPermit(to_permit(row), row["user_id"], status, row["at"], *about)
 
 
-async def add(
-    db: Database, user_id: int, permit: Permit, author: int, reason: str, at: datetime, session: Session
-) -> RecordedPermit:
-    """Add the permit, whose key is ignored, and return it as recorded."""
+async def add(db: Database, wanted: RecordedPermit, session: Session) -> RecordedPermit:
+    """Add the permit, and return it with its key."""
+    permit = wanted.permit
     row: Document = {
-        "user_id": user_id,
+        "user_id": wanted.user_id,
         "term": permit.term,
         "courseID": permit.courseID,
         "section": permit.section,
         "overrides": sorted(permit.overrides),
-        "status": PermitStatus.GRANTED,
-        "at": at,
-        "author": author,
-        "reason": reason,
+        "status": wanted.status,
+        "at": wanted.at,
+        "author": wanted.author,
+        "reason": wanted.reason,
+        "by_registrar": wanted.by_registrar,
     } | ({"expires_at": permit.expires_at} if permit.expires_at else {})
     await db.permit.insert_one(row, session=session)
     return to_record(row)
 
 
-async def find(db: Database, user_id: int, permit_id: str, session: Session | None = None) -> RecordedPermit | None:
-    """Return the student's permit, or None."""
+async def find(db: Database, permit_id: str, session: Session | None = None) -> RecordedPermit | None:
+    """Return the permit, or None."""
     if not ObjectId.is_valid(permit_id):
         return None
-    row = await db.permit.find_one({"_id": ObjectId(permit_id), "user_id": user_id}, session=session)
+    row = await db.permit.find_one({"_id": ObjectId(permit_id)}, session=session)
     return None if row is None else to_record(row)
 
 
@@ -122,8 +123,8 @@ async def give_back(db: Database, user_ids: Collection[int], key: SectionKey, se
     await db.permit.update_many(wanted, {"$unset": {"used_for": ""}}, session=session)
 
 
-async def revoke(db: Database, user_id: int, permit_id: str, session: Session) -> bool:
-    """Revoke the student's permit; return False if there is none, or if it is revoked or used."""
-    wanted = IS_GRANTED | {"_id": ObjectId(permit_id), "user_id": user_id, "used_for": {"$exists": False}}
+async def revoke(db: Database, permit_id: str, session: Session) -> bool:
+    """Revoke the permit; return False if there is none, or if it is revoked or used."""
+    wanted = IS_GRANTED | {"_id": ObjectId(permit_id), "used_for": {"$exists": False}}
     result = await db.permit.update_one(wanted, {"$set": {"status": PermitStatus.REVOKED}}, session=session)
     return result.modified_count == 1

@@ -1,6 +1,5 @@
 """Permits: those of a section, with the form that grants one; one for a student's record; and revoking."""
 
-from contextlib import suppress
 from datetime import datetime
 
 from quart import Response, abort, flash, redirect, request, url_for
@@ -8,7 +7,15 @@ from quart.typing import ResponseReturnValue
 
 from quart_enroll.domain import permissions, permits
 from quart_enroll.domain.actors import Override
-from quart_enroll.domain.errors import AccountGone, Refused, UnknownCourse, UnknownSection, UnknownTerm
+from quart_enroll.domain.errors import (
+    AccountGone,
+    OwnPermit,
+    Refused,
+    RegistrarsPermit,
+    UnknownCourse,
+    UnknownSection,
+    UnknownTerm,
+)
 from quart_enroll.domain.models import SectionKey, SectionStatus
 from quart_enroll.domain.permits import Permit, RecordedPermit
 from quart_enroll.domain.roles import Role
@@ -20,7 +27,7 @@ from quart_enroll.pages.staff.listing import Column, Listing, export, requested_
 from quart_enroll.pages.staff.roster import open_roster
 from quart_enroll.pages.staff.section import HERE, OpenedSection
 from quart_enroll.pages.staff.sections import in_batches, section_url
-from quart_enroll.services.staff import named_entries, named_permits, sections
+from quart_enroll.services.staff import access, named_entries, named_permits, sections
 from quart_enroll.services.staff import permits as service
 from quart_enroll.services.staff.named_permits import NamedPermit
 from quart_enroll.services.staff.permits import Granted
@@ -28,6 +35,7 @@ from quart_enroll.state import catalog, database, enrollment_context, now, user_
 from quart_enroll.web import auth
 from quart_enroll.web.compression import RenderedPage
 from quart_enroll.web.records import open_record
+from quart_enroll.web.request import current_request
 
 
 def may_grant(opened: OpenedSection) -> bool:
@@ -44,7 +52,7 @@ def overrides_text(record: RecordedPermit) -> str:
 
 def revoke_url(record: RecordedPermit) -> str:
     """Return the URL of the page that revokes the permit."""
-    return url_for("staff_permit_revoke", user_id=record.user_id, permit=record.permit.permit_id)
+    return url_for("staff_permit_revoke", permit=record.permit.permit_id)
 
 
 def _listing(key: SectionKey, moment: datetime, *, can_grant: bool) -> Listing[NamedPermit]:
@@ -52,7 +60,8 @@ def _listing(key: SectionKey, moment: datetime, *, can_grant: bool) -> Listing[N
         return revoke_url(row.record) if can_revoke(row) else ""
 
     def can_revoke(row: NamedPermit) -> bool:
-        return can_grant and bool(row.record.permit.section) and row.record.is_usable(moment)
+        is_allowed = can_grant and permissions.can_revoke(auth.signed_in(), row.record)
+        return is_allowed and bool(row.record.permit.section) and row.record.is_usable(moment)
 
     return Listing(
         f"permits-{section_name(key)}",
@@ -100,9 +109,14 @@ async def section_permits() -> ResponseReturnValue | RenderedPage | Response:
 async def _grant_to_named(form: SectionPermitForm, key: SectionKey) -> Granted | None:
     """Grant the permit to the student whom the form names; return None, with an error in the form, if there is none."""
     user_id = await named_entries.find_person(database(), form.student.data or "")
-    with suppress(AccountGone):
+    try:
         if user_id is not None:
             return await _grant(user_id, form, key)
+    except OwnPermit as refusal:
+        form.student.errors = [refusal.text]
+        return None
+    except AccountGone:
+        pass
     form.student.errors = [gettext("No account has this email or ID.")]
     return None
 
@@ -121,6 +135,9 @@ async def grant(user_id: int) -> ResponseReturnValue:
             form.courseID.errors = [refusal.text]
         except UnknownSection as refusal:
             form.section.errors = [refusal.text]
+        except OwnPermit as refusal:
+            await flash(refusal.text, "danger")
+            return redirect(url_for("staff_student", user_id=user_id, _anchor="permits"), 303)
         else:
             await flash(_granted_text(granted, form.chosen_overrides), "success")
             return redirect(url_for("staff_student", user_id=user_id, _anchor="permits"), 303)
@@ -129,8 +146,8 @@ async def grant(user_id: int) -> ResponseReturnValue:
 
 
 async def _grant(user_id: int, form: OverridesUntilForm, key: SectionKey) -> Granted:
-    staff_id, permit = auth.signed_in().user_id, form.permit(key)
-    granted = await service.grant(enrollment_context(), staff_id, user_id, permit, form.reason.data or "", now())
+    staff, permit = auth.signed_in(), form.permit(key)
+    granted = await service.grant(enrollment_context(), staff, user_id, permit, form.reason.data or "", now())
     user_cache().invalidate(user_id)
     return granted
 
@@ -147,18 +164,19 @@ def _granted_text(granted: Granted, overrides: frozenset[Override]) -> str:
 
 
 async def revoke() -> ResponseReturnValue:
-    given = request.args.get("user_id", "")
-    user_id = int(given) if given.isascii() and given.isdigit() and len(given) < 16 else 0
-    found = await service.find(database(), user_id, request.args.get("permit", "")) or abort(404)
-    if not await _may_revoke(found.permit):
+    found = await service.find(database(), request.args.get("permit", "")) or abort(404)
+    if not await _is_in_scope(found.permit):
         abort(404)
-    back = _back_url(found)
+    staff, back = auth.signed_in(), _back_url(found)
+    if not permissions.can_revoke(staff, found):
+        await flash(RegistrarsPermit().text, "danger")
+        return redirect(back, 303)
+    await access.record_student(database(), staff.user_id, found.user_id, current_request().route.endpoint, now())
     form = await RevokePermitForm.from_request()
     if request.method == "POST" and form.validate():
-        staff_id, reason = auth.signed_in().user_id, form.reason.data or ""
-        permit_id = found.permit.permit_id
-        if await service.revoke(enrollment_context(), staff_id, user_id, permit_id, reason, now()):
-            user_cache().invalidate(user_id)
+        permit_id, reason = found.permit.permit_id, form.reason.data or ""
+        if await service.revoke(enrollment_context(), staff, permit_id, reason, now()):
+            user_cache().invalidate(found.user_id)
             await flash(gettext("Permit revoked."), "success")
         else:
             await flash(gettext("This permit has already been used or revoked. Nothing was changed."), "info")
@@ -168,8 +186,8 @@ async def revoke() -> ResponseReturnValue:
     return (page, 422) if form.errors else page
 
 
-async def _may_revoke(permit: Permit) -> bool:
-    """Return whether the person may; only registrars may revoke a permit for a whole course."""
+async def _is_in_scope(permit: Permit) -> bool:
+    """Return whether the person may grant such permits; only registrars may grant one for a whole course."""
     staff = auth.signed_in()
     if Role.REGISTRAR in staff.roles:
         return True

@@ -29,6 +29,8 @@ class Choice(Enum):
 class SeatRequest:
     """A student who wants seats, or with `join_waitlist` else a place on the waitlist of the only section.
 
+    A permit to exceed the capacity gives the seat, also in place of a waitlist entry.
+
     `alternatives` are the planned sections of these that may be replaced by others.
     """
 
@@ -145,11 +147,12 @@ class BatchJudge:
         for key, one in missing.items():
             if one.offering.section.open_seats:
                 continue
-            if request.join_waitlist:
+            if Override.FULL in one.permitted(request.now):
+                permitted[key] |= {Override.FULL}
+            elif request.join_waitlist:
                 return [self._wait(one)]
-            if Override.FULL not in one.permitted(request.now):
+            else:
                 return _refuse_full(group, key, one)
-            permitted[key] |= {Override.FULL}
         for one in missing.values():
             self._give(one)
         added += new
@@ -203,12 +206,12 @@ def _seat(planned: SectionKey, candidate: Candidate, overrides: frozenset[Overri
 
 
 def _check(request: SeatRequest, candidate: Candidate, courseIDs: Sequence[str]) -> frozenset[Override]:
-    """Raise the first reason against the seat, or the waitlist entry if none is open; return what permits set aside."""
+    """Raise the first reason against the seat, or the waitlist entry without one; return what permits set aside."""
     offering, together_with, change = candidate.offering, courseIDs, HoldBlock.ENROLL
     if request.join_waitlist:
         if candidate.waitlist_entry is not None:
             raise AlreadyWaiting(offering.course.title, candidate.waitlist_entry.key.section)
-        if not offering.section.open_seats:
+        if not candidate.has_seat(request.now):
             together_with, change = candidate.waitlisted_courses, HoldBlock.WAITLIST
     return check_can_enroll(candidate, request.now, together_with, change=change)
 

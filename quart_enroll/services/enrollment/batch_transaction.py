@@ -272,15 +272,20 @@ async def _put_enrollments(db: Database, session: Session, enrolled: Sequence[_S
         registrations = seat.decision.candidate.registrations if seat.decision.candidate else ()
         is_new = all(one.courseID != seat.key.courseID for one in registrations)
         by_being_new[is_new].append((seat.user_id, seat.key, seat.now))
+        if not is_new and seat.decision.candidate:
+            await seat_changes.give_permits_back(db, seat.user_id, seat.decision.candidate, session)
     if by_being_new[True] or by_being_new[False]:
         await enrollments.put_all(db, by_being_new[True], by_being_new[False], session)
 
 
 async def _put_permitted(db: Database, session: Session, seat: _Seat) -> None:
     """Enroll a student whose permits set rules aside, and note that they are used."""
-    overrides, held = seat.decision.overrides, seat.decision.candidate.permits if seat.decision.candidate else ()
+    candidate, overrides = seat.decision.candidate, seat.decision.overrides
     await enrollments.put(db, seat.user_id, seat.key, seat.now, session, overrides)
-    await permits.use(db, seat.user_id, choose(held, seat.key, overrides, seat.now), seat.key, session)
+    if candidate:
+        await seat_changes.give_permits_back(db, seat.user_id, candidate, session)
+        used = choose(candidate.permits, seat.key, overrides, seat.now)
+        await permits.use(db, seat.user_id, used, seat.key, session)
 
 
 async def _take_seats(db: Database, session: Session, enrolled: Sequence[_Seat]) -> None:

@@ -72,6 +72,10 @@ class Candidate:
             return True
         return Override.RESTRICTION in self.with_section(section).permitted(now)
 
+    def has_seat(self, now: datetime, dropped: Registration | None = None) -> bool:
+        """Return whether a seat is open, or a permit lets the student exceed the capacity."""
+        return self.offering.section.open_seats > 0 or Override.FULL in self.permitted(now, dropped)
+
     def with_section(self, section: Section) -> "Candidate":
         """Return the candidate for another section of the course, or for the same one in another state."""
         return replace(self, offering=replace(self.offering, section=section))

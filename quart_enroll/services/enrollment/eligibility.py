@@ -42,14 +42,15 @@ def swap_checks(candidate: Candidate, dropped: Registration, now: datetime) -> C
 
 
 def join_checks(candidate: Candidate, dropped: Registration | None, now: datetime) -> Checks:
-    """Yield the rules for joining the waitlist, or for taking a seat if one is open; `dropped` is dropped with it."""
+    """Yield the rules for joining the waitlist, or for a seat if the student can have one; `dropped` goes with it."""
     yield Rule.NOT_WAITING, partial(_check_not_waiting, candidate)
     yield from _not_enrolled(candidate, dropped)
-    if candidate.offering.section.open_seats:
+    if candidate.has_seat(now, dropped):
         if dropped is not None:
             yield from swap_checks(candidate, dropped, now)
         else:
             yield from enrollment_checks(candidate, now)
+            yield from _seat_open(candidate)
         return
     together_with = candidate.waitlisted_courses
     yield from enrollment_checks(candidate, now, dropped, together_with, change=HoldBlock.WAITLIST)

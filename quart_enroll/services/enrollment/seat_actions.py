@@ -99,17 +99,19 @@ async def drop(
 async def join(
     transaction: SeatTransaction, user_id: int, key: SectionKey, drop_if_enrolled: str | None = None
 ) -> Joined:
-    """Join the waitlist, or enroll if a seat is open; the course `drop_if_enrolled` is dropped with the seat."""
+    """Join the waitlist, or enroll if a seat is open or a permit allows it without one.
+
+    The course `drop_if_enrolled` is dropped with the seat.
+    """
     candidate = await load_candidate(transaction.db, user_id, key, transaction.session)
     offering, dropped = candidate.offering, None
     if drop_if_enrolled is not None and candidate.waitlist_entry is None:
         dropped = await resolve.find_dropped(transaction.db, candidate.registrations, drop_if_enrolled, offering)
     checks = join_checks(candidate, dropped, transaction.now)
-    if offering.section.open_seats:  # no waitlisted student could take it
+    if candidate.has_seat(transaction.now, dropped):  # no waitlisted student could take an open one
         await _take(transaction, user_id, "swap" if dropped else "enroll", candidate, checks, dropped)
         return Joined(offering, None, offering.section.waiting)
-    permitted = candidate.permitted(transaction.now, dropped) - {Override.FULL}  # which is for a seat
-    needed = rules.check_all(checks, transaction.overrides, permitted)
+    needed = rules.check_all(checks, transaction.overrides, candidate.permitted(transaction.now, dropped))
     return await _wait(transaction, user_id, offering, drop_if_enrolled, needed & transaction.overrides)
 
 

@@ -105,14 +105,13 @@ async def take(
     same_course = dropped is not None and dropped.courseID == key.courseID
     if dropped is not None and same_course:
         await _free_seat(transaction, user_id, dropped.section.key)
-        if any(one.covers(dropped.section.key) and one.used_for for one in candidate.permits):
-            await permits.give_back(db, [user_id], dropped.section.key, session)
     elif dropped is not None:
         is_withdrawal = rules.is_withdrawal(offering.term, transaction.now)
         await drop(transaction, user_id, dropped, is_withdrawal=is_withdrawal)
     added_credits = 0 if same_course else offering.course.credits
     await schedules.bump_version(db, user_id, key.term, session, more=added_credits)
     await enrollments.put(db, user_id, key, transaction.now, session, overrides)
+    await give_permits_back(db, user_id, candidate, session)
     if used_permits:
         await permits.use(db, user_id, used_permits, key, session)
     await leave_waitlists(transaction, user_id, key, candidate.waitlist_entries)
@@ -122,6 +121,17 @@ async def take(
     if not await take_seat(db, key, session):
         raise SectionFull(offering.course.title, key.section)
     return event
+
+
+async def give_permits_back(db: Database, user_id: int, candidate: Candidate, session: Session) -> None:
+    """Let the student use the permits again that the course's seat before the new one, in another section, used up.
+
+    The new seat replaces one that the student swaps or has withdrawn from.
+    """
+    new = candidate.offering.key
+    for old in (one.section.key for one in candidate.registrations if one.courseID == new.courseID):
+        if old != new and any(one.covers(old) and one.used_for == old.section for one in candidate.permits):
+            await permits.give_back(db, [user_id], old, session)
 
 
 async def leave_waitlists(

@@ -46,8 +46,8 @@ def find_discrepancies(
         yield Discrepancy(f"{describe_section(waiting.key)}: student {waiting.user_id} is waitlisted, but {reason}.")
     for user_id, permit in recount.unused_permits():
         yield Discrepancy(
-            f"Student {user_id}, {permit.term}: a permit for {permit.courseID} counts as used, but there is no "
-            "enrollment."
+            f"Student {user_id}, {permit.term}: a permit for {permit.courseID} counts as used, but there is no seat "
+            f"in section {permit.used_for}."
         )
     for waiting in recount.promotable_entries(now):
         yield Discrepancy(

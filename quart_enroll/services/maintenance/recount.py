@@ -100,11 +100,14 @@ class Recount:
                 yield seat, "the section was cancelled"
 
     def unused_permits(self) -> Iterator[tuple[Any, Permit]]:
-        """Yield students with permits that count as used, although they have no enrollment in the course."""
-        enrolled = {(seat.user_id, seat.key.term, seat.key.courseID) for seat in self.rows.seats}
+        """Yield students with permits that count as used, although they have no seat in that section.
+
+        A seat from which the student has withdrawn counts: it stays on the record.
+        """
+        seats = {(seat.user_id, seat.key) for seat in self.rows.seats}
         for user_id, held in self.rows.permits.items():
             for one in held:
-                if one.used_for and (user_id, one.term, one.courseID) not in enrolled:
+                if one.used_for and (user_id, SectionKey(one.term, one.courseID, one.used_for)) not in seats:
                     yield user_id, one
 
     def promotable_entries(self, now: datetime) -> Iterator[WaitlistEntry]:

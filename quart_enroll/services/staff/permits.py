@@ -6,10 +6,19 @@ from datetime import datetime
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import courses, notices, permits, schedules, users
 from quart_enroll.db.collections import sections as stored_sections
+from quart_enroll.domain import permissions
 from quart_enroll.domain.audit import About, AuditEntry
-from quart_enroll.domain.errors import AccountGone, UnknownCourse, UnknownSection, UnknownTerm
-from quart_enroll.domain.models import Course, Notice, Section, SectionKey
-from quart_enroll.domain.permits import Permit, RecordedPermit
+from quart_enroll.domain.errors import (
+    AccountGone,
+    OwnPermit,
+    RegistrarsPermit,
+    UnknownCourse,
+    UnknownSection,
+    UnknownTerm,
+)
+from quart_enroll.domain.models import Course, Notice, Section, SectionKey, User
+from quart_enroll.domain.permits import Permit, PermitStatus, RecordedPermit
+from quart_enroll.domain.roles import Role
 from quart_enroll.i18n.language import Sentence, TermName, Value
 from quart_enroll.services.enrollment.act_for import Record, record_nothing
 from quart_enroll.services.enrollment.context import EnrollmentContext
@@ -37,14 +46,14 @@ async def find_of_section(db: Database, key: SectionKey) -> list[RecordedPermit]
     return await permits.find_of_section(db, key)
 
 
-async def find(db: Database, user_id: int, permit_id: str) -> RecordedPermit | None:
-    """Return the student's permit, or None."""
-    return await permits.find(db, user_id, permit_id)
+async def find(db: Database, permit_id: str) -> RecordedPermit | None:
+    """Return the permit, or None."""
+    return await permits.find(db, permit_id)
 
 
 async def grant(
     context: EnrollmentContext,
-    staff_id: int,
+    staff: User,
     user_id: int,
     permit: Permit,
     reason: str,
@@ -53,9 +62,11 @@ async def grant(
 ) -> Granted:
     """Grant the student the permit; it takes no seat, except that a waiting student is tried again.
 
-    A permit like one that the student can still use is not granted again. Raises AccountGone for an unknown student,
-    UnknownTerm, UnknownCourse and UnknownSection.
+    A permit like one that the student can still use is not granted again. Raises OwnPermit, AccountGone for an unknown
+    student, UnknownTerm, UnknownCourse and UnknownSection.
     """
+    if staff.user_id == user_id:
+        raise OwnPermit
 
     async def body(transaction: SeatTransaction) -> Granted:
         db, session = transaction.db, transaction.session
@@ -68,33 +79,39 @@ async def grant(
         for one in await permits.find_of_student(db, user_id, permit.term, session):
             if one.is_usable(now) and _is_same(one.permit, permit):
                 return Granted(one.permit.permit_id, waiting)
-        added = await permits.add(db, user_id, permit, staff_id, reason, now, session)
+        granted = RecordedPermit(
+            permit, user_id, PermitStatus.GRANTED, now, staff.user_id, reason, Role.REGISTRAR in staff.roles
+        )
+        added = await permits.add(db, granted, session)
         await _record(transaction, "permit.grant", user_id, permit, reason)
         await notices.add(db, _notice(user_id, permit, course, now), session)
         transaction.unblocked_students.append((user_id, permit.term))
         await promote_waitlists(transaction)
         return Granted(added.permit.permit_id, waiting)
 
-    return await change_seats(context.locks, staff_id, now, [], body)
+    return await change_seats(context.locks, staff.user_id, now, [], body)
 
 
-async def revoke(
-    context: EnrollmentContext, staff_id: int, user_id: int, permit_id: str, reason: str, now: datetime
-) -> bool:
-    """Revoke the permit; return False if it is revoked, used or unknown. A seat that it was used for stays."""
+async def revoke(context: EnrollmentContext, staff: User, permit_id: str, reason: str, now: datetime) -> bool:
+    """Revoke the permit; return False if it is revoked, used or unknown. A seat that it was used for stays.
+
+    Raises RegistrarsPermit if a registrar granted it and the member of the staff is none.
+    """
 
     async def body(transaction: SeatTransaction) -> bool:
         db, session = transaction.db, transaction.session
-        found = await permits.find(db, user_id, permit_id, session)
+        found = await permits.find(db, permit_id, session)
         if found is None:
             return False
-        await schedules.bump_version(db, user_id, found.permit.term, session)
-        if not await permits.revoke(db, user_id, permit_id, session):
+        if not permissions.can_revoke(staff, found):
+            raise RegistrarsPermit
+        await schedules.bump_version(db, found.user_id, found.permit.term, session)
+        if not await permits.revoke(db, permit_id, session):
             return False
-        await _record(transaction, "permit.revoke", user_id, found.permit, reason)
+        await _record(transaction, "permit.revoke", found.user_id, found.permit, reason)
         return True
 
-    return await change_seats(context.locks, staff_id, now, [], body)
+    return await change_seats(context.locks, staff.user_id, now, [], body)
 
 
 async def _find_offered(transaction: SeatTransaction, permit: Permit) -> tuple[Course, list[Section]]:

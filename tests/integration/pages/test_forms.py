@@ -64,7 +64,7 @@ INVALID_FORMS = [
         {"overrides": "full", "section": "\u202e"},
         ["courseID", "section", "reason"],
     ),
-    ("permit_revoke.html", f"/staff/permit/revoke?user_id=1&permit={PERMIT_ID}", {}, ["reason"]),
+    ("permit_revoke.html", f"/staff/permit/revoke?permit={PERMIT_ID}", {}, ["reason"]),
     ("import_new.html", "/staff/import/new", {"kind": "course"}, ["file"]),
 ]
 """Each form with invalid values, and the fields that must show an error."""

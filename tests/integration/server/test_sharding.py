@@ -329,7 +329,7 @@ async def grant_and_revoke_permits(full: FullRun, rita: Browser) -> None:
     course = {"term": "Fall 2026", "courseID": "1111"}
     await full.request(rita, "POST", "/staff/students/2/permits/grant", **course, **permit)
     found = await full.db.permit.find_one({})
-    revoke = f"/staff/permit/revoke?user_id=2&permit={found and found['_id']}"
+    revoke = f"/staff/permit/revoke?permit={found and found['_id']}"
     await full.request(rita, "GET", revoke)
     await full.request(rita, "POST", revoke, reason="A mistake")
 

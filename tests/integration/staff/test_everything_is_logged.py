@@ -62,7 +62,7 @@ async def _forget_revision(db: Database) -> None:
     await db.section.update_many({}, {"$set": {"revision": 0}})
 
 
-REVOKE = f"/staff/permit/revoke?user_id={ADA.user_id}&permit={PERMIT_ID}"
+REVOKE = f"/staff/permit/revoke?permit={PERMIT_ID}"
 PHP_SECTION = "term=Fall+2026&courseID=3333&section=01"
 
 
@@ -139,6 +139,7 @@ RECORD_EXAMPLES: dict[str, str] = {
     "staff_hold_place": f"/staff/students/{ADA.user_id}/holds/place",
     "staff_hold_lift": f"/staff/students/{ADA.user_id}/holds/lift?hold={HOLD_ID}",
     "staff_permit_grant": f"/staff/students/{ADA.user_id}/permits/grant",
+    "staff_permit_revoke": REVOKE,
     "staff_act": f"/staff/students/{ADA.user_id}/act?action=enroll&term=Fall+2026&courseID=1111&section=01",
 }
 """The path of ada's record at each endpoint that opens one."""
@@ -194,6 +195,7 @@ async def test_a_change_whose_entry_fails_is_not_made(
 
 async def test_every_look_at_a_record_leaves_an_entry(app: Quart, db: Database, rita: Browser) -> None:
     await hold_ada(db)
+    await permit_ada(db)
     for endpoint, path in RECORD_EXAMPLES.items():
         assert endpoint_of(app, path, "GET") == endpoint
         assert (await rita.get(path)).status_code == 200
