@@ -43,6 +43,7 @@ from quart_enroll.services.maintenance.schema_check import SchemaCheck
 from quart_enroll.services.notifications.delivery import Mailer
 from quart_enroll.services.notifications.mail import PrintedSender, Sender, SmtpSender
 from quart_enroll.services.notifications.runner import run_outbox
+from quart_enroll.services.staff.appointments import retry_at_open_enrollment
 from quart_enroll.services.staff.holds import lift_ended_forever
 from quart_enroll.state import EXTENSION, AppState
 from quart_enroll.system.background import run_in_background
@@ -223,6 +224,7 @@ def create_app(
                     (schema := SchemaCheck(database)).check_at_start(),
                     (odds := WaitlistOdds(database)).refresh_forever(catalog_cache.get, clock),
                     lift_ended_forever(enrollment, clock),
+                    retry_at_open_enrollment(enrollment, clock),
                     ImportRunner(database, _import_settings(config), clock, import_wakeup := Wakeup()).run_forever(),
                 ),
                 run_outbox(

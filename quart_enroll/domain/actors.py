@@ -14,6 +14,7 @@ class Override(StrEnum):
     """
 
     CLOSED_TERM = "closed_term"
+    APPOINTMENT = "appointment"
     FULL = "full"
     REQUISITES = "requisites"
     RESTRICTION = "restriction"
@@ -29,6 +30,7 @@ class Override(StrEnum):
 
 _LABELS = {
     Override.CLOSED_TERM: Sentence("Ignore the term’s dates"),
+    Override.APPOINTMENT: Sentence("Ignore the enrollment appointment"),
     Override.FULL: Sentence("Exceed the capacity"),
     Override.REQUISITES: Sentence("Waive prerequisites and corequisites"),
     Override.RESTRICTION: Sentence("Set the restriction aside"),

@@ -36,6 +36,8 @@ ACTIONS: Mapping[str, Sentence] = {
     "hold.lift": Sentence("Hold lifted"),
     "permit.grant": Sentence("Permit granted"),
     "permit.revoke": Sentence("Permit revoked"),
+    "appointment.assign": Sentence("Enrollment appointment assigned"),
+    "appointment.remove": Sentence("Enrollment appointment removed"),
     "hold_type.save": Sentence("Type of hold saved"),
     "hold_type.remove": Sentence("Type of hold removed"),
     "view.begin": Sentence("Started viewing as a student"),

@@ -194,6 +194,63 @@ class Closed(Refused):
         super().__init__(message)
 
 
+class AppointmentNotBegun(Refused):
+    """The student's enrollment appointment begins later."""
+
+    code = "appointment_not_begun"
+    meaning = "Your enrollment appointment has not begun yet."
+    is_recorded = True
+    history_reason = Sentence("your enrollment appointment hadn’t begun yet")
+    override = Override.APPOINTMENT
+
+    def __init__(self, term: str, begins: Moment) -> None:
+        super().__init__(
+            Sentence(
+                "Your enrollment appointment for %(term)s begins on %(begins)s.", term=TermName(term), begins=begins
+            )
+        )
+
+
+class AppointmentEnded(Refused):
+    """The student's enrollment appointment is over, and open enrollment hasn't begun: `opens` says when it will."""
+
+    code = "appointment_ended"
+    meaning = "Your enrollment appointment has ended."
+    is_recorded = True
+    history_reason = Sentence("your enrollment appointment had ended")
+    override = Override.APPOINTMENT
+
+    def __init__(self, term: str, ended: Moment | LastDay, opens: Moment | None) -> None:
+        name = TermName(term)
+        message = [
+            Sentence("Your enrollment appointment for %(term)s ended at the end of %(day)s.", term=name, day=ended)
+            if isinstance(ended, LastDay)
+            else Sentence("Your enrollment appointment for %(term)s ended on %(ended)s.", term=name, ended=ended)
+        ]
+        if opens:
+            message.append(Sentence("Open enrollment begins on %(opens)s.", opens=opens))
+        super().__init__(join_sentences(message))
+
+
+class NoAppointment(Refused):
+    """Only students with an enrollment appointment may enroll until open enrollment begins."""
+
+    code = "no_appointment"
+    meaning = "You have no enrollment appointment, and open enrollment has not begun yet."
+    is_recorded = True
+    history_reason = Sentence("open enrollment hadn’t begun yet")
+    override = Override.APPOINTMENT
+
+    def __init__(self, term: str, opens: Moment) -> None:
+        super().__init__(
+            Sentence(
+                "You have no enrollment appointment for %(term)s. Open enrollment begins on %(opens)s.",
+                term=TermName(term),
+                opens=opens,
+            )
+        )
+
+
 class OnHold(Refused):
     """An office blocks the change with a hold. No override sets it aside: the office lifts it."""
 

@@ -58,7 +58,8 @@ class Term:
 
     Students enroll and join waitlists from opens_at to add_deadline, drop until drop_deadline, and withdraw until
     withdraw_deadline. `timezone` is the school's, used in everything that people read. Courses meet from `starts_on` to
-    `ends_on`; a term has both or neither.
+    `ends_on`; a term has both or neither. Enrollment appointments no longer matter from `open_enrollment_at` on
+    (`domain/appointments.py`); without it, they matter until add_deadline.
     """
 
     term: str
@@ -70,6 +71,7 @@ class Term:
     timezone: str = "UTC"
     starts_on: date | None = None
     ends_on: date | None = None
+    open_enrollment_at: datetime | None = None
 
     @property
     def season(self) -> str | None:
@@ -773,11 +775,11 @@ class Notice:
 
     `action` is "promote", "alert", "skip" with the reason in `because`, "moved" with the changes there, "cancelled"
     with the other sections there, "no_show" with its author there, "removal_declined" with the registrar's reason
-    there, or "staff", "permit", "hold_placed" or "hold_lifted" with the whole message; "account_removed",
-    "password_changed", "password_forgotten" or "confirm_email"; "email_change" to the address in `because`,
-    "new_email" or "email_changed"; "roster_email" with what staff wrote in `subject` and `text`, and who it was in
-    `because`; in a daily digest also "enroll", "drop", "withdraw" or "swap". `before` is a section as it was before its
-    changes.
+    there, or "staff", "permit", "hold_placed", "hold_lifted" or "appointment" with the whole message;
+    "account_removed", "password_changed", "password_forgotten" or "confirm_email"; "email_change" to the address in
+    `because`, "new_email" or "email_changed"; "roster_email" with what staff wrote in `subject` and `text`, and who it
+    was in `because`; in a daily digest also "enroll", "drop", "withdraw" or "swap". `before` is a section as it was
+    before its changes.
     """
 
     at: datetime
@@ -811,7 +813,7 @@ class Notice:
                 return gettext(
                     "A seat opened: you’re now enrolled in %(title)s, section %(section)s, for %(term)s.", **where
                 )
-            case "staff" | "permit" | "hold_placed" | "hold_lifted":
+            case "staff" | "permit" | "hold_placed" | "hold_lifted" | "appointment":
                 return str(self.because or "")
             case "alert":
                 return SEAT_OPENED % where

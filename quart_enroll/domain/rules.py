@@ -9,8 +9,9 @@ from enum import Enum
 from functools import partial
 from typing import TypeAlias
 
-from quart_enroll.domain import restrictions
+from quart_enroll.domain import appointments, restrictions
 from quart_enroll.domain.actors import NO_OVERRIDES, Override
+from quart_enroll.domain.appointments import Appointment
 from quart_enroll.domain.errors import (
     AlreadyEnrolled,
     Closed,
@@ -49,6 +50,7 @@ class Rule(Enum):
     HOLDS = Sentence("No hold blocks it")
     ACTIVE = Sentence("The student is active")
     DATES = Sentence("Enrollment is open")
+    APPOINTMENT = Sentence("The enrollment appointment has begun and hasn’t ended")
     STATUS = Sentence("The section is open to new students")
     RESTRICTIONS = Sentence("No restriction excludes the student")
     TIMES = Sentence("No time conflict")
@@ -120,6 +122,12 @@ def check_holds(holds: Iterable[Hold], changes: Collection[HoldBlock], now: date
 def check_promotion_holds(holds: Iterable[Hold], now: datetime, *, is_swap: bool) -> None:
     """Raise OnHold if a hold keeps a student from a seat that has opened; a swap gives up another course for it."""
     check_holds(holds, (HoldBlock.ENROLL, HoldBlock.SWAP) if is_swap else (HoldBlock.ENROLL,), now)
+
+
+def appointment_checks(term: Term, appointment: Appointment | None, now: datetime) -> Checks:
+    """Yield the rule for appointments; nothing while none matters, so that schools without them see no rule."""
+    if appointments.matter(term, appointment, now):
+        yield Rule.APPOINTMENT, partial(appointments.check, term, appointment, now)
 
 
 def hold_checks(holds: Collection[Hold], now: datetime, *changes: HoldBlock) -> Checks:

@@ -1,18 +1,19 @@
 """The home page; for a student, what comes next and what has changed."""
 
 from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from quart_enroll.domain import moments, terms, upcoming
+from quart_enroll.domain import appointments, moments, terms, upcoming
 from quart_enroll.domain.catalog import Catalog
-from quart_enroll.domain.models import Event, Registration, User
+from quart_enroll.domain.models import Event, Registration, Term, User
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.domain.upcoming import Deadline
 from quart_enroll.i18n.language import DAYS, Sentence, format_day, format_day_name, gettext
-from quart_enroll.pages import hold_banner
+from quart_enroll.pages import appointment_banner, hold_banner
 from quart_enroll.pages.enrollment.history import in_words
-from quart_enroll.pages.student_state import load_snapshot, load_waitlist_positions
+from quart_enroll.pages.student_state import load_snapshot, load_waitlist_positions, with_own_limit
 from quart_enroll.services.enrollment import student
 from quart_enroll.state import catalog, now, registrations_of, user_cache
 from quart_enroll.web import auth
@@ -47,9 +48,9 @@ async def index() -> bytes:
     if user is None or is_overridden("index.html"):
         return render_frame("index.html", user is not None, {}, lambda: {"index": True})
     known = await load_snapshot(user.user_id)
-    holds = hold_banner.gaps(known)
-    gaps = {"overview": await _overview(user, known), **holds}
-    return render_frame("index.html", (True, bool(holds)), gaps, lambda: {"index": True})
+    banners = hold_banner.gaps(known) | appointment_banner.gaps(known, (await catalog()).terms)
+    gaps = {"overview": await _overview(user, known), **banners}
+    return render_frame("index.html", (True, *gaps), gaps, lambda: {"index": True})
 
 
 async def _overview(user: User, known: StudentSnapshot) -> Sequence[bytes]:
@@ -59,8 +60,8 @@ async def _overview(user: User, known: StudentSnapshot) -> Sequence[bytes]:
     changes = await _latest_changes(user.user_id, known)
     return [
         *_next_meeting(registrations, offered, moment),
-        *_deadlines(registrations, offered, moment),
-        *_credits(registrations, offered, moment),
+        *_deadlines(registrations, _own_terms(known, offered, moment), moment),
+        *_credits(registrations, known, offered, moment),
         *await _waitlists(user.user_id, known, offered),
         *_changes(changes, offered),
     ]
@@ -83,8 +84,18 @@ def _day_in_words(day: date, today: date) -> str:
     return f"{format_day_name(DAYS[day.weekday()])}, {format_day(day)}"
 
 
-def _deadlines(registrations: Sequence[Registration], offered: Catalog, moment: datetime) -> Iterator[InputFreeText]:
-    if found := upcoming.next_deadlines(offered.terms, {one.section.term for one in registrations}, moment):
+def _own_terms(known: StudentSnapshot, offered: Catalog, moment: datetime) -> list[Term]:
+    """Return the terms, each with the student's own start in place of the opening."""
+    starts = [
+        appointments.next_start(term, appointments.in_term(known.appointments, term), moment) for term in offered.terms
+    ]
+    return [replace(term, opens_at=at) if at else term for term, at in zip(offered.terms, starts, strict=True)]
+
+
+def _deadlines(
+    registrations: Sequence[Registration], own_terms: Sequence[Term], moment: datetime
+) -> Iterator[InputFreeText]:
+    if found := upcoming.next_deadlines(own_terms, {one.section.term for one in registrations}, moment):
         key = "deadlines", tuple((one.kind, one.term.term) for one in found), found[0].at, found[0].term.timezone
         yield from render_shared_parts(HOME_MACROS, key, lambda macros: [_render_deadlines(macros, found)])
 
@@ -100,13 +111,15 @@ def _when(deadline: Deadline) -> str:
     return moments.moment_text(term, at) if deadline.kind == "opens" else str(moments.localized_deadline(term, at))
 
 
-def _credits(registrations: Sequence[Registration], offered: Catalog, moment: datetime) -> Iterator[InputFreeText]:
+def _credits(
+    registrations: Sequence[Registration], known: StudentSnapshot, offered: Catalog, moment: datetime
+) -> Iterator[InputFreeText]:
     """Yield the credits of the term that the schedule shows first, unless it is over."""
     enrolled_terms = {one.section.term for one in registrations}
     for term in terms.by_relevance(offered.terms, moment):
         if term.term in enrolled_terms and term.is_ongoing(moment):
             credits = sum(one.course.credits for one in registrations if one.section.term == term.term)
-            yield _text("credits", term.term, credits, term.max_credits)
+            yield _text("credits", term.term, credits, with_own_limit(known, term).max_credits)
             return
 
 

@@ -1,14 +1,15 @@
 """What a student has in a term, as pages need it: seats, waitlist positions, courses taken, plans, alerts and so on."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from quart import session
 
 from quart_enroll.db.client import DATABASE_UNAVAILABLE
-from quart_enroll.domain import holds, permits
+from quart_enroll.domain import appointments, holds, permits
 from quart_enroll.domain.actors import NO_OVERRIDES, Override
+from quart_enroll.domain.appointments import Appointment
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.holds import Hold, HoldBlock
 from quart_enroll.domain.models import (
@@ -45,7 +46,8 @@ class StudentState:
     """What a student has in one term, and the courses taken in any term; a visitor has nothing, and `taken` is None.
 
     `fingerprint` is that of the student's snapshot. Changes that are `blocked` now have the hold that blocks them.
-    The `permits` are those in effect now, used ones included.
+    The `permits` are those in effect now, used ones included. The `appointment` is the one for the term, and the
+    `moment` the one of all this; a student who has nothing has none.
     """
 
     enrolled: Sequence[Registration] = ()
@@ -57,10 +59,20 @@ class StudentState:
     blocked: Mapping[HoldBlock, Hold] = field(default_factory=dict)
     permits: Sequence[Permit] = ()
     attributes: StudentAttributes = NO_ATTRIBUTES
+    appointment: Appointment | None = None
+    moment: datetime | None = None
 
     @property
     def signed_in(self) -> bool:
         return self.taken is not None
+
+    def own_term(self, term: Term, overrides: Collection[Override] = NO_OVERRIDES) -> Term:
+        """Return the term as it is for the student now, as `appointments.own_term` does, with these rules set aside."""
+        if self.moment is None:
+            return term
+        if Override.APPOINTMENT in overrides:
+            return appointments.with_own_limit(term, self.appointment, self.moment)
+        return appointments.own_term(term, self.appointment, self.moment)
 
     def permitted(self, section: Section) -> frozenset[Override]:
         """Return what permits set aside for the section, besides the student's courses."""
@@ -103,6 +115,8 @@ def build(
         blocked_changes(known),
         granted_permits(known, term),
         attributes,
+        appointments.in_term(known.appointments, term),
+        now(),
     )
 
 
@@ -114,6 +128,16 @@ def blocked_changes(known: StudentSnapshot) -> Mapping[HoldBlock, Hold]:
 def granted_permits(known: StudentSnapshot, term: Term) -> tuple[Permit, ...]:
     """Return the permits for the term that are in effect now, used ones included."""
     return permits.granted_in(known.permits, term.term, now()) if known.permits else ()
+
+
+def own_term(known: StudentSnapshot, term: Term) -> Term:
+    """Return the term as it is for the student now."""
+    return appointments.own_term(term, appointments.in_term(known.appointments, term), now())
+
+
+def with_own_limit(known: StudentSnapshot, term: Term) -> Term:
+    """Return the term with the credit limit that the student has now."""
+    return appointments.with_own_limit(term, appointments.in_term(known.appointments, term), now())
 
 
 async def load_snapshot(user_id: int) -> StudentSnapshot:

@@ -1,20 +1,21 @@
-"""The message about a term that is not open for enrollment."""
+"""The message about a term in which enrollment is not possible, or not yet for this student."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from quart_enroll.domain import rules
+from quart_enroll.domain import appointments, rules
 from quart_enroll.domain.errors import Refused
 from quart_enroll.domain.models import Term
+from quart_enroll.domain.student import StudentSnapshot
 
 
 @dataclass(frozen=True, slots=True)
 class ClosedWindow:
-    """The reason why the term is not open for enrollment.
+    """The reason why the term is not open for enrollment, or not for this student.
 
-    Before the opening, a page counts down from `now` to `opens`: both are milliseconds by the server's clock. Reasons
-    are equal at any time. The term `is_past` once its courses no longer meet.
+    Before the opening, or the student's own start, a page counts down from `now` to `opens`: both are milliseconds by
+    the server's clock. Reasons are equal at any time. The term `is_past` once its courses no longer meet.
     """
 
     sentence: str
@@ -31,14 +32,21 @@ class ClosedWindow:
         return self.sentence
 
 
-def closed_window(term: Term, moment: datetime) -> ClosedWindow | None:
-    """Return the reason why the term is not open for enrollment; None while it is."""
+def closed_window(term: Term, moment: datetime, known: StudentSnapshot | None = None) -> ClosedWindow | None:
+    """Return the reason why enrollment is not possible now; None while it is.
+
+    For a student who is `known`, this depends on the enrollment appointment too; a visitor learns when the term opens.
+    """
+    own = appointments.in_term(known.appointments, term) if known else None
     try:
+        if known:
+            appointments.check(term, own, moment)
         rules.check_open(term, moment)
     except Refused as refusal:
-        if moment >= term.opens_at:
+        opens = appointments.next_start(term, own, moment) if known else term.opens_at
+        if opens is None or moment >= opens:
             return ClosedWindow(refusal.text, is_past=not term.is_ongoing(moment))
-        return ClosedWindow(refusal.text, _milliseconds(moment), _milliseconds(term.opens_at))
+        return ClosedWindow(refusal.text, _milliseconds(moment), _milliseconds(opens))
     return None
 
 

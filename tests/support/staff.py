@@ -15,6 +15,7 @@ from quart_enroll.domain.stored_import import FileColumn, Outcome, PreviewCounts
 from quart_enroll.pages.staff.dashboard import REPORTS
 from quart_enroll.services.staff import imports
 from quart_enroll.services.staff.imports import Preview
+from tests.support.appointments import appoint_ada
 from tests.support.holds import BURSAR, HOLD_ID, hold_ada
 from tests.support.people import ADA, BOB, CAL, FALL, FALL_MORNING, PASSWORD_HASH, RITA
 from tests.support.permits import PERMIT_ID, permit_ada
@@ -105,20 +106,23 @@ def staff_pages(section: SectionKey, user_id: int) -> list[str]:
         *("/staff/holds", "/staff/holds/types", "/staff/holds/type", f"/staff/holds/type?name={quote(BURSAR.name)}"),
         *(f"{record}/holds/place", f"{record}/holds/lift?hold={HOLD_ID}"),
         *(f"/staff/section/permits?{where}", f"{record}/permits/grant"),
+        *("/staff/appointments?term=Fall+2026", f"/staff/appointments/remove?term=Fall+2026&user_id={user_id}"),
         f"/staff/permit/revoke?permit={PERMIT_ID}",
     ]
 
 
 async def fill_staff_pages(db: Database, at: datetime, word: str = "people") -> list[str]:
-    """Add entries to the logs, a request for removal by ada, her hold and permit, and two files; return their paths.
+    """Add entries to the logs, a request for removal by ada, her hold, permit and appointment, and two files.
 
-    The columns of one are to be matched; the other, whose name, column and values are `word`, is refused.
+    Returns the paths of the files. The columns of one are to be matched; the other, whose name, column and values are
+    `word`, is refused.
     """
     await audit_rows.add(db, OVERRIDE)
     await access_rows.add(db, AccessEntry(OVERRIDE.at, RITA.user_id, ADA.user_id, "staff_student"))
     await removals.add(db, ADA.user_id, at, None)
     await hold_ada(db)
     await permit_ada(db)
+    await appoint_ada(db)
     data, columns = f"{word}\n{word}\n".encode(), [FileColumn(word, "email", [word])]
     new, refused = [
         await imports.upload(db, RITA.user_id, "user", f"{word}.csv", data, at, found=columns) for _ in range(2)

@@ -41,11 +41,11 @@ TRANSLATING_CALLS = {"Sentence", "gettext", "lazy", "ngettext", "plural"}
 
 MODULES_WITH_SENTENCES = [
     *("app.py", "domain/actors.py", "domain/audit.py", "domain/errors.py", "domain/models.py", "domain/roles.py"),
-    *("domain/rules.py", "services/enrollment/act_for.py"),
+    *("domain/rules.py", "services/enrollment/act_for.py", "domain/appointments.py", "forms/staff/appointments.py"),
     *("domain/email_settings.py", "forms/email_settings.py"),
     *("domain/section_edits.py", "forms/staff/catalog.py", "forms/staff/imports.py", "forms/staff/logs.py"),
     "forms/staff/sections.py",
-    "services/staff/catalog_edits.py",
+    *("services/staff/appointments.py", "services/staff/catalog_edits.py"),
     "services/staff/sections.py",
     *("forms/accounts.py", "forms/base.py", "forms/enrollment.py", "forms/languages.py", "forms/search.py"),
     *("forms/staff/people.py", "forms/staff/confirmation.py", "forms/staff/dashboard.py"),

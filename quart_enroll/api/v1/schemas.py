@@ -94,6 +94,10 @@ class TermSchema(Struct, frozen=True):
     timezone: Annotated[str, Meta(description="The school’s time zone.")]
     starts_on: Annotated[date | None, Meta(description="The first day of class; null if the school has not set it.")]
     ends_on: Annotated[date | None, Meta(description="The last day of class; null if the school has not set it.")]
+    open_enrollment_at: Annotated[
+        datetime | None,
+        Meta(description="From when appointments no longer matter; null if they do all the time."),
+    ]
 
     @classmethod
     def of(cls, term: models.Term) -> Self:

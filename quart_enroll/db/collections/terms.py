@@ -35,12 +35,16 @@ SCHEMA = {
         "timezone": {"bsonType": "string", "minLength": 1, "maxLength": 50},
         "starts_on": {"bsonType": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"},
         "ends_on": {"bsonType": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"},
+        "open_enrollment_at": {"bsonType": "date"},
     },
 }
 
 DATETIME_FIELDS = ("opens_at", "add_deadline", "drop_deadline", "withdraw_deadline")
 DATE_FIELDS = ("starts_on", "ends_on")
 """Dates, stored as text like 2026-08-31: a MongoDB date is a moment, which is another day in other timezones."""
+
+OPTIONAL_FIELDS = (*DATE_FIELDS, "open_enrollment_at")
+"""Fields that a term may lack."""
 
 
 async def find(db: Database, term: str, session: Session | None = None) -> Term | None:
@@ -89,18 +93,21 @@ def to_term(row: Mapping[str, Any]) -> Term:
     timezone = row["timezone"] if is_known else "UTC"
     values = {name: row[name] for name in ("term", *DATETIME_FIELDS, "max_credits")}
     dates = {name: _to_date(row.get(name)) for name in DATE_FIELDS}
-    return Term(**values | dates, timezone=timezone)
+    begins = row.get("open_enrollment_at")
+    open_enrollment_at = begins if isinstance(begins, datetime) else None
+    return Term(**values | dates, timezone=timezone, open_enrollment_at=open_enrollment_at)
 
 
 def to_row(term: Term) -> Document:
     """Return the term as a row: with the season and year from its name, and without missing dates."""
-    dates = {name: value.isoformat() for name in DATE_FIELDS if (value := getattr(term, name)) is not None}
+    given = {name: value for name, value in asdict(term).items() if value is not None}
+    dates = {name: given[name].isoformat() for name in DATE_FIELDS if name in given}
     season = {"season": term.season, "year": term.year} if term.season else {}
-    return {name: value for name, value in asdict(term).items() if name not in DATE_FIELDS} | season | dates
+    return given | season | dates
 
 
 def _change(row: Document) -> Document:
-    missing = {name: "" for name in DATE_FIELDS if name not in row}
+    missing = {name: "" for name in OPTIONAL_FIELDS if name not in row}
     return {"$set": row} | ({"$unset": missing} if missing else {})
 
 

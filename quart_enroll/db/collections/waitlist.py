@@ -114,6 +114,12 @@ async def find_by_students(db: Database, user_ids: Collection[int], session: Ses
     return [to_entry(row) async for row in found if has_course(row)]
 
 
+async def find_skipped_students(db: Database, term: str) -> list[int]:
+    """Return the students who couldn't take an open seat in that term, and are still waiting for it."""
+    found = await db.waitlist.distinct("user_id", {"term": term, "skipped_because": {"$exists": True}})
+    return [user_id for user_id in found if isinstance(user_id, int)]
+
+
 async def find_positions(db: Database, user_id: int) -> dict[SectionKey, tuple[int, int]]:
     """Return the student's position, from 1 and without gaps, and how many wait, for each of the student's entries."""
     found = db.waitlist.aggregate(pipelines.waitlist_positions(user_id))

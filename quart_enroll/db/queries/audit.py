@@ -14,13 +14,14 @@ from bson import ObjectId
 
 from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Session
-from quart_enroll.db.collections import enrollments, holds, permits, schedules, sections, terms, waitlist
+from quart_enroll.db.collections import appointments, enrollments, holds, permits, schedules, sections, terms, waitlist
 from quart_enroll.db.collections.courses import to_course
 from quart_enroll.db.collections.sections import is_valid_counter, to_int, to_section
 from quart_enroll.db.collections.terms import find_unknown_timezones, is_complete, to_term
 from quart_enroll.db.collections.users import ATTRIBUTE_FIELDS, HAS_USER_ID
 from quart_enroll.db.queries import schema_violations
 from quart_enroll.db.queries.schema_violations import SchemaViolation
+from quart_enroll.domain.appointments import Appointment
 from quart_enroll.domain.holds import Hold
 from quart_enroll.domain.models import Course, Section, SectionKey, Term, WaitlistEntry
 from quart_enroll.domain.permits import Permit
@@ -36,6 +37,7 @@ AUDITED_SCHEMAS: dict[str, Mapping[str, Any]] = {
     "waitlist": waitlist.SCHEMA,
     "schedule": schedules.SCHEMA,
     "permit": permits.SCHEMA,
+    "appointment": appointments.SCHEMA,
 }
 """The schemas of the audited collections."""
 
@@ -80,6 +82,7 @@ class AuditedRows:
     `user_ids` and `term_names` include incomplete rows, `terms` has the complete ones. `credits` are by user_id and
     term; NaN stands for a stored value that isn't a number. `unknown_timezones` are by term. `holds`
     are those that haven't been lifted, and `permits` those that weren't revoked, by user_id like `attributes`.
+    `appointments` are by user_id and term.
     """
 
     user_ids: frozenset[Any]
@@ -94,6 +97,7 @@ class AuditedRows:
     holds: Mapping[Any, Sequence[Hold]]
     permits: Mapping[Any, Sequence[Permit]]
     attributes: Mapping[Any, StudentAttributes]
+    appointments: Mapping[tuple[Any, str], Appointment]
 
 
 async def read(db: Database, session: Session) -> AuditedRows:
@@ -119,6 +123,7 @@ async def read(db: Database, session: Session) -> AuditedRows:
         holds=await _find_holds(db, session),
         permits=await _find_permits(db, session),
         attributes=users,
+        appointments=await _find_appointments(db, session),
     )
 
 
@@ -134,6 +139,11 @@ async def _find_permits(db: Database, session: Session) -> dict[Any, list[Permit
     async for row in db.permit.find(permits.IS_GRANTED, session=session).sort("_id"):
         found[row["user_id"]].append(permits.to_permit(row))
     return found
+
+
+async def _find_appointments(db: Database, session: Session) -> dict[tuple[Any, str], Appointment]:
+    rows = db.appointment.find({"user_id": {"$exists": True}}, session=session)
+    return {(row["user_id"], row["term"]): appointments.to_appointment(row) async for row in rows}
 
 
 async def give_back_permit(db: Database, permit: Permit, session: Session) -> None:

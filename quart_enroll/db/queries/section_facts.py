@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document, Session
-from quart_enroll.db.collections import enrollments, holds, permits, schedules, sections, users
+from quart_enroll.db.collections import appointments, enrollments, holds, permits, schedules, sections, users
 from quart_enroll.db.collections.courses import to_course, to_courses
 from quart_enroll.db.collections.sections import to_section, to_sections
 from quart_enroll.db.collections.terms import to_sorted_terms
 from quart_enroll.db.collections.waitlist import has_course, to_entry
 from quart_enroll.db.queries import multi_find
+from quart_enroll.domain.appointments import Appointment
 from quart_enroll.domain.holds import Hold
 from quart_enroll.domain.models import Course, Registration, Section, SectionKey, TakenCourse, Term, WaitlistEntry
 from quart_enroll.domain.permits import Permit
@@ -32,7 +33,7 @@ class StudentRecord(NamedTuple):
     `waited_courses` are the courses of the waitlist entries. `taken_courses` are the courses in which the student is
     enrolled in any term, each with that term, as far as one of the other courses requires them. `is_closed` means that
     the account was deleted, and can make no changes. `holds` are those that haven't been lifted, `permits` those for
-    the term that weren't revoked.
+    the term that weren't revoked, `appointment` is the one for the term.
     """
 
     is_closed: bool
@@ -43,6 +44,7 @@ class StudentRecord(NamedTuple):
     holds: list[Hold]
     permits: list[Permit]
     attributes: StudentAttributes
+    appointment: Appointment | None
 
 
 async def find(db: Database, key: SectionKey, session: Session | None = None) -> SectionFacts:
@@ -72,6 +74,7 @@ async def find_for_all(
         "hold": of_students | holds.IS_NOT_LIFTED,
         "permit": in_terms | permits.IS_GRANTED,
         "user": of_students | users.HAS_ATTRIBUTES,
+        "appointment": in_terms,
     }
     fields = {"user": users.ATTRIBUTE_FIELDS}
     rows = await multi_find.find(db, filters | sections.match_with_courses(keys), session, fields)
@@ -90,6 +93,9 @@ async def find_for_all(
     permits_by_student = defaultdict(list)
     for row in rows["permit"]:
         permits_by_student[row["user_id"], row["term"]].append(row)
+    appointment_by_student = {
+        (row["user_id"], row["term"]): appointments.to_appointment(row) for row in rows["appointment"]
+    }
     for row, key in seats:
         rows_by_student[row["user_id"], key.term].append(row)
     for entry in entries:
@@ -112,6 +118,7 @@ async def find_for_all(
             holds=holds_by_student[user_id],
             permits=permits.to_permits(permits_by_student[user_id, term]),
             attributes=attributes.get(user_id, NO_ATTRIBUTES),
+            appointment=appointment_by_student.get((user_id, term)),
         )
         for user_id, term in {(user_id, key.term) for user_id, key in wanted}
     }

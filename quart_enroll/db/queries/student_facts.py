@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2s
+from operator import itemgetter
 from sys import intern
 from typing import Any
 
@@ -10,16 +11,27 @@ from bson import ObjectId
 
 from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document
-from quart_enroll.db.collections import holds, permits
+from quart_enroll.db.collections import appointments, holds, permits
 from quart_enroll.db.collections.enrollments import to_grade
 from quart_enroll.db.collections.plans import to_planned
 from quart_enroll.db.collections.saved_plans import to_saved
 from quart_enroll.db.collections.waitlist import has_course, to_entry
 from quart_enroll.db.queries import multi_find
+from quart_enroll.domain.appointments import Appointment
 from quart_enroll.domain.models import SectionKey, WaitlistEntry
 from quart_enroll.domain.student import StudentSeat, StudentSnapshot
 
-STUDENT_COLLECTIONS = ("enrollment", "waitlist", "plan", "saved_plan", "alert", "feed", "hold", "permit")
+STUDENT_COLLECTIONS = (
+    "enrollment",
+    "waitlist",
+    "plan",
+    "saved_plan",
+    "alert",
+    "feed",
+    "hold",
+    "permit",
+    "appointment",
+)
 """The collections that are read; each row has a `user_id`."""
 
 FILTERS: Mapping[str, Document] = {name: {} for name in STUDENT_COLLECTIONS} | {"hold": holds.IS_NOT_LIFTED}
@@ -48,6 +60,7 @@ def _snapshot(found: Mapping[str, Sequence[Document]]) -> StudentSnapshot:
     seats = sorted(map(_seat, found["enrollment"]), key=lambda seat: seat.key.courseID)
     entries = map(to_entry, filter(has_course, found["waitlist"]))
     waiting = sorted(entries, key=lambda entry: entry.key.courseID)
+    own_appointments = tuple(map(appointments.to_appointment, sorted(found["appointment"], key=itemgetter("term"))))
     plan = sorted(map(to_planned, found["plan"]), key=lambda planned: (planned.place, planned.key.courseID))
     return StudentSnapshot(
         seats=tuple(seats),
@@ -56,11 +69,12 @@ def _snapshot(found: Mapping[str, Sequence[Document]]) -> StudentSnapshot:
         alerts=tuple(sorted(map(section_keys.from_row, found["alert"]))),
         calendar_since=next((row["made_at"] for row in found["feed"]), None),
         row_ids=frozenset(hashable_row_id(row["_id"]) for rows in found.values() for row in rows),
-        fingerprint=_fingerprint(seats, waiting, [*found["hold"], *found["permit"]]),
+        fingerprint=_fingerprint(seats, waiting, own_appointments, [*found["hold"], *found["permit"]]),
         plan=tuple(plan),
         saved_plans=tuple(map(to_saved, found["saved_plan"])),
         holds=tuple(map(holds.to_hold, sorted(found["hold"], key=lambda row: row["at"]))),
         permits=tuple(map(permits.to_record, sorted(found["permit"], key=lambda row: row["_id"]))),
+        appointments=own_appointments,
     )
 
 
@@ -69,7 +83,12 @@ def hashable_row_id(row_id: Any) -> Hashable:
     return row_id if type(row_id) is ObjectId or isinstance(row_id, Hashable) else str(row_id)
 
 
-def _fingerprint(seats: Iterable[StudentSeat], entries: Iterable[WaitlistEntry], rows: Iterable[Document]) -> str:
+def _fingerprint(
+    seats: Iterable[StudentSeat],
+    entries: Iterable[WaitlistEntry],
+    own_appointments: Iterable[Appointment],
+    rows: Iterable[Document],
+) -> str:
     facts: list[tuple[object, ...]] = [
         (*_names(one.key), one.status, one.moved_at, *filter(None, [one.grade])) for one in seats
     ]
@@ -77,6 +96,7 @@ def _fingerprint(seats: Iterable[StudentSeat], entries: Iterable[WaitlistEntry],
         (*_names(one.key), one.place, one.joined_at, one.drop_if_enrolled, one.skipped_because, one.moved_at)
         for one in entries
     ]
+    facts += [(one.term, one.starts_at, one.ends_at, one.max_credits) for one in own_appointments]
     facts += [("row", row["_id"], row.get("status")) for row in rows]
     return blake2s("".join(sorted(map(repr, facts))).encode(), digest_size=8).hexdigest()
 

@@ -25,6 +25,7 @@ EXPORTED_FIELDS = {
     "share": {"_id": 0},
     "hold": {"_id": 0, "placed_by": 0, "lifted_by": 0, "lift_reason": 0},
     "permit": {"_id": 0, "author": 0, "reason": 0},
+    "appointment": {"_id": 0, "author": 0},
     "removal": {"_id": 0},
     "summary": {"_id": 0},
     "email_change": {"_id": 0},

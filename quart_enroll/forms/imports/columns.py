@@ -90,6 +90,7 @@ COLUMN_SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
         "withdraw_deadline": ("withdrawal deadline", "last day to withdraw"),
         "starts_on": ("starts", "start date", "first_day_of_classes"),
         "ends_on": ("ends", "end date", "last_day_of_classes"),
+        "open_enrollment_at": ("open enrollment", "open enrollment begins"),
     },
     UserRow: {
         "email": ("email address", "mail"),

@@ -17,11 +17,16 @@ from quart_enroll.forms.imports.base import ImportRow, number, reads
 from quart_enroll.i18n.language import Sentence
 
 DEADLINE_FIELDS = ("add_deadline", "drop_deadline", "withdraw_deadline")
-MOMENT_FIELDS = ("opens_at", *DEADLINE_FIELDS)
-MUST_COME_AFTER = (("opens_at", "add_deadline"), ("opens_at", "drop_deadline"))
+MOMENT_FIELDS = ("opens_at", *DEADLINE_FIELDS, "open_enrollment_at")
+MUST_COME_AFTER = (
+    ("opens_at", "add_deadline"),
+    ("opens_at", "drop_deadline"),
+    ("open_enrollment_at", "add_deadline"),
+)
 """Pairs of moments of which the second must come after the first."""
 
 MUST_NOT_COME_BEFORE = (
+    ("opens_at", "open_enrollment_at"),
     ("add_deadline", "drop_deadline"),
     ("add_deadline", "withdraw_deadline"),
     ("drop_deadline", "withdraw_deadline"),
@@ -59,6 +64,7 @@ class TermRow(ImportRow):
     withdraw_deadline = StringField(validators=[DataRequired()], filters=[stripped])
     starts_on = StringField(validators=[Optional(), reads(cells.day)], filters=[stripped])
     ends_on = StringField(validators=[Optional(), reads(cells.day)], filters=[stripped])
+    open_enrollment_at = StringField(filters=[stripped])
 
     @classmethod
     def about(cls, row: Mapping[str, Any]) -> str:
@@ -85,7 +91,7 @@ class TermRow(ImportRow):
 
     def read(self) -> Term:
         """Return the term that the row describes."""
-        windows = {name: self._moment(name) for name in MOMENT_FIELDS}
+        windows = {name: self._moment(name) for name in MOMENT_FIELDS if self[name].data}
         return Term(
             self._name(),
             **windows,
@@ -105,7 +111,7 @@ class TermRow(ImportRow):
     def _check_moments(self) -> None:
         moments = {}
         for name in MOMENT_FIELDS:
-            if not self[name].errors:
+            if self[name].data and not self[name].errors:
                 try:
                     moments[name] = self._moment(name)
                 except ValueError as error:

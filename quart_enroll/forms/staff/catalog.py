@@ -33,6 +33,14 @@ class TermForm(CatalogForm):
         filters=[stripped],
         description=lazy("A date, such as 2026-08-01, or a date and time, such as 2026-08-01T09:00."),
     )
+    open_enrollment_at = StringField(
+        lazy("Open enrollment begins"),
+        filters=[stripped],
+        description=lazy(
+            "Only with enrollment appointments. Until then, only students with an appointment may enroll; from then "
+            "on, all students may."
+        ),
+    )
     add_deadline = StringField(
         lazy("Last day to enroll"), [DataRequired(ENTER_A_DAY)], filters=[stripped], description=LAST_DAY
     )
@@ -56,7 +64,8 @@ class TermForm(CatalogForm):
     def values_of(term: Term) -> dict[str, str]:
         """Return the values of the fields for the term."""
         return {
-            "opens_at": _opening(term),
+            "opens_at": _opening(term, term.opens_at),
+            "open_enrollment_at": _opening(term, term.open_enrollment_at) if term.open_enrollment_at else "",
             "add_deadline": _deadline(term, term.add_deadline),
             "drop_deadline": _deadline(term, term.drop_deadline),
             "withdraw_deadline": _deadline(term, term.withdraw_deadline),
@@ -154,8 +163,8 @@ class RollForm(SiteForm):
     confirmed = HiddenField()
 
 
-def _opening(term: Term) -> str:
-    local = term.local(term.opens_at)
+def _opening(term: Term, moment: datetime) -> str:
+    local = term.local(moment)
     return local.date().isoformat() if (local.hour, local.minute) == (0, 0) else f"{local:%Y-%m-%dT%H:%M}"
 
 

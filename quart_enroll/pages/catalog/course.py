@@ -78,7 +78,7 @@ async def course(courseID: str) -> bytes:
         "requisite": _requisite(offered, term, found, state),
         "taken": section_actions.taken_badge(term, found, state) if term else None,
     }
-    window = closed_window(term, moment) if term else None
+    window = closed_window(term, moment, snapshot) if term else None
     more = {"courses": True, "window": window, "choices": choices}
     if is_overridden("course.html"):
         own = hold_banner.variables(snapshot)

@@ -133,18 +133,19 @@ class CatalogRow:
 class PersonalFacts:
     """What can make a row look different to a student: courses, hours, courses taken before, credits, and so on.
 
-    A student who `is_blocked` has a hold, or isn't active; one who `has_attributes` may be admitted by a restriction.
+    A student who has a hold or a term of their own, or isn't active, `affects_all` rows; one who `has_attributes` may
+    be admitted by a restriction.
     """
 
     courses: Set[str]
     hours: WeekHours | None
     taken: Set[str]
     credits: float
-    is_blocked: bool = False
+    affects_all: bool = False
     has_attributes: bool = False
 
     @classmethod
-    def of(cls, state: StudentState) -> "PersonalFacts":
+    def of(cls, state: StudentState, term: Term) -> "PersonalFacts":
         keys = [one.section.key for one in state.enrolled] + [one.entry.key for one in state.waitlisted]
         permitted = {one.courseID for one in state.permits}
         return cls(
@@ -152,7 +153,7 @@ class PersonalFacts:
             hours_of(one.section for one in state.enrolled),
             {one.courseID for one in state.taken or ()},
             sum(one.course.credits for one in state.enrolled),
-            bool(state.blocked) or not state.attributes.is_active,
+            bool(state.blocked) or not state.attributes.is_active or state.own_term(term) != term,
             state.attributes != NO_ATTRIBUTES,
         )
 
@@ -160,7 +161,7 @@ class PersonalFacts:
         """Return whether the row may look different to this student; in doubt, it may."""
         course = row.found.course
         return (
-            self.is_blocked
+            self.affects_all
             or (self.has_attributes and row.is_restricted)
             or course.courseID in self.courses
             or self.hours is None
@@ -216,7 +217,7 @@ def _signature(*_: Hashable) -> object:
 
 def personal_rows(term: Term, shared: Iterable[SharedRow], state: StudentState, now: datetime) -> list[CatalogRow]:
     """Return the rows as this visitor sees them."""
-    personal = PersonalFacts.of(state)
+    personal = PersonalFacts.of(state, term)
     return [_personal_row(term, one, state, personal, now) for one in shared]
 
 
@@ -289,8 +290,9 @@ class RowRenderer:
     def _find_cached(self) -> "CachedRows":
         blocked = frozenset(student_state.blocked_changes(self._snapshot).items())
         permits = student_state.granted_permits(self._snapshot, self._term)
+        own = student_state.own_term(self._snapshot, self._term)
         facts = blocked, permits, self._attributes
-        derived, key = self._snapshot.derived, ("rows", self._term.term, current_formats(), *facts)
+        derived, key = self._snapshot.derived, ("rows", own, current_formats(), *facts)
         cached: CachedRows | None = derived.get(key)
         if cached is None or cached.courses is not self._offered.courses or len(cached.texts) > MAX_CACHED_ROWS:
             cached = derived[key] = CachedRows(self._offered.courses)
@@ -308,7 +310,7 @@ class RowRenderer:
         """Return the texts that depend on the student; None if they are those of a student who has nothing."""
         if self._state is None:
             state = student_state.build(self._snapshot, self._attributes, self._term, self._offered, self._waitlisted)
-            self._state = state, PersonalFacts.of(state)
+            self._state = state, PersonalFacts.of(state, self._term)
         state, personal = self._state
         if not personal.may_affect(row, self._term):
             return None

@@ -106,7 +106,7 @@ async def courses(term: str | None = None) -> bytes:
     results = _search(offered, chosen.term, parameters)
     boundary = last_boundary(chosen, moment)
     page = await _load_page(offered, chosen, results, boundary, snapshot)
-    window = closed_window(chosen, moment)
+    window = closed_window(chosen, moment, snapshot)
     # The countdown to the opening needs the current time, and a school's own templates may show anything.
     if user is None and not (window and window.opens) and not current_app.config["TEMPLATE_OVERRIDES"]:
         cache_public(moment, offered)
@@ -182,7 +182,7 @@ def _for_student(
 ) -> Sequence[CourseSections]:
     """Return what the personal filters leave for the student, `without` some of them; everything for a visitor."""
     if form.fits.data and "fits" not in without:
-        found = search.fitting(found, term, state.enrolled)
+        found = search.fitting(found, state.own_term(term), state.enrolled)
     if form.unmet.data and "unmet" not in without and state.taken is not None:
         found = search.with_met_prerequisites(found, term, state.taken, state.enrolled)
     return found

@@ -91,10 +91,11 @@ def for_course(
     term: Term, course: Course, sections: Iterable[Section], state: StudentState, now: datetime
 ) -> list[SectionActions]:
     """Return what the visitor sees about each of the sections."""
+    own = state.own_term(term)
     return [
-        _with_permit(term, course, section, state, now, allowed)
+        _with_permit(state.own_term(term, allowed), course, section, state, now, allowed)
         if (allowed := state.permitted(section))
-        else _section_actions(term, course, section, state, now)
+        else _section_actions(own, course, section, state, now)
         for section in sections
     ]
 
@@ -128,7 +129,8 @@ def swappable_courses(
     term: Term, course: Course, choice: SectionActions, state: StudentState, now: datetime
 ) -> list[Registration]:
     """Return the student's other courses that the section could replace, without the one that its button replaces."""
-    term, course, section = permits.ease(term, course, choice.section, state.permitted(choice.section))
+    allowed = state.permitted(choice.section)
+    term, course, section = permits.ease(state.own_term(term, allowed), course, choice.section, allowed)
     button_fields = choice.button.fields if choice.button else {}
     if (
         not term.is_open(now)

@@ -7,14 +7,14 @@ from typing import Any
 from quart import flash, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
-from quart_enroll.domain import terms
+from quart_enroll.domain import appointments, terms
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import AlreadyEnrolled, Refused
 from quart_enroll.domain.models import SectionKey, SectionRequest, Term
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.forms.enrollment import AlternativesForm, EnrollForm, PlanNameForm, PlannedSectionForm, TermForm
 from quart_enroll.i18n.language import TermName, gettext, ngettext
-from quart_enroll.pages import hold_banner, student_state
+from quart_enroll.pages import appointment_banner, hold_banner, student_state
 from quart_enroll.pages.catalog.section_actions import section_name
 from quart_enroll.pages.enrollment import plan_rows, plan_texts, plan_week
 from quart_enroll.pages.enrollment.enrollment import enrolled_message
@@ -61,6 +61,7 @@ async def page(wanted: str, refused: PlanNameForm | None = None) -> bytes:
             form=PlanNameForm(),
             **hold_banner.variables(snapshot),
         )
+    term = student_state.with_own_limit(snapshot, term)
     state = await student_state.load(user, term, offered, snapshot)
     found, lost = plan_rows.find(snapshot, term, offered)
     checked = plan_check.check(
@@ -74,16 +75,18 @@ async def page(wanted: str, refused: PlanNameForm | None = None) -> bytes:
         "term": term,
         "terms": tuple(str(one) for one in choice),
         "wanted": sum(row.is_pending for row in rows),
-        "window": closed_window(term, moment),
+        "window": closed_window(term, moment, snapshot),
         "has_plans": bool(plans),
     }
     if is_overridden("plan.html"):
-        holds = hold_banner.variables(snapshot)
+        banners = hold_banner.variables(snapshot) | appointment_banner.variables(snapshot, [term])
         total, week = plan_rows.credits_summary(term, rows, state), plan_week.build(sections)
-        facts |= {"credits_summary": total, "week": week, "plans": plans, **holds}
+        facts |= {"credits_summary": total, "week": week, "plans": plans, **banners}
         return render("plan.html", **facts, rows=rows, lost=lost, form=refused or PlanNameForm())
     window = facts["window"]
     gaps: dict[str, Sequence[bytes]] = {**(window.gaps if window else {}), **hold_banner.gaps(snapshot)}
+    if window is None:
+        gaps |= appointment_banner.gaps(snapshot, [term])
     if rows or lost:
         gaps["rows"] = plan_texts.render(term, rows, lost)
         gaps["total"] = plan_texts.render_total(term, rows, state)
@@ -205,4 +208,9 @@ def choose_term(snapshot: StudentSnapshot, choice: Sequence[Term], moment: datet
         return None
     has = {one.key.term for one in snapshot.plan}
     planned = [term for term in choice if term.term in has]
-    return [*planned, *(term for term in choice if moment < term.opens_at), *choice][0]
+    to_open = [
+        term
+        for term in choice
+        if appointments.next_start(term, appointments.in_term(snapshot.appointments, term), moment)
+    ]
+    return [*planned, *to_open, *choice][0]

@@ -1,6 +1,6 @@
 """The student's schedule: courses, waitlist positions and withdrawals of one term, with tabs for the others."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -12,8 +12,9 @@ from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import NoTerms, UnknownTerm
 from quart_enroll.domain.holds import Hold, HoldBlock
 from quart_enroll.domain.models import Registration, TakenCourse, Term, User
+from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.fastpath.per_catalog import cached_per_catalog
-from quart_enroll.pages import hold_banner
+from quart_enroll.pages import appointment_banner, hold_banner
 from quart_enroll.pages.account.email_confirmation import must_confirm
 from quart_enroll.pages.catalog.course_rows import last_boundary
 from quart_enroll.pages.enrollment import alerts, calendar, schedule_texts
@@ -25,6 +26,7 @@ from quart_enroll.pages.student_state import (
     load_snapshot,
     load_waitlist_positions,
     taken_courses,
+    with_own_limit,
 )
 from quart_enroll.pages.term_window import closed_window
 from quart_enroll.state import catalog, now, registrations_of, waitlist_odds
@@ -46,7 +48,8 @@ async def page(user: User) -> bytes:
     positions = await load_waitlist_positions(user.user_id, snapshot, [phase.term for phase in phases])
     named = _named_term(offered, moment)
     drop_hold, taken = blocked_changes(snapshot).get(HoldBlock.DROP), taken_courses(snapshot, offered)
-    student_terms = _student_terms(taken, registrations, positions, phases, named, drop_hold)
+    own_limits = {name: term.max_credits for name, term in _own_terms(snapshot, offered).items()}
+    student_terms = _student_terms(taken, registrations, positions, phases, named, drop_hold, own_limits)
     current, enrolled = offered.current_term(moment), [one for one in registrations if one.status == "enrolled"]
     alert_rows = alerts.rows(snapshot.alerts, offered, moment, [one.section.key for one in enrolled])
     calendar_since, calendar_url = snapshot.calendar_since, calendar.take_new_url()
@@ -54,7 +57,7 @@ async def page(user: User) -> bytes:
     facts: dict[str, Any] = {
         "enrollment": True,
         "must_confirm": must_confirm(),
-        "window": str(closed_window(current, moment) or "") if current and not student_terms else "",
+        "window": str(closed_window(current, moment, snapshot) or "") if current and not student_terms else "",
         "alerts": bool(alert_rows),
     }
     if is_overridden("enrollment.html"):
@@ -62,7 +65,7 @@ async def page(user: User) -> bytes:
         facts |= {"alerts": alert_rows, "alert_rows": texts}
         facts |= {"calendar_since": since, "fingerprint": snapshot.fingerprint}
         facts |= {"calendar_url": calendar_url, "calendar_link": calendar.subscribe_link(calendar_url)}
-        facts |= hold_banner.variables(snapshot)
+        facts |= hold_banner.variables(snapshot) | appointment_banner.variables(snapshot, offered.terms)
         return render("enrollment.html", **facts, **_whole_schedule(student_terms, offered))
     gaps: dict[str, Sequence[bytes]] = {
         "schedule": [InputFreeText(b"".join(schedule_texts.render(student_terms, named, offered)))],
@@ -72,9 +75,16 @@ async def page(user: User) -> bytes:
         **({"calendar_since": [str(escape(since)).encode()]} if since else {}),
         **_calendar_gaps(calendar_url),
         **hold_banner.gaps(snapshot),
+        **appointment_banner.gaps(snapshot, offered.terms),
     }
     key = (*facts.values(), bool(student_terms), *gaps)
     return render_frame("enrollment.html", key, gaps, lambda: facts | {"has_schedule": bool(student_terms)})
+
+
+def _own_terms(snapshot: StudentSnapshot, offered: Catalog) -> dict[str, Term]:
+    """Return the terms in which the student has an appointment, with the credit limit that it sets now."""
+    names = {one.term for one in snapshot.appointments}
+    return {term.term: with_own_limit(snapshot, term) for term in offered.terms if term.term in names} if names else {}
 
 
 def _whole_schedule(student_terms: Sequence[StudentTerm], offered: Catalog) -> dict[str, Any]:
@@ -122,6 +132,7 @@ def _student_terms(
     phases: Iterable[TermPhase],
     named: Term | None,
     drop_hold: Hold | None,
+    own_limits: Mapping[str, int | float],
 ) -> list[StudentTerm]:
     """Return the terms in which the student has something, and the one that the URL names; none if all are empty."""
     student_terms = [
@@ -132,6 +143,7 @@ def _student_terms(
             taken,
             waitlist_odds().find(phase.term.term),
             drop_hold,
+            own_limits.get(phase.term.term),
         )
         for phase in phases
     ]

@@ -1,7 +1,7 @@
 """What a student's schedule says about a term: courses, waitlist positions and warnings."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -32,6 +32,7 @@ class StudentTerm:
     """What a student has in a term, and the courses `taken` in any term, each with its term.
 
     The `odds` are what past terms say about positions on waitlists. With a `drop_hold`, the student can't drop courses.
+    The `max_credits` are the student's own limit, or else the term's.
     """
 
     phase: TermPhase
@@ -40,6 +41,11 @@ class StudentTerm:
     taken: Sequence[TakenCourse]
     odds: Sequence[Odds] = ()
     drop_hold: Hold | None = None
+    own_limit: int | float | None = None
+
+    @property
+    def max_credits(self) -> int | float:
+        return self.phase.term.max_credits if self.own_limit is None else self.own_limit
 
     @property
     def enrolled(self) -> list[Registration]:
@@ -178,7 +184,7 @@ def _skip_warning(student: StudentTerm, entry: WaitlistEntry, offered: Catalog) 
     staying = [one for one in student.enrolled if one.courseID != entry.drop_if_enrolled]
     try:
         if course and phase.term.promotes_waitlist(phase.since):
-            rules.check_credits(phase.term, course, staying)
+            rules.check_credits(replace(phase.term, max_credits=student.max_credits), course, staying)
             if course.concurrent_courses:
                 requisite_rules.check_prerequisites(course, phase.term, student.taken, staying)
             if entry.drop_if_enrolled != course.courseID:
@@ -202,13 +208,13 @@ def overload_warning(student: StudentTerm, rows: Sequence[WaitlistRow], offered:
     courses = [one.course for one in student.enrolled if one.courseID not in dropped]
     courses += [course for row in rows if (course := offered.find(row.position.entry.key.courseID))]
     credits, phase = sum(course.credits for course in courses), student.phase
-    if round(credits, 2) <= phase.term.max_credits or not phase.term.promotes_waitlist(phase.since):
+    if round(credits, 2) <= student.max_credits or not phase.term.promotes_waitlist(phase.since):
         return ""
     return gettext(
         "Seats from all your waitlists would bring you to %(credits)s credits (limit %(limit)s). "
         "A seat over the limit goes to the next student in line, and you keep your place.",
         credits=credits,
-        limit=phase.term.max_credits,
+        limit=student.max_credits,
     )
 
 

@@ -38,10 +38,10 @@ def _term(student: StudentTerm, offered: Catalog) -> Iterator[bytes]:
     def render_frame(macros: Any) -> Iterator[str]:
         yield macros.term_start(phase.term, student.is_empty)
         yield macros.courses_start(has_courses)
-        yield macros.courses_end(has_courses, student.credits, phase.term.max_credits)
+        yield macros.courses_end(has_courses, student.credits, student.max_credits)
         yield macros.term_end()
 
-    key = "term", phase.term, student.is_empty, has_courses, student.credits
+    key = "term", phase.term, student.is_empty, has_courses, student.credits, student.max_credits
     start, courses_start, courses_end, end = render_shared_parts(SCHEDULE_MACROS, key, render_frame)
     yield start
     if phase.is_running:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from quart import abort, current_app, request, url_for
 
-from quart_enroll.domain import permissions, student_attributes
+from quart_enroll.domain import moments, permissions, student_attributes
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.holds import RecordedHold
 from quart_enroll.domain.models import Event, SectionKey, Term, WaitlistEntry
@@ -22,7 +22,7 @@ from quart_enroll.services.accounts import sessions
 from quart_enroll.services.enrollment import history as recorded
 from quart_enroll.services.enrollment import student as student_facts
 from quart_enroll.services.enrollment.staff_changes import StaffAction
-from quart_enroll.services.staff import hold_types, named_holds, students
+from quart_enroll.services.staff import appointments, hold_types, named_holds, students
 from quart_enroll.services.staff import holds as recorded_holds
 from quart_enroll.state import catalog, database, now
 from quart_enroll.web import auth
@@ -100,6 +100,7 @@ async def student(user_id: int) -> RenderedPage:
         attributes=student_attributes.in_words(found.attributes),
         holds=await _holds(user_id),
         permits=await record_permits.entries(user_id),
+        appointments=await _appointments(user_id, offered),
         can_place=is_registrar and Role.STUDENT in found.roles and bool(await hold_types.find_all(database())),
         can_act=can_act,
         is_registrar=is_registrar,
@@ -155,6 +156,16 @@ async def _holds(user_id: int) -> list[HoldEntry]:
             one.lifted_by_name or str(one.record.lifted_by),
         )
         for one in found
+    ]
+
+
+async def _appointments(user_id: int, offered: Catalog) -> list[tuple[Term, str]]:
+    """Return the terms in which the student has an appointment, the latest first, with its start in words."""
+    found = {one.appointment.term: one.appointment for one in await appointments.find_of_student(database(), user_id)}
+    return [
+        (term, moments.moment_text(term, found[term.term].starts_at))
+        for term in reversed(offered.terms)
+        if term.term in found
     ]
 
 

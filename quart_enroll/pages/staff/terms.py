@@ -24,6 +24,8 @@ from quart_enroll.web.compression import RenderedPage
 
 HERE = "staff_terms"
 
+READERS_OF_APPOINTMENTS = {Role.REGISTRAR, Role.AUDITOR}
+
 
 def _deadline(name: str, term: Term) -> str:
     return str(moments.localized_deadline(term, getattr(term, name)))
@@ -61,7 +63,8 @@ async def term() -> ResponseReturnValue:
     if opened is None:
         abort(404)
     form = await TermForm.from_request(fixed_cells={"term": opened.term}, **_values(opened))
-    page = partial(_page, form, str(TermName(opened.term)), can_change=_can_change())
+    name = str(TermName(opened.term))
+    page = partial(_page, form, name, can_change=_can_change(), appointments_url=_appointments_url(opened))
     if request.method != "POST":
         return page()
     if not form.validate():
@@ -76,7 +79,7 @@ async def term() -> ResponseReturnValue:
         return _values(await catalog_edits.find_term(database(), opened.term) or opened)
 
     url = url_for("staff_term", term=opened.term)
-    return await save(form, save_row, url, here=HERE, heading=str(TermName(opened.term)), page=page, reread=reread)
+    return await save(form, save_row, url, here=HERE, heading=name, page=page, reread=reread)
 
 
 async def new_term() -> ResponseReturnValue:
@@ -101,13 +104,29 @@ def _can_change() -> bool:
     return Role.REGISTRAR in auth.signed_in().roles
 
 
+def _appointments_url(term: Term) -> str:
+    may_read = not READERS_OF_APPOINTMENTS.isdisjoint(auth.signed_in().roles)
+    return url_for("staff_appointments", term=term.term) if may_read else ""
+
+
 def _values(term: Term) -> dict[str, str]:
     return TermForm.values_of(term) | {"seen": catalog_edits.fingerprint(term)}
 
 
 def _page(
-    form: TermForm, heading: str, *, can_change: bool, differences: Sequence[FieldDifference] = ()
+    form: TermForm,
+    heading: str,
+    *,
+    can_change: bool,
+    appointments_url: str = "",
+    differences: Sequence[FieldDifference] = (),
 ) -> RenderedPage:
     return render_staff(
-        "staff/term.html", HERE, form=form, heading=heading, can_change=can_change, differences=differences
+        "staff/term.html",
+        HERE,
+        form=form,
+        heading=heading,
+        can_change=can_change,
+        appointments_url=appointments_url,
+        differences=differences,
     )

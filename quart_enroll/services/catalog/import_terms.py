@@ -23,7 +23,7 @@ from quart_enroll.services.catalog.imports import (
     run_catalog_import,
 )
 
-OPTIONAL_TERM_FIELDS = ("max_credits", "timezone", "starts_on", "ends_on")
+OPTIONAL_TERM_FIELDS = ("max_credits", "timezone", "starts_on", "ends_on", "open_enrollment_at")
 """Fields that keep their stored values if the file lacks their columns."""
 
 

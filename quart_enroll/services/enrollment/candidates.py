@@ -9,8 +9,9 @@ from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import courses
 from quart_enroll.db.queries import section_facts
 from quart_enroll.db.queries.section_facts import SectionFacts, StudentRecord
-from quart_enroll.domain import permits, requisite_rules, requisites, restrictions, rules
+from quart_enroll.domain import appointments, permits, requisite_rules, requisites, restrictions, rules
 from quart_enroll.domain.actors import NO_OVERRIDES, Override
+from quart_enroll.domain.appointments import Appointment
 from quart_enroll.domain.errors import (
     AccountGone,
     CorequisiteMissing,
@@ -47,7 +48,7 @@ class Candidate:
     `registrations` are those of the offering's term, `waitlist_entries` those of all terms, and `waited_courses` their
     courses. `taken_courses` are the courses in which the student is enrolled in any term, each with that term, as far
     as one of all these courses requires them. `holds` are those that haven't been lifted, `permits` those for the term
-    that weren't revoked.
+    that weren't revoked, and `appointment` is the one for the term.
     """
 
     offering: Offering
@@ -58,6 +59,7 @@ class Candidate:
     holds: Sequence[Hold] = ()
     permits: Sequence[Permit] = ()
     attributes: StudentAttributes = NO_ATTRIBUTES
+    appointment: Appointment | None = None
 
     def permitted(self, now: datetime, dropped: Registration | None = None) -> frozenset[Override]:
         """Return what the student's permits set aside for a seat, in exchange for the `dropped` one if it is given."""
@@ -75,6 +77,10 @@ class Candidate:
     def has_seat(self, now: datetime, dropped: Registration | None = None) -> bool:
         """Return whether a seat is open, or a permit lets the student exceed the capacity."""
         return self.offering.section.open_seats > 0 or Override.FULL in self.permitted(now, dropped)
+
+    def own_term(self, now: datetime) -> Term:
+        """Return the term with the student's own credit limit."""
+        return appointments.with_own_limit(self.offering.term, self.appointment, now)
 
     def with_section(self, section: Section) -> "Candidate":
         """Return the candidate for another section of the course, or for the same one in another state."""
@@ -136,6 +142,7 @@ def _candidate(key: SectionKey, found: SectionFacts, student: StudentRecord) -> 
             student.holds,
             student.permits,
             student.attributes,
+            student.appointment,
         )
     except (UnknownTerm, UnknownCourse, UnknownSection) as refusal:
         return refusal
@@ -184,14 +191,16 @@ def enrollment_checks(
     yield from rules.hold_checks(candidate.holds, now, change)
     yield from rules.status_checks(candidate.attributes)
     yield Rule.DATES, partial(rules.check_open, term, now)
+    yield from rules.appointment_checks(term, candidate.appointment, now)
     if dropped is not None:
         facts = dropped, term, candidate.registrations, candidate.taken_courses, course.courseID
         yield Rule.DEPENDENTS, partial(requisite_rules.check_dependents, *facts)
-    yield from _eligibility_checks(candidate, dropped, together_with)
+    yield from _eligibility_checks(candidate, now, dropped, together_with)
 
 
 def check_rules(
     candidate: Candidate,
+    now: datetime,
     dropped: Registration | None = None,
     together_with: Collection[str] = (),
     overrides: Collection[Override] = NO_OVERRIDES,
@@ -202,14 +211,14 @@ def check_rules(
     The courses `together_with` count as corequisites, besides the courses that the student has. Returns the overrides
     that were needed, and those that permits have `permitted`.
     """
-    return rules.check_all(_eligibility_checks(candidate, dropped, together_with), overrides, permitted)
+    return rules.check_all(_eligibility_checks(candidate, now, dropped, together_with), overrides, permitted)
 
 
 def _eligibility_checks(
-    candidate: Candidate, dropped: Registration | None, together_with: Collection[str]
+    candidate: Candidate, now: datetime, dropped: Registration | None, together_with: Collection[str]
 ) -> rules.Checks:
     return rules.eligibility_checks(
-        candidate.offering.term,
+        candidate.own_term(now),
         candidate.offering.course,
         candidate.offering.section,
         candidate.registrations,

@@ -36,19 +36,25 @@ def refit(
 ) -> dict[SectionKey, Section]:
     """Return the other sections that a plan would take if its student enrolled now, by the planned ones.
 
-    `offered` returns all sections of the planned section's course in its term.
+    `offered` returns all sections of the planned section's course in its term. The student is supposed to be allowed to
+    enroll `now`, whatever appointments say.
     """
     if not any(one.alternatives for one, _ in planned):
         return {}
     facts = list(registrations), list[WaitlistEntry](), list[Course](), list(taken_courses)
     candidates = {
-        one.key.courseID: (one.key, Candidate(offering, *facts, attributes=attributes)) for one, offering in planned
+        one.key.courseID: (one.key, Candidate(_without_appointments(offering), *facts, attributes=attributes))
+        for one, offering in planned
     }
     needs = {courseID: needed_in_plan(one, candidates) for courseID, (_, one) in candidates.items()}
     groups = [[candidates[courseID] for courseID in group] for group in group_by_needs(needs)]
     accepted = {one.key: accepted_sections(one, offered(one.key)) for one, _ in planned if one.alternatives}
     chosen = choose_sections(groups, accepted, now)
     return {key: section for key, section in chosen.items() if section.key != key}
+
+
+def _without_appointments(offering: Offering) -> Offering:
+    return replace(offering, term=replace(offering.term, open_enrollment_at=None))
 
 
 def needed_in_plan(candidate: Candidate, planned: Container[str]) -> list[str]:

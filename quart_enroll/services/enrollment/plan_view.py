@@ -1,7 +1,7 @@
 """A plan as the API returns it: each planned section and the reasons why the student can't enroll in it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from quart_enroll.db.client import Database
@@ -60,7 +60,7 @@ def _with_problems(
         return {}
     first = found[0][1]
     enrolled = [one for one in first.registrations if one.status == "enrolled"]
-    offerings = [(planned, one.offering) for planned, one in found]
+    offerings = [(planned, replace(one.offering, term=one.own_term(now))) for planned, one in found]
     granted = permits.in_effect(first.permits, now)
     checked = plan_check.check(offerings, enrolled, first.taken_courses, first.attributes, granted, now, catalog)
     return {

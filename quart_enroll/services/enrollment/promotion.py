@@ -100,7 +100,7 @@ async def _promote(transaction: SeatTransaction, entry: WaitlistEntry) -> bool:
                 dropped, offering.term, registrations, candidate.taken_courses, offering.course.courseID
             )
         permitted = candidate.permitted(transaction.now, dropped)
-        overrides = check_rules(candidate, dropped, overrides=entry.overrides, permitted=permitted)
+        overrides = check_rules(candidate, transaction.now, dropped, overrides=entry.overrides, permitted=permitted)
     except Refused as refusal:
         reason = await with_course_names(transaction.db, refusal, transaction.session)
         await _skip(transaction, entry, offering, reason)

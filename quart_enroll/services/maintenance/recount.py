@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from quart_enroll.db.queries.audit import AuditedRows, AuditedSeat, AuditedSection
-from quart_enroll.domain import permits, requisite_rules, rules
+from quart_enroll.domain import appointments, permits, requisite_rules, rules
 from quart_enroll.domain.actors import Override
 from quart_enroll.domain.errors import Refused
 from quart_enroll.domain.models import (
@@ -151,6 +151,7 @@ class Recount:
             rules.check_active(attributes)
             for one in dropped if Override.REQUISITES not in waiting.overrides else ():
                 requisite_rules.check_dependents(one, term, registrations, taken, course.courseID)
+            term = appointments.with_own_limit(term, self.rows.appointments.get((waiting.user_id, term.term)), now)
             facts = registrations, taken, dropped
             checks = rules.eligibility_checks(term, course, counted.section, *facts, attributes=attributes)
             rules.check_all(checks, waiting.overrides, self._permitted(waiting, counted, registrations, now))

@@ -14,6 +14,7 @@ from quart_enroll.db.client import DATABASE_REFUSED, DATABASE_UNAVAILABLE, STAND
 from quart_enroll.db.collections import (
     access,
     alerts,
+    appointments,
     attempt_limits,
     audit,
     calendar_tokens,
@@ -71,6 +72,7 @@ COLLECTION_MODULES: dict[str, Any] = {
     "email_change": email_changes,
     "hold": holds,
     "permit": permits,
+    "appointment": appointments,
     "hold_type": hold_types,
 }
 """The modules with the indexes and the schema of each collection."""

@@ -213,6 +213,8 @@ def _subject_and_text(notice: Notice, to: Credentials, links: EmailLinks, now: d
             return gettext("There is a hold on your account"), notice.sentence
         case "hold_lifted":
             return gettext("A hold on your account was lifted"), notice.sentence
+        case "appointment":
+            return gettext("Your enrollment appointment"), notice.sentence
         case "removal_declined":
             return gettext("Your request to remove your account"), notice.sentence
         case _:

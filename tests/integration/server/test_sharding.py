@@ -329,6 +329,11 @@ async def grant_and_revoke_permits(full: FullRun, rita: Browser) -> None:
     course = {"term": "Fall 2026", "courseID": "1111"}
     await full.request(rita, "POST", "/staff/students/2/permits/grant", **course, **permit)
     found = await full.db.permit.find_one({})
+    appointment = {"student": "2", "starts_at": "2026-08-01"}
+    await full.request(rita, "POST", "/staff/appointments?term=Fall+2026", **appointment)
+    for query in ("", "&person=2", "&format=csv"):
+        await full.request(rita, "GET", f"/staff/appointments?term=Fall+2026{query}")
+    await full.request(rita, "POST", "/staff/appointments/remove?term=Fall+2026&user_id=2")
     revoke = f"/staff/permit/revoke?permit={found and found['_id']}"
     await full.request(rita, "GET", revoke)
     await full.request(rita, "POST", revoke, reason="A mistake")

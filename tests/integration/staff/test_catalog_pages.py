@@ -16,6 +16,7 @@ TERM = {
     "withdraw_deadline": "2026-10-31",
     "starts_on": "",
     "ends_on": "",
+    "open_enrollment_at": "",
     "max_credits": "18",
     "timezone": "America/New_York",
 }

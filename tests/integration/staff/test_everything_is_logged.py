@@ -21,6 +21,7 @@ from quart_enroll.routes import ROUTES
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.enroll import enroll
 from quart_enroll.web.route import Audience, Route
+from tests.support.appointments import appoint_ada
 from tests.support.holds import BURSAR, HOLD_ID, add_type, hold_ada
 from tests.support.people import ADA, BOB, FALL_MORNING, RITA, Browser
 from tests.support.permits import PERMIT_ID, permit_ada
@@ -120,6 +121,10 @@ CHANGE_EXAMPLES: dict[str, Change] = {
     "staff_permit_grant": Change(
         f"/staff/students/{ADA.user_id}/permits/grant", SECTION | {"overrides": "full", "reason": "Graduates soon"}
     ),
+    "staff_appointment_remove": Change(
+        f"/staff/appointments/remove?term=Fall+2026&user_id={ADA.user_id}", {}, appoint_ada
+    ),
+    "staff_appointments": Change("/staff/appointments?term=Fall+2026", {"student": "1", "starts_at": "2026-08-21"}),
     "staff_permit_revoke": Change(REVOKE, {"reason": "A mistake"}, permit_ada),
 }
 """A change by rita at each endpoint with a form for staff."""

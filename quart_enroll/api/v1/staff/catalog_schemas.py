@@ -100,6 +100,7 @@ class NewTermBody(Struct, frozen=True):
         "timezone": "America/New_York",
         "starts_on": "2027-08-30",
         "ends_on": "2027-12-17",
+        "open_enrollment_at": "2027-05-03T09:00",
     }
 
     term: StoredTerm
@@ -111,6 +112,7 @@ class NewTermBody(Struct, frozen=True):
     timezone: Timezone
     starts_on: Day = ""
     ends_on: Day = ""
+    open_enrollment_at: Moment = ""
 
 
 class EditTermBody(Struct, frozen=True):
@@ -127,6 +129,7 @@ class EditTermBody(Struct, frozen=True):
     timezone: Timezone | UnsetType = UNSET
     starts_on: Day | UnsetType = UNSET
     ends_on: Day | UnsetType = UNSET
+    open_enrollment_at: Moment | UnsetType = UNSET
     dry_run: DryRun = False
 
 

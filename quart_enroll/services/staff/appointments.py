@@ -1,0 +1,199 @@
+"""Assign enrollment appointments and remove them; each is one transaction, with its audit entry and a notice."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from datetime import datetime
+from functools import partial
+
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import appointments as stored
+from quart_enroll.db.collections import notices, schedules, terms, users, waitlist
+from quart_enroll.domain import appointments
+from quart_enroll.domain.appointments import Appointment, RecordedAppointment
+from quart_enroll.domain.audit import About, AuditEntry, Change
+from quart_enroll.domain.errors import AccountGone, UnknownTerm, WrongFields
+from quart_enroll.domain.models import SYSTEM_ACTOR, Notice, Term
+from quart_enroll.i18n.language import Sentence, TermName, join_sentences
+from quart_enroll.services.enrollment.act_for import Record, record_nothing
+from quart_enroll.services.enrollment.context import EnrollmentContext
+from quart_enroll.services.enrollment.promotion import promote_waitlists
+from quart_enroll.services.enrollment.seat_changes import SeatTransaction
+from quart_enroll.services.enrollment.swap_cycles import change_seats
+from quart_enroll.services.staff import audit
+from quart_enroll.system.clock import Clock
+
+FIELDS = ("starts_at", "ends_at", "max_credits")
+
+LONGEST_PAUSE_SECONDS = 60.0
+"""How long at most until a process notices that the beginning of open enrollment has been changed."""
+
+SHORTEST_PAUSE_SECONDS = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+async def find(db: Database, user_id: int, term: str) -> RecordedAppointment | None:
+    """Return the student's appointment in the term, or None."""
+    return await stored.find(db, user_id, term)
+
+
+async def find_of_student(db: Database, user_id: int) -> list[RecordedAppointment]:
+    """Return all appointments of the student."""
+    return await stored.find_of_student(db, user_id)
+
+
+async def count(db: Database, term: str, user_id: int | None = None) -> int:
+    """Return how many appointments the term has, or 1 or 0 for a student."""
+    return await stored.count(db, term, user_id)
+
+
+async def find_page(
+    db: Database, term: str, skip: int, at_most: int, user_id: int | None = None
+) -> list[RecordedAppointment]:
+    """Return a page of the term's appointments, those that begin first before the others."""
+    return await stored.find_page(db, term, skip, at_most, user_id)
+
+
+def batches(db: Database, term: str, user_id: int | None = None) -> AsyncGenerator[list[RecordedAppointment], None]:
+    """Yield all appointments of the term in batches, those that begin first before the others."""
+    return stored.batches(db, term, user_id)
+
+
+async def assign(
+    context: EnrollmentContext,
+    staff_id: int,
+    user_id: int,
+    appointment: Appointment,
+    now: datetime,
+    record: Record = record_nothing,
+) -> bool:
+    """Give the student the appointment, in place of one in the same term; return False if it is the same.
+
+    It drops nothing. Raises AccountGone for an unknown student, UnknownTerm, and WrongFields for times that contradict
+    the term's.
+    """
+
+    async def body(transaction: SeatTransaction) -> bool:
+        db, session = transaction.db, transaction.session
+        await schedules.bump_version(db, user_id, appointment.term, session)
+        await record(session)
+        if await users.find(db, user_id, session) is None:
+            raise AccountGone
+        term = await terms.find(db, appointment.term, session)
+        if term is None:
+            raise UnknownTerm(appointment.term, [])
+        if problems := appointments.problems(term, appointment):
+            raise WrongFields({name: str(sentence) for name, sentence in problems.items()})
+        before = await stored.put(db, user_id, appointment, staff_id, now, session)
+        if before == appointment:
+            return False
+        await _record(transaction, "appointment.assign", user_id, term.term, before, appointment)
+        await notices.add(db, notice(user_id, term, appointment, now, is_new=before is None), session)
+        transaction.unblocked_students.append((user_id, term.term))  # the credit limit may be another one
+        await promote_waitlists(transaction)
+        return True
+
+    return await change_seats(context.locks, staff_id, now, [], body)
+
+
+async def remove(
+    context: EnrollmentContext,
+    staff_id: int,
+    user_id: int,
+    term_name: str,
+    now: datetime,
+    record: Record = record_nothing,
+) -> bool:
+    """Remove the student's appointment in the term; return False if there is none. It drops nothing."""
+
+    async def body(transaction: SeatTransaction) -> bool:
+        db, session = transaction.db, transaction.session
+        await schedules.bump_version(db, user_id, term_name, session)
+        await record(session)
+        removed = await stored.remove(db, user_id, term_name, session)
+        if removed is None:
+            return False
+        await _record(transaction, "appointment.remove", user_id, term_name, removed, None)
+        await notices.add(db, Notice(now, user_id, "appointment", term=term_name, because=_removed(term_name)), session)
+        transaction.unblocked_students.append((user_id, term_name))
+        await promote_waitlists(transaction)
+        return True
+
+    return await change_seats(context.locks, staff_id, now, [], body)
+
+
+async def retry_skipped(context: EnrollmentContext, term: str, now: datetime) -> None:
+    """Give the students whose own credit limits have just ended each open seat that they wait for."""
+
+    async def retry(transaction: SeatTransaction, user_id: int) -> None:
+        # A skip at this moment bumps the version too: one of the two runs again, so that no open seat is missed.
+        await schedules.bump_version(transaction.db, user_id, term, transaction.session)
+        transaction.unblocked_students.append((user_id, term))
+        await promote_waitlists(transaction)
+
+    skipped = await waitlist.find_skipped_students(context.db, term)
+    for user_id in await stored.find_limited(context.db, term, skipped) if skipped else ():
+        await change_seats(context.locks, SYSTEM_ACTOR, now, [], partial(retry, user_id=user_id))
+
+
+async def retry_at_open_enrollment(context: EnrollmentContext, clock: Clock) -> None:
+    """Retry skipped students as soon as open enrollment begins in a term, until cancelled.
+
+    Several processes may do so: each seat is given once.
+    """
+    done: set[tuple[str, datetime | None]] = set()
+    while True:
+        pause = LONGEST_PAUSE_SECONDS
+        try:
+            now = clock()
+            known = [term for term in await terms.find_all(context.db) if term.open_enrollment_at]
+            for term in known:
+                beginning = term.term, term.open_enrollment_at
+                if beginning not in done and appointments.is_open_enrollment(term, now) and term.promotes_waitlist(now):
+                    await retry_skipped(context, term.term, now)
+                    done.add(beginning)
+            coming = [
+                (term.open_enrollment_at - now).total_seconds()
+                for term in known
+                if term.open_enrollment_at and not appointments.is_open_enrollment(term, now)
+            ]
+            pause = max(min([pause, *coming]), SHORTEST_PAUSE_SECONDS)
+        except Exception as error:  # noqa: BLE001  # the database may be unavailable for a while
+            logger.warning("open enrollment: %s; the next check is in %g s", type(error).__name__, pause)
+        await asyncio.sleep(pause)
+
+
+def notice(user_id: int, term: Term, appointment: Appointment, now: datetime, *, is_new: bool) -> Notice:
+    """Return the notice about an appointment that was assigned, or changed."""
+    text = appointments.describe(term, appointment, now)
+    if not is_new:
+        text = join_sentences([Sentence("Your enrollment appointment was changed."), text])
+    return Notice(now, user_id, "appointment", term=term.term, because=text)
+
+
+def _removed(term: str) -> Sentence:
+    return Sentence("Your enrollment appointment for %(term)s was removed.", term=TermName(term))
+
+
+async def _record(
+    transaction: SeatTransaction,
+    action: str,
+    user_id: int,
+    term: str,
+    before: Appointment | None,
+    after: Appointment | None,
+) -> None:
+    old, new = _texts(before), _texts(after)
+    changes = tuple(Change(name, old[name], new[name]) for name in FIELDS if old[name] != new[name])
+    entry = AuditEntry(transaction.now, transaction.actor, action, About("term", term), user_id, changes=changes)
+    await audit.record(transaction.db, transaction.session, entry)
+
+
+def _texts(appointment: Appointment | None) -> dict[str, str]:
+    """Return the fields as the audit log has them."""
+    values = {name: getattr(appointment, name, None) for name in FIELDS}
+    return {
+        name: f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else "" if value is None else f"{value:g}"
+        for name, value in values.items()
+    }

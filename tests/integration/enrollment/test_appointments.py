@@ -1,0 +1,59 @@
+"""Enrollment appointments as students meet them."""
+
+from datetime import timedelta
+
+from quart_enroll.db.client import Database
+from tests.support.people import BOB, FALL, Browser, Clock
+
+SEAT = {"courseID": "1111", "term": "Fall 2026", "section": "01"}
+STARTS = FALL.opens_at + timedelta(days=20)
+ASSIGN = {"student": BOB.email, "starts_at": "2026-08-21", "ends_at": "2026-08-25", "max_credits": "3"}
+
+
+async def _refused(student: Browser, path: str = "/enrollment", seat: dict[str, str] = SEAT) -> str:
+    return await student.read((await student.post(path, form=seat)).location)
+
+
+async def test_students_enroll_and_wait_only_from_their_own_start(
+    rita: Browser, bob: Browser, ada: Browser, db: Database, clock: Clock
+) -> None:
+    clock.now = STARTS - timedelta(hours=1)
+    for _ in range(2):  # the second time, it is the same
+        await rita.post("/staff/appointments?term=Fall+2026", form=ASSIGN)
+    assert await db.notice.count_documents({"action": "appointment", "user_id": BOB.user_id}) == 1
+    assert "Your enrollment appointment for Fall 2026 begins on" in await bob.read("/enrollment")
+    for path in ("/", "/plan", "/courses", "/course/1111?term=Fall+2026"):
+        assert "Your enrollment appointment for Fall 2026 begins on" in await bob.read(path), path
+        assert "appointment" not in await ada.read(path), path
+    assert 'data-opens="' in await bob.read("/plan")
+    assert "begins on" in await _refused(bob)
+    await ada.post("/enrollment", form=SEAT | {"courseID": "3333"})
+    assert "begins on" in await _refused(bob, "/waitlist", SEAT | {"courseID": "3333"})
+    clock.now = STARTS
+    await bob.post("/enrollment", form=SEAT)
+    assert await db.enrollment.count_documents({"user_id": BOB.user_id}) == 1
+    assert "limit" in await _refused(bob, "/waitlist", SEAT | {"courseID": "3333"})
+    clock.now = STARTS + timedelta(days=5)
+    assert "ended at the end of" in await bob.read("/enrollment")
+    remove = f"/staff/appointments/remove?term=Fall+2026&user_id={BOB.user_id}"
+    assert "Bob Okafor" in await rita.read(remove)
+    for _ in range(2):
+        await rita.post(remove)
+    assert await db.appointment.count_documents({}) == 0
+    await bob.post("/waitlist", form=SEAT | {"courseID": "3333"})
+    assert await db.waitlist.count_documents({"user_id": BOB.user_id}) == 1
+    actions = [one["action"] async for one in db.audit.find().sort("_id")]
+    assert actions == ["appointment.assign", "appointment.remove"]
+
+
+async def test_staff_may_set_an_appointment_aside(rita: Browser, db: Database, clock: Clock) -> None:
+    clock.now = STARTS - timedelta(hours=1)
+    await rita.post("/staff/appointments?term=Fall+2026", form=ASSIGN)
+    record = f"/staff/students/{BOB.user_id}"
+    where = "term=Fall+2026&courseID=1111&section=01"
+    assert "Your enrollment appointment" in await rita.read(f"{record}/why?{where}")
+    act = f"{record}/act?action=enroll&{where}"
+    await rita.post(act, form={"reason": "Asked", "overrides": "closed_term"})
+    assert await db.enrollment.count_documents({}) == 0
+    await rita.post(act, form={"reason": "Asked", "overrides": "appointment"})
+    assert await db.enrollment.count_documents({"user_id": BOB.user_id}) == 1
