@@ -1,7 +1,5 @@
 """Assign enrollment appointments and remove them; each is one transaction, with its audit entry and a notice."""
 
-import asyncio
-import logging
 from collections.abc import AsyncGenerator
 from datetime import datetime
 from functools import partial
@@ -21,16 +19,10 @@ from quart_enroll.services.enrollment.promotion import promote_waitlists
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
 from quart_enroll.services.enrollment.swap_cycles import change_seats
 from quart_enroll.services.staff import audit
+from quart_enroll.system.background import work_at_dates
 from quart_enroll.system.clock import Clock
 
 FIELDS = ("starts_at", "ends_at", "max_credits")
-
-LONGEST_PAUSE_SECONDS = 60.0
-"""How long at most until a process notices that the beginning of open enrollment has been changed."""
-
-SHORTEST_PAUSE_SECONDS = 1.0
-
-logger = logging.getLogger(__name__)
 
 
 async def find(db: Database, user_id: int, term: str) -> RecordedAppointment | None:
@@ -142,26 +134,21 @@ async def retry_at_open_enrollment(context: EnrollmentContext, clock: Clock) -> 
 
     Several processes may do so: each seat is given once.
     """
-    done: set[tuple[str, datetime | None]] = set()
-    while True:
-        pause = LONGEST_PAUSE_SECONDS
-        try:
-            now = clock()
-            known = [term for term in await terms.find_all(context.db) if term.open_enrollment_at]
-            for term in known:
-                beginning = term.term, term.open_enrollment_at
-                if beginning not in done and appointments.is_open_enrollment(term, now) and term.promotes_waitlist(now):
-                    await retry_skipped(context, term.term, now)
-                    done.add(beginning)
-            coming = [
-                (term.open_enrollment_at - now).total_seconds()
-                for term in known
-                if term.open_enrollment_at and not appointments.is_open_enrollment(term, now)
-            ]
-            pause = max(min([pause, *coming]), SHORTEST_PAUSE_SECONDS)
-        except Exception as error:  # noqa: BLE001  # the database may be unavailable for a while
-            logger.warning("open enrollment: %s; the next check is in %g s", type(error).__name__, pause)
-        await asyncio.sleep(pause)
+    done: set[tuple[str, datetime]] = set()
+
+    async def work() -> datetime | None:
+        now, coming = clock(), list[datetime]()
+        for term in await terms.find_all(context.db):
+            if term.open_enrollment_at is None:
+                continue
+            if not appointments.is_open_enrollment(term, now):
+                coming.append(term.open_enrollment_at)
+            elif (beginning := (term.term, term.open_enrollment_at)) not in done and term.promotes_waitlist(now):
+                await retry_skipped(context, term.term, now)
+                done.add(beginning)
+        return min(coming, default=None)
+
+    await work_at_dates("appointments", work, clock)
 
 
 def notice(user_id: int, term: Term, appointment: Appointment, now: datetime, *, is_new: bool) -> Notice:

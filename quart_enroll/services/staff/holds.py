@@ -1,7 +1,5 @@
 """Place and lift holds; each is one transaction, with its audit entry and the student's notice."""
 
-import asyncio
-import logging
 from collections.abc import AsyncGenerator
 from datetime import datetime
 
@@ -18,17 +16,11 @@ from quart_enroll.services.enrollment.promotion import promote_students
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
 from quart_enroll.services.enrollment.swap_cycles import change_seats
 from quart_enroll.services.staff import audit
+from quart_enroll.system.background import work_at_dates
 from quart_enroll.system.clock import Clock
-
-LONGEST_PAUSE_SECONDS = 60.0
-"""How long at most until holds that have ended are lifted; a process knows when the next one ends."""
-
-SHORTEST_PAUSE_SECONDS = 1.0
 
 MAX_HOLDS_AT_ONCE = 100
 """Most ended holds that are read at once."""
-
-logger = logging.getLogger(__name__)
 
 
 async def find_of_student(db: Database, user_id: int) -> list[RecordedHold]:
@@ -128,15 +120,12 @@ async def lift_ended(context: EnrollmentContext, clock: Clock) -> int:
 
 async def lift_ended_forever(context: EnrollmentContext, clock: Clock) -> None:
     """Lift holds as soon as they end, until cancelled. Several processes may do so: each hold is lifted once."""
-    while True:
-        pause = LONGEST_PAUSE_SECONDS
-        try:
-            await lift_ended(context, clock)
-            if next_end := await holds.find_next_end(context.db, now := clock()):
-                pause = min(max((next_end - now).total_seconds(), SHORTEST_PAUSE_SECONDS), pause)
-        except Exception as error:  # noqa: BLE001  # the database may be unavailable for a while
-            logger.warning("holds: %s; the next check is in %g s", type(error).__name__, pause)
-        await asyncio.sleep(pause)
+
+    async def work() -> datetime | None:
+        await lift_ended(context, clock)
+        return await holds.find_next_end(context.db, clock())
+
+    await work_at_dates("holds", work, clock)
 
 
 def _placed(hold: Hold) -> Sentence:
