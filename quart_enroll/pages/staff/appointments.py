@@ -4,6 +4,7 @@ from quart import Response, abort, flash, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
 from quart_enroll.domain import moments
+from quart_enroll.domain.appointments import RecordedAppointment
 from quart_enroll.domain.errors import AccountGone, WrongFields
 from quart_enroll.domain.models import Term
 from quart_enroll.domain.roles import Role
@@ -12,34 +13,27 @@ from quart_enroll.i18n.language import Sentence, gettext
 from quart_enroll.pages.paging import Page, last_page, page_url, requested_page
 from quart_enroll.pages.staff.layout import render_staff
 from quart_enroll.pages.staff.listing import ROWS_PER_PAGE, Column, Listing, export, requested_format
+from quart_enroll.pages.staff.student_columns import student_columns
 from quart_enroll.services.staff import appointments as service
-from quart_enroll.services.staff import catalog_edits, named_appointments, named_entries
-from quart_enroll.services.staff.named_appointments import NamedAppointment
+from quart_enroll.services.staff import catalog_edits, named_entries, named_records
+from quart_enroll.services.staff.named_records import NamedRecord
 from quart_enroll.state import catalog, database, enrollment_context, now, user_cache
 from quart_enroll.web import auth
 from quart_enroll.web.compression import RenderedPage
 
 HERE = "staff_terms"
 
-DELETED = Sentence("Deleted account")
 
-
-def remove_url(row: NamedAppointment) -> str:
+def remove_url(row: NamedRecord[RecordedAppointment]) -> str:
     """Return the URL of the page that removes the appointment."""
     return url_for("staff_appointment_remove", term=row.record.appointment.term, user_id=row.record.user_id)
 
 
-def _listing(term: Term, *, can_change: bool) -> Listing[NamedAppointment]:
+def _listing(term: Term, *, can_change: bool) -> Listing[NamedRecord[RecordedAppointment]]:
     return Listing(
         f"appointments-{term.term}",
         [
-            Column(
-                "student",
-                Sentence("Student"),
-                lambda row: row.student_name or DELETED,
-                url=lambda row: url_for("staff_student", user_id=row.record.user_id) if row.student_name else "",
-            ),
-            Column("user_id", Sentence("ID"), lambda row: str(row.record.user_id)),
+            *student_columns(),
             Column("starts_at", Sentence("Begins"), lambda row: row.record.appointment.starts_at),
             Column("ends_at", Sentence("Ends"), lambda row: row.record.appointment.ends_at),
             Column("max_credits", Sentence("Credit limit"), lambda row: row.record.appointment.max_credits),
@@ -67,7 +61,7 @@ async def appointments() -> ResponseReturnValue | RenderedPage | Response:
     listing, errors = _listing(term, can_change=can_change), form.errors or filters.errors
     if requested_format() and not errors:
         batches = service.batches(database(), term.term, user_id)
-        return await export(listing, named_entries.named_batches(database(), batches, named_appointments.add_names))
+        return await export(listing, named_entries.named_batches(database(), batches, named_records.add_names))
     page = render_staff(
         "staff/appointments.html",
         HERE,
@@ -93,16 +87,16 @@ def _open_enrollment(term: Term) -> str:
     return gettext("Students without an appointment may enroll as soon as enrollment opens.")
 
 
-async def _page(term: Term, user_id: int | None) -> Page[NamedAppointment]:
+async def _page(term: Term, user_id: int | None) -> Page[NamedRecord[RecordedAppointment]]:
     total = await service.count(database(), term.term, user_id)
     number = requested_page(total, ROWS_PER_PAGE)
     found = await service.find_page(database(), term.term, (number - 1) * ROWS_PER_PAGE, ROWS_PER_PAGE, user_id)
-    rows = await named_appointments.add_names(database(), found)
+    rows = await named_records.add_names(database(), found)
     return Page(rows, number, last_page(total, ROWS_PER_PAGE), total)
 
 
 async def _find_person(filters: AppointmentListForm) -> int | None:
-    """Return the user_id of the person whom the filter names; None, with an error, if nobody has it."""
+    """Return the user_id of the person whom the filter names; None, with an error, if there is none."""
     user_id = await named_entries.find_person(database(), filters.person.data or "")
     if user_id is None:
         filters.person.errors = [gettext("No account has this email or ID.")]
@@ -144,6 +138,6 @@ async def remove() -> ResponseReturnValue:
             await flash(gettext("The student has no appointment for this term. Nothing was changed."), "info")
         return redirect(back, 303)
     found = await service.find(database(), user_id, term.term) or abort(404)
-    [named] = await named_appointments.add_names(database(), [found])
+    [named] = await named_records.add_names(database(), [found])
     begins = moments.moment_text(term, found.appointment.starts_at)
     return render_staff("staff/appointment_remove.html", HERE, named=named, term=term, begins=begins, back=back)

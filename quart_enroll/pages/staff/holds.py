@@ -12,6 +12,7 @@ from quart_enroll.i18n.language import Sentence, gettext
 from quart_enroll.pages.paging import page_url
 from quart_enroll.pages.staff.layout import render_staff
 from quart_enroll.pages.staff.listing import ROWS_PER_PAGE, Column, Listing, export, requested_format
+from quart_enroll.pages.staff.student_columns import student_columns
 from quart_enroll.services.staff import hold_types, named_entries, named_holds
 from quart_enroll.services.staff import holds as service
 from quart_enroll.services.staff.named_holds import NamedHold
@@ -22,21 +23,13 @@ from quart_enroll.web.records import open_record
 
 MENU_ENTRY = "staff_students"
 
-DELETED = Sentence("Deleted account")
-
 
 def _listing(moment: datetime) -> Listing[NamedHold]:
     """Return the list with the states at that moment; files are written after the request."""
     return Listing(
         "holds",
         [
-            Column(
-                "student",
-                Sentence("Student"),
-                lambda row: row.student_name or DELETED,
-                url=lambda row: url_for("staff_student", user_id=row.record.user_id) if row.student_name else "",
-            ),
-            Column("user_id", Sentence("ID"), lambda row: str(row.record.user_id)),
+            *student_columns(),
             Column("type", Sentence("Type"), lambda row: row.record.hold.type),
             Column("office", Sentence("Office"), lambda row: row.record.hold.office),
             Column("reason", Sentence("Reason"), lambda row: row.record.hold.reason),

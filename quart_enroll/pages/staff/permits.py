@@ -27,9 +27,9 @@ from quart_enroll.pages.staff.listing import Column, Listing, export, requested_
 from quart_enroll.pages.staff.roster import open_roster
 from quart_enroll.pages.staff.section import HERE, OpenedSection
 from quart_enroll.pages.staff.sections import in_batches, section_url
-from quart_enroll.services.staff import access, named_entries, named_permits, sections
+from quart_enroll.services.staff import access, named_entries, named_records, sections
 from quart_enroll.services.staff import permits as service
-from quart_enroll.services.staff.named_permits import NamedPermit
+from quart_enroll.services.staff.named_records import NamedRecord
 from quart_enroll.services.staff.permits import Granted
 from quart_enroll.state import catalog, database, enrollment_context, now, user_cache
 from quart_enroll.web import auth
@@ -55,25 +55,25 @@ def revoke_url(record: RecordedPermit) -> str:
     return url_for("staff_permit_revoke", permit=record.permit.permit_id)
 
 
-def _listing(key: SectionKey, moment: datetime, *, can_grant: bool) -> Listing[NamedPermit]:
-    def url(row: NamedPermit) -> str:
+def _listing(key: SectionKey, moment: datetime, *, can_grant: bool) -> Listing[NamedRecord[RecordedPermit]]:
+    def url(row: NamedRecord[RecordedPermit]) -> str:
         return revoke_url(row.record) if can_revoke(row) else ""
 
-    def can_revoke(row: NamedPermit) -> bool:
+    def can_revoke(row: NamedRecord[RecordedPermit]) -> bool:
         is_allowed = can_grant and permissions.can_revoke(auth.signed_in(), row.record)
         return is_allowed and bool(row.record.permit.section) and row.record.is_usable(moment)
 
     return Listing(
         f"permits-{section_name(key)}",
         [
-            Column("student", Sentence("Student"), lambda row: row.student_name),
+            Column("student", Sentence("Student"), lambda row: row.student_name_or_id),
             Column("user_id", Sentence("ID"), lambda row: str(row.record.user_id)),
             Column("for", Sentence("For"), lambda row: row.record.permit.section or Sentence("All sections")),
             Column("overrides", Sentence("What it allows"), lambda row: overrides_text(row.record)),
             Column("state", Sentence("State"), lambda row: row.record.state(moment)),
             Column("until", Sentence("Until"), lambda row: row.record.permit.expires_at),
             Column("reason", Sentence("Reason"), lambda row: row.record.reason),
-            Column("author", Sentence("Granted by"), lambda row: row.author_name),
+            Column("author", Sentence("Granted by"), lambda row: row.author_name_or_id),
             Column("at", Sentence("Granted"), lambda row: row.record.at, only_in_files=True),
             Column(
                 "revoke",
@@ -98,7 +98,7 @@ async def section_permits() -> ResponseReturnValue | RenderedPage | Response:
             await flash(_granted_text(granted, form.chosen_overrides), "success")
             return redirect(section_url(key, "staff_permits"), 303)
     listing = _listing(key, now(), can_grant=can_grant)
-    rows = await named_permits.add_names(database(), await service.find_of_section(database(), key))
+    rows = await named_records.add_names(database(), await service.find_of_section(database(), key))
     if requested_format():
         return await export(listing, in_batches(rows))
     facts = {"opened": opened, "section": opened.section, "form": form, "can_grant": can_grant}
@@ -181,7 +181,7 @@ async def revoke() -> ResponseReturnValue:
         else:
             await flash(gettext("This permit has already been used or revoked. Nothing was changed."), "info")
         return redirect(back, 303)
-    [named] = await named_permits.add_names(database(), [found])
+    [named] = await named_records.add_names(database(), [found])
     page = render_staff("staff/permit_revoke.html", HERE, form=form, named=named, back=back, what=overrides_text(found))
     return (page, 422) if form.errors else page
 

@@ -8,7 +8,7 @@ from quart_enroll.domain import moments
 from quart_enroll.domain.permits import Permit
 from quart_enroll.i18n.language import format_moment, gettext
 from quart_enroll.pages.staff.permits import overrides_text, revoke_url
-from quart_enroll.services.staff import named_permits
+from quart_enroll.services.staff import named_records
 from quart_enroll.services.staff import permits as service
 from quart_enroll.state import database, now
 
@@ -31,7 +31,7 @@ class PermitEntry:
 async def entries(user_id: int) -> list[PermitEntry]:
     """Return all permits of the student, the latest first."""
     moment, zone = now(), current_app.config["TIMEZONE"]
-    found = await named_permits.add_names(database(), await service.find_of_student(database(), user_id))
+    found = await named_records.add_names(database(), await service.find_of_student(database(), user_id))
     return [
         PermitEntry(
             one.record.permit,
@@ -40,7 +40,7 @@ async def entries(user_id: int) -> list[PermitEntry]:
             overrides_text(one.record),
             _until(one.record.permit, zone),
             format_moment(one.record.at, zone),
-            one.author_name,
+            one.author_name_or_id,
             one.record.reason,
             revoke_url(one.record) if one.record.is_usable(moment) else "",
         )

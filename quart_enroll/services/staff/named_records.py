@@ -1,0 +1,37 @@
+"""Permits and enrollment appointments with the names of the people in them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import users
+from quart_enroll.domain.appointments import RecordedAppointment
+from quart_enroll.domain.permits import RecordedPermit
+
+R = TypeVar("R", RecordedAppointment, RecordedPermit)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedRecord(Generic[R]):
+    """A record with the names of its student and its author; a deleted account's name is empty."""
+
+    record: R
+    student_name: str
+    author_name: str
+
+    @property
+    def student_name_or_id(self) -> str:
+        """The student's name, or the number of a deleted account."""
+        return self.student_name or str(self.record.user_id)
+
+    @property
+    def author_name_or_id(self) -> str:
+        """The author's name, or the number of a deleted account."""
+        return self.author_name or str(self.record.author)
+
+
+async def add_names(db: Database, records: Sequence[R]) -> list[NamedRecord[R]]:
+    """Return the records with names."""
+    names = await users.find_names(db, {user_id for one in records for user_id in (one.user_id, one.author)})
+    return [NamedRecord(one, names.get(one.user_id, ""), names.get(one.author, "")) for one in records]
