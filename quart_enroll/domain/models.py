@@ -184,7 +184,7 @@ class Course:
     @property
     def restriction_sentences(self) -> list[Sentence]:
         """Which students may enroll, in words."""
-        return [one.sentence for one in restrictions.stored(self.restriction)]
+        return restrictions.sentences(self.restriction)
 
     @property
     def prerequisite_courses(self) -> tuple[str, ...]:
@@ -296,7 +296,7 @@ class Section:
     @property
     def restriction_sentences(self) -> list[Sentence]:
         """Which students may enroll, in words."""
-        return [one.sentence for one in restrictions.stored(self.restriction)]
+        return restrictions.sentences(self.restriction)
 
     @property
     def open_seats(self) -> int:

@@ -112,6 +112,11 @@ def stored(text: str) -> tuple[Restriction, ...]:
         return (Restriction(Attribute.PROGRAM, (text,)),)
 
 
+def sentences(text: str) -> list[Sentence]:
+    """Return what a stored restriction says, for students."""
+    return [one.sentence for one in stored(text)]
+
+
 def unmet(text: str, attributes: StudentAttributes) -> list[Restriction]:
     """Return the parts of a stored restriction that don't admit a student with these attributes."""
     return [one for one in stored(text) if not one.admits(attributes)] if text else []

@@ -7,7 +7,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from quart_enroll.api.v1.schemas import Cursor, Flag, Limit, Next, Text
 from quart_enroll.api.v1.staff.section_schemas import DryRun, UserIDs
-from quart_enroll.api.v1.staff.student_schemas import StudentAttributesSchema
+from quart_enroll.api.v1.staff.student_schemas import StatusName, StudentAttributesSchema
 from quart_enroll.domain.models import Profile, User
 from quart_enroll.domain.roles import Role, in_order, read_roles
 from quart_enroll.domain.student_attributes import (
@@ -50,7 +50,7 @@ class EditAttributes(Struct, frozen=True):
     cohorts: AttributeNames | UnsetType = UNSET
     campus: AttributeName | UnsetType = UNSET
     earned_credits: EarnedCredits | UnsetType | None = UNSET
-    status: Literal["active", "leave", "graduated", "inactive"] | UnsetType = UNSET
+    status: StatusName | UnsetType = UNSET
 
     def applied_to(self, before: StudentAttributes) -> StudentAttributes:
         """Return the attributes with these changes."""

@@ -53,13 +53,7 @@ EditedStatus = Annotated[
     ),
 ]
 WrittenRestriction = Annotated[
-    str,
-    Meta(
-        max_length=500,
-        description="Which students may enroll; empty for everybody.",
-        examples=["program: Nursing, Biology; not level: First-year"],
-        extra={"sentence": "Send text of at most 500 characters."},
-    ),
+    RestrictionText, Meta(max_length=500, extra={"sentence": "Send text of at most 500 characters."})
 ]
 ShortText = Annotated[str, Meta(max_length=100, extra={"sentence": "Send text of at most 100 characters."})]
 UserIDs = Annotated[

@@ -28,6 +28,8 @@ Override = Literal[
     "closed_term", "appointment", "full", "requisites", "restriction", "time_conflict", "credit_limit", "section_closed"
 ]
 
+StatusName = Literal["active", "leave", "graduated", "inactive"]
+
 
 class StudentAttributesSchema(Struct, frozen=True):
     """What the school has recorded about a student; empty or null where it hasn't."""
@@ -38,10 +40,7 @@ class StudentAttributesSchema(Struct, frozen=True):
     cohorts: list[str]
     campus: str
     earned_credits: float | None
-    status: Annotated[
-        Literal["active", "leave", "graduated", "inactive"],
-        Meta(description="Only active students can enroll or join waitlists."),
-    ]
+    status: Annotated[StatusName, Meta(description="Only active students can enroll or join waitlists.")]
 
     @classmethod
     def of(cls, attributes: StudentAttributes) -> Self:
