@@ -86,7 +86,7 @@ async def import_users(
         return await run_import(db, changing, record=author.record)
 
     result = await run_batches(batches, store)
-    if result.changed:
+    if any(change.field in ATTRIBUTE_NAMES for row in result.changes for change in row.fields):
         await swap_cycles.complete_all_cycles(SectionLocks(db), author.user_id, now)
     return result
 
