@@ -193,6 +193,7 @@ ROUTES = [
         audience=STAFF,
         roles=REGISTRARS,
         query_parameters=("term", "user_id"),
+        opens_record=Sentence("Removing an enrollment appointment"),
     ),
     Route(
         "/staff/holds",

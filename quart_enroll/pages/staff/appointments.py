@@ -14,12 +14,13 @@ from quart_enroll.pages.paging import Page, last_page, page_url, requested_page
 from quart_enroll.pages.staff.layout import render_staff
 from quart_enroll.pages.staff.listing import ROWS_PER_PAGE, Column, Listing, export, requested_format
 from quart_enroll.pages.staff.student_columns import student_columns
+from quart_enroll.services.staff import access, catalog_edits, named_entries, named_records
 from quart_enroll.services.staff import appointments as service
-from quart_enroll.services.staff import catalog_edits, named_entries, named_records
 from quart_enroll.services.staff.named_records import NamedRecord
 from quart_enroll.state import catalog, database, enrollment_context, now, user_cache
 from quart_enroll.web import auth
 from quart_enroll.web.compression import RenderedPage
+from quart_enroll.web.request import current_request
 
 HERE = "staff_terms"
 
@@ -126,18 +127,19 @@ async def _assign(form: AppointmentForm, term: Term) -> bool:
 
 
 async def remove() -> ResponseReturnValue:
-    given = request.args.get("user_id", "")
-    user_id = int(given) if given.isascii() and given.isdigit() and len(given) < 16 else 0
+    staff_id = auth.signed_in().user_id
+    user_id = await named_entries.find_person(database(), request.args.get("user_id", "")) or abort(404)
     term = await catalog_edits.find_term(database(), request.args.get("term", "")) or abort(404)
     back = url_for("staff_appointments", term=term.term)
     if request.method == "POST":
-        if await service.remove(enrollment_context(), auth.signed_in().user_id, user_id, term.term, now()):
+        if await service.remove(enrollment_context(), staff_id, user_id, term.term, now()):
             user_cache().invalidate(user_id)
             await flash(gettext("The appointment is removed. The student will be notified."), "success")
         else:
             await flash(gettext("The student has no appointment for this term. Nothing was changed."), "info")
         return redirect(back, 303)
     found = await service.find(database(), user_id, term.term) or abort(404)
+    await access.record_student(database(), staff_id, user_id, current_request().route.endpoint, now())
     [named] = await named_records.add_names(database(), [found])
     begins = moments.moment_text(term, found.appointment.starts_at)
     return render_staff("staff/appointment_remove.html", HERE, named=named, term=term, begins=begins, back=back)

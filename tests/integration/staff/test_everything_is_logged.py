@@ -64,6 +64,7 @@ async def _forget_revision(db: Database) -> None:
 
 
 REVOKE = f"/staff/permit/revoke?permit={PERMIT_ID}"
+REMOVE_APPOINTMENT = f"/staff/appointments/remove?term=Fall+2026&user_id={ADA.user_id}"
 PHP_SECTION = "term=Fall+2026&courseID=3333&section=01"
 
 
@@ -121,9 +122,7 @@ CHANGE_EXAMPLES: dict[str, Change] = {
     "staff_permit_grant": Change(
         f"/staff/students/{ADA.user_id}/permits/grant", SECTION | {"overrides": "full", "reason": "Graduates soon"}
     ),
-    "staff_appointment_remove": Change(
-        f"/staff/appointments/remove?term=Fall+2026&user_id={ADA.user_id}", {}, appoint_ada
-    ),
+    "staff_appointment_remove": Change(REMOVE_APPOINTMENT, {}, appoint_ada),
     "staff_appointments": Change("/staff/appointments?term=Fall+2026", {"student": "1", "starts_at": "2026-08-21"}),
     "staff_permit_revoke": Change(REVOKE, {"reason": "A mistake"}, permit_ada),
 }
@@ -145,6 +144,7 @@ RECORD_EXAMPLES: dict[str, str] = {
     "staff_hold_lift": f"/staff/students/{ADA.user_id}/holds/lift?hold={HOLD_ID}",
     "staff_permit_grant": f"/staff/students/{ADA.user_id}/permits/grant",
     "staff_permit_revoke": REVOKE,
+    "staff_appointment_remove": REMOVE_APPOINTMENT,
     "staff_act": f"/staff/students/{ADA.user_id}/act?action=enroll&term=Fall+2026&courseID=1111&section=01",
 }
 """The path of ada's record at each endpoint that opens one."""
@@ -172,7 +172,11 @@ def test_every_form_for_staff_has_an_example() -> None:
 
 def test_every_page_about_a_person_opens_a_record_or_says_why_not() -> None:
     assert {route.endpoint for route in RECORDS} == RECORD_EXAMPLES.keys() | ROSTER_EXAMPLES.keys()
-    about_people = {route.endpoint for route in STAFF_ROUTES if "user_id" in route.path and "GET" in route.methods}
+    about_people = {
+        route.endpoint
+        for route in STAFF_ROUTES
+        if "GET" in route.methods and ("user_id" in route.path or "user_id" in (route.query_parameters or ()))
+    }
     assert about_people <= RECORD_EXAMPLES.keys() | PEOPLE_WITHOUT_RECORD.keys()
 
 
@@ -201,6 +205,7 @@ async def test_a_change_whose_entry_fails_is_not_made(
 async def test_every_look_at_a_record_leaves_an_entry(app: Quart, db: Database, rita: Browser) -> None:
     await hold_ada(db)
     await permit_ada(db)
+    await appoint_ada(db)
     for endpoint, path in RECORD_EXAMPLES.items():
         assert endpoint_of(app, path, "GET") == endpoint
         assert (await rita.get(path)).status_code == 200
