@@ -25,6 +25,9 @@ WHOLE_TERM_PART_SECONDS = 24 * 3600
 REASON_NAMES = {
     "not_open_yet": Sentence("Not open yet"),
     "closed": Sentence("Enrollment closed"),
+    "appointment_not_begun": Sentence("Before the appointment"),
+    "appointment_ended": Sentence("After the appointment"),
+    "no_appointment": Sentence("No appointment"),
     "section_full": Sentence("Section full"),
     "section_closed": Sentence("Section closed"),
     "restricted": Sentence("Restricted to others"),
