@@ -1,6 +1,7 @@
 """One Chromium and one site for all tests here; each test starts with the small school as on its first day."""
 
 import os
+import shutil
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from quart_enroll.db.client import Database, open_database
 from quart_enroll.domain.models import SectionRequest, Term
 from quart_enroll.services.enrollment import enroll
 from quart_enroll.services.enrollment.context import EnrollmentContext
-from tests.browser.chromium import NOT_FOUND, Chromium, find_chromium, running_chromium, time_limit
+from tests.browser.chromium import HEADLESS_SHELL, NOT_FOUND, Chromium, find_chromium, running_chromium, time_limit
 from tests.browser.student import wait_until_catalog_is_current
 from tests.support import school
 from tests.support.people import BOB, FALL, PASSWORD_METHOD, SPRING
@@ -39,7 +40,7 @@ def chromium_path() -> str:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def chromium(chromium_path: str) -> AsyncIterator[Chromium]:
-    async with running_chromium(chromium_path) as chromium:
+    async with running_chromium(shutil.which(HEADLESS_SHELL) or chromium_path) as chromium:
         yield chromium
 
 
