@@ -69,12 +69,12 @@ def wanted_options(schema: Mapping[str, Any]) -> Document:
     return {"validator": {"$jsonSchema": dict(schema)}, "validationLevel": "moderate", "validationAction": "error"}
 
 
-async def stored_options(db: Database) -> dict[str, Document]:
-    """Return the validation options of each existing collection."""
+async def stored_options(db: Database, collection: str | None = None) -> dict[str, Document]:
+    """Return the validation options of each existing collection, or only of `collection`."""
     defaults = {"validator": {}, "validationLevel": "strict", "validationAction": "error"}
     return {
         one["name"]: {name: one["options"].get(name, default) for name, default in defaults.items()}
-        async for one in await db.list_collections()
+        async for one in await db.list_collections(filter={"name": collection} if collection else {})
     }
 
 
@@ -111,7 +111,7 @@ async def create_collection(db: Database, collection: str, schema: Mapping[str, 
 
 async def ensure_validator(db: Database, collection: str, schema: Mapping[str, Any]) -> bool:
     """Make the collection reject documents that violate `schema`; return whether that was new."""
-    stored = (await stored_options(db)).get(collection)
+    stored = (await stored_options(db, collection)).get(collection)
     if stored is None and await create_collection(db, collection, schema):
         return True
     if stored == wanted_options(schema):
@@ -163,6 +163,8 @@ async def _create_together(db: Database, collection: str, indexes: Sequence[Inde
 
 async def drop_indexes(db: Database, collection: str, indexes: Sequence[IndexModel]) -> list[str]:
     """Drop the indexes that behave like these, whatever their names; return the names of those that existed."""
+    if not indexes:
+        return []
     unwanted = [_behavior(index.document) for index in indexes]
     names = [one["name"] for one in await _stored_indexes(db, collection) if _behavior(one) in unwanted]
     for name in names:

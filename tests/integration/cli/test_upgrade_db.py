@@ -648,8 +648,8 @@ async def test_upgrades_that_run_at_the_same_time_all_succeed(new_db: Database) 
 async def test_a_collection_that_the_site_creates_meanwhile_gets_its_validator(
     new_db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def look_and_be_overtaken(db: Database) -> dict[str, Document]:
-        found = await stored_options(db)
+    async def look_and_be_overtaken(db: Database, collection: str | None = None) -> dict[str, Document]:
+        found = await stored_options(db, collection)
         if "login" not in found:
             await db.create_collection("login")
         return found
