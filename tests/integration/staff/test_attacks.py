@@ -405,13 +405,13 @@ async def test_no_endless_number_breaks_a_page_for_staff(rita: Browser) -> None:
 async def test_no_field_breaks_a_form_for_staff(rita: Browser, value: str) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     at_once = 10 if value == ENDLESS else len(NAMES)
-    for route in FORMS:
+    for number, route in enumerate(FORMS, [*ODD_VALUES, ENDLESS].index(value)):
         path = f"{path_of(route)}?{urlencode({**PHP, 'action': 'enroll'})}"
         for start in range(0, len(NAMES), at_once):
             form = _encode(dict.fromkeys(NAMES[start : start + at_once], value))
-            for body in (form, f"{form}&{form}"):
-                response = await rita.post(path, data=body, headers=headers)
-                assert response.status_code < 500, (route.path, body[:200])
+            body = f"{form}&{form}" if number % 2 else form  # so each route gets either, with other values
+            response = await rita.post(path, data=body, headers=headers)
+            assert response.status_code < 500, (route.path, body[:200])
 
 
 @pytest.mark.parametrize("user_id", ["0", "77", "9" * 18, "9" * 19, "9" * 30, "9" * 300])
