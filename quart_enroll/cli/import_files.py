@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -17,7 +18,8 @@ from quart_enroll.domain.models import Event
 from quart_enroll.domain.readable_text import is_readable
 from quart_enroll.domain.stored_import import ENROLLMENTS
 from quart_enroll.forms.imports.columns import ROW_FORMS
-from quart_enroll.forms.imports.table_reader import UnreadableFile
+from quart_enroll.forms.imports.table import UnreadableFile
+from quart_enroll.forms.imports.table_reader import MAX_FILE_BYTES
 from quart_enroll.forms.imports.validation import FileRows, read_rows
 from quart_enroll.importing.file_import import ImportSettings, import_rows_of_file
 from quart_enroll.services.catalog.imports import ImportResult, InvalidRows, RowChange
@@ -131,7 +133,10 @@ def import_and_report(collection: str, file: Path, options: ImportOptions = DEFA
 def read(collection: str, file: Path, columns: Mapping[str, str]) -> FileRows:
     """Read the rows of a file; raise ClickException if it can't be read."""
     try:
-        return read_rows(ROW_FORMS[collection], file.name, file.read_bytes(), columns)
+        with file.open("rb") as source:
+            # From a pipe, one byte more is read than a file may have.
+            seekable = source if source.seekable() else BytesIO(source.read(MAX_FILE_BYTES + 1))
+            return read_rows(ROW_FORMS[collection], file.name, seekable, columns)
     except UnreadableFile as error:
         sentences = "\n".join(_printable(f"{file}: {sentence}") for sentence in error.sentences)
         raise click.ClickException(f"{sentences}\nNothing was imported.") from error

@@ -58,7 +58,8 @@ def load(data: Path, unusable_password: str) -> SchoolData:
 
 
 def _read(file: Path, form: type[ImportRow], read: Callable[[Any], T]) -> Sequence[T]:
-    return check_rows(form, read_rows(form, file.name, file.read_bytes()), lambda _, row: read(row))
+    with file.open("rb") as opened:
+        return check_rows(form, read_rows(form, file.name, opened), lambda _, row: read(row))
 
 
 def _credentials(row: UserRow) -> Credentials:

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
+from tempfile import TemporaryFile
 
 from quart_enroll.db.client import Database
 from quart_enroll.domain.errors import EmailTaken, RowProblem
 from quart_enroll.domain.stored_import import Outcome, PreviewCounts, StoredImport
 from quart_enroll.forms.imports.columns import ROW_FORMS
-from quart_enroll.forms.imports.table_reader import UnreadableFile
+from quart_enroll.forms.imports.table import UnreadableFile
 from quart_enroll.forms.imports.validation import FileRows, read_rows
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.importing.file_import import ImportSettings, import_rows_of_file
@@ -23,8 +24,9 @@ SPELLED_DIFFERENTLY = Sentence("Two rows have the same email in different spelli
 
 async def read_stored(db: Database, stored: StoredImport) -> FileRows:
     """Read the rows of the uploaded file, with its columns as they were matched; raise UnreadableFile."""
-    data = await imports.read_file(db, stored.import_id)
-    return await asyncio.to_thread(read_rows, ROW_FORMS[stored.kind], stored.filename, data, stored.columns)
+    with TemporaryFile() as file:
+        await imports.read_file(db, stored.import_id, file)
+        return await asyncio.to_thread(read_rows, ROW_FORMS[stored.kind], stored.filename, file, stored.columns)
 
 
 async def find_preview(db: Database, stored: StoredImport, settings: ImportSettings, clock: Clock) -> Preview:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from quart_enroll.db.client import DATABASE_UNAVAILABLE, Database
 from quart_enroll.domain.errors import EmailTaken
 from quart_enroll.domain.stored_import import ImportState, StoredImport
-from quart_enroll.forms.imports.table_reader import UnreadableFile
+from quart_enroll.forms.imports.table import UnreadableFile
 from quart_enroll.forms.imports.validation import FileRows
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.importing.file_import import ImportSettings, import_rows_of_file

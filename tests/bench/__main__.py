@@ -17,6 +17,7 @@ from quart_enroll.cli.local_mongod import local_mongod
 from tests.bench import (
     crowd_pages,
     enroll_posts,
+    import_memory,
     machine,
     memory,
     open_pages,
@@ -51,6 +52,7 @@ PARTS: dict[str, Part] = {
     "searches": searches.measure,
     "signin": signin.measure_rows,
     "memory": memory.measure,
+    "imports": import_memory.measure,
 }
 """What is measured, by the names for ONLY."""
 

@@ -35,6 +35,7 @@ class RunPlan:
     open_pages: int
     open_pages_seconds: float
     memory_seconds: float
+    imported_rows: int
     folder: Path
 
 
@@ -54,6 +55,7 @@ FULL_RUN = RunPlan(
     open_pages=5000,
     open_pages_seconds=30,
     memory_seconds=180,
+    imported_rows=100_000,
     folder=PROJECT / "docs" / "bench",
 )
 QUICK_RUN = RunPlan(
@@ -72,6 +74,7 @@ QUICK_RUN = RunPlan(
     open_pages=300,
     open_pages_seconds=3,
     memory_seconds=6,
+    imported_rows=5000,
     folder=PROJECT / ".bench",
 )
 

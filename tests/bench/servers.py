@@ -51,6 +51,10 @@ class Site:
         """Return the memory of each process in bytes, the largest first."""
         return sorted((_status(pid, "VmRSS") for pid in self.workers()), reverse=True)
 
+    def peak_memory(self) -> int:
+        """Return the most memory in bytes that any of the processes has had so far."""
+        return max(_status(pid, "VmHWM") for pid in self.workers())
+
     def cpu_seconds(self) -> float:
         """Return the CPU seconds that all processes have used so far."""
         return sum(map(cpu_seconds, self.workers()))

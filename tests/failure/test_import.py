@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,7 @@ async def test_another_process_finishes_the_import_of_a_killed_one_exactly_once(
     other_process = another_process(db)
     lines = [f"person{number}@school.example,P{number}" for number in range(ROWS)]
     data = "\n".join(["email,last_name", *lines]).encode()
-    import_id = await imports.upload(db, 1, "user", "people.csv", data, datetime.now(UTC))
+    import_id = await imports.upload(db, 1, "user", "people.csv", BytesIO(data), datetime.now(UTC))
     assert await imports.choose_columns(db, import_id, COLUMNS)
     await other_process.run_pending()
     assert await imports.begin(db, import_id, 1, 1)
@@ -93,7 +94,7 @@ async def test_what_a_killed_process_did_for_many_students_is_not_done_twice(
     students = [User(number, f"p{number}@school.example", "P", "P") for number in range(101, 101 + STUDENTS)]
     await db.user.insert_many([users.to_row(one) | {"password": "x"} for one in (RITA, *students)])
     row = {"term": FALL, "courseID": "C01", "section": "01", "action": "add"}
-    data = student_lists.rows_file((one.email for one in students), row)
+    data = BytesIO(student_lists.rows_file((one.email for one in students), row))
     now = datetime.now(UTC)
     import_id = await imports.upload(db, RITA.user_id, ENROLLMENTS, "C01", data, now, columns={}, reason="Advised")
     other_process = another_process(db)

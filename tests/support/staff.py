@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from io import BytesIO
 from urllib.parse import quote, urlencode
 
 from quart_enroll.db.client import Database
@@ -123,7 +124,7 @@ async def fill_staff_pages(db: Database, at: datetime, word: str = "people") -> 
     await hold_ada(db)
     await permit_ada(db)
     await appoint_ada(db)
-    data, columns = f"{word}\n{word}\n".encode(), [FileColumn(word, "email", [word])]
+    data, columns = BytesIO(f"{word}\n{word}\n".encode()), [FileColumn(word, "email", [word])]
     new, refused = [
         await imports.upload(db, RITA.user_id, "user", f"{word}.csv", data, at, found=columns) for _ in range(2)
     ]

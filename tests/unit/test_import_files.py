@@ -4,24 +4,22 @@ import json
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from quart_enroll.domain.stored_import import FileColumn
-from quart_enroll.forms.imports import kinds, matching
+from quart_enroll.forms.imports import file_text, kinds, matching
 from quart_enroll.forms.imports.columns import ROW_FORMS
+from quart_enroll.forms.imports.json_reader import MAX_JSON_PARTS, json_items
 from quart_enroll.forms.imports.sections import SectionRow
 from quart_enroll.forms.imports.sheet_program import MAX_CELLS, MAX_ROWS
 from quart_enroll.forms.imports.student_lists import read_file as read_students
-from quart_enroll.forms.imports.table_reader import (
-    MAX_JSON_BYTES,
-    MAX_JSON_PARTS,
-    TOO_MANY,
-    UnreadableFile,
-    json_items,
-)
+from quart_enroll.forms.imports.table import TOO_MANY, UnreadableFile
+from quart_enroll.forms.imports.table_reader import MAX_JSON_BYTES
 from quart_enroll.forms.imports.users import NO_HASH
 from quart_enroll.forms.imports.validation import FileRow, check_rows, read_rows
 from quart_enroll.i18n.language import use_language
@@ -172,7 +170,7 @@ def taken(name: str) -> tuple[dict[int, dict[str, Any]], list[str]]:
     """Return the fields of each row, with meetings as they were read, and the notes."""
     collection = name.split("-")[0].removesuffix("s")
     form = ROW_FORMS.get(collection, ROW_FORMS["course"])
-    file = read_rows(form, name, (FOLDER / name).read_bytes())
+    file = read_rows(form, name, BytesIO((FOLDER / name).read_bytes()))
     if collection == "term":
         settings = {"timezone": "UTC", "max_credits": 18}
         file = replace(file, rows=[FileRow(row.number, settings | row.cells) for row in file.rows])
@@ -210,9 +208,25 @@ def test_the_spreadsheet_is_refused_with_a_sentence(name: str) -> None:
             assert str(sentence) != english
 
 
+def test_text_decoded_in_parts_equals_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [BytesIO((FOLDER / name).read_bytes()) for name in (*READ, *REFUSED)]
+    whole = list(map(decoded, files))
+    monkeypatch.setattr(file_text, "CHUNK_SIZE", 1)
+    assert list(map(decoded, files)) == whole
+
+
+def decoded(file: BytesIO) -> list[str]:
+    """Return the text and what was assumed, or why it can't be read."""
+    try:
+        text = file_text.decode(file)
+    except UnreadableFile as unreadable:
+        return list(map(str, unreadable.sentences))
+    return ["".join(text.parts()), *map(str, text.notes)]
+
+
 def test_a_long_value_is_quoted_in_part() -> None:
     data = f"term,courseID,section,capacity,room\nFall 2026,1111,1,30,{'x' * 500}\n".encode()
-    file = read_rows(ROW_FORMS["section"], "rows.csv", data)
+    file = read_rows(ROW_FORMS["section"], "rows.csv", BytesIO(data))
     with pytest.raises(InvalidRows) as refused:
         check_rows(ROW_FORMS["section"], file, lambda number, _: number)
     [said] = map(str, map(file.describe, refused.value.problems))
@@ -221,13 +235,13 @@ def test_a_long_value_is_quoted_in_part() -> None:
 
 def refusal(filename: str, data: str) -> list[str]:
     with pytest.raises(UnreadableFile) as refused:
-        read_rows(ROW_FORMS["user"], filename, data.encode())
+        read_rows(ROW_FORMS["user"], filename, BytesIO(data.encode()))
     return list(map(str, refused.value.sentences))
 
 
 def test_half_a_letter_is_refused_with_its_row_and_column() -> None:
     rows = r'[{"student": "1", "type": "Fees", "action": "place", "reason": "\ud800"}, {"student": "2\u0000"}]'
-    file = read_rows(ROW_FORMS["hold"], "holds.json", rows.encode())
+    file = read_rows(ROW_FORMS["hold"], "holds.json", BytesIO(rows.encode()))
     with pytest.raises(InvalidRows) as refused:
         check_rows(ROW_FORMS["hold"], file, lambda number, _: number)
     said = [str(file.describe(one)) for one in refused.value.problems]
@@ -244,13 +258,13 @@ def test_no_cell_of_a_user_has_unreadable_characters(field: str) -> None:
 
 def test_a_list_of_students_keeps_what_can_be_read() -> None:
     data = '[{"student": "1"}, {"student": "\\ud800\\u0000"}, {"student": "%s"}]' % ("9" * 300)
-    assert read_students("list.json", data.encode()) == ["1", "??", "9" * 253 + "…"]
+    assert read_students("list.json", BytesIO(data.encode())) == ["1", "??", "9" * 253 + "…"]
 
 
 def test_a_hostile_file_takes_no_longer_than_any_other() -> None:
     blanks = " " * 120_000  # a search for the blanks at the end would look at each of them from each of them
     data = f"email,first_name,last_name\nzoe@school.example,Z{blanks}oe,Adler\n"
-    [row] = read_rows(ROW_FORMS["user"], "users.csv", data.encode()).rows
+    [row] = read_rows(ROW_FORMS["user"], "users.csv", BytesIO(data.encode())).rows
     assert len(row.cells["first_name"]) == len(blanks) + 3
     many = ",".join(f'"k{number}": 1' for number in range(50_000))
     assert refusal("users.json", f'[{{{many}, "k49999": 2}}]') == ["A JSON object has “k49999” twice."]
@@ -268,6 +282,7 @@ def test_a_file_with_very_many_rows_or_cells_is_refused_before_it_fills_the_memo
         "cells.csv": f"email{wide}\n" + f"x{wide}\n" * (MAX_CELLS // 1000),
         "rows.json": "[" + '{"email": 1},' * (MAX_ROWS + 1) + '{"email": 1}]',
         "cells.json": f"[{different}]",
+        "commas.csv": "email\n" + "," * (MAX_CELLS + 1),
         "lists.json": "[" + "[]," * MAX_JSON_PARTS + "[]]",
     }.items():
         assert refusal(name, data) == [str(TOO_MANY)]
@@ -278,16 +293,18 @@ def test_a_file_with_very_many_rows_or_cells_is_refused_before_it_fills_the_memo
 
 def test_a_file_may_have_as_many_rows_as_the_documentation_says() -> None:
     data = "email,first_name,last_name\n" + "x,y,z\n" * 100_000
-    assert len(read_rows(ROW_FORMS["user"], "users.csv", data.encode()).rows) == 100_000
+    assert len(read_rows(ROW_FORMS["user"], "users.csv", BytesIO(data.encode())).rows) == 100_000
 
 
 def test_rows_take_little_memory() -> None:
     lines = (f"person{number}@school.example,Pat,Person{number},student" for number in range(2000))
     data = "\n".join(["email,first_name,last_name,roles", *lines]).encode()
-    kinds.read("user", read_rows(ROW_FORMS["user"], "users.csv", data), DEFAULTS, ())  # loads what is loaded only once
+    kinds.read(
+        "user", read_rows(ROW_FORMS["user"], "users.csv", BytesIO(data)), DEFAULTS, ()
+    )  # loads what is loaded only once
     tracemalloc.start()
     try:
-        file = read_rows(ROW_FORMS["user"], "users.csv", data)
+        file = read_rows(ROW_FORMS["user"], "users.csv", BytesIO(data))
         checked = kinds.read("user", file, DEFAULTS, ())
         held, _ = tracemalloc.get_traced_memory()
     finally:
@@ -299,8 +316,11 @@ def test_json_read_in_parts_equals_the_whole() -> None:
     text = ' [ {"a": [1, "]", {}]} ,{}, {"b": null}\n] '
     places = range(len(text))
     changed = [text[:place] + other + text[place + 1 :] for place in places for other in ("", ",", "]", "[")]
-    for one in (text, "[]", *(text[:place] for place in places), *changed):
-        assert parsed(lambda text: list(json_items(text)), one) == parsed(json.loads, one)
+    numbers = "[1.5, 1e+5, -0, 12, true, NaN,\n1.,1]"
+    for one in (text, "[]", numbers, *(text[:place] for place in places), *changed):
+        for characters in (1, 10, 1000):
+            read = partial(json_items, buffer_characters=characters)
+            assert parsed(lambda text, read=read: list(read(StringIO(text))), one) == parsed(json.loads, one)
 
 
 def parsed(parse: Callable[[str], Any], text: str) -> Any:
@@ -327,7 +347,7 @@ def test_some_of_many_wrong_columns_are_named() -> None:
 def test_columns_are_proposed_with_examples() -> None:
     data = b"E-mail,Surname,Year,mail\nzoe@school.example,Adler,2,z@school.example\nnoor@school.example,Haddad,2,\n"
     form = ROW_FORMS["user"]
-    assert matching.propose(form, matching.read_file(form, "users.csv", data)) == [
+    assert matching.propose(form, matching.read_file(form, "users.csv", BytesIO(data))) == [
         FileColumn("E-mail", "email", ["“zoe@school.example”", "“noor@school.example”"]),
         FileColumn("Surname", "last_name", ["“Adler”", "“Haddad”"]),
         FileColumn("Year", matching.IGNORED, ["“2”"]),
@@ -338,15 +358,15 @@ def test_columns_are_proposed_with_examples() -> None:
 def test_chosen_columns_replace_what_their_names_mean() -> None:
     data = b"Contact,email,Surname,Year\nzoe@school.example,old,Adler,2\n"
     chosen = {"Contact": "email", "email": matching.IGNORED, "Year": matching.IGNORED}
-    [row] = read_rows(ROW_FORMS["user"], "users.csv", data, chosen).rows
+    [row] = read_rows(ROW_FORMS["user"], "users.csv", BytesIO(data), chosen).rows
     assert row.cells == {"email": "zoe@school.example", "last_name": "Adler"}
 
 
 def test_two_columns_cannot_be_chosen_for_one_field() -> None:
     with pytest.raises(UnreadableFile, match="“Contact” and “email” would all be read as email"):
-        read_rows(ROW_FORMS["user"], "users.csv", b"Contact,email,Surname\na,b,c\n", {"Contact": "email"})
+        read_rows(ROW_FORMS["user"], "users.csv", BytesIO(b"Contact,email,Surname\na,b,c\n"), {"Contact": "email"})
 
 
 def test_a_field_that_does_not_exist_cannot_be_chosen() -> None:
     with pytest.raises(UnreadableFile, match="Unknown column: “Year”"):
-        read_rows(ROW_FORMS["user"], "users.csv", b"email,Surname,Year\na,b,c\n", {"Year": "is_admin"})
+        read_rows(ROW_FORMS["user"], "users.csv", BytesIO(b"email,Surname,Year\na,b,c\n"), {"Year": "is_admin"})

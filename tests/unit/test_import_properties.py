@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from quart_enroll.forms.imports.columns import ROW_FORMS
 from quart_enroll.forms.imports.courses import CourseRow
-from quart_enroll.forms.imports.table_reader import UnreadableFile
+from quart_enroll.forms.imports.table import UnreadableFile
 from quart_enroll.forms.imports.validation import check_rows, read_rows
 from quart_enroll.services.catalog.imports import InvalidRows
 
@@ -105,7 +105,7 @@ def test_what_a_spreadsheet_saves_is_read_as_its_table(saved: Saved) -> None:
     ]
     file = None
     with suppress(UnreadableFile):
-        file = read_rows(CourseRow, "courses.csv", saved.data)
+        file = read_rows(CourseRow, "courses.csv", io.BytesIO(saved.data))
     if file is None:
         assert not wanted or saved.encoding == "windows-1252", "only its letters may be ambiguous"
     else:
@@ -123,11 +123,11 @@ def test_any_bytes_are_read_or_refused_with_a_sentence(collection: str, data: by
         b"[" + data,
     ):
         with suppress(UnreadableFile, InvalidRows):
-            check_rows(form, read_rows(form, name, whole), lambda number, _: number)
+            check_rows(form, read_rows(form, name, io.BytesIO(whole)), lambda number, _: number)
 
 
 @pytest.mark.parametrize("separator", list(",;\t|"))
 def test_the_line_of_a_row_is_that_of_the_file(separator: str) -> None:
     text = 'courseID;title;credits;term;description\n\n1;A;3;Fall;"one\ntwo\r\nthree"\n\n2;B;3;Fall;\n'
-    file = read_rows(CourseRow, "courses.csv", text.replace(";", separator).encode())
+    file = read_rows(CourseRow, "courses.csv", io.BytesIO(text.replace(";", separator).encode()))
     assert [row.number for row in file.rows] == [3, 7]

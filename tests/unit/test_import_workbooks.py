@@ -12,7 +12,7 @@ from openpyxl import Workbook
 from quart_enroll.forms.imports import sheet_program, table_reader
 from quart_enroll.forms.imports.columns import ROW_FORMS
 from quart_enroll.forms.imports.sheet_reader import SheetDamaged, SheetTooLarge, read_sheet
-from quart_enroll.forms.imports.table_reader import SAVE_AS_CSV, UnreadableFile
+from quart_enroll.forms.imports.table import SAVE_AS_CSV, UnreadableFile
 from quart_enroll.forms.imports.validation import FileRows, read_rows
 
 
@@ -29,12 +29,12 @@ def text_of(value: Any, number_format: str = "General") -> str:
     book = Workbook()
     cell = book.worksheets[0].cell(1, 1, value)
     cell.number_format = number_format
-    [(_, [text])] = read_sheet(workbook(book=book)).rows
+    [(_, [text])] = read_sheet(BytesIO(workbook(book=book))).rows
     return text
 
 
 def users(data: bytes) -> FileRows:
-    return read_rows(ROW_FORMS["user"], "users.xlsx", data)
+    return read_rows(ROW_FORMS["user"], "users.xlsx", BytesIO(data))
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_an_archive_that_unpacks_to_too_much_is_not_unpacked() -> None:
     bomb = with_sheet([BEGIN, b"<row></row>" * 100_000, END], sheet_program.MAX_UNPACKED_BYTES // 1_100_000 + 1)
     assert len(bomb) < 2**20
     with pytest.raises(SheetTooLarge):
-        read_sheet(bomb)
+        read_sheet(BytesIO(bomb))
     with pytest.raises(UnreadableFile, match="unpacks to more than can be read"):
         users(bomb)
 
@@ -130,7 +130,7 @@ def test_a_workbook_with_very_many_rows_or_cells_is_refused(limit: str, monkeypa
 
 def test_a_cell_at_the_far_end_costs_no_memory() -> None:
     cells = b'<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>2</v></c></row>'
-    first, last = read_sheet(with_sheet([BEGIN, cells, END], 1)).rows
+    first, last = read_sheet(BytesIO(with_sheet([BEGIN, cells, END], 1))).rows
     assert first == (1, ["1"])
     assert (last[0], len(last[1])) == (1048576, 16384)
 
@@ -140,7 +140,7 @@ def test_a_workbook_that_claims_to_be_smaller_than_it_is_reads_as_damaged() -> N
     with ZipFile(BytesIO(real)) as archive:
         size = archive.getinfo("xl/worksheets/sheet1.xml").file_size.to_bytes(4, "little")
     with pytest.raises(SheetDamaged):
-        read_sheet(real.replace(size, (100).to_bytes(4, "little")))
+        read_sheet(BytesIO(real.replace(size, (100).to_bytes(4, "little"))))
 
 
 def test_entities_that_multiply_are_refused() -> None:
@@ -148,7 +148,7 @@ def test_entities_that_multiply_are_refused() -> None:
     begin = f'<!DOCTYPE x [<!ENTITY e0 "ha">{levels}]>'.encode() + BEGIN
     cell = b'<row r="1"><c r="A1" t="inlineStr"><is><t>&e9;</t></is></c></row>'
     with pytest.raises(SheetDamaged):
-        read_sheet(with_sheet([begin, cell, END], 1))
+        read_sheet(BytesIO(with_sheet([begin, cell, END], 1)))
 
 
 def test_a_file_that_is_not_a_workbook_is_refused_with_a_sentence() -> None:

@@ -5,8 +5,8 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
-from io import BytesIO
-from typing import Any
+from functools import partial
+from typing import IO, Any
 
 from pymongo import IndexModel
 
@@ -32,29 +32,28 @@ SCHEMA = {
     },
 }
 
-PART_BYTES = 4 * 2**20
-"""Bytes in one part; MongoDB's documents have 16 MB at most."""
+PART_BYTES = 512 * 1024
+"""Bytes in one part, of which the driver makes several copies."""
 
 PART_OUTCOMES = 1000
 """Outcomes in one part, each of a few kilobytes at most."""
 
 
-async def add_bytes(db: Database, import_id: str, data: bytes, forget_at: datetime) -> None:
+async def add_file(db: Database, import_id: str, file: IO[bytes], forget_at: datetime) -> None:
     """Store the bytes of a file."""
     key = {"import_id": import_id, "what": "bytes", "forget_at": forget_at}
-    for number, start in enumerate(range(0, len(data), PART_BYTES)):
-        await db.import_part.insert_one(key | {"number": number, "bytes": data[start : start + PART_BYTES]})
+    file.seek(0)
+    for number, part in enumerate(iter(partial(file.read, PART_BYTES), b"")):
+        await db.import_part.insert_one(key | {"number": number, "bytes": part})
 
 
-async def read_bytes(db: Database, import_id: str) -> bytes:
-    """Return the bytes of the file; none if they were removed."""
-    data = BytesIO()
+async def read_file(db: Database, import_id: str, file: IO[bytes]) -> None:
+    """Write the bytes of the stored file into the `file`; none if they were removed."""
     async for row in db.import_part.find({"import_id": import_id, "what": "bytes"}, batch_size=1).sort("number"):
-        data.write(row["bytes"])
-    return data.getvalue()
+        file.write(row["bytes"])
 
 
-async def remove_bytes(db: Database, import_id: str) -> None:
+async def remove_file(db: Database, import_id: str) -> None:
     """Remove the bytes of the file, which may have passwords in it."""
     await db.import_part.delete_many({"import_id": import_id, "what": "bytes"})
 

@@ -1,12 +1,14 @@
 """Matches the columns of a file with the fields of a form, by their names or as someone has chosen."""
 
 from collections.abc import Mapping, Sequence
+from typing import IO
 
 from quart_enroll.domain.formatting import shortened
 from quart_enroll.domain.stored_import import FileColumn
 from quart_enroll.forms.imports import columns
 from quart_enroll.forms.imports.base import ImportRow
-from quart_enroll.forms.imports.table_reader import Table, UnreadableFile, read_table
+from quart_enroll.forms.imports.table import Table, UnreadableFile
+from quart_enroll.forms.imports.table_reader import read_table
 from quart_enroll.i18n.language import Sentence, plural
 
 MAX_NAMED_COLUMNS = 20
@@ -19,10 +21,10 @@ IGNORED = ""
 """What is chosen for a column that is not to be read."""
 
 
-def read_file(form: type[ImportRow], filename: str, data: bytes) -> Table:
+def read_file(form: type[ImportRow], filename: str, file: IO[bytes]) -> Table:
     """Read the file as a table; raise UnreadableFile."""
     known = columns.fields_by_key(form)
-    return read_table(filename, data, lambda text: columns.key(text) in known)
+    return read_table(filename, file, lambda text: columns.key(text) in known)
 
 
 def label(table: Table, place: int) -> str:

@@ -1,8 +1,9 @@
-"""The program that reads a workbook, in a process of its own: `sheet_reader` runs this file and sends it the bytes.
+"""The program that reads a workbook, in a process of its own: `sheet_reader` runs this file.
 
-A workbook is a ZIP archive of XML, in which a few kilobytes can unpack to gigabytes, or name a billion cells. Whatever
-it contains, this process ends within its limits, and the site goes on. It prints a line of JSON with the names of the
-sheets, and one for each row of the first that is visible: its number and its cells as texts.
+The workbook is the standard input, a file. It is a ZIP archive of XML, in which a few kilobytes can unpack to
+gigabytes, or name a billion cells. Whatever it contains, this process ends within its limits, and the site goes on. It
+prints a line of JSON with the names of the sheets, and one for each row of the first that is visible: its number and
+its cells as texts.
 """
 
 import json
@@ -11,8 +12,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta
-from io import BytesIO
-from typing import Any
+from typing import IO, Any
 from zipfile import ZipFile
 
 MAX_MEMORY_BYTES = 512 * 2**20
@@ -38,12 +38,12 @@ MAX_EXACT_NUMBER = 10**15
 def main() -> int:
     """Read the workbook on standard input, and return the exit code."""
     _limit_resources()
-    data = BytesIO(sys.stdin.buffer.read())
-    with ZipFile(data) as archive:
+    workbook = sys.stdin.buffer
+    with ZipFile(workbook) as archive:
         if sum(entry.file_size for entry in archive.infolist()) > MAX_UNPACKED_BYTES:
             return EXIT_TOO_LARGE
     try:
-        sys.stdout.buffer.writelines(texts_of(_lines(data)))
+        sys.stdout.buffer.writelines(texts_of(_lines(workbook)))
     except TooLarge:
         return EXIT_TOO_LARGE
     return 0
@@ -71,11 +71,11 @@ def _limit_resources() -> None:
             resource.setrlimit(limit, (value, value))
 
 
-def _lines(data: BytesIO) -> Iterator[list[Any]]:
+def _lines(workbook: IO[bytes]) -> Iterator[list[Any]]:
     from openpyxl import load_workbook  # here, so that the site, which reads the constants, doesn't load it
 
     # The values that formulas had when the workbook was saved; links to other files are not followed.
-    book = load_workbook(data, read_only=True, data_only=True, keep_links=False)
+    book = load_workbook(workbook, read_only=True, data_only=True, keep_links=False)
     sheet = next((one for one in book.worksheets if one.sheet_state == "visible"), book.worksheets[0])
     yield [sheet.title, *(one.title for one in book.worksheets if one is not sheet)]
     sheet.reset_dimensions()  # programs often state them wrongly, which would hide rows

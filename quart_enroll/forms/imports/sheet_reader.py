@@ -1,12 +1,13 @@
 """Reads the first sheet of an Excel workbook, in a process whose memory and time are limited."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from quart_enroll.forms.imports import sheet_program
 from quart_enroll.system.compact_list import CompactList
@@ -31,13 +32,16 @@ class SheetDamaged(Exception):
     """The bytes are not an Excel workbook, or one that is damaged or needs too much memory."""
 
 
-def read_sheet(data: bytes) -> Sheet:
+def read_sheet(file: IO[bytes]) -> Sheet:
     """Return the first visible sheet of the workbook; raise SheetTooLarge or SheetDamaged."""
     program = [sys.executable, "-I", str(Path(sheet_program.__file__))]
-    with TemporaryFile() as output:
+    with TemporaryFile() as workbook, TemporaryFile() as output:
+        file.seek(0)
+        shutil.copyfileobj(file, workbook)  # the file may be in memory, and have no descriptor
+        workbook.seek(0)
         try:
             done = subprocess.run(  # noqa: S603  # our own file
-                program, input=data, stdout=output, stderr=subprocess.DEVNULL, timeout=READ_SECONDS
+                program, stdin=workbook, stdout=output, stderr=subprocess.DEVNULL, timeout=READ_SECONDS
             )
         except subprocess.TimeoutExpired as error:
             raise SheetTooLarge from error

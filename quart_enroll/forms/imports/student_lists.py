@@ -3,12 +3,13 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
+from typing import IO
 
 from quart_enroll.domain.readable_text import is_readable
 from quart_enroll.forms.imports import columns, matching
 from quart_enroll.forms.imports.enrollments import EnrollmentRow
 from quart_enroll.forms.imports.students import MAX_STUDENT_LENGTH
-from quart_enroll.forms.imports.table_reader import UnreadableFile
+from quart_enroll.forms.imports.table import UnreadableFile
 from quart_enroll.i18n.language import Sentence
 
 FIELD_NAMES = tuple(map(columns.key, ("student", "email", "email address", "user_id", "id", "student id")))
@@ -24,12 +25,12 @@ def read_text(text: str) -> list[str]:
     return _different(re.split(r"[\s,;]+", text))
 
 
-def read_file(filename: str, data: bytes) -> list[str]:
+def read_file(filename: str, file: IO[bytes]) -> list[str]:
     """Return the emails and IDs in the first column whose name means them, or in the only column of a file.
 
     Raises UnreadableFile.
     """
-    table = matching.read_file(EnrollmentRow, filename, data)
+    table = matching.read_file(EnrollmentRow, filename, file)
     header = table.header.cells
     keys = [columns.key(cell) for cell in header]
     if name := next((name for name in FIELD_NAMES if name in keys), ""):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from heapq import merge
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from wtforms import Field
 
@@ -17,7 +17,7 @@ from quart_enroll.domain.formatting import shortened
 from quart_enroll.forms.base import one_line
 from quart_enroll.forms.imports import cells, columns, matching
 from quart_enroll.forms.imports.base import ImportRow
-from quart_enroll.forms.imports.table_reader import Table, TableRow
+from quart_enroll.forms.imports.table import Table, TableRow
 from quart_enroll.i18n.language import Sentence, join_sentences, plural
 from quart_enroll.services.catalog.imports import InvalidRows
 from quart_enroll.system.compact_list import CompactList
@@ -89,12 +89,14 @@ class FileRows:
             yield row.number, ", ".join(texts)[:MAX_ROW_CHARACTERS]
 
 
-def read_rows(form: type[ImportRow], filename: str, data: bytes, chosen: Mapping[str, str] | None = None) -> FileRows:
+def read_rows(
+    form: type[ImportRow], filename: str, file: IO[bytes], chosen: Mapping[str, str] | None = None
+) -> FileRows:
     """Read a file whose rows `form` checks; raise UnreadableFile if the file as a whole can't be imported.
 
     `chosen` has the field of columns that someone has matched, by label; it is empty for a column to ignore.
     """
-    table = matching.read_file(form, filename, data)
+    table = matching.read_file(form, filename, file)
     fields = matching.fields_of_columns(form, table, chosen or {})
     labels = {name: matching.label(table, place) for place, name in fields.items()}
     renamed = [f"“{label}” → {name}" for name, label in labels.items() if label != name]

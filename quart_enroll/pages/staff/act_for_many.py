@@ -1,6 +1,7 @@
 """Act for many students: a list and a change. Its preview, progress and outcome are those of an import."""
 
 import asyncio
+from io import BytesIO
 
 from quart import redirect, request, url_for
 from quart.typing import ResponseReturnValue
@@ -9,7 +10,7 @@ from quart_enroll.domain.errors import Refused
 from quart_enroll.domain.models import SectionKey
 from quart_enroll.domain.stored_import import ENROLLMENTS
 from quart_enroll.forms.imports import student_lists
-from quart_enroll.forms.imports.table_reader import UnreadableFile
+from quart_enroll.forms.imports.table import UnreadableFile
 from quart_enroll.forms.staff.students import ManyStudentsForm
 from quart_enroll.pages.staff.act import MENU_ENTRY
 from quart_enroll.pages.staff.imports import LISTING
@@ -44,7 +45,7 @@ async def act_for_many() -> ResponseReturnValue:
         staff_id,
         ENROLLMENTS,
         form.file.data.filename if form.has_file else f"{form.courseID.data}-{form.section.data}, {form.term.data}",
-        rows,
+        BytesIO(rows),
         now(),
         columns={},
         reason=form.reason.data or "",
@@ -58,8 +59,7 @@ async def _students(form: ManyStudentsForm) -> list[str]:
     """Return the students of the list or the file; raise UnreadableFile."""
     if not form.has_file:
         return student_lists.read_text(form.students.data or "")
-    data = await asyncio.to_thread(form.file.data.read)
-    return await asyncio.to_thread(student_lists.read_file, form.file.data.filename, data)
+    return await asyncio.to_thread(student_lists.read_file, form.file.data.filename, form.file.data.stream)
 
 
 async def _check_section(form: ManyStudentsForm) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import IO, TypeAlias
 
 from quart import Response, abort, flash, redirect, request, url_for
 from quart.typing import ResponseReturnValue
@@ -22,7 +22,7 @@ from quart_enroll.domain.stored_import import (
 )
 from quart_enroll.forms.imports import matching
 from quart_enroll.forms.imports.columns import ROW_FORMS
-from quart_enroll.forms.imports.table_reader import UnreadableFile
+from quart_enroll.forms.imports.table import UnreadableFile
 from quart_enroll.forms.staff.imports import KIND_NAMES, BeginForm, ColumnsForm, UploadForm
 from quart_enroll.i18n.language import Sentence, gettext
 from quart_enroll.pages.staff.layout import render_staff
@@ -99,10 +99,9 @@ async def new_import() -> ResponseReturnValue:
         return _upload_page(form)
     if not form.validate():
         return _upload_page(form), 422
-    filename, kind = form.file.data.filename, str(form.kind.data)
-    data = await asyncio.to_thread(form.file.data.read)
+    filename, file, kind = form.file.data.filename, form.file.data.stream, str(form.kind.data)
     try:
-        found = await asyncio.to_thread(_read_columns, kind, filename, data)
+        found = await asyncio.to_thread(_read_columns, kind, filename, file)
     except UnreadableFile as unreadable:
         form.file.errors = [str(one) for one in unreadable.sentences]
         return _upload_page(form), 422
@@ -111,7 +110,7 @@ async def new_import() -> ResponseReturnValue:
         auth.signed_in().user_id,
         kind,
         filename,
-        data,
+        file,
         now(),
         found=found,
         reason=form.reason.data or "",
@@ -202,9 +201,9 @@ async def _requested() -> StoredImport:
     return stored
 
 
-def _read_columns(kind: str, filename: str, data: bytes) -> Sequence[FileColumn]:
+def _read_columns(kind: str, filename: str, file: IO[bytes]) -> Sequence[FileColumn]:
     form = ROW_FORMS[kind]
-    return matching.propose(form, matching.read_file(form, filename, data))
+    return matching.propose(form, matching.read_file(form, filename, file))
 
 
 def _upload_page(form: UploadForm) -> RenderedPage:

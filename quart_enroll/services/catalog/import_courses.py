@@ -82,7 +82,7 @@ async def import_courses(
     author: ImportAuthor = SYSTEM,
 ) -> ImportResult:
     """Store courses by courseID; raise InvalidRows for duplicates, and for unknown courses or terms."""
-    refuse_duplicates([(row.number, row.course.courseID) for row in rows], "courseID", folding.key)
+    refuse_duplicates(rows, lambda row: row.course.courseID, "courseID", folding.key)
     all_terms = await stored_terms.find_all(db)
     term_names = [term.term for term in all_terms]
     coming = [term.term for term in terms.active(all_terms, now)]

@@ -46,6 +46,11 @@ class ResolvedGrade:
     row: ImportedGrade
     key: tuple[int, str, str]
 
+    @property
+    def number(self) -> int:
+        """The number of the row."""
+        return self.row.number
+
 
 async def import_grades(
     db: Database,
@@ -80,8 +85,7 @@ async def _resolve(db: Database, rows: Sequence[ImportedGrade], now: datetime) -
     found = [_resolve_row(row, accounts, known_terms, known_courses, now) for row in rows]
     refuse([one for one in found if isinstance(one, RowProblem)])
     resolved = [one for one in found if isinstance(one, ResolvedGrade)]
-    names = [(one.row.number, f"user {one.key[0]}, {one.key[2]}, {one.key[1]}") for one in resolved]
-    refuse_duplicates(names, "student")
+    refuse_duplicates(resolved, lambda one: f"user {one.key[0]}, {one.key[2]}, {one.key[1]}", "student")
     known = await enrollments.find_grades(db, {one.key[0] for one in resolved}, {one.key[1] for one in resolved}, None)
     _refuse_without_seat(resolved, known)
     return resolved

@@ -160,7 +160,8 @@ def _with_stored_numbers(
     refuse(problems)
     keys = {_name(row.section.key): row.section.key for row in found}
     refuse_duplicates(
-        [(row.number, _name(row.section.key)) for row in found],
+        found,
+        lambda row: _name(row.section.key),
         "section",
         lambda name: name if keys[name] in before else _name(_comparable(keys[name])),
     )

@@ -54,7 +54,7 @@ async def import_terms(
     Raises InvalidRows for duplicates, and for deadlines that contradict the first or last day of their term.
     """
     rows = _with_stored_names(rows, await stored_terms.find_all(db))
-    refuse_duplicates([(row.number, row.term.term) for row in rows], "term")
+    refuse_duplicates(rows, lambda row: row.term.term, "term")
 
     async def body(session: Session) -> ImportResult:
         before = {row.term.term: await stored_terms.find(db, row.term.term, session) for row in rows}

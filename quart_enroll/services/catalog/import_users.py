@@ -92,8 +92,8 @@ async def import_users(
 
 
 def _refuse_duplicates(rows: Sequence[ImportedUser]) -> None:
-    refuse_duplicates(((row.number, row.user.email) for row in rows), "email", email_addresses.canonical)
-    refuse_duplicates(((row.number, str(row.user_id)) for row in rows if row.user_id is not None), "user_id")
+    refuse_duplicates(rows, lambda row: row.user.email, "email", email_addresses.canonical)
+    refuse_duplicates(rows, lambda row: "" if row.user_id is None else str(row.user_id), "user_id")
 
 
 class Batches:

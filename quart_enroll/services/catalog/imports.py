@@ -1,10 +1,12 @@
 """The basis of all imports: transactions, dry runs, invalid rows, and reports of changes."""
 
-from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
+from array import array
+from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Coroutine, Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from itertools import pairwise
+from typing import Any, Protocol, TypeVar
 
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.transactions import transaction
@@ -229,15 +231,40 @@ def keep_missing_fields(new: Model, old: Model | None, given: frozenset[str], op
     return replace(new, **{name: getattr(old, name) for name in optional if name not in given})
 
 
-def refuse_duplicates(names: Iterable[tuple[int, str]], field: str, key: Callable[[str], str] = str) -> None:
-    """Raise InvalidRows if two rows, each given by its number and its name, have names with the same `key`."""
+class NumberedRow(Protocol):
+    """A row of a file, with its number there."""
+
+    @property
+    def number(self) -> int:
+        """Its line, or its place in a list."""
+
+
+NamedRow = TypeVar("NamedRow", bound=NumberedRow)
+
+
+def refuse_duplicates(
+    rows: Sequence[NamedRow], name_of: Callable[[NamedRow], str], field: str, key: Callable[[str], str] = str
+) -> None:
+    """Raise InvalidRows if two rows have names with the same `key`; rows with an empty name have none."""
+    hashes = array("q", (hash(key(name)) for row in rows if (name := name_of(row))))
+    repeated = {one for one, following in pairwise(sorted(hashes)) if one == following}
+    refuse(CompactList(_duplicates(rows, name_of, field, key, repeated) if repeated else ()))
+
+
+def _duplicates(
+    rows: Sequence[NamedRow],
+    name_of: Callable[[NamedRow], str],
+    field: str,
+    key: Callable[[str], str],
+    hashes: Set[int],
+) -> Iterator[RowProblem]:
+    """Yield the rows whose key, which has one of these hashes, an earlier row has."""
     first: dict[str, int] = {}
-    problems = [
-        RowProblem(number, Sentence("%(name)s is in the file twice.", name=name), field, first=first[key(name)])
-        for number, name in names
-        if first.setdefault(key(name), number) != number
-    ]
-    refuse(problems)
+    for row in rows:
+        name = name_of(row)
+        if name and hash(folded := key(name)) in hashes and first.setdefault(folded, row.number) != row.number:
+            sentence = Sentence("%(name)s is in the file twice.", name=name)
+            yield RowProblem(row.number, sentence, field, first=first[folded])
 
 
 def unknown_course(number: int, courseID: str, field: str) -> RowProblem:

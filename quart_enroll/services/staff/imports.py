@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Map
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import IO
 
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import import_parts, imports, users
@@ -63,7 +64,7 @@ async def upload(
     author: int,
     kind: str,
     filename: str,
-    data: bytes,
+    file: IO[bytes],
     now: datetime,
     *,
     found: Sequence[FileColumn] = (),
@@ -85,7 +86,7 @@ async def upload(
         found=tuple(found),
         columns=columns,
     )
-    await import_parts.add_bytes(db, import_id, data, now + LIFETIME)
+    await import_parts.add_file(db, import_id, file, now + LIFETIME)
     await imports.add(db, new)
     return import_id
 
@@ -105,9 +106,9 @@ async def find_latest(db: Database, author: int | None = None) -> list[tuple[Sto
     return [(one, names.get(one.author, str(one.author))) for one in found]
 
 
-async def read_file(db: Database, import_id: str) -> bytes:
-    """Return the bytes of the file; none after the import."""
-    return await import_parts.read_bytes(db, import_id)
+async def read_file(db: Database, import_id: str, file: IO[bytes]) -> None:
+    """Write the bytes of the uploaded file into the `file`; none after the import."""
+    await import_parts.read_file(db, import_id, file)
 
 
 async def choose_columns(db: Database, import_id: str, columns: Mapping[str, str]) -> bool:
@@ -156,7 +157,7 @@ async def run(db: Database, stored: StoredImport, apply: Apply, holder: str, now
         except NotRunning:
             return False
         await imports.end(db, stored.import_id, ImportState.DONE)
-        await import_parts.remove_bytes(db, stored.import_id)
+        await import_parts.remove_file(db, stored.import_id)
         return True
 
 
@@ -179,7 +180,7 @@ async def fail(db: Database, stored: StoredImport, failures: Sequence[Sentence])
         await imports.end_check(db, stored.import_id, ImportState.REFUSED, NO_ROWS, (), failures)
     else:
         await imports.end(db, stored.import_id, ImportState.FAILED, failures)
-        await import_parts.remove_bytes(db, stored.import_id)
+        await import_parts.remove_file(db, stored.import_id)
 
 
 async def find_preview(db: Database, import_id: str, at_most: int) -> dict[str, list[Outcome]]:

@@ -4,6 +4,7 @@ import io
 from collections.abc import Sequence
 from datetime import timedelta
 from html import unescape
+from io import BytesIO
 from itertools import count
 from typing import Any
 from unittest.mock import patch
@@ -212,7 +213,7 @@ async def test_what_is_wrong_is_said_beside_the_field(rita: Browser, db: Databas
 
 async def test_each_row_is_done_once_although_the_process_dies(db: Database) -> None:
     rows = [ImportedEnrollment(one.user_id, one.email, "Fall 2026", "1111", "01", "add") for one in (ADA, BOB)]
-    import_id = await imports.upload(db, RITA.user_id, "enrollment", "list", b"", FALL_MORNING, columns={})
+    import_id = await imports.upload(db, RITA.user_id, "enrollment", "list", BytesIO(), FALL_MORNING, columns={})
     await db["import"].update_one({}, {"$set": {"state": ImportState.RUNNING}})
     context, tries = EnrollmentContext(db), 0
 
@@ -255,7 +256,7 @@ async def test_each_row_is_done_once_although_the_process_dies(db: Database) -> 
 async def test_a_stopped_process_that_goes_on_records_nothing_after_another_has_taken_over(db: Database) -> None:
     """It is stopped for longer than its lease after it has read which rows are recorded."""
     row = ImportedEnrollment(1, ADA.email, "Fall 2026", "1111", "01", "add")
-    import_id = await imports.upload(db, RITA.user_id, "enrollment", "list", b"", FALL_MORNING, columns={})
+    import_id = await imports.upload(db, RITA.user_id, "enrollment", "list", BytesIO(), FALL_MORNING, columns={})
     await db["import"].update_one({}, {"$set": {"state": ImportState.RUNNING}})
     stored = await imports.find(db, import_id)
     assert stored is not None

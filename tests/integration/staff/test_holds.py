@@ -1,6 +1,7 @@
 """Types of holds, and holds that rita places and lifts."""
 
 from functools import partial
+from io import BytesIO
 
 from quart import Quart
 
@@ -105,7 +106,7 @@ nobody@school.example,Bursar hold,place,Late,
 bob@school.example,Advising,place,Late,
 bob@school.example,Bursar hold,place,Late,2020-01-01
 """
-    rows = read_rows(ROW_FORMS[HOLDS], "holds.csv", file)
+    rows = read_rows(ROW_FORMS[HOLDS], "holds.csv", BytesIO(file))
     settings = ImportSettings("UTC", 18, "scrypt")
     run = partial(import_rows_of_file, db, HOLDS, rows, settings, lambda: FALL_MORNING)
     for dry_run in (True, False):
