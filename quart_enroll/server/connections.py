@@ -211,6 +211,7 @@ class ClientConnection(TCPServer):
         super().__init__(*args)
         self._connections = connections
         self._has_left = False
+        self._idle_since: float | None = None
         self._is_admitted = False
         self._answered = asyncio.Event()
         self._discarded_bytes: int | None = None
@@ -251,6 +252,7 @@ class ClientConnection(TCPServer):
                 )
                 self.protocol.can_read = PipelineWait(self)
                 await self.protocol_send(Updated(idle=True))
+                await self.idle_task.restart(task_group, self._close_when_idle)
                 await self._read_data()
         except OSError:
             pass
@@ -285,14 +287,31 @@ class ClientConnection(TCPServer):
                         await self.protocol.handle(Closed())
             case Updated(idle=True) if not self._has_left:
                 self._connections.wait(self)
-                await self.idle_task.restart(self._task_group, self._idle_timeout)
+                self._idle_since = self.loop.time()
             case Updated():
                 self._connections.work(self)
-                await self.idle_task.stop()
+                self._idle_since = None
             case Closed() if self._is_file_unread and not self._has_left:
                 self._begin_to_discard()
             case Closed():
                 await self._close()
+
+    async def _close_when_idle(self) -> None:
+        """Close the connection once it has been idle for the keep-alive timeout, or is idle when the server stops.
+
+        Hypercorn starts a task after each response and cancels it with the next request.
+        """
+        seconds, stopping = self.config.keep_alive_timeout, self.context.terminated
+        while not stopping.is_set():
+            now = self.loop.time()
+            end = (now if self._idle_since is None else self._idle_since) + seconds
+            if end <= now:
+                break
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(end):
+                    await stopping.wait()
+        if self._idle_since is not None:  # otherwise the protocol closes it after the response
+            await asyncio.shield(self._initiate_server_close())
 
     async def _read_data(self) -> None:
         with suppress(OSError):
@@ -387,7 +406,7 @@ class ClientConnection(TCPServer):
         self.writer.close()
         with suppress(OSError, TimeoutError):
             async with asyncio.timeout(STALLED_SECONDS):
-                await self.writer.wait_closed()
+                await asyncio.shield(self.writer.wait_closed())  # another task may wait for it, and isn't cancelled
         transport.abort()
 
     async def _initiate_server_close(self) -> None:

@@ -83,11 +83,13 @@ async def until(is_so: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def serving(app: App, monkeypatch: pytest.MonkeyPatch, limit: int = 100) -> AsyncIterator[Server]:
-    """Serve the application as Hypercorn does in each process; nothing is closed merely because it is idle."""
+async def serving(
+    app: App, monkeypatch: pytest.MonkeyPatch, limit: int = 100, keep_alive_timeout: float = 1000
+) -> AsyncIterator[Server]:
+    """Serve the application as Hypercorn does in each process."""
     connections, stop = ClientConnections(limit), asyncio.Event()
     monkeypatch.setattr(hypercorn.asyncio.run, "TCPServer", connections)
-    config = Config.from_mapping(keep_alive_timeout=1000, graceful_timeout=1000, errorlog=None)
+    config = Config.from_mapping(keep_alive_timeout=keep_alive_timeout, graceful_timeout=1000, errorlog=None)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         serve = hypercorn.asyncio.run.worker_serve(
             ASGIWrapper(app), config, sockets=Sockets([], [listening], []), shutdown_trigger=stop.wait
@@ -232,6 +234,31 @@ async def test_other_versions_of_http_are_refused(said: bytes, monkeypatch: pyte
         assert (await reader.read()).startswith(b"HTTP/1.1 505")
 
 
+@pytest.mark.parametrize("is_stopping", [False, True])
+@on_uvloop
+async def test_idle_connections_are_closed_and_busy_ones_are_not(
+    is_stopping: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = asyncio.Event()
+
+    async def slow_second(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            if scope["path"] == "/slow":
+                await answered.wait()
+            await answer(send, b"hello")
+
+    async with serving(slow_second, monkeypatch, keep_alive_timeout=1000 if is_stopping else 0.01) as server:
+        busy, _ = await server.client(GET.replace(b"/ ", b"/slow "))
+        idle, _ = await server.client(GET)
+        await idle.readuntil(b"hello")
+        if is_stopping:
+            server.stop.set()
+        assert await idle.read() == b""
+        await server.has_open(1)
+        answered.set()
+        assert (await busy.read()).endswith(b"hello")
+
+
 @on_uvloop
 async def test_idle_connections_make_room_for_new_ones(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -243,7 +270,7 @@ async def test_idle_connections_make_room_for_new_ones(
             await reader.readuntil(b"hello")
             clients.append(reader)
         assert [await reader.read() for reader in clients[:3]] == [b"", b"", b""]
-        assert server.connections._open == 2
+        await server.has_open(2)
     assert [record.getMessage() for record in caplog.records] == [
         "all 2 connections that the file descriptor limit allows are open: closing idle ones for new ones"
     ]
@@ -286,7 +313,7 @@ async def test_incomplete_requests_make_room_and_complete_ones_do_not(
         refused, _ = await server.client(GET)
         with suppress(ConnectionError):
             assert await refused.read() == b""
-        assert server.connections._open == 2
+        await server.has_open(2)
     assert [record.getMessage().partition(": ")[2] for record in caplog.records] == [
         "closing idle ones for new ones",
         "refusing new ones",
