@@ -36,7 +36,7 @@ def _listing(term: Term, *, can_change: bool) -> Listing[NamedRecord[RecordedApp
         [
             *student_columns(),
             Column("starts_at", Sentence("Begins"), lambda row: row.record.appointment.starts_at),
-            Column("ends_at", Sentence("Ends"), lambda row: row.record.appointment.ends_at),
+            Column("ends_at", Sentence("Ends"), lambda row: row.record.appointment.ends_at, is_end=True),
             Column("max_credits", Sentence("Credit limit"), lambda row: row.record.appointment.max_credits),
             Column("author", Sentence("Assigned by"), lambda row: row.author_name),
             Column("at", Sentence("Assigned"), lambda row: row.record.at, only_in_files=True),

@@ -37,7 +37,7 @@ def _listing(moment: datetime) -> Listing[NamedHold]:
             Column("placed_at", Sentence("Placed"), lambda row: row.record.placed_at),
             Column("placed_by", Sentence("Placed by"), lambda row: row.placed_by_name),
             Column("begins_at", Sentence("From"), lambda row: row.record.hold.begins_at, only_in_files=True),
-            Column("ends_at", Sentence("Until"), lambda row: row.record.hold.ends_at),
+            Column("ends_at", Sentence("Until"), lambda row: row.record.hold.ends_at, is_end=True),
             Column("lifted_at", Sentence("Lifted"), lambda row: row.record.lifted_at),
             Column("lifted_by", Sentence("Lifted by"), lambda row: row.lifted_by_name, only_in_files=True),
             Column("lift_reason", Sentence("Why lifted"), lambda row: row.record.lift_reason, only_in_files=True),

@@ -11,8 +11,16 @@ from zoneinfo import ZoneInfo
 from quart import Response, current_app, request
 
 from quart_enroll.domain.errors import PleaseWait
+from quart_enroll.domain.models import day_ending_at
 from quart_enroll.fastpath import streaming
-from quart_enroll.i18n.language import Sentence, current_language, format_timestamp, format_value, use_language
+from quart_enroll.i18n.language import (
+    Sentence,
+    current_language,
+    format_day,
+    format_timestamp,
+    format_value,
+    use_language,
+)
 from quart_enroll.pages.paging import page_url
 from quart_enroll.services.staff import audit
 from quart_enroll.services.staff.spreadsheets import FORMATS, Cell
@@ -31,7 +39,8 @@ class Column(Generic[R]):
     """A column: its `key` in the URL, its label, and how to `read` its value from a row.
 
     `url` returns where a value leads, or an empty text. `only_on_pages` and `only_in_files` are for values that are
-    together on the page and in columns of their own in files.
+    together on the page and in columns of their own in files. `is_end` is for a moment at which something ends: the
+    page names the last day if it ends with a day.
     """
 
     key: str
@@ -42,12 +51,14 @@ class Column(Generic[R]):
     is_sortable: bool = False
     only_on_pages: bool = False
     only_in_files: bool = False
+    is_end: bool = False
 
     def text(self, row: R) -> str:
         """Return the value as text for the page."""
         value = self.read(row)
         if isinstance(value, datetime):
-            return format_timestamp(value, _school().key)
+            last_day = day_ending_at(value, _school().key) if self.is_end else None
+            return format_day(last_day) if last_day else format_timestamp(value, _school().key)
         return "" if value is None else format_value(value)
 
     def cell(self, row: R, zone: ZoneInfo) -> Cell:

@@ -31,6 +31,7 @@ async def test_a_registrar_defines_a_type_places_a_hold_and_lifts_it(db: Databas
         await rita.post(PLACE, form=placed)
     assert await db.hold.count_documents({}) == 1
     assert "In effect until December 31, 2026 (UTC)." in await rita.read(RECORD)
+    assert "Dec 31, 2026<" in await rita.read("/staff/holds")
     assert "A hold was placed on your account (Bursar’s Office): “Fees are unpaid”." in await ada.read("/")
     refused = await ada.post("/enrollment", form=SEAT)
     assert "To have it lifted, contact Room 12." in await ada.read(refused.location)
