@@ -54,10 +54,7 @@ def _refusals(rows: FileRows, problems: Sequence[RowProblem]) -> Sequence[Outcom
 
 def _refusal(rows: FileRows, bad: RowProblem) -> Outcome:
     """Return why a row is refused, with the column as the file names it."""
-    text = rows.sentence(bad)
-    if quote := rows.quote(bad).strip():
-        text = Sentence("%(first)s %(next)s", first=quote, next=text)
-    return Outcome(bad.number, "refused", text, rows.labels.get(bad.field, bad.field))
+    return Outcome(bad.number, "refused", rows.quoted_sentence(bad), rows.labels.get(bad.field, bad.field))
 
 
 def _counts(result: ImportResult) -> PreviewCounts:

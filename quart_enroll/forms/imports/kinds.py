@@ -16,7 +16,7 @@ from quart_enroll.forms.imports.holds import HoldRow
 from quart_enroll.forms.imports.sections import SectionRow
 from quart_enroll.forms.imports.terms import TermRow
 from quart_enroll.forms.imports.users import UserRow
-from quart_enroll.forms.imports.validation import FileRow, FileRows, check_rows
+from quart_enroll.forms.imports.validation import FileRow, FileRows, check_rows, check_rows_of_students
 from quart_enroll.services.catalog.import_courses import ImportedCourse
 from quart_enroll.services.catalog.import_enrollments import ImportedEnrollment
 from quart_enroll.services.catalog.import_grades import ImportedGrade
@@ -35,13 +35,14 @@ class TermDefaults(NamedTuple):
 def read(kind: str, rows: FileRows, defaults: TermDefaults, known: Sequence[Term]) -> Sequence[Any]:
     """Return what `services.catalog.import_rows` imports; raise InvalidRows if a row is wrong by itself.
 
+    Rows about students don't depend on each other: there, RefusedRows stand for wrong ones.
     `known` are the school's terms; only rows of terms need them.
     """
     if kind == "term":
         return _read_terms(rows, defaults, known)
     if kind == HOLDS:
         zone = ZoneInfo(defaults.timezone)
-        return check_rows(HoldRow, rows, lambda number, row: row.read(number, zone))
+        return check_rows_of_students(HoldRow, rows, lambda number, row: row.read(number, zone))
     return READERS[kind](rows)
 
 
@@ -106,7 +107,7 @@ def _read_grade(number: int, row: GradeRow) -> ImportedGrade:
 
 READERS: Mapping[str, Callable[[FileRows], Sequence[Any]]] = {
     "course": _read_courses,
-    ENROLLMENTS: lambda rows: check_rows(EnrollmentRow, rows, _read_enrollment),
+    ENROLLMENTS: lambda rows: check_rows_of_students(EnrollmentRow, rows, _read_enrollment),
     "grade": lambda rows: check_rows(GradeRow, rows, _read_grade),
     "section": _read_sections,
     "user": _read_users,

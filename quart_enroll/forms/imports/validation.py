@@ -5,9 +5,8 @@ from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from heapq import merge
 from typing import IO, Any, TypeVar
 
 from wtforms import Field
@@ -19,7 +18,7 @@ from quart_enroll.forms.imports import cells, columns, matching
 from quart_enroll.forms.imports.base import ImportRow
 from quart_enroll.forms.imports.table import Table, TableRow
 from quart_enroll.i18n.language import Sentence, join_sentences, plural
-from quart_enroll.services.catalog.imports import InvalidRows
+from quart_enroll.services.catalog.imports import InvalidRows, RefusedRow
 from quart_enroll.system.compact_list import CompactList
 
 T = TypeVar("T")
@@ -78,6 +77,13 @@ class FileRows:
         value = self.rows[place].cells.get(bad.field) if bad.field and place < len(self.rows) else None
         return "" if bad.field in SECRET_FIELDS else _quoted(value, str(self.sentence(bad)))
 
+    def quoted_sentence(self, bad: RowProblem) -> Sentence:
+        """Return what is wrong, after the value that is wrong unless the sentence has it."""
+        sentence = self.sentence(bad)
+        if quote := self.quote(bad).strip():
+            return Sentence("%(first)s %(next)s", first=quote, next=sentence)
+        return sentence
+
     def texts(self) -> Iterator[tuple[int, str]]:
         """Yield the number of each row and its cells on one line, without secret ones."""
         for row in self.rows:
@@ -108,22 +114,63 @@ def read_rows(
 def check_rows(form: type[ImportRow], file: FileRows, read: Callable[[int, Any], T]) -> CompactList[T]:
     """Return what `read` makes of the number and the checked form of each row.
 
-    One form checks the rows one after the other. Raises InvalidRows if a row can't be imported.
+    Raises InvalidRows if a row can't be imported.
     """
     found, bad = CompactList[T](), CompactList[RowProblem]()
+    for one in _checked(form, file, read):
+        if isinstance(one, WrongRow):
+            bad.extend(one.problems)
+        elif not bad:
+            found.append(one)
+    if bad:
+        raise InvalidRows(CompactList(_told_once(bad)))
+    return found
+
+
+def check_rows_of_students(
+    form: type[ImportRow], file: FileRows, read: Callable[[int, Any], T]
+) -> CompactList[T | RefusedRow]:
+    """Return what `read` makes of each row, as `check_rows` does, and in its place a row that can't be imported."""
+    return CompactList(_refused(file, one) if isinstance(one, WrongRow) else one for one in _checked(form, file, read))
+
+
+@dataclass(frozen=True, slots=True)
+class WrongRow:
+    """A row that can't be imported, with everything that is wrong with it."""
+
+    row: FileRow
+    problems: Sequence[RowProblem]
+
+
+def _checked(form: type[ImportRow], file: FileRows, read: Callable[[int, Any], T]) -> Iterator[T | WrongRow]:
+    """Yield what `read` makes of each row, or what is wrong with it; one form checks the rows one after the other."""
     taken = form()
-    shifted = {one.number for one in file.faults}  # their cells may be in the wrong columns
+    shifted = {one.number: one for one in file.faults}  # their cells may be in the wrong columns
     for row in file.rows:
         if row.number in shifted:
+            yield WrongRow(row, [shifted[row.number]])
             continue
         faults = taken.refill(row.cells)
-        if problems := _problems(taken, faults, row, file.labels):
-            bad.extend(problems)
-        elif not bad:
-            found.append(read(row.number, taken))
-    if bad or file.faults:
-        raise InvalidRows(CompactList(merge(file.faults, _told_once(bad), key=lambda one: one.number)))
-    return found
+        problems = _problems(taken, faults, row, file.labels)
+        yield WrongRow(row, problems) if problems else read(row.number, taken)
+
+
+def _refused(file: FileRows, wrong: WrongRow) -> RefusedRow:
+    """Return the row with all its problems in one: the column is that of the first, and the others name theirs."""
+    first, *others = wrong.problems
+    more = [
+        Sentence(
+            "%(place)s: %(sentence)s",
+            place=f"{file.labels.get(one.field, one.field)}{file.quote(one)}",
+            sentence=one.sentence,
+        )
+        for one in others
+    ]
+    is_named = all(one.field != "student" for one in wrong.problems)
+    student = str(wrong.row.cells.get("student", "")) if is_named else ""
+    problem = replace(first, sentence=join_sentences([first.sentence, *more]))
+    quoted = file.quoted_sentence(first)
+    return RefusedRow(problem, join_sentences([quoted, *more]), student)
 
 
 def _problems(

@@ -25,7 +25,9 @@ from quart_enroll.services.catalog.imports import (
     ImportAuthor,
     ImportResult,
     ImportTotal,
+    RefusedRow,
     RowChange,
+    leave_out,
     unknown_course,
 )
 from quart_enroll.services.enrollment import staff_changes
@@ -135,7 +137,7 @@ class Forecast:
 
 async def import_enrollments(
     context: EnrollmentContext,
-    rows: Sequence[ImportedEnrollment],
+    rows: Sequence[ImportedEnrollment | RefusedRow],
     clock: Clock,
     *,
     author: ImportAuthor,
@@ -149,7 +151,9 @@ async def import_enrollments(
     known = await _find_names(context.db, rows, clock(), author)
     forecast, total = Forecast(), ImportTotal()
     for row in rows:
-        if dry_run:
+        if isinstance(row, RefusedRow):
+            total.add(await leave_out(context.db, row, author, dry_run=dry_run))
+        elif dry_run:
             total.add(await _preview(context.db, row, known, author, forecast))
         elif row.number not in author.recorded_rows:
             total.add(await _make(context, row, known, author, clock))
@@ -285,7 +289,7 @@ def _field_change(change: StaffChange) -> FieldChange:
 
 
 async def _find_names(
-    db: Database, rows: Sequence[ImportedEnrollment], now: datetime, author: ImportAuthor
+    db: Database, rows: Sequence[ImportedEnrollment | RefusedRow], now: datetime, author: ImportAuthor
 ) -> KnownNames:
     accounts = await accounts_of(db, {row.student for row in rows})
     people = await users.find_many(db, {*accounts.values(), author.user_id})

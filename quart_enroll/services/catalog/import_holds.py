@@ -20,7 +20,9 @@ from quart_enroll.services.catalog.imports import (
     ImportAuthor,
     ImportResult,
     ImportTotal,
+    RefusedRow,
     RowChange,
+    leave_out,
 )
 from quart_enroll.services.enrollment.act_for import Record, record_nothing
 from quart_enroll.services.enrollment.context import EnrollmentContext
@@ -72,7 +74,7 @@ class KnownNames:
 
 async def import_holds(
     context: EnrollmentContext,
-    rows: Sequence[ImportedHold],
+    rows: Sequence[ImportedHold | RefusedRow],
     clock: Clock,
     *,
     author: ImportAuthor,
@@ -84,7 +86,9 @@ async def import_holds(
     """
     known, total = await _find_names(context.db, rows), ImportTotal()
     for row in rows:
-        if dry_run:
+        if isinstance(row, RefusedRow):
+            total.add(await leave_out(context.db, row, author, dry_run=dry_run))
+        elif dry_run:
             total.add(await _preview(context.db, row, known, author, clock()))
         elif row.number not in author.recorded_rows:
             total.add(await _make(context, row, known, author, clock))
@@ -193,7 +197,7 @@ def _in_words(row: ImportedHold) -> Sentence:
     return Sentence("Lift hold: %(type)s.", type=row.type)
 
 
-async def _find_names(db: Database, rows: Sequence[ImportedHold]) -> KnownNames:
+async def _find_names(db: Database, rows: Sequence[ImportedHold | RefusedRow]) -> KnownNames:
     accounts = await accounts_of(db, {row.student for row in rows})
     people = await users.find_many(db, set(accounts.values()))
     students = {text: people[one] for text, one in accounts.items() if Role.STUDENT in people[one].roles}

@@ -98,6 +98,29 @@ class ImportResult:
 
 _LISTS = ("changes", "promoted", "notes", "new_rows", "refused", "outcomes")
 
+
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """A row about the `student` that is wrong by itself: it is left out, and the others are imported.
+
+    The `text` says what is wrong, with the value.
+    """
+
+    problem: RowProblem
+    text: Sentence
+    student: str
+
+    @property
+    def number(self) -> int:
+        """The number of the row."""
+        return self.problem.number
+
+    def result(self) -> ImportResult:
+        """Return what becomes of the row."""
+        outcome = Outcome(self.number, "refused", self.text, self.problem.field, self.student)
+        return ImportResult(0, 0, 0, refused=[self.problem], outcomes=[outcome])
+
+
 Record = Callable[[Session, ImportResult], Awaitable[None]]
 """Writes, in the transaction of an import, that it has had this result; raises if it must not have it."""
 
@@ -171,6 +194,21 @@ async def run_catalog_import(
     result = await run_import(db, import_and_promote, dry_run=dry_run, record=author.record)
     if not dry_run:
         await swap_cycles.complete_all_cycles(SectionLocks(db), author.user_id, now)
+    return result
+
+
+async def leave_out(db: Database, row: RefusedRow, author: ImportAuthor, *, dry_run: bool) -> ImportResult:
+    """Record that the row is refused, unless that is done already, and return its result; a dry run records nothing."""
+    result = row.result()
+
+    async def record(session: Session) -> None:
+        await author.record(session, result)
+
+    if dry_run:
+        return result
+    if row.number in author.recorded_rows:
+        return ImportResult(0, 0, 0)
+    await transaction(db, record, IMPORT_RETRY_SECONDS)
     return result
 
 

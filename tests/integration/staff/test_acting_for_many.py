@@ -17,10 +17,12 @@ from quart.wrappers import Response
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import imports as stored_imports
 from quart_enroll.db.collections import users
+from quart_enroll.domain.errors import RowProblem
 from quart_enroll.domain.models import SectionRequest
 from quart_enroll.domain.stored_import import ImportState
+from quart_enroll.i18n.language import Sentence
 from quart_enroll.services.catalog.import_enrollments import ImportedEnrollment, import_enrollments
-from quart_enroll.services.catalog.imports import ImportAuthor, ImportResult
+from quart_enroll.services.catalog.imports import ImportAuthor, ImportResult, RefusedRow
 from quart_enroll.services.enrollment import enroll
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.staff import imports
@@ -212,15 +214,19 @@ async def test_what_is_wrong_is_said_beside_the_field(rita: Browser, db: Databas
 
 
 async def test_each_row_is_done_once_although_the_process_dies(db: Database) -> None:
-    rows = [ImportedEnrollment(one.user_id, one.email, "Fall 2026", "1111", "01", "add") for one in (ADA, BOB)]
+    wrong = Sentence("This must be one of %(words)s.", words="add")
+    rows = [
+        RefusedRow(RowProblem(CAL.user_id, wrong, "action"), wrong, CAL.email),
+        *(ImportedEnrollment(one.user_id, one.email, "Fall 2026", "1111", "01", "add") for one in (ADA, BOB)),
+    ]
     import_id = await imports.upload(db, RITA.user_id, "enrollment", "list", BytesIO(), FALL_MORNING, columns={})
     await db["import"].update_one({}, {"$set": {"state": ImportState.RUNNING}})
     context, tries = EnrollmentContext(db), 0
 
-    async def die_after_the_first(session: Session, result: ImportResult) -> None:
+    async def die_after_the_second(session: Session, result: ImportResult) -> None:
         nonlocal tries
         tries += 1
-        if tries == 2:
+        if tries == 3:
             raise Killed
         await author_of_run[0].record(session, result)
 
@@ -228,7 +234,7 @@ async def test_each_row_is_done_once_although_the_process_dies(db: Database) -> 
 
     async def dying(author: ImportAuthor) -> ImportResult:
         author_of_run[:] = [author]
-        dies = ImportAuthor(author.user_id, die_after_the_first, "Asked.")
+        dies = ImportAuthor(author.user_id, die_after_the_second, "Asked.")
         return await import_enrollments(context, rows, lambda: FALL_MORNING, author=dies)
 
     async def going_on(author: ImportAuthor) -> ImportResult:
@@ -244,10 +250,11 @@ async def test_each_row_is_done_once_although_the_process_dies(db: Database) -> 
     assert [await standing(db, one.user_id) for one in (ADA, BOB)] == [[], [("1111", "01", "enrolled")]]
     done = await imports.find(db, import_id)
     assert done is not None
-    assert (done.state, done.passed, done.added) == (ImportState.DONE, 2, 2)
+    assert (done.state, done.passed, done.added) == (ImportState.DONE, 3, 2)
     assert [(one.number, one.what) async for batch in imports.outcomes(db, done) for one in batch] == [
         (ADA.user_id, "added"),
         (BOB.user_id, "added"),
+        (CAL.user_id, "refused"),
     ]
     assert await db.audit.count_documents({"action": "student.add"}) == 2
     assert await db.audit.count_documents({"action": "import"}) == 1

@@ -106,6 +106,7 @@ bob@school.example,Bursar hold,place,Late,2026-12-31
 nobody@school.example,Bursar hold,place,Late,
 bob@school.example,Advising,place,Late,
 bob@school.example,Bursar hold,place,Late,2020-01-01
+bob@school.example,Bursar hold,put,Late,soon
 """
     rows = read_rows(ROW_FORMS[HOLDS], "holds.csv", BytesIO(file))
     settings = ImportSettings("UTC", 18, "scrypt")
@@ -113,7 +114,7 @@ bob@school.example,Bursar hold,place,Late,2020-01-01
     for dry_run in (True, False):
         done = await run(dry_run=dry_run)
         assert ([one.what for one in done.outcomes], done.added) == (
-            ["added", "unchanged", "changed", "unchanged" if dry_run else "changed", *["refused"] * 3],
+            ["added", "unchanged", "changed", "unchanged" if dry_run else "changed", *["refused"] * 4],
             1,
         )
         assert await db.hold.count_documents({"user_id": BOB.user_id}) == (0 if dry_run else 1)

@@ -259,12 +259,15 @@ async def test_each_enrollment_has_its_own_result(app: Quart, rita: Browser, ada
         f"{ADA.email},Fall 2026,3333,1,drop",
         "nobody@school.example,Fall 2026,1111,01,add",
         f"{ADA.email},Fall 2026,2222,01,add",
+        f"{ADA.email},Fall 2026,,01,enrol",
     ]
     uploaded = await upload(rita, "enrollment", "\n".join(rows), reason="Advised")
     url = await match(app, rita, uploaded, **ENROLLMENT_COLUMNS)
     shown = await page(rita, url)
     assert "There is no student nobody@school.example." in shown
     assert "There is no section 01 of 2222 in Fall 2026." in shown
+    wrong = "courseID is missing. action “enrol”: This must be one of add,"
+    assert wrong in shown
     assert await seats_taken(db, "1111") == 1
     await begin(rita, url)
     await settle(app)
@@ -277,7 +280,9 @@ async def test_each_enrollment_has_its_own_result(app: Quart, rita: Browser, ada
         ["4", "Ada Winters", "Unchanged"],
         ["5", "nobody@school.example", "Refused"],
         ["6", "Ada Winters", "Refused"],
+        ["7", ADA.email, "Refused"],
     ]
+    assert wrong in outcome
     entry = await db.audit.find_one({"action": "student.add"})
     assert entry is not None
     assert (entry["actor"], entry["user_id"], entry["reason"]) == (RITA.user_id, BOB.user_id, "Advised")
