@@ -12,17 +12,17 @@ from typing import Any
 import pytest
 
 from quart_enroll.domain.stored_import import FileColumn
-from quart_enroll.forms.imports import file_text, kinds, matching
+from quart_enroll.forms.imports import file_text, kinds, matching, student_lists
 from quart_enroll.forms.imports.columns import ROW_FORMS
 from quart_enroll.forms.imports.json_reader import MAX_JSON_PARTS, json_items
 from quart_enroll.forms.imports.sections import SectionRow
 from quart_enroll.forms.imports.sheet_program import MAX_CELLS, MAX_ROWS
-from quart_enroll.forms.imports.student_lists import read_file as read_students
 from quart_enroll.forms.imports.table import TOO_MANY, UnreadableFile
 from quart_enroll.forms.imports.table_reader import MAX_JSON_BYTES
 from quart_enroll.forms.imports.users import NO_HASH
 from quart_enroll.forms.imports.validation import FileRow, check_rows, read_rows
 from quart_enroll.i18n.language import use_language
+from quart_enroll.services.catalog.import_enrollments import ImportedEnrollment
 from quart_enroll.services.catalog.imports import InvalidRows
 
 FOLDER = Path(__file__).parents[1] / "support/spreadsheets"
@@ -256,9 +256,17 @@ def test_no_cell_of_a_user_has_unreadable_characters(field: str) -> None:
         assert field in dict(ROW_FORMS["user"].faults({"email": "a@b.example", "first_name": "A", field: value})[1])
 
 
-def test_a_list_of_students_keeps_what_can_be_read() -> None:
+def test_a_wrong_row_about_a_student_is_refused_alone() -> None:
     data = '[{"student": "1"}, {"student": "\\ud800\\u0000"}, {"student": "%s"}]' % ("9" * 300)
-    assert read_students("list.json", BytesIO(data.encode())) == ["1", "??", "9" * 253 + "…"]
+    students = student_lists.read_file("list.json", BytesIO(data.encode()))
+    drop = {"term": "Fall", "courseID": "1111", "section": "1", "action": "drop"}
+    file = read_rows(ROW_FORMS["enrollment"], "rows.json", BytesIO(student_lists.rows_file(students, drop)))
+    rows = kinds.read("enrollment", file, DEFAULTS, ())
+    assert rows[0] == ImportedEnrollment(1, "1", "Fall", "1111", "1", "drop")
+    assert [str(one.text) for one in rows[1:]] == [
+        "“\ufffd\0” This contains unreadable characters. Type it again.",
+        f"“{'9' * 60}…” Use at most 254 characters.",
+    ]
 
 
 def test_a_hostile_file_takes_no_longer_than_any_other() -> None:

@@ -5,19 +5,13 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import IO
 
-from quart_enroll.domain.readable_text import is_readable
 from quart_enroll.forms.imports import columns, matching
 from quart_enroll.forms.imports.enrollments import EnrollmentRow
-from quart_enroll.forms.imports.students import MAX_STUDENT_LENGTH
 from quart_enroll.forms.imports.table import UnreadableFile
 from quart_enroll.i18n.language import Sentence
 
 FIELD_NAMES = tuple(map(columns.key, ("student", "email", "email address", "user_id", "id", "student id")))
 """Names that a column of students may have, the clearest first: a “Student ID” may also be a number of the school's."""
-
-
-NOT_READABLE = "?"
-"""What replaces a character of a text that names nobody."""
 
 
 def read_text(text: str) -> list[str]:
@@ -52,11 +46,5 @@ def _texts(cells: Iterable[object]) -> list[str]:
 
 
 def _different(texts: Iterable[str]) -> list[str]:
-    """Return each text once, changed if no row could contain it, so that only its own line is refused."""
-    return list(dict.fromkeys(map(_as_row_text, filter(None, texts))))
-
-
-def _as_row_text(text: str) -> str:
-    """Return the text with a replacement for what no row may have: too many characters, or unreadable ones."""
-    readable = "".join(one if is_readable(one) else NOT_READABLE for one in text)
-    return readable if len(readable) <= MAX_STUDENT_LENGTH else f"{readable[: MAX_STUDENT_LENGTH - 1]}…"
+    """Return each text once."""
+    return list(dict.fromkeys(filter(None, texts)))
