@@ -38,6 +38,9 @@ ACTIONS: Mapping[str, Sentence] = {
     "permit.revoke": Sentence("Permit revoked"),
     "appointment.assign": Sentence("Enrollment appointment assigned"),
     "appointment.remove": Sentence("Enrollment appointment removed"),
+    "numbers.add": Sentence("Permission numbers created"),
+    "numbers.revoke": Sentence("Permission numbers revoked"),
+    "numbers.use": Sentence("Permission number used"),
     "hold_type.save": Sentence("Type of hold saved"),
     "hold_type.remove": Sentence("Type of hold removed"),
     "view.begin": Sentence("Started viewing as a student"),
@@ -74,6 +77,7 @@ class About:
 class AuditEntry:
     """A change that staff made: who, when, which of ACTIONS, and what it is `about`.
 
+    That a student used a permission number is one too: it makes the change that staff prepared.
     `user_id` is the person it concerns, if any. `overrides` are the rules that were set aside.
     """
 

@@ -884,6 +884,38 @@ class OwnPermit(Refused):
         super().__init__(Sentence("You can’t grant yourself a permit. Ask someone else who may."))
 
 
+class UnknownPermissionNumber(Refused):
+    code = "unknown_permission_number"
+    meaning = "The course has no such permission number in the term."
+
+    def __init__(self) -> None:
+        super().__init__(Sentence("This isn’t a permission number for this course. Check each character."))
+
+
+class PermissionNumberUsed(Refused):
+    code = "permission_number_used"
+    meaning = "Another student has used the permission number."
+
+    def __init__(self) -> None:
+        super().__init__(Sentence("Someone else has used this permission number. Ask your instructor for a new one."))
+
+
+class PermissionNumberRevoked(Refused):
+    code = "permission_number_revoked"
+    meaning = "The permission number was revoked."
+
+    def __init__(self) -> None:
+        super().__init__(Sentence("This permission number was revoked. Ask your instructor for a new one."))
+
+
+class PermissionNumberExpired(Refused):
+    code = "permission_number_expired"
+    meaning = "The permission number has expired."
+
+    def __init__(self) -> None:
+        super().__init__(Sentence("This permission number has expired. Ask your instructor for a new one."))
+
+
 class RegistrarsPermit(Refused):
     code = "registrars_permit"
     meaning = "A registrar granted the permit, and only registrars can revoke it."
@@ -1016,7 +1048,7 @@ class PleaseWait(Refused):
 
     status = 429
     code = "please_wait"
-    meaning = "Too many incorrect passwords; try again after `Retry-After` seconds."
+    meaning = "Too many attempts; try again after `Retry-After` seconds."
 
     def __init__(self, wait: timedelta) -> None:
         self.retry_after = max(1, ceil(wait.total_seconds()))

@@ -271,7 +271,7 @@ class Section:
 
     `instructor` is the text that people read; `instructors` are the user_ids of those who may see its roster. Each edit
     or import that changes the section increments `revision`. The text `restriction` says which students may enroll, in
-    addition to that of the course.
+    addition to that of the course. `accepts_numbers` is set with its first permission number.
     """
 
     term: str
@@ -288,6 +288,7 @@ class Section:
     status: SectionStatus = SectionStatus.ACTIVE
     revision: int = 0
     restriction: str = ""
+    accepts_numbers: bool = False
 
     @property
     def key(self) -> "SectionKey":

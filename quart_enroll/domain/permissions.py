@@ -7,6 +7,7 @@ admitted person's scope, pages respond with 404.
 from collections.abc import Collection
 
 from quart_enroll.domain.models import User
+from quart_enroll.domain.permission_numbers import PermissionNumber
 from quart_enroll.domain.permits import RecordedPermit
 from quart_enroll.domain.roles import Role
 from quart_enroll.domain.stored_import import ENROLLMENTS
@@ -72,9 +73,9 @@ def can_grant_permits(staff: User, subject: str, instructors: Collection[int]) -
     return is_instructor or can_change_section(staff, subject)
 
 
-def can_revoke(staff: User, permit: RecordedPermit) -> bool:
-    """Return whether the person may revoke a permit for a section or course where they may grant permits."""
-    return Role.REGISTRAR in staff.roles or not permit.by_registrar
+def can_revoke(staff: User, granted: RecordedPermit | PermissionNumber) -> bool:
+    """Return whether the person may revoke what was granted for a section or course where they may grant permits."""
+    return Role.REGISTRAR in staff.roles or not granted.by_registrar
 
 
 def can_manage_people(staff: User) -> bool:

@@ -46,6 +46,7 @@ PAGES = {
             "/account/timezone",
             "/account/tokens",
             "/enrollment/links",
+            "/enrollment/permission-number?term=Fall+2026&courseID=3333",
         ),
     ),
     "registrar": (

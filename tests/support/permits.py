@@ -1,5 +1,7 @@
 """Permits for tests."""
 
+from datetime import timedelta
+
 from bson import ObjectId
 
 from quart_enroll.db.client import Database
@@ -7,6 +9,9 @@ from tests.support.people import ADA, FALL_MORNING, RITA
 
 PERMIT_ID = "65a000000000000000000002"
 """The key of ada's permit."""
+
+NUMBER = "4K7M2PXW9TRC"
+"""A permission number for the only section of PHP 202."""
 
 
 async def permit_ada(db: Database) -> None:
@@ -24,3 +29,21 @@ async def permit_ada(db: Database) -> None:
         "reason": "=Graduates in spring",
     }
     await db.permit.insert_one(row)
+
+
+async def number_for_php(db: Database) -> None:
+    """Create NUMBER, with which a student may enroll even if the section is full, as rita would have done before."""
+    row = {
+        "term": "Fall 2026",
+        "courseID": "3333",
+        "section": "01",
+        "code": NUMBER,
+        "overrides": ["full"],
+        "expires_at": FALL_MORNING + timedelta(30),
+        "at": FALL_MORNING,
+        "author": RITA.user_id,
+        "reason": "=Graduates in spring",
+        "by_registrar": True,
+    }
+    await db.permission_number.insert_one(row)
+    await db.section.update_one({"courseID": "3333"}, {"$set": {"accepts_numbers": True}})

@@ -19,7 +19,7 @@ from quart_enroll.services.staff.imports import Preview
 from tests.support.appointments import appoint_ada
 from tests.support.holds import BURSAR, HOLD_ID, hold_ada
 from tests.support.people import ADA, BOB, CAL, FALL, FALL_MORNING, PASSWORD_HASH, RITA
-from tests.support.permits import PERMIT_ID, permit_ada
+from tests.support.permits import PERMIT_ID, number_for_php, permit_ada
 
 EDIT = AuditEntry(
     FALL_MORNING,
@@ -107,13 +107,14 @@ def staff_pages(section: SectionKey, user_id: int) -> list[str]:
         *("/staff/holds", "/staff/holds/types", "/staff/holds/type", f"/staff/holds/type?name={quote(BURSAR.name)}"),
         *(f"{record}/holds/place", f"{record}/holds/lift?hold={HOLD_ID}"),
         *(f"/staff/section/permits?{where}", f"{record}/permits/grant"),
+        *(f"/staff/section/numbers?{where}", f"/staff/section/numbers/revoke?{where}"),
         *("/staff/appointments?term=Fall+2026", f"/staff/appointments/remove?term=Fall+2026&user_id={user_id}"),
         f"/staff/permit/revoke?permit={PERMIT_ID}",
     ]
 
 
 async def fill_staff_pages(db: Database, at: datetime, word: str = "people") -> list[str]:
-    """Add entries to the logs, a request for removal by ada, her hold, permit and appointment, and two files.
+    """Add entries to the logs, a request for removal by ada, her hold, permit and appointment, two files, and more.
 
     Returns the paths of the files. The columns of one are to be matched; the other, whose name, column and values are
     `word`, is refused.
@@ -123,6 +124,7 @@ async def fill_staff_pages(db: Database, at: datetime, word: str = "people") -> 
     await removals.add(db, ADA.user_id, at, None)
     await hold_ada(db)
     await permit_ada(db)
+    await number_for_php(db)
     await appoint_ada(db)
     data, columns = BytesIO(f"{word}\n{word}\n".encode()), [FileColumn(word, "email", [word])]
     new, refused = [

@@ -67,6 +67,7 @@ SCHEMA = {
         "status": {"enum": [str(one) for one in SectionStatus]},
         "revision": COUNTER_SCHEMA,
         "restriction": {"bsonType": "string", "maxLength": 1000},
+        "accepts_numbers": {"bsonType": "bool"},
     },
 }
 
@@ -230,6 +231,14 @@ async def edit(db: Database, section: Section, session: Session) -> bool:
     return bool(result.matched_count)
 
 
+async def accept_numbers(db: Database, key: SectionKey, session: Session) -> bool:
+    """Note that the section has permission numbers; return False if there is no such section."""
+    result = await db.section.update_one(
+        section_keys.to_filter(key), {"$set": {"accepts_numbers": True}}, session=session
+    )
+    return result.matched_count == 1
+
+
 async def remove_students(db: Database, key: SectionKey, *, enrolled: int, waiting: int, session: Session) -> None:
     """Subtract so many students from the counters."""
     change = [{"$set": _seats_less(enrolled) | {"waiting": {"$subtract": ["$waiting", waiting]}}}]
@@ -258,6 +267,7 @@ def to_section(row: Mapping[str, Any]) -> Section:
         status=_status(row.get("status")),
         revision=to_int(row.get("revision")),
         restriction=str(row.get("restriction") or ""),
+        accepts_numbers=row.get("accepts_numbers") is True,
     )
 
 

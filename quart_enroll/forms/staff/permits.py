@@ -1,13 +1,15 @@
 """The forms about permits: one to grant for a section or on a student's record, and one to revoke."""
 
 from collections.abc import Collection
+from secrets import token_hex
 
-from wtforms import SelectMultipleField, StringField, ValidationError
+from wtforms import HiddenField, SelectField, SelectMultipleField, StringField, ValidationError
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
-from wtforms.validators import DataRequired, Length, Optional
+from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
 from quart_enroll.domain.actors import Override
 from quart_enroll.domain.models import SectionKey
+from quart_enroll.domain.permission_numbers import MAX_NUMBERS_PER_BATCH, write_code
 from quart_enroll.domain.permits import MAX_TEXT_LENGTH, Permit
 from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
 from quart_enroll.forms.staff.logs import NAMES_A_PERSON
@@ -16,6 +18,11 @@ from quart_enroll.forms.tokens import DayField, today
 from quart_enroll.i18n.language import gettext
 
 TEXT = [one_line, Length(max=MAX_TEXT_LENGTH, message=lazy("Use at most 200 characters."))]
+
+
+def _reason(description: str) -> StringField:
+    checks = [DataRequired(lazy("Enter a reason.")), *TEXT]
+    return StringField(lazy("Reason"), checks, filters=[stripped], description=description)
 
 
 class StudentForm(SiteForm):
@@ -46,12 +53,7 @@ class OverridesUntilForm(SiteForm):
 
     overrides = SelectMultipleField(lazy("What it allows"), validate_choice=False)
     ends_on = DayField(lazy("Last day"), [Optional()], description=lazy("Without one, it doesn’t expire."))
-    reason = StringField(
-        lazy("Reason"),
-        [DataRequired(lazy("Enter a reason.")), *TEXT],
-        filters=[stripped],
-        description=lazy("Only staff see it."),
-    )
+    reason = _reason(lazy("Only staff see it."))
 
     _offered: tuple[Override, ...] = ()
 
@@ -88,12 +90,42 @@ class StudentPermitForm(CourseOrSectionForm, OverridesUntilForm):
     """Grant a student a permit for a section, or for a whole course."""
 
 
+class PermissionNumbersForm(OverridesUntilForm):
+    """Create permission numbers; `button` identifies the button, which creates them only once."""
+
+    button = HiddenField(validators=[one_line, Length(max=64)], default=token_hex)
+    number = StringField(
+        lazy("How many"), filters=[stripped], default="10", render_kw={"inputmode": "numeric", "maxlength": 3}
+    )
+    ends_on = DayField(lazy("Last day"), [InputRequired(lazy("Choose the last day."))])
+    reason = _reason(lazy("Only staff see it."))  # again, because the fields are in this order
+
+    def validate_number(self, field: StringField) -> None:
+        """Require a number from 1 to MAX_NUMBERS_PER_BATCH."""
+        text = field.data or ""
+        if not (text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= MAX_NUMBERS_PER_BATCH):
+            raise ValidationError(gettext("Enter a number from 1 to %(most)s.", most=MAX_NUMBERS_PER_BATCH))
+
+
+class RevokeNumbersForm(SiteForm):
+    """Revoke one of a section's unused permission numbers, or all of them."""
+
+    which = SelectField(lazy("Which"), validate_choice=False)
+    reason = _reason(lazy("Only staff see it, in the audit log."))
+
+    def offer(self, codes: Collection[str]) -> None:
+        """Offer these codes."""
+        self.which.choices = [
+            SelectChoice("", gettext("All unused permission numbers")),
+            *(SelectChoice(one, write_code(one)) for one in codes),
+        ]
+
+    def codes(self, offered: Collection[str]) -> Collection[str]:
+        """Return the chosen ones of the offered codes."""
+        return [one for one in offered if self.which.data in ("", None, one)]
+
+
 class RevokePermitForm(SiteForm):
     """Revoke a permit."""
 
-    reason = StringField(
-        lazy("Reason"),
-        [DataRequired(lazy("Enter a reason.")), *TEXT],
-        filters=[stripped],
-        description=lazy("Only staff see it, in the audit log."),
-    )
+    reason = _reason(lazy("Only staff see it, in the audit log."))

@@ -79,7 +79,9 @@ async def course(courseID: str) -> bytes:
         "taken": section_actions.taken_badge(term, found, state) if term else None,
     }
     window = closed_window(term, moment, snapshot) if term else None
-    more = {"courses": True, "window": window, "choices": choices}
+    has_numbers = user is not None and any(one.accepts_numbers for one in sections)
+    number_url = url_for("permission_number", courseID=courseID, term=term) if has_numbers else ""
+    more = {"courses": True, "window": window, "choices": choices, "number_url": number_url}
     if is_overridden("course.html"):
         own = hold_banner.variables(snapshot)
         return render("course.html", **facts, **more, fingerprint=state.fingerprint, **own)
@@ -88,9 +90,10 @@ async def course(courseID: str) -> bytes:
         "sections": [part for choice, others in choices for part in section_parts(found, choice, others)],
         **({"fingerprint": [state.fingerprint.encode()]} if state.fingerprint else {}),
         **(window.gaps if window else {}),
+        **({"number_url": [escape(number_url).encode()]} if number_url else {}),
         **(holds := hold_banner.gaps(snapshot)),
     }
-    key = term is None, facts["not_taught"], window, bool(choices), bool(state.fingerprint), bool(holds)
+    key = term is None, facts["not_taught"], window, bool(choices), bool(state.fingerprint), bool(holds), has_numbers
     return render_frame("course.html", key, gaps, lambda: facts | more)
 
 

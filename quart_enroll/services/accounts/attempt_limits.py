@@ -50,6 +50,9 @@ and networks have the limits of reset links."""
 ROSTER_EMAILS_PER_PERSON = RateLimit(limit=20, fades_in=timedelta(minutes=15))
 """Twenty in a row, which is every section of a teacher with a correction to some, then one per quarter of an hour."""
 
+PERMISSION_NUMBERS_PER_STUDENT = RateLimit(limit=20, fades_in=timedelta(minutes=15))
+"""Twenty in a row, then one per quarter of an hour, correct ones included: nobody gets that many."""
+
 PASSWORD_LOCK_WAIT_SECONDS = 10.0
 """How long a password may wait for others of the same account to be checked."""
 
@@ -189,6 +192,11 @@ async def count_email_change(db: Database, attempt: AttemptSource, new_address: 
 async def count_roster_email(db: Database, user_id: int, now: datetime) -> None:
     """Count an email to the students of a section, or raise PleaseWait if the person sent too many."""
     await _check_and_count(db, {f"roster email {user_id}": ROSTER_EMAILS_PER_PERSON}, now)
+
+
+async def count_permission_number(db: Database, user_id: int, now: datetime) -> None:
+    """Count a permission number that the student has entered, or raise PleaseWait if there were too many."""
+    await _check_and_count(db, {f"permission number {user_id}": PERMISSION_NUMBERS_PER_STUDENT}, now)
 
 
 async def _check_and_count(db: Database, counters: Mapping[str, RateLimit], now: datetime) -> None:

@@ -180,7 +180,8 @@ def _with_stored_fields(row: ImportedSection, before: Mapping[SectionKey, Sectio
     after = keep_missing_fields(row.section, old, row.given, OPTIONAL_SECTION_FIELDS)
     if old is None:
         return after
-    return replace(after, seats_taken=old.seats_taken, waiting=old.waiting, revision=old.revision)
+    kept = ("seats_taken", "waiting", "revision", "accepts_numbers")
+    return replace(after, **{name: getattr(old, name) for name in kept})
 
 
 async def _with_user_ids(db: Database, rows: Sequence[ImportedSection]) -> list[ImportedSection]:

@@ -29,6 +29,7 @@ from quart_enroll.db.collections import (
     imports,
     logins,
     notices,
+    permission_numbers,
     permits,
     plans,
     removals,
@@ -73,6 +74,7 @@ COLLECTION_MODULES: dict[str, Any] = {
     "hold": holds,
     "permit": permits,
     "appointment": appointments,
+    "permission_number": permission_numbers,
     "hold_type": hold_types,
 }
 """The modules with the indexes and the schema of each collection."""

@@ -128,7 +128,7 @@ async def edit(
         old = await sections.find(context.db, key, transaction.session)
         if old is None:
             raise UnknownSection(key.courseID, key.section, key.term)
-        new = replace(wanted, seats_taken=old.seats_taken, waiting=old.waiting)
+        new = replace(wanted, seats_taken=old.seats_taken, waiting=old.waiting, accepts_numbers=old.accepts_numbers)
         changes = differences(old, new)
         if not changes:
             return Effects(old)

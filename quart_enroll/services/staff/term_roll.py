@@ -48,7 +48,9 @@ def plan(wanted: RollRequest, offered: Sequence[Section], present: Sequence[Sect
 
 def _copy(wanted: RollRequest, section: Section) -> Section:
     status = SectionStatus.TENTATIVE if wanted.as_tentative else SectionStatus.ACTIVE
-    new = replace(section, term=wanted.target, seats_taken=0, waiting=0, revision=0, status=status)
+    new = replace(
+        section, term=wanted.target, seats_taken=0, waiting=0, revision=0, status=status, accepts_numbers=False
+    )
     return new if wanted.with_instructors else replace(new, instructor="", instructors=())
 
 

@@ -73,7 +73,8 @@ async def test_pages_and_api_clients_of_one_account_share_its_rate_limit(
 @pytest.mark.parametrize(
     "path",
     [
-        *("/enrollment", "/enrollment/drop", "/enrollment/swap", "/waitlist", "/waitlist/leave"),
+        *("/enrollment", "/enrollment/drop", "/enrollment/swap", "/enrollment/permission-number"),
+        *("/waitlist", "/waitlist/leave"),
         *(
             "/plan/add",
             "/plan/remove",

@@ -64,6 +64,14 @@ INVALID_FORMS = [
         {"overrides": "full", "section": "\u202e"},
         ["courseID", "section", "reason"],
     ),
+    (
+        "numbers.html",
+        f"/staff/section/numbers?{PHP_SECTION}",
+        {"number": "many", "overrides": "full"},
+        ["number", "ends_on", "reason"],
+    ),
+    ("numbers_revoke.html", f"/staff/section/numbers/revoke?{PHP_SECTION}", {}, ["reason"]),
+    ("permission_number.html", "/enrollment/permission-number?term=Fall+2026&courseID=3333", {}, ["code"]),
     ("permit_revoke.html", f"/staff/permit/revoke?permit={PERMIT_ID}", {}, ["reason"]),
     ("import_new.html", "/staff/import/new", {"kind": "course"}, ["file"]),
 ]

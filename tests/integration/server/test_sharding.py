@@ -321,8 +321,8 @@ async def place_and_lift_holds(full: FullRun, rita: Browser) -> None:
     await full.request(rita, "POST", "/staff/holds/type?name=Advising", remove="y", **hold_type)
 
 
-async def grant_and_revoke_permits(full: FullRun, rita: Browser) -> None:
-    """Grant permits for a section and a course, which are listed, and revoke one."""
+async def grant_and_revoke_permits(full: FullRun, rita: Browser, bob: Browser) -> None:
+    """Grant permits for a section and a course, revoke one, and let bob use a permission number."""
     where = "?term=Fall+2026&courseID=1111&section=02"
     permit = {"overrides": "full", "reason": "Asked"}
     await full.request(rita, "POST", f"/staff/section/permits{where}", student="2", **permit)
@@ -337,6 +337,11 @@ async def grant_and_revoke_permits(full: FullRun, rita: Browser) -> None:
     revoke = f"/staff/permit/revoke?permit={found and found['_id']}"
     await full.request(rita, "GET", revoke)
     await full.request(rita, "POST", revoke, reason="A mistake")
+    await full.request(rita, "POST", f"/staff/section/numbers{where}", number="2", ends_on="2026-12-31", **permit)
+    number = await full.db.permission_number.find_one({})
+    use = "/enrollment/permission-number?term=Fall+2026&courseID=1111"
+    await full.request(bob, "POST", use, code=number and number["code"])
+    await full.request(rita, "POST", f"/staff/section/numbers/revoke{where}", reason="A mistake")
 
 
 async def import_in_the_browser(full: FullRun, rita: Browser) -> None:
@@ -423,7 +428,7 @@ async def test_a_full_run_asks_all_shards_only_as_the_document_says(
     await read_reports(full_run, rita)
     await change_the_catalog(full_run, rita)
     await place_and_lift_holds(full_run, rita)
-    await grant_and_revoke_permits(full_run, rita)
+    await grant_and_revoke_permits(full_run, rita, bob)
     await import_in_the_browser(full_run, rita)
     await use_accounts(full_run, anyone, ada, bob, rita)
     await compare_with_past_terms(full_run)

@@ -24,7 +24,7 @@ from quart_enroll.web.route import Audience, Route
 from tests.support.appointments import appoint_ada
 from tests.support.holds import BURSAR, HOLD_ID, add_type, hold_ada
 from tests.support.people import ADA, BOB, FALL_MORNING, RITA, Browser
-from tests.support.permits import PERMIT_ID, permit_ada
+from tests.support.permits import NUMBER, PERMIT_ID, number_for_php, permit_ada
 
 STAFF_ROUTES = [route for route in ROUTES if route.audience is Audience.STAFF and not route.api_tag]
 """The pages; test_api_is_logged.py has the API."""
@@ -122,6 +122,13 @@ CHANGE_EXAMPLES: dict[str, Change] = {
     "staff_permit_grant": Change(
         f"/staff/students/{ADA.user_id}/permits/grant", SECTION | {"overrides": "full", "reason": "Graduates soon"}
     ),
+    "staff_numbers": Change(
+        "/staff/section/numbers?term=Fall+2026&courseID=1111&section=01",
+        {"number": "2", "overrides": "full", "ends_on": "2026-12-31", "reason": "Graduate soon"},
+    ),
+    "staff_numbers_revoke": Change(
+        f"/staff/section/numbers/revoke?{PHP_SECTION}", {"which": NUMBER, "reason": "A mistake"}, number_for_php
+    ),
     "staff_appointment_remove": Change(REMOVE_APPOINTMENT, {}, appoint_ada),
     "staff_appointments": Change("/staff/appointments?term=Fall+2026", {"student": "1", "starts_at": "2026-08-21"}),
     "staff_permit_revoke": Change(REVOKE, {"reason": "A mistake"}, permit_ada),
@@ -154,6 +161,7 @@ ROSTER_EXAMPLES = {
     "staff_roster_email": f"/staff/roster/email?{PHP_SECTION}",
     "staff_no_show": f"/staff/roster/no-show?{PHP_SECTION}",
     "staff_permits": f"/staff/section/permits?{PHP_SECTION}",
+    "staff_numbers": f"/staff/section/numbers?{PHP_SECTION}",
 }
 """The path of a roster at each endpoint that opens one."""
 

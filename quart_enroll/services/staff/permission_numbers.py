@@ -1,0 +1,174 @@
+"""Create permission numbers, list and revoke them, and let students use them."""
+
+import secrets
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from quart_enroll.db.client import Database
+from quart_enroll.db.collections import idempotency, permission_numbers, permits, schedules, sections, users
+from quart_enroll.db.collections.idempotency import AlreadyMade
+from quart_enroll.domain import permissions
+from quart_enroll.domain.actors import Override
+from quart_enroll.domain.audit import About, AuditEntry
+from quart_enroll.domain.errors import (
+    OwnPermit,
+    PermissionNumberExpired,
+    PermissionNumberRevoked,
+    PermissionNumberUsed,
+    UnknownPermissionNumber,
+    UnknownSection,
+)
+from quart_enroll.domain.models import SectionKey, StoredResponse, User
+from quart_enroll.domain.permission_numbers import ALPHABET, CODE_LENGTH, NumberBatch, PermissionNumber, read_code
+from quart_enroll.domain.permits import Permit, PermitStatus, RecordedPermit
+from quart_enroll.domain.roles import Role
+from quart_enroll.services.enrollment.context import EnrollmentContext
+from quart_enroll.services.enrollment.promotion import promote_waitlists
+from quart_enroll.services.enrollment.seat_changes import SeatTransaction
+from quart_enroll.services.enrollment.swap_cycles import change_seats
+from quart_enroll.services.staff import audit
+
+BUTTON_LIFETIME = timedelta(days=1)
+"""How long the same button creates no more numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedNumber:
+    """A permission number with the names of its author and of the student who used it, who may be nobody."""
+
+    number: PermissionNumber
+    author_name: str
+    student_name: str
+
+
+async def find_of_section(db: Database, key: SectionKey) -> list[NamedNumber]:
+    """Return the section's permission numbers, the latest first; a deleted account has its number as the name."""
+    found = await permission_numbers.find_of_section(db, key)
+    names = await users.find_names(db, {who for one in found for who in (one.author, one.used_by) if who is not None})
+
+    def name(user_id: int | None) -> str:
+        return "" if user_id is None else names.get(user_id, str(user_id))
+
+    return [NamedNumber(one, name(one.author), name(one.used_by)) for one in found]
+
+
+async def create(context: EnrollmentContext, staff: User, batch: NumberBatch, button: str, now: datetime) -> None:
+    """Create the permission numbers; the same `button` creates a batch only once.
+
+    Raises UnknownSection if there is no such section.
+    """
+    key, by_registrar = batch.key, Role.REGISTRAR in staff.roles
+    about = frozenset(batch.overrides), batch.expires_at, now, staff.user_id, batch.reason, by_registrar
+    new = [PermissionNumber(_new_code(), key, *about) for _ in range(batch.number)]
+    made = sha256(f"{button} {batch}".encode()).hexdigest()
+    expires_at = now + BUTTON_LIFETIME
+
+    async def body(transaction: SeatTransaction) -> None:
+        db, session = transaction.db, transaction.session
+        answer = StoredResponse(303, "", "")
+        await idempotency.add_answered(db, staff.user_id, made, answer, at=now, expires_at=expires_at, session=session)
+        if not await sections.accept_numbers(db, key, session):
+            raise UnknownSection(key.courseID, key.section, key.term)
+        await permission_numbers.add_all(db, new, session)
+        await _record(transaction, "numbers.add", key, batch.reason, batch.overrides)
+
+    with suppress(AlreadyMade):
+        await change_seats(context.locks, staff.user_id, now, [key], body)
+
+
+async def revoke(
+    context: EnrollmentContext, staff: User, key: SectionKey, codes: Collection[str], reason: str, now: datetime
+) -> int:
+    """Revoke those of the section's unused numbers that have these codes, and return how many.
+
+    Those by a registrar stay, unless the member of the staff is one.
+    """
+
+    async def body(transaction: SeatTransaction) -> int:
+        db, session = transaction.db, transaction.session
+        found = await permission_numbers.find_of_section(db, key, session)
+        chosen = [one for one in found if one.code in codes and permissions.can_revoke(staff, one)]
+        revoked = await permission_numbers.revoke(db, chosen, session) if chosen else 0
+        if revoked:
+            await _record(transaction, "numbers.revoke", key, reason)
+        return revoked
+
+    return await change_seats(context.locks, staff.user_id, now, [], body)
+
+
+async def use(
+    context: EnrollmentContext, user_id: int, term: str, courseID: str, text: str, now: datetime
+) -> PermissionNumber:
+    """Give the student the permit for which the course's number with this code stands, and return the number.
+
+    It takes no seat, except that a waiting student is tried again. A repeated request gives nothing more. Raises
+    UnknownPermissionNumber, PermissionNumberUsed by another student, PermissionNumberRevoked, PermissionNumberExpired,
+    OwnPermit and AccountGone.
+    """
+
+    async def body(transaction: SeatTransaction) -> PermissionNumber:
+        db, session = transaction.db, transaction.session
+        await schedules.bump_version(db, user_id, term, session)
+        number = await permission_numbers.find(db, term, courseID, read_code(text), session)
+        if number is None:
+            raise UnknownPermissionNumber
+        _check_usable(number, user_id, now)
+        if number.used_by == user_id:
+            await _check_permit(transaction, number)
+            return number
+        if not await permission_numbers.use(db, number, user_id, now, session):
+            raise PermissionNumberUsed
+        await permits.add(db, _permit(number, user_id, now), session)
+        await _record(transaction, "numbers.use", number.key, number.reason, number.overrides, user_id)
+        transaction.unblocked_students.append((user_id, term))
+        await promote_waitlists(transaction)
+        return number
+
+    return await change_seats(context.locks, user_id, now, [], body)
+
+
+def _check_usable(number: PermissionNumber, user_id: int, now: datetime) -> None:
+    if number.used_by not in (None, user_id):
+        raise PermissionNumberUsed
+    if number.is_revoked:
+        raise PermissionNumberRevoked
+    if now >= number.expires_at:
+        raise PermissionNumberExpired
+    if number.author == user_id:
+        raise OwnPermit
+
+
+async def _check_permit(transaction: SeatTransaction, number: PermissionNumber) -> None:
+    """Raise PermissionNumberRevoked if the permit that the student got for the number was revoked."""
+    of_student = await permits.find_of_student(transaction.db, transaction.actor, number.key.term, transaction.session)
+    for one in of_student:
+        is_same = one.at == number.used_at and one.permit.covers(number.key)
+        if is_same and one.status is PermitStatus.REVOKED:
+            raise PermissionNumberRevoked
+
+
+def _permit(number: PermissionNumber, user_id: int, now: datetime) -> RecordedPermit:
+    key = number.key
+    permit = Permit("", key.term, key.courseID, key.section, number.overrides, number.expires_at)
+    status, author = PermitStatus.GRANTED, number.author
+    return RecordedPermit(permit, user_id, status, now, author, number.reason, number.by_registrar)
+
+
+def _new_code() -> str:
+    return "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
+
+
+async def _record(
+    transaction: SeatTransaction,
+    action: str,
+    key: SectionKey,
+    reason: str,
+    overrides: Collection[Override] = (),
+    user_id: int | None = None,
+) -> None:
+    about = About("section", key.term, key.courseID, key.section)
+    entry = AuditEntry(transaction.now, transaction.actor, action, about, user_id, reason, tuple(sorted(overrides)))
+    await audit.record(transaction.db, transaction.session, entry)
