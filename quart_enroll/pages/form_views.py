@@ -6,6 +6,7 @@ Forms that people fill in show what is wrong beside their fields; see form_error
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from quart import Response, flash, redirect, request, url_for
 from quart.typing import ResponseReturnValue
@@ -85,14 +86,9 @@ async def flash_refusal(refusal: Refused, url: str) -> Redirect:
     return redirect(url, 303)
 
 
-def to_page(endpoint: str) -> RefusalUrl:
-    """Return what leads to the page of that endpoint."""
-    return lambda refusal, requested: url_for(endpoint)
-
-
 def to_schedule(refusal: Refused, requested: SectionRequest) -> str:
-    """Return the URL of the schedule in the term of the request."""
-    return url_for("enrollment", term=requested.term[:100] or None)
+    """Return the URL of the row of the button, or of the schedule in the term of the request."""
+    return row_url(requested, url_for("enrollment", term=requested.term[:100] or None))
 
 
 def to_row_or_page(endpoint: str) -> RefusalUrl:
@@ -101,10 +97,11 @@ def to_row_or_page(endpoint: str) -> RefusalUrl:
 
 
 def to_alternatives(refusal: Refused, requested: SectionRequest) -> str:
-    """Return the URL of the form with the student's options, or of the schedule if nothing had to change."""
+    """Return the URL of the row of the button, or else of the form with the student's options, or of the schedule if
+    nothing had to change."""
     if refusal.severity == "info" or isinstance(refusal, AlreadyEnrolled | AlreadyWaiting):
         return to_schedule(refusal, requested)
-    return form_url(requested)
+    return row_url(requested, form_url(requested))
 
 
 def form_url(requested: SectionRequest) -> str:
@@ -113,11 +110,15 @@ def form_url(requested: SectionRequest) -> str:
 
 
 def row_url(requested: SectionRequest, page: str) -> str:
-    """Return the URL from which an in-place button loads its row again.
+    """Return the URL of the row of the button on the page that it was on, with its search and filters; or else `page`.
 
-    Without JavaScript, that is the row on the page that the button was on, with its search and filters, or else `page`.
+    The schedule and the plan are opened anew, in the term of `page`. A button that changes only its row finds it on the
+    page of the course, which is smaller.
     """
     if request.headers.get("HX-Request") == "true":
         return url_for("course", courseID=requested.courseID[:20], term=requested.term[:100])
+    origin = url_of_list()
+    if not origin:
+        return page
     mark = section_mark(SectionKey(requested.term, requested.courseID, requested.section))
-    return f"{origin}#{mark}" if (origin := url_of_list()) else page
+    return f"{page if urlsplit(origin).path == urlsplit(page).path else origin}#{mark}"

@@ -7,8 +7,6 @@
 
   const note = document.querySelector(".window[data-opens]");
   if (!note) return;
-  const left = document.querySelector(".left");
-  const buttons = document.querySelectorAll("[data-at-opening]");
   const speaker = document.createElement("div");
   const ahead = lead();
   let before = 0; // the seconds at the last tick
@@ -35,11 +33,19 @@
     return note.dataset.left.replace("{}", parts.join(" "));
   }
 
+  // Looks for the elements each time, because the part of the page with them may have been replaced.
   function show(text) {
-    if (left.textContent !== text) left.textContent = text;
+    const left = document.querySelector(".left");
+    if (left && left.textContent !== text) left.textContent = text;
+    // The buttons must not look usable before the opening. The server checks the time as well.
+    for (const button of document.querySelectorAll("[data-at-opening]")) {
+      if (opened) button.removeAttribute("aria-disabled");
+      else button.setAttribute("aria-disabled", "true");
+    }
   }
 
   function tick() {
+    if (opened) return show(note.dataset.open);
     const seconds = Math.ceil((Number(note.dataset.opens) - Date.now() - ahead) / 1000);
     if (seconds <= 0) return open();
     show(words(seconds));
@@ -52,21 +58,17 @@
     clearInterval(timer);
     show(note.dataset.open);
     speaker.textContent = note.dataset.open;
-    for (const button of buttons) button.removeAttribute("aria-disabled");
     setTimeout(() => document.body.dispatchEvent(new Event("opened")), Math.random() * MAX_RELOAD_DELAY_MS);
   }
 
-  // The buttons must not look usable before the opening. The server checks the time as well.
-  for (const button of buttons) {
-    button.setAttribute("aria-disabled", "true");
-    button.form.addEventListener("submit", (event) => {
-      if (event.submitter === button && button.getAttribute("aria-disabled") === "true") event.preventDefault();
-    });
-  }
+  document.addEventListener("submit", (event) => {
+    if (!opened && event.submitter?.matches("[data-at-opening]")) event.preventDefault();
+  }, { capture: true });
   speaker.className = "visually-hidden";
   speaker.setAttribute("role", "status");
   document.getElementById("main").append(speaker);
   const timer = setInterval(tick, TICK_MS);
-  document.addEventListener("visibilitychange", () => document.hidden || opened || tick());
+  document.addEventListener("visibilitychange", () => document.hidden || tick());
+  document.addEventListener("htmx:afterSwap", tick);
   tick();
 })();

@@ -16,8 +16,7 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
 });
 
 // Tells htmx how to update the row of a section. All rows work alike, so the page does not repeat this in each of them.
-// Open seats are replaced. The whole row is reloaded when it needs another button, or shows an outdated time or room, and
-// by its own buttons that stay in place.
+// Open seats are replaced. The whole row is reloaded when it needs another button, or shows an outdated time or room.
 (() => {
   function setAll(element, attributes) {
     for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
@@ -32,19 +31,14 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
     setAll(row, {
       "hx-get": row.parentElement.dataset.rows ?? course.querySelector("a").getAttribute("href"),
       "hx-select": `#${row.id}`,
-      "hx-select-oob": "#messages:innerHTML",
+      "hx-select-oob": "#messages:beforeend",
       "hx-swap": "outerHTML",
       "hx-trigger": `sse:${row.id}-${turn}, moved`,
     });
     setAll(seats, { "sse-swap": row.id, "hx-swap": "innerHTML" });
+    // The focus stays on the same button, and never moves to one that does something else.
     for (const button of row.querySelectorAll("button[formaction]")) {
-      const { toggles, moves } = button.dataset;
-      // The focus stays on the same button, and never moves to one that does something else.
-      button.id = `${row.id}-${toggles ?? button.getAttribute("formaction")}`;
-      const post = { "hx-post": button.getAttribute("formaction") };
-      if (toggles) setAll(button, { ...post, "hx-target": "closest .section" });
-      const list = { "hx-target": "#planned", "hx-select": "#planned > li", "hx-swap": "innerHTML" };
-      if (moves !== undefined) setAll(button, { ...post, ...list }); // all rows, because several change their places
+      button.id = `${row.id}-${button.dataset.toggles ?? button.getAttribute("formaction")}`;
     }
   }
 
@@ -103,26 +97,131 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
 
   document.addEventListener("htmx:sseMessage", ({ target }) => summarizeAround(target));
 
-  // Keeps the focus, opened details, and the visitor's selections if the options still exist, when a part of the page is
-  // reloaded.
-  const kept = new WeakMap(); // the selections, and the ids of opened details and of the focused element, by response
-  document.addEventListener("htmx:beforeSwap", ({ detail: { target, xhr } }) => {
-    const selects = [...target.querySelectorAll("select[id]")];
-    const focused = target.contains(document.activeElement) ? document.activeElement.id : "";
+  // Returns a function that restores the focus, opened details, the scroll position, and the visitor's selections if the
+  // options still exist, after the target has been replaced.
+  function remember(target) {
+    const chosen = [...target.querySelectorAll("select[id]")].map(({ id, value }) => [id, value]);
     const opened = [...target.querySelectorAll("details[open][id]")].map(({ id }) => id);
-    kept.set(xhr, { chosen: selects.map(({ id, value }) => [id, value]), opened, focused });
-  });
+    const active = target.contains(document.activeElement) ? document.activeElement : null;
+    const places = [active?.id, active?.closest(".section")?.id, target.id]; // where the focus goes, best first
+    const anchor = active?.closest(".section") ?? target;
+    const top = anchor.getBoundingClientRect().top;
+    return () => {
+      for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+      for (const [id, value] of chosen) {
+        const select = document.getElementById(id);
+        if (select?.querySelector(`option[value="${CSS.escape(value)}"]`)) select.value = value;
+      }
+      if (active && document.activeElement === document.body) focus(places);
+      const now = document.getElementById(anchor.id);
+      if (active && now) scrollBy({ top: now.getBoundingClientRect().top - top, behavior: "instant" });
+    };
+  }
+
+  function focus(places) {
+    const place = document.getElementById(places.find((id) => id && document.getElementById(id)));
+    if (!place) return;
+    place.closest("details:not([open])")?.setAttribute("open", "");
+    if (!place.matches("a, button, input, select, summary")) place.tabIndex = -1;
+    place.focus({ preventScroll: true });
+  }
+
+  const restores = new WeakMap(); // the function that restores the replaced part, by response
+  document.addEventListener("htmx:beforeSwap", ({ detail: { target, xhr } }) => restores.set(xhr, remember(target)));
   document.addEventListener("htmx:afterSwap", ({ detail, target }) => {
     prepareAll(target);
-    const { chosen, opened, focused } = kept.get(detail.xhr) ?? { chosen: [], opened: [] };
-    for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+    restores.get(detail.xhr)?.();
     summarizeAround(target);
-    for (const [id, value] of chosen) {
-      const select = document.getElementById(id);
-      if (select?.querySelector(`option[value="${CSS.escape(value)}"]`)) select.value = value;
-    }
-    if (focused && document.activeElement === document.body) document.getElementById(focused)?.focus({ preventScroll: true });
   });
+
+  // Buttons act in place: their row, or the part of the page around it, is replaced by that of the page to which they lead.
+  const PARTS = "#results, #offered, #schedule, #plan";
+  let last = Promise.resolve(); // one request after another, because each replaces the part
+
+  document.addEventListener("submit", (event) => {
+    const { target: form, submitter: button } = event;
+    if (event.defaultPrevented || form.method !== "post" || !button?.closest(PARTS) || button.matches(".failed")) return;
+    event.preventDefault();
+    if (button.ariaBusy === "true") return;
+    button.ariaBusy = "true";
+    const url = button.getAttribute("formaction") ?? form.getAttribute("action");
+    const body = new URLSearchParams(new FormData(form));
+    last = last.then(() => act(button, url, body)).catch(() => submitPlainly(url, body));
+  });
+
+  // The second click of a double click does nothing: the button may be another one by then.
+  document.addEventListener("click", (event) => {
+    if (event.detail > 1 && event.target.closest("button")?.closest(PARTS)) event.preventDefault();
+  });
+
+  async function act(button, url, body) {
+    const row = button.closest(".section")?.id;
+    const onlyRow = "toggles" in button.dataset; // plans and alerts change nothing else
+    const id = onlyRow ? row : button.closest(PARTS).id;
+    const headers = onlyRow ? { "HX-Request": "true" } : {};
+    const part = () => document.getElementById(id);
+    let response, page;
+    part()?.setAttribute("aria-busy", "true");
+    try {
+      response = await fetch(url, { method: "POST", body, headers });
+      page = await response.text();
+    } catch {
+      return fail(button);
+    } finally {
+      part()?.removeAttribute("aria-busy");
+    }
+    // A question, an error, or a sign-in needs the whole page. Every button is safe to repeat.
+    if (!response.ok || !part() || !page.includes(`id="${id}"`)) return submitPlainly(url, body);
+    restores.set(response, remember(part()));
+    const others = `,#act${document.getElementById("found") ? ",#found:innerHTML" : ""}`;
+    const parts = { select: `#${id}`, selectOOB: `#messages:innerHTML${onlyRow ? "" : others}` };
+    htmx.swap(part(), page, { swapStyle: "outerHTML", settleDelay: 0 }, { ...parts, eventInfo: { xhr: response } });
+    showOutcome(row);
+  }
+
+  // What is about to be replaced needs no update of its own.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.target.closest("[aria-busy]")) event.preventDefault();
+  });
+
+  // Says that there is no connection. Pressed again, the button is submitted as if there were no scripts.
+  function fail(button) {
+    button.ariaBusy = null;
+    button.classList.add("failed");
+    const message = document.createElement("div");
+    setAll(message, { class: "alert alert-danger", role: "alert" });
+    message.textContent = document.getElementById("act").dataset.offline;
+    document.getElementById("messages").replaceChildren(message);
+    showOutcome(button.closest(".section")?.id);
+  }
+
+  // Shows the outcome in sight, and a refusal beside its button too.
+  function showOutcome(row) {
+    const messages = document.getElementById("messages");
+    messages.classList.add("in-place");
+    const refusals = [...messages.querySelectorAll(".alert-warning, .alert-danger")];
+    document.getElementById(row)?.append(...refusals.map(({ textContent }) => span("outcome", textContent)));
+  }
+
+  // A click or Escape takes the outcome away from what it covers.
+  for (const type of ["click", "keydown"]) {
+    document.addEventListener(type, ({ key = "Escape" }) => {
+      if (key === "Escape") document.querySelector("#messages.in-place")?.replaceChildren();
+    });
+  }
+
+  function submitPlainly(url, body) {
+    const form = document.createElement("form");
+    Object.assign(form, { method: "post", action: url, hidden: true });
+    for (const [name, value] of body) {
+      const input = document.createElement("input");
+      Object.assign(input, { type: "hidden", name, value });
+      form.append(input);
+    }
+    document.body.append(form);
+    form.submit();
+  }
+
   prepareAll(document.body); // before htmx looks at the page
 })();
 

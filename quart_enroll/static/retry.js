@@ -1,13 +1,5 @@
 // Retries a change that the server was too busy for. Without JavaScript, people press the button themselves.
 (() => {
-  // A button that updates only its row has no room for this message, so it is pressed again as if there were no scripts.
-  document.addEventListener("htmx:beforeSwap", (event) => {
-    const { requestConfig: { elt }, xhr } = event.detail;
-    if (![429, 503].includes(xhr.status) || !elt.matches("button[formaction]")) return;
-    event.detail.isError = false;
-    elt.form.requestSubmit(elt);
-  });
-
   const form = document.querySelector("form[data-retry-after]");
   // Someone who goes back to an old page doesn't want to repeat the change.
   if (!form || performance.getEntriesByType?.("navigation")[0]?.type === "back_forward") return;

@@ -12,7 +12,7 @@ from werkzeug import Response as AnyResponse
 from werkzeug.exceptions import HTTPException
 
 from quart_enroll.db.client import DATABASE_UNAVAILABLE, NoTransactions
-from quart_enroll.domain.errors import Busy, OnlyViewing, PleaseWait, Refused, SectionEditConflict, WrongFields
+from quart_enroll.domain.errors import Busy, PleaseWait, Refused, SectionEditConflict, WrongFields
 from quart_enroll.domain.models import SectionRequest
 from quart_enroll.i18n.language import Sentence, gettext
 from quart_enroll.state import cached_catalog
@@ -63,7 +63,6 @@ def init_app(app: Quart) -> None:
     app.register_error_handler(Unauthorized, sign_in_first)
     app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(Refused, refused)
-    app.register_error_handler(OnlyViewing, only_viewing)
     app.register_error_handler(Busy, busy)
     app.register_error_handler(PleaseWait, please_wait)
     app.register_error_handler(NoTransactions, database_read_only)
@@ -80,8 +79,6 @@ async def made_for_another_user() -> Response | AnyResponse:
     if wants_json():
         abort(409, sentence)
     await flash(sentence, "warning")
-    if request.headers.get("HX-Request") == "true":
-        return reload_page()
     return redirect(url_for("index"), 303)
 
 
@@ -140,14 +137,6 @@ async def refused(error: Refused) -> Response:
     return await _respond(
         error.status, error.code, error.text, heading=error.heading, retry_after=error.retry_after, details=details
     )
-
-
-async def only_viewing(error: OnlyViewing) -> Response:
-    """Refuse a change in a view; a button that updates only its row has no room for the message."""
-    if request.headers.get("HX-Request") != "true":
-        return await refused(error)
-    await flash(error.text, "warning")
-    return reload_page()
 
 
 async def malformed(sentence: str, fields: Mapping[str, Sequence[str]]) -> Response:

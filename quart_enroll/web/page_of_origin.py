@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from quart_enroll.domain import terms
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import SectionRequest
+from quart_enroll.web.templating import is_overridden
 
 LISTS_OF_SECTIONS = {"courses", "course", "plan", "enrollment"}
 """The endpoints of pages with buttons for several sections."""
@@ -43,19 +44,42 @@ def term_of_page() -> str:
 
 
 def url_of_list() -> str:
-    """Return the URL of the page that the request comes from, with its query; empty if that lists no sections."""
-    page, endpoint, _ = _page_of_origin()
-    return urlunsplit(("", "", page.path, page.query, "")) if page and endpoint in LISTS_OF_SECTIONS else ""
+    """Return the URL of the page that the request comes from, with its query; empty if that lists no sections.
+
+    A page that asks for confirmation names the page before it as `back`. A school's own template has no place to return
+    to.
+    """
+    before = _page_before()
+    page, endpoint, _ = _find_page(before) if before else _page_of_origin()
+    if page is None or endpoint not in LISTS_OF_SECTIONS or is_overridden(f"{endpoint}.html"):
+        return ""
+    return urlunsplit(("", "", page.path, page.query, ""))
+
+
+def _page_before() -> SplitResult | None:
+    try:
+        before = urlsplit(request.args.get("back", ""))
+    except ValueError:
+        return None
+    return before if before.path and not before.scheme and not before.netloc else None
 
 
 def _page_of_origin() -> tuple[SplitResult | None, str, Mapping[str, Any]]:
     """Return the page that the request comes from, its endpoint and the values in its path, if it is on this site."""
     try:
         page = urlsplit(request.headers.get("Referer", ""))
+    except ValueError:
+        return None, "", {}
+    return _find_page(page) if (page.scheme, page.netloc) == (request.scheme, request.host) else (None, "", {})
+
+
+def _find_page(page: SplitResult) -> tuple[SplitResult | None, str, Mapping[str, Any]]:
+    """Return the page, its endpoint and the values in its path, if it is one of the site's."""
+    try:
         adapter = current_app.create_url_adapter(request)
-        if adapter is None or (page.scheme, page.netloc) != (request.scheme, request.host):
+        if adapter is None:
             return None, "", {}
         endpoint, values = adapter.match(unquote(page.path), method="GET")
-    except (ValueError, HTTPException):  # not a URL at all, or one without a page
+    except HTTPException:
         return None, "", {}
     return page, str(endpoint), values

@@ -17,6 +17,15 @@ A4_WIDTH_PX = 794
 """The width of an A4 page in pixels."""
 
 
+async def _open_schedule_with(page: Page, base_url: str, *buttons: str) -> None:
+    """Open the schedule after pressing these buttons in the catalog."""
+    for name in buttons:
+        await page.goto(f"{base_url}/courses/Fall")
+        await press(page, name)
+        await expect(page.locator("#messages")).not_to_be_empty()
+    await page.goto(f"{base_url}/enrollment")
+
+
 async def test_a_waitlisted_student_gets_the_dropped_seat(base_url: str, db: Database, page: Page) -> None:
     await register(page, base_url)
     await page.goto(f"{base_url}/courses/Fall")
@@ -24,16 +33,14 @@ async def test_a_waitlisted_student_gets_the_dropped_seat(base_url: str, db: Dat
     await expect(page.get_by_text("You’re on the waitlist for PHP 202, section 01: 1 of 1.")).to_be_visible()
 
     await enroll.drop(EnrollmentContext(db), BOB.user_id, SectionRequest("3333"), datetime.now(UTC))
-    await page.reload()
-    await expect(page.get_by_role("status")).to_contain_text("A seat opened: you’re now enrolled in PHP 202")
+    await expect(page.locator("#messages")).to_contain_text("A seat opened: you’re now enrolled in PHP 202")
+    await page.goto(f"{base_url}/enrollment")
     await expect(page.get_by_role("row", name="PHP 202")).to_be_visible()
 
 
 async def test_an_open_schedule_shows_a_promotion_without_a_reload(base_url: str, db: Database, page: Page) -> None:
     await register(page, base_url)
-    await page.goto(f"{base_url}/courses/Fall")
-    await press(page, "Join waitlist for PHP 202")
-    await page.goto(f"{base_url}/enrollment")
+    await _open_schedule_with(page, base_url, "Join waitlist for PHP 202")
     await expect(page.get_by_text("Waitlisted, 1 of 1")).to_be_visible()
 
     await enroll.drop(EnrollmentContext(db), BOB.user_id, SectionRequest("3333"), datetime.now(UTC))
@@ -46,8 +53,9 @@ async def test_swapping_for_another_section_and_waiting_to_swap_for_another_cour
     await register(page, base_url)
     await page.goto(f"{base_url}/courses/Fall")
     await press(page, "Enroll in PYT 101, section 01")
-    await page.goto(f"{base_url}/courses/Fall")
     await press(page, "Swap PYT 101 for this PYT 101, section 02")
+    await expect(page.get_by_text("you’re now enrolled in PYT 101, section 02")).to_be_visible()
+    await page.goto(f"{base_url}/enrollment")
     await expect(page.get_by_role("row", name="1111-02")).to_be_visible()
 
     await page.goto(f"{base_url}/courses/Fall")
@@ -55,6 +63,8 @@ async def test_swapping_for_another_section_and_waiting_to_swap_for_another_cour
     await reveal(page.get_by_label("If I get a seat, drop"))
     await page.get_by_label("If I get a seat, drop").select_option("PYT 101")
     await press(page, "Join waitlist to swap for PHP 202")
+    await expect(page.get_by_text("You’re on the waitlist for PHP 202")).to_be_visible()
+    await page.goto(f"{base_url}/enrollment")
     await expect(page.get_by_text("Replaces PYT 101 if you get a seat")).to_be_visible()
 
 
@@ -109,9 +119,8 @@ CUT_OFF_TEXTS = """() => [...document.querySelectorAll('.box-text')]
 async def test_the_week_is_drawn_to_scale(base_url: str, page: Page, width: int) -> None:
     await page.set_viewport_size({"width": width, "height": 800})
     await register(page, base_url)
-    for name in ("Enroll in PYT 101, section 01", "Join waitlist for PHP 202"):  # 50 minutes from nine, 75 from noon
-        await page.goto(f"{base_url}/courses/Fall")
-        await press(page, name)
+    # 50 minutes from nine, 75 from noon
+    await _open_schedule_with(page, base_url, "Enroll in PYT 101, section 01", "Join waitlist for PHP 202")
     await expect(page.get_by_role("heading", name="Your week")).to_be_visible()
     boxes = [await box.bounding_box() for box in await page.locator(".box > rect").all()]
     assert None not in boxes
@@ -140,8 +149,7 @@ LINK_STYLE = """link => [getComputedStyle(link).textDecorationLine,
 
 async def test_courses_on_the_schedule_look_like_links_except_on_paper(base_url: str, page: Page) -> None:
     await register(page, base_url)
-    await page.goto(f"{base_url}/courses/Fall")
-    await press(page, "Enroll in PYT 101, section 01")
+    await _open_schedule_with(page, base_url, "Enroll in PYT 101, section 01")
     for place in (".listing th a", ".box-text a", ".week-days a"):
         link = page.locator(place).first
         for media, style in (("screen", ["underline", False]), ("print", ["none", True])):
@@ -179,8 +187,7 @@ async def test_a_printed_schedule_has_the_term_on_the_screen_and_no_empty_page(
 async def test_on_a_phone_the_week_is_a_list_of_its_days(base_url: str, page: Page) -> None:
     await page.set_viewport_size({"width": 390, "height": 800})
     await register(page, base_url)
-    await page.goto(f"{base_url}/courses/Fall")
-    await press(page, "Enroll in PYT 101, section 01")
+    await _open_schedule_with(page, base_url, "Enroll in PYT 101, section 01")
     week = page.get_by_role("region", name="Your week")
     await expect(page.locator(".week-picture")).to_be_hidden()
     await expect(week.get_by_role("heading", level=4)).to_have_text(["Mon", "Wed", "Fri"])
@@ -193,8 +200,7 @@ async def test_on_a_phone_the_week_is_a_list_of_its_days(base_url: str, page: Pa
 async def test_the_header_is_in_the_same_place_on_every_page(base_url: str, page: Page) -> None:
     await page.set_viewport_size({"width": 1280, "height": 800})
     await register(page, base_url)
-    await page.goto(f"{base_url}/courses/Fall")
-    await press(page, "Enroll in PYT 101, section 01")
+    await _open_schedule_with(page, base_url, "Enroll in PYT 101, section 01")
     places = set()
     for path in ("/enrollment", "/", "/courses/Fall", "/plan", "/account"):
         await page.goto(base_url + path)
@@ -237,9 +243,8 @@ async def test_courses_at_the_same_time_are_all_readable(
     for number in range(extra_courses):
         await offer_course(db, f"B10{number}", f"BIO 10{number}")
     await wait_until_catalog_is_current(db, base_url)
-    for name in ("PYT 101, section 01", *(f"BIO 10{number}, section 01" for number in range(extra_courses))):
-        await page.goto(f"{base_url}/courses/Fall")
-        await press(page, f"Enroll in {name}")
+    courses = ("PYT 101", *(f"BIO 10{number}" for number in range(extra_courses)))
+    await _open_schedule_with(page, base_url, *(f"Enroll in {course}, section 01" for course in courses))
     at_one_time = [{"days": "MWFSU", "start": "09:00", "end": "09:50"}]
     moved = {"meetings": at_one_time, "room": "Kollwitz House 206"}
     await db.section.update_many({"courseID": {"$regex": "^B10"}}, {"$set": moved})

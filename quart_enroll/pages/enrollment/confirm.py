@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 
+from quart import url_for
+
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import SectionRequest
 from quart_enroll.i18n.language import gettext
 from quart_enroll.pages import student_state
+from quart_enroll.pages.form_views import row_url
 from quart_enroll.state import catalog, now
 from quart_enroll.web import auth
+from quart_enroll.web.page_of_origin import url_of_list
 from quart_enroll.web.templating import render
 
 
@@ -35,7 +39,7 @@ async def before_swap(requested: SectionRequest, dropped: str) -> bytes | None:
     title = old.course.title
     heading = gettext("Swap %(old)s for %(new)s?", old=title, new=new)
     fields = {"drop": dropped, "add": requested.courseID, "term": requested.term, "section": requested.section}
-    return _question("enrollment_swap", fields, heading, _lost_seat(title), gettext("Swap"), _keep(title))
+    return _question("enrollment_swap", requested, fields, heading, _lost_seat(title), gettext("Swap"), _keep(title))
 
 
 async def before_leaving(requested: SectionRequest) -> bytes:
@@ -68,9 +72,20 @@ def _keep(title: str) -> str:
 
 
 def _page(endpoint: str, requested: SectionRequest, heading: str, sentence: str, yes: str, no: str) -> bytes:
-    return _question(endpoint, {"courseID": requested.courseID, "term": requested.term}, heading, sentence, yes, no)
+    fields = {"courseID": requested.courseID, "term": requested.term}
+    return _question(endpoint, requested, fields, heading, sentence, yes, no)
 
 
-def _question(endpoint: str, fields: dict[str, str], heading: str, sentence: str, yes: str, no: str) -> bytes:
+def _question(
+    endpoint: str,
+    requested: SectionRequest,
+    fields: dict[str, str],
+    heading: str,
+    sentence: str,
+    yes: str,
+    no: str,
+) -> bytes:
+    schedule = url_for("enrollment", term=requested.term or None)
+    where = {"back": url_of_list() or None, "row_url": row_url(requested, schedule)}
     words = {"heading": heading, "sentence": sentence, "yes": yes, "no": no}
-    return render("sure.html", enrollment=True, endpoint=endpoint, fields=fields, **words)
+    return render("sure.html", enrollment=True, endpoint=endpoint, fields=fields, **where, **words)

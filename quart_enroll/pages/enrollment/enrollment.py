@@ -20,6 +20,7 @@ from quart_enroll.pages.form_views import (
     flash_refusal,
     form_url,
     malformed,
+    row_url,
     section_form,
     to_alternatives,
     to_schedule,
@@ -30,7 +31,7 @@ from quart_enroll.services.enrollment.seat_actions import Dropped
 from quart_enroll.services.enrollment.seat_changes import Enrolled
 from quart_enroll.state import catalog, enrollment_context, now
 from quart_enroll.web import auth
-from quart_enroll.web.page_of_origin import with_page_term
+from quart_enroll.web.page_of_origin import url_of_list, with_page_term
 from quart_enroll.web.request import wants_json
 from quart_enroll.web.templating import render
 
@@ -54,9 +55,17 @@ async def drop(form: DropForm, requested: SectionRequest) -> ResponseReturnValue
         if wants_json():
             raise
         withdraws = is_withdrawal(requested, offered)
-        return render("drop.html", enrollment=True, requested=requested, sentence=refusal.text, withdraws=withdraws)
+        return render(
+            "drop.html",
+            enrollment=True,
+            requested=requested,
+            sentence=refusal.text,
+            withdraws=withdraws,
+            back=url_of_list() or None,
+            row_url=to_schedule(refusal, requested),
+        )
     await flash(_dropped_message(dropped), "success")
-    return redirect(url_for("enrollment", term=dropped.term), 303)
+    return redirect(row_url(requested, url_for("enrollment", term=dropped.term)), 303)
 
 
 @section_form(SwapForm, refused_to=to_alternatives)
@@ -72,7 +81,7 @@ async def swap(form: SwapForm, requested: SectionRequest) -> ResponseReturnValue
         section=placed.offering.key.section,
     )
     await flash(f"{swapped}{_left_waitlist_message(placed)}", "success")
-    return redirect(url_for("enrollment", term=placed.offering.term.term), 303)
+    return redirect(row_url(requested, url_for("enrollment", term=placed.offering.term.term)), 303)
 
 
 async def _enroll() -> ResponseReturnValue:
@@ -93,9 +102,9 @@ async def _enroll() -> ResponseReturnValue:
             raise
         return await enrollment_form.page(form), 422  # it lists the choices
     except (SectionFull, CorequisiteMissing) as refusal:
-        return await flash_refusal(refusal, form_url(requested))
+        return await flash_refusal(refusal, row_url(requested, form_url(requested)))
     except Refused as refusal:
-        return await flash_refusal(refusal, url_for("courses"))
+        return await flash_refusal(refusal, row_url(requested, url_for("courses")))
     for one in outcomes:
         if isinstance(one, Enrolled):
             await flash(enrolled_message(one), "success")
@@ -103,7 +112,7 @@ async def _enroll() -> ResponseReturnValue:
             await flash(one.text, "info")
     changed = outcomes[-1]
     term = changed.offering.term.term if isinstance(changed, Enrolled) else changed.term
-    return redirect(url_for("enrollment", term=term), 303)
+    return redirect(row_url(requested, url_for("enrollment", term=term)), 303)
 
 
 def enrolled_message(placed: Enrolled) -> str:

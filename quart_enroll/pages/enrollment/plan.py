@@ -22,7 +22,6 @@ from quart_enroll.pages.form_views import (
     flash_refusal,
     row_url,
     section_form,
-    to_page,
     to_row_or_page,
     valid_form,
 )
@@ -121,7 +120,7 @@ async def remove(_form: PlannedSectionForm, requested: SectionRequest) -> Respon
     return redirect(row_url(requested, url_for("plan", term=term.term)), 303)
 
 
-@section_form(AlternativesForm, refused_to=to_page("plan"))
+@section_form(AlternativesForm, refused_to=to_row_or_page("plan"))
 async def set_alternatives(form: AlternativesForm, requested: SectionRequest) -> ResponseReturnValue:
     alternatives = form.alternative.data or []
     user_id = auth.signed_in().user_id
@@ -132,12 +131,12 @@ async def set_alternatives(form: AlternativesForm, requested: SectionRequest) ->
     return redirect(url_for("plan", term=term.term, _anchor=f"{mark}-alternatives"), 303)
 
 
-@section_form(PlannedSectionForm, refused_to=to_page("plan"))
+@section_form(PlannedSectionForm, refused_to=to_row_or_page("plan"))
 async def move_up(_form: PlannedSectionForm, requested: SectionRequest) -> ResponseReturnValue:
     return await _move(requested, down=False)
 
 
-@section_form(PlannedSectionForm, refused_to=to_page("plan"))
+@section_form(PlannedSectionForm, refused_to=to_row_or_page("plan"))
 async def move_down(_form: PlannedSectionForm, requested: SectionRequest) -> ResponseReturnValue:
     return await _move(requested, down=True)
 
@@ -151,7 +150,7 @@ async def _move(requested: SectionRequest, *, down: bool) -> ResponseReturnValue
         length=moved.length,
     )
     await flash(message, "info")
-    return redirect(url_for("plan", term=moved.term.term), 303)
+    return redirect(row_url(requested, url_for("plan", term=moved.term.term)), 303)
 
 
 @valid_form(TermForm)

@@ -8,7 +8,7 @@ from quart_enroll.forms.enrollment import DropForm, WaitlistForm
 from quart_enroll.i18n.language import gettext
 from quart_enroll.pages.catalog.section_actions import section_name
 from quart_enroll.pages.enrollment.confirm import before_leaving
-from quart_enroll.pages.form_views import section_form, to_alternatives, to_schedule
+from quart_enroll.pages.form_views import row_url, section_form, to_alternatives, to_schedule
 from quart_enroll.services.enrollment import waitlist
 from quart_enroll.services.enrollment.seat_actions import Joined
 from quart_enroll.state import catalog, enrollment_context, now
@@ -22,7 +22,7 @@ async def join(form: WaitlistForm, requested: SectionRequest) -> ResponseReturnV
         dropped = offered.resolve_courseID(dropped)
     joined = await waitlist.join(enrollment_context(), auth.signed_in().user_id, requested, now(), dropped, offered)
     await _flash_joined(joined, is_swap=bool(dropped))
-    return redirect(url_for("enrollment", term=joined.offering.term.term), 303)
+    return redirect(row_url(requested, url_for("enrollment", term=joined.offering.term.term)), 303)
 
 
 @section_form(DropForm, refused_to=to_schedule)
@@ -33,7 +33,7 @@ async def leave(form: DropForm, requested: SectionRequest) -> ResponseReturnValu
     course = (await catalog()).find(left.courseID)
     title = course.title if course else left.courseID
     await flash(gettext("You left the waitlist for %(title)s.", title=title), "success")
-    return redirect(url_for("enrollment", term=left.term), 303)
+    return redirect(row_url(requested, url_for("enrollment", term=left.term)), 303)
 
 
 async def _flash_joined(joined: Joined, *, is_swap: bool) -> None:

@@ -33,15 +33,6 @@ async def test_a_button_on_adas_page_does_nothing_after_bob_signs_in(
     assert await db.enrollment.count_documents({}) == 0
 
 
-async def test_a_button_that_updates_its_row_reloads_the_page_for_another_user(
-    ada: Browser, stale_form: dict[str, str], db: Database
-) -> None:
-    response = await ada.post("/enrollment", form=stale_form, headers={"HX-Request": "true"})
-    assert (response.status_code, response.headers["HX-Refresh"]) == (204, "true")
-    assert "Someone else opened this page" in await ada.read("/enrollment")
-    assert await db.enrollment.count_documents({}) == 0
-
-
 async def test_an_api_client_gets_the_refusal_as_json(ada: Browser, stale_form: dict[str, str]) -> None:
     response = await ada.post("/enrollment", form=stale_form, headers={"Accept": "application/json"})
     assert (response.status_code, (await response.get_json())["error"]) == (409, "conflict")

@@ -102,9 +102,3 @@ async def test_an_open_section_offers_no_seat_alert(ada: Browser, db: Database) 
     message = await message_after(ada, "/alert", courseID="1111", term="Fall 2026", section="01")
     assert message == "PYT 101, section 01, has an open seat. You can enroll now."
     assert await db.alert.count_documents({}) == 0
-
-
-async def test_with_javascript_a_button_returns_to_its_row(ada: Browser) -> None:
-    for path in ("/alert", "/alert/end"):
-        response = await ada.post(path, form=PHP, headers={"HX-Request": "true"})
-        assert response.location == COURSE_URL

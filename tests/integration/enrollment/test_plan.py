@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from html import unescape
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -92,17 +93,21 @@ async def test_during_the_window_enroll_comes_before_add_to_plan(ada: Browser) -
     ("origin", "path"),
     [
         ("http://localhost/courses/Fall?q=php&open=y", "/courses/Fall?q=php&open=y#s"),
+        ("http://localhost/plan", "/plan?term=Fall+2026#s"),
         ("http://localhost/help", "/plan?term=Fall+2026"),
         ("http://elsewhere.example/courses/Fall", "/plan?term=Fall+2026"),
         ("http://localhost//elsewhere.example/courses/Fall", "/plan?term=Fall+2026"),
     ],
 )
-async def test_without_javascript_a_button_returns_to_its_row_on_the_page(ada: Browser, origin: str, path: str) -> None:
+async def test_a_button_returns_to_its_row_on_the_page(ada: Browser, origin: str, path: str) -> None:
     response = await ada.post("/plan/add", form=PHP, headers={"Referer": origin})
-    assert response.headers["Location"].startswith(path)
+    location = response.headers["Location"]
+    assert location.startswith(path)
+    if "#" in path:
+        assert f'id="{location.partition("#")[2]}"' in await ada.read(location.partition("#")[0])
 
 
-async def test_with_javascript_a_button_returns_to_its_row(ada: Browser) -> None:
+async def test_a_button_that_changes_only_its_row_finds_it_on_the_page_of_the_course(ada: Browser) -> None:
     response = await ada.post("/plan/add", form=PHP, headers={"HX-Request": "true"})
     assert (response.status_code, response.location) == (303, "/course/3333?term=Fall+2026")
     page = await ada.read(response.location)
@@ -111,6 +116,22 @@ async def test_with_javascript_a_button_returns_to_its_row(ada: Browser) -> None
     )
     assert endpoint == "remove"
     assert f'id="{row_id}"' in await ada.read("/courses/Fall")
+
+
+@pytest.mark.parametrize(
+    ("back", "path"),
+    [
+        ("/courses/Fall?q=php", "/courses/Fall?q=php#s"),
+        ("//elsewhere.example/courses/Fall", "/enrollment?term=Fall+2026"),
+        ("http://localhost/courses/Fall", "/enrollment?term=Fall+2026"),
+        ("/help", "/enrollment?term=Fall+2026"),
+        ("http://[", "/enrollment?term=Fall+2026"),
+    ],
+)
+async def test_a_confirmed_change_returns_to_the_page_before_the_question(ada: Browser, back: str, path: str) -> None:
+    await ada.post("/enrollment", form=PHP)
+    response = await ada.post(f"/enrollment/drop?{urlencode({'back': back})}", form=PHP)
+    assert response.headers["Location"].startswith(path)
 
 
 async def test_planning_a_course_again_replaces_its_section(early: Browser, db: Database) -> None:
