@@ -39,6 +39,7 @@ def _growth(run: BenchRun, rows: int) -> float:
     """Return by how many MiB the peak is above the memory before the import."""
     uri = run.database(f"import_{rows}")
     with run.serve(uri, f"import-{rows}", processes=1) as site:
+        site.wait_until_idle()
         before = site.memory()[0]
         asyncio.run(_import(uri, rows))
         return (site.peak_memory() - before) / MEBIBYTE
