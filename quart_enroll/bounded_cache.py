@@ -6,7 +6,7 @@ visitors can't choose, and for their texts after truncation.
 """
 
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from cachetools import LRUCache
 from cachetools import cached as cached_in
@@ -14,6 +14,7 @@ from cachetools import cached as cached_in
 P = ParamSpec("P")
 K = TypeVar("K")
 V = TypeVar("V")
+T = TypeVar("T")
 
 CACHE_BYTES = {
     "public responses": 5_000_000,
@@ -73,6 +74,19 @@ class ByteCache(LRUCache[K, V]):
             self.pop(key, None)
         else:
             super().__setitem__(key, value)
+
+    @overload
+    def get(self, key: K, default: None = None) -> V | None: ...
+
+    @overload
+    def get(self, key: K, default: T) -> V | T: ...
+
+    def get(self, key: K, default: Any = None) -> Any:
+        """Return the value of the key; cachetools looks it up three times, and long keys take as long as their page."""
+        try:
+            return self[key]
+        except KeyError:
+            return default
 
     def __delitem__(self, key: K, *_: Any) -> None:
         if self._on_remove is None:

@@ -73,6 +73,9 @@ class Term:
     ends_on: date | None = None
     open_enrollment_at: datetime | None = None
 
+    def __hash__(self) -> int:
+        return hash(self.term)  # enough to tell terms apart: pages look up many texts by their term
+
     @property
     def season(self) -> str | None:
         """The season of a term named like "Fall 2026"; None for any other name."""
@@ -180,6 +183,9 @@ class Course:
     corequisite_names: tuple[str, ...] = ()
     requisite: str = ""
     restriction: str = ""
+
+    def __hash__(self) -> int:
+        return hash(self.courseID)
 
     @property
     def restriction_sentences(self) -> list[Sentence]:

@@ -89,6 +89,11 @@ def week(entries: Sequence[WeekEntry]) -> Week:
     )
 
 
+def own_color(courseID: str) -> int:
+    """Return the color that the course has in most weeks."""
+    return crc32(courseID.encode()) % WEEK_COLORS
+
+
 def with_colors(entries: Sequence[WeekEntry]) -> list[WeekEntry]:
     """Return the entries, each with the color of its course.
 
@@ -97,8 +102,8 @@ def with_colors(entries: Sequence[WeekEntry]) -> list[WeekEntry]:
     """
     colors: dict[str, int] = {}
     for courseID in dict.fromkeys(entry.courseID for entry in entries):
-        own = crc32(courseID.encode()) % WEEK_COLORS
-        in_turn = [(own + step) % WEEK_COLORS for step in range(WEEK_COLORS)]
+        own = own_color(courseID)
+        in_turn = ((own + step) % WEEK_COLORS for step in range(WEEK_COLORS))
         colors[courseID] = next((color for color in in_turn if color not in colors.values()), own)
     return [
         entry if entry.color == (color := colors[entry.courseID]) else replace(entry, color=color) for entry in entries

@@ -1,6 +1,7 @@
 """The URL at which a page hears of changes."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import urlencode
 
 from markupsafe import escape
@@ -13,5 +14,10 @@ def live_url(terms: Iterable[str], courses: Iterable[str]) -> bytes:
 
     Quart would build a URL with these parameters anew each time, which takes as long as half a page.
     """
-    parameters = [*(("term", name) for name in terms), *(("course", courseID) for courseID in courses)]
-    return str(escape(f"{site().url_for('live')}?{urlencode(parameters)}")).encode()
+    parameters = [*(_parameter("term", name) for name in terms), *(_parameter("course", one) for one in courses)]
+    return str(escape(f"{site().url_for('live')}?{'&'.join(parameters)}")).encode()
+
+
+@lru_cache(5000)  # of the school's own terms and courses
+def _parameter(name: str, value: str) -> str:
+    return urlencode({name: value})

@@ -53,6 +53,8 @@ BOUNDED_BY_THE_SCHOOL = {
     "db.section_keys._shared_key": "sections in the database",
     "pages.enrollment.week_texts._week_of": "meetings of sections",
     "pages.enrollment.week_texts._boxes": "the same, in the layouts of weeks",
+    "db.collections.sections._meeting": "meetings of sections",
+    "pages.live_url._parameter": "terms, and courses that the school has or had",
     "forms.imports.columns.required": "kinds of imports",
     "forms.search.parameters": "one entry",
     "server.connections.client_connections": "one entry",

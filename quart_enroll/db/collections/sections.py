@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from math import isfinite
 from typing import Any
 
@@ -318,8 +319,13 @@ def _status(stored: Any) -> SectionStatus:
 def _meetings(stored: Any) -> tuple[Meeting, ...]:
     meetings = [one for one in stored if isinstance(one, Mapping)] if isinstance(stored, list) else []
     values: list[list[Any]] = [[one.get(name) for name in ("days", "start", "end")] for one in meetings]
-    found = [Meeting(*each) for each in values if all(isinstance(value, str) for value in each)]
+    found = [_meeting(*each) for each in values if all(isinstance(value, str) for value in each)]
     return tuple(meeting for meeting in found if _is_valid(meeting))
+
+
+@lru_cache(2000)  # of the school's own: pages compare meetings often, and the same object at once
+def _meeting(days: str, start: str, end: str) -> Meeting:
+    return Meeting(days, start, end)
 
 
 def _is_valid(meeting: Meeting) -> bool:

@@ -222,7 +222,7 @@ def _section_actions(
     if not term.is_open(now):
         can_plan = state.signed_in and now < term.opens_at
         return _before_opening(course, section, state) if can_plan else SectionActions(section)
-    own = replace(_before_seat(section, state), secondary_button=_secondary_button(course, section, state))
+    own = _before_seat(section, state, _secondary_button(course, section, state))
     try:
         if state.signed_in:
             rules.check_restrictions(course, section, state.attributes)
@@ -287,12 +287,13 @@ def _before_opening(course: Course, section: Section, state: StudentState) -> Se
     return replace(own, button=plan_button(course, section.key, state, strong=True))
 
 
-def _before_seat(section: Section, state: StudentState) -> SectionActions:
+def _before_seat(section: Section, state: StudentState, secondary: Button | None = None) -> SectionActions:
     """Return what the student sees without having a seat in the section or waiting for one: the plan, conflicts."""
     conflicts, has_course = _conflicts(section, state), any(one.courseID == section.courseID for one in state.enrolled)
     if section.key in state.planned and not has_course:
-        return SectionActions(section, "planned", gettext("Planned"), conflicts=conflicts)
-    return SectionActions(section, conflicts=conflicts)
+        status = gettext("Planned")
+        return SectionActions(section, "planned", status, secondary_button=secondary, conflicts=conflicts)
+    return SectionActions(section, secondary_button=secondary, conflicts=conflicts)
 
 
 def _conflicts(section: Section, state: StudentState) -> bool:

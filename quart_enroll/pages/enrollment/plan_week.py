@@ -33,7 +33,8 @@ def _planned(wanted: Sequence[Offering], state: StudentState) -> Iterator[WeekEn
     for offering in wanted:
         course, section = offering.course, offering.section
         if course.courseID not in enrolled and state.waitlist_position(section.key) is None:
-            yield WeekEntry(course.courseID, course.title, "planned", section.meetings, section.room)
+            facts = course.courseID, course.title, "planned", section.meetings, section.room
+            yield WeekEntry(*facts, color=week.own_color(course.courseID))
 
 
 def build(sections: Sequence[WeekEntry]) -> WeekGrid:
