@@ -1,5 +1,6 @@
 """The application that servers and `quart --app asgi` load, with settings from the environment."""
 
+import gc
 import os
 
 from config import Config
@@ -22,3 +23,5 @@ if config.app_env == "production":  # otherwise there is no router
     app.while_serving(client_connections().drain_at_sigterm)
 if (worker := this_worker()) is not None:
     app.while_serving(worker.report_ready)  # after everything else that starts with serving
+
+gc.freeze()  # everything loaded so far: a full garbage collection took 85 ms for it, in which nobody was answered

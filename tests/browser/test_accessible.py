@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import UTC, datetime
 
+import pytest
 from axe_playwright_python.async_playwright import Axe
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Page, expect
@@ -23,6 +24,9 @@ VIEWS = (("light", 390), ("dark", 1280))
 """Each theme, with the width in which it is checked: colors depend on the theme alone, all else on the width."""
 
 OPTIONS = {"resultTypes": ["violations"], "preload": False}
+
+PARTS = 4
+"""Tests that share the registrar's pages, for a computer with as many cores."""
 
 FORM = "/enrollment/form?courseID="
 PHP_SECTION = "term=Fall+2026&courseID=3333&section=01"
@@ -106,11 +110,14 @@ async def test_axe_finds_no_problem_in_opened_courses(base_url: str, page: Page)
             await expect(page.get_by_text("Added to your plan")).to_be_visible()
 
 
-async def test_axe_finds_no_problem_on_the_pages_of_the_registrar(base_url: str, page: Page, db: Database) -> None:
+@pytest.mark.parametrize("part", range(PARTS))
+async def test_axe_finds_no_problem_on_the_pages_of_the_registrar(
+    base_url: str, page: Page, db: Database, part: int
+) -> None:
     await add_opening(db)
     files = await fill_staff_pages(db, datetime.now(UTC))
     await sign_in(page, base_url, RITA)
-    await _check_pages(page, base_url, (*PAGES["registrar"], *files))
+    await _check_pages(page, base_url, (*PAGES["registrar"], *files)[part::PARTS])
 
 
 async def test_axe_finds_no_problem_on_the_pages_of_an_auditor(base_url: str, page: Page, db: Database) -> None:
