@@ -313,6 +313,7 @@ ROUTES = [
         audience=STAFF,
         roles=PERMIT_AUTHORS,
         query_parameters=SECTION_PARAMETERS,
+        opens_record=Sentence("Permission numbers of a section"),
     ),
     Route(
         "/staff/roster",

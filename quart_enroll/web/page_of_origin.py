@@ -61,7 +61,8 @@ def _page_before() -> SplitResult | None:
         before = urlsplit(request.args.get("back", ""))
     except ValueError:
         return None
-    return before if before.path and not before.scheme and not before.netloc else None
+    is_path = before.path.startswith("/") and not before.path.startswith("//")
+    return before if is_path and not before.scheme and not before.netloc else None
 
 
 def _page_of_origin() -> tuple[SplitResult | None, str, Mapping[str, Any]]:

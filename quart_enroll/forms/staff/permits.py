@@ -17,6 +17,9 @@ from quart_enroll.forms.staff.students import SectionChoiceForm
 from quart_enroll.forms.tokens import DayField, today
 from quart_enroll.i18n.language import gettext
 
+ALL_NUMBERS = "all"
+"""Chooses every unused permission number; a code is longer."""
+
 TEXT = [one_line, Length(max=MAX_TEXT_LENGTH, message=lazy("Use at most 200 characters."))]
 
 
@@ -110,19 +113,20 @@ class PermissionNumbersForm(OverridesUntilForm):
 class RevokeNumbersForm(SiteForm):
     """Revoke one of a section's unused permission numbers, or all of them."""
 
-    which = SelectField(lazy("Which"), validate_choice=False)
+    which = SelectField(lazy("Which"), [InputRequired(lazy("Choose which to revoke."))], validate_choice=False)
     reason = _reason(lazy("Only staff see it, in the audit log."))
 
     def offer(self, codes: Collection[str]) -> None:
         """Offer these codes."""
         self.which.choices = [
-            SelectChoice("", gettext("All unused permission numbers")),
+            SelectChoice("", ""),
+            SelectChoice(ALL_NUMBERS, gettext("All unused permission numbers")),
             *(SelectChoice(one, write_code(one)) for one in codes),
         ]
 
     def codes(self, offered: Collection[str]) -> Collection[str]:
         """Return the chosen ones of the offered codes."""
-        return [one for one in offered if self.which.data in ("", None, one)]
+        return [one for one in offered if self.which.data in (ALL_NUMBERS, one)]
 
 
 class RevokePermitForm(SiteForm):

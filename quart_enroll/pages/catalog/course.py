@@ -11,7 +11,7 @@ from quart import abort, request, url_for
 from quart_enroll.domain import requisite_parser, requisite_rules, requisites, terms
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import NoTerms, NotTaught, UnknownCourse
-from quart_enroll.domain.models import Course, Term
+from quart_enroll.domain.models import Course, SectionStatus, Term
 from quart_enroll.domain.requisites import Concurrently, Leaf, WithGrade, course_of
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.domain.waitlist_odds import PastFill
@@ -79,7 +79,8 @@ async def course(courseID: str) -> bytes:
         "taken": section_actions.taken_badge(term, found, state) if term else None,
     }
     window = closed_window(term, moment, snapshot) if term else None
-    has_numbers = user is not None and any(one.accepts_numbers for one in sections)
+    is_open = user is not None and term is not None and moment < term.add_deadline
+    has_numbers = is_open and any(one.accepts_numbers and one.status is not SectionStatus.CANCELLED for one in sections)
     number_url = url_for("permission_number", courseID=courseID, term=term) if has_numbers else ""
     more = {"courses": True, "window": window, "choices": choices, "number_url": number_url}
     if is_overridden("course.html"):

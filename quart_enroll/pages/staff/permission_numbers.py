@@ -47,7 +47,7 @@ def _listing(key: SectionKey, moment: datetime) -> Listing[NamedNumber]:
 
 
 async def numbers() -> ResponseReturnValue | RenderedPage | Response:
-    opened = _in_scope(await open_roster())
+    opened = await _open_numbers()
     key, can_create = opened.section.key, may_grant(opened)
     form = await PermissionNumbersForm.from_request()
     form.offer_overrides(NUMBER_OVERRIDES)
@@ -75,7 +75,7 @@ async def _create(form: PermissionNumbersForm, key: SectionKey) -> ResponseRetur
 
 
 async def revoke() -> ResponseReturnValue:
-    opened = _in_scope(await open_section())
+    opened = await _open_numbers()
     key, form = opened.section.key, await RevokeNumbersForm.from_request()
     codes = _revocable(await service.find_of_section(database(), key))
     form.offer(codes)
@@ -97,9 +97,12 @@ def _revocable(rows: Sequence[NamedNumber]) -> list[str]:
     return [one.code for one in found if permissions.can_revoke(staff, one)]
 
 
-def _in_scope(opened: OpenedSection) -> OpenedSection:
-    """Return the section if the person may grant permits for it; otherwise abort with 404: codes are for few eyes."""
-    staff = auth.signed_in()
-    if not permissions.can_grant_permits(staff, opened.course.subject, opened.section.instructors):
+async def _open_numbers() -> OpenedSection:
+    """Return the section that the URL names, and log that its permission numbers are shown.
+
+    Aborts with 404 unless the person may grant permits for it: codes are for few eyes.
+    """
+    opened = await open_section()
+    if not permissions.can_grant_permits(auth.signed_in(), opened.course.subject, opened.section.instructors):
         abort(404)
-    return opened
+    return await open_roster()

@@ -21,7 +21,7 @@ from quart_enroll.domain.errors import (
     UnknownPermissionNumber,
     UnknownSection,
 )
-from quart_enroll.domain.models import SectionKey, StoredResponse, User
+from quart_enroll.domain.models import SectionKey, SectionStatus, StoredResponse, User
 from quart_enroll.domain.permission_numbers import ALPHABET, CODE_LENGTH, NumberBatch, PermissionNumber, read_code
 from quart_enroll.domain.permits import Permit, PermitStatus, RecordedPermit
 from quart_enroll.domain.roles import Role
@@ -32,12 +32,12 @@ from quart_enroll.services.enrollment.swap_cycles import change_seats
 from quart_enroll.services.staff import audit
 
 BUTTON_LIFETIME = timedelta(days=1)
-"""How long the same button creates no more numbers."""
+"""How long a repeated submission of the same form creates no further numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class NamedNumber:
-    """A permission number with the names of its author and of the student who used it, who may be nobody."""
+    """A permission number with the names of its author and of the student who used it, if any."""
 
     number: PermissionNumber
     author_name: str
@@ -84,7 +84,7 @@ async def revoke(
 ) -> int:
     """Revoke those of the section's unused numbers that have these codes, and return how many.
 
-    Those by a registrar stay, unless the member of the staff is one.
+    Numbers created by a registrar can be revoked only by a registrar.
     """
 
     async def body(transaction: SeatTransaction) -> int:
@@ -102,11 +102,12 @@ async def revoke(
 async def use(
     context: EnrollmentContext, user_id: int, term: str, courseID: str, text: str, now: datetime
 ) -> PermissionNumber:
-    """Give the student the permit for which the course's number with this code stands, and return the number.
+    """Grant the student the permit that this code of the course stands for, and return the permission number.
 
-    It takes no seat, except that a waiting student is tried again. A repeated request gives nothing more. Raises
-    UnknownPermissionNumber, PermissionNumberUsed by another student, PermissionNumberRevoked, PermissionNumberExpired,
-    OwnPermit and AccountGone.
+    It takes no seat, but if the student is on a waitlist, promotion is tried again. Repeating the request has no
+    further effect, and a student who has a permit for as much leaves the number unused. Raises UnknownPermissionNumber,
+    PermissionNumberUsed by another student, PermissionNumberRevoked, also for a canceled section,
+    PermissionNumberExpired, OwnPermit and AccountGone.
     """
 
     async def body(transaction: SeatTransaction) -> PermissionNumber:
@@ -119,6 +120,13 @@ async def use(
         if number.used_by == user_id:
             await _check_permit(transaction, number)
             return number
+        section = await sections.find(db, number.key, session)
+        if section is None or section.status is SectionStatus.CANCELLED:
+            raise PermissionNumberRevoked
+        for one in await permits.find_of_student(db, user_id, term, session):
+            is_enough = one.permit.covers(number.key) and one.permit.overrides >= number.overrides
+            if one.is_usable(now) and is_enough:
+                return number
         if not await permission_numbers.use(db, number, user_id, now, session):
             raise PermissionNumberUsed
         await permits.add(db, _permit(number, user_id, now), session)

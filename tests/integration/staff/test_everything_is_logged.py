@@ -162,6 +162,7 @@ ROSTER_EXAMPLES = {
     "staff_no_show": f"/staff/roster/no-show?{PHP_SECTION}",
     "staff_permits": f"/staff/section/permits?{PHP_SECTION}",
     "staff_numbers": f"/staff/section/numbers?{PHP_SECTION}",
+    "staff_numbers_revoke": f"/staff/section/numbers/revoke?{PHP_SECTION}",
 }
 """The path of a roster at each endpoint that opens one."""
 

@@ -44,15 +44,18 @@ async def test_a_student_with_a_number_gets_a_permit_once(
     for _ in range(2):  # repeating it is safe
         used = await bob.post(USE, form={"code": write_code(first).lower()})
     assert "You have a permit to enroll in PHP 202, section 01." in await bob.read(used.location)
+    await bob.post(USE, form={"code": second})  # it allows nothing more
     assert await db.permit.count_documents({"user_id": BOB.user_id, "author": IVAN.user_id}) == 1
+    assert await db.permission_number.count_documents({"used_by": BOB.user_id}) == 1
     assert "Someone else has used this permission number." in await error_of(ada, first)
     assert "You can’t grant yourself a permit." in await error_of(ivan, second)
     await bob.post("/enrollment", form=SEAT)
     assert await seats_taken(db, "3333") == 2
     await db.permit.update_one({}, {"$set": {"status": "revoked"}})
     assert "This permission number was revoked." in await error_of(bob, first)
+    assert (await ivan.post(REVOKE, form={"reason": "A mistake"})).status_code == 422  # which?
     for _ in range(2):
-        await ivan.post(REVOKE, form={"reason": "A mistake"})
+        await ivan.post(REVOKE, form={"which": "all", "reason": "A mistake"})
     assert "This permission number was revoked." in await error_of(ada, second)
     entries = [(one["action"], one["actor"], one.get("user_id")) async for one in db.audit.find().sort("_id")]
     assert entries == [
@@ -65,9 +68,12 @@ async def test_a_student_with_a_number_gets_a_permit_once(
 
 async def test_a_number_expires_and_wrong_ones_are_limited(bob: Browser, db: Database, clock: Clock) -> None:
     await number_for_php(db)
+    await db.section.update_one({"courseID": "3333"}, {"$set": {"status": "cancelled"}})
+    assert "This permission number was revoked." in await error_of(bob, NUMBER)
+    assert "Enter a permission number" not in await bob.read("/course/3333")
     await db.permission_number.update_one({}, {"$set": {"expires_at": clock.now}})
     assert "This permission number has expired." in await error_of(bob, NUMBER)
-    for _ in range(PERMISSION_NUMBERS_PER_STUDENT.limit - 1):
+    for _ in range(PERMISSION_NUMBERS_PER_STUDENT.limit - 2):
         await error_of(bob, "2" * 12)
     refused = await bob.post(USE, form={"code": NUMBER})
     assert refused.status_code == 429
@@ -82,7 +88,7 @@ async def test_numbers_are_for_those_who_may_grant_permits(
         for path in (NUMBERS, REVOKE):
             assert (await browser.get(path)).status_code in (403, 404)
     await db.section.update_one({"courseID": "3333"}, {"$set": {"instructors": [IVAN.user_id]}})
-    await ivan.post(REVOKE, form={"reason": "A mistake"})
+    await ivan.post(REVOKE, form={"which": "all", "reason": "A mistake"})
     assert await db.permission_number.count_documents({"is_revoked": True}) == 0  # a registrar created it
 
 
