@@ -70,7 +70,7 @@ INVALID_FORMS = [
         {"number": "many", "overrides": "full"},
         ["number", "ends_on", "reason"],
     ),
-    ("numbers_revoke.html", f"/staff/section/numbers/revoke?{PHP_SECTION}", {}, ["reason"]),
+    ("numbers_revoke.html", f"/staff/section/numbers/revoke?{PHP_SECTION}", {}, ["which", "reason"]),
     ("permission_number.html", "/enrollment/permission-number?term=Fall+2026&courseID=3333", {}, ["code"]),
     ("permit_revoke.html", f"/staff/permit/revoke?permit={PERMIT_ID}", {}, ["reason"]),
     ("import_new.html", "/staff/import/new", {"kind": "course"}, ["file"]),
