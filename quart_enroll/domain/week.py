@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from zlib import crc32
 
-from quart_enroll.domain.models import Meeting
+from quart_enroll.domain.models import Meeting, Section
 from quart_enroll.i18n.language import DAYS
 
 WORKING_DAYS = "MTWRF"
@@ -89,8 +89,13 @@ def week(entries: Sequence[WeekEntry]) -> Week:
     )
 
 
-def own_color(courseID: str) -> int:
-    """Return the color that the course has in most weeks."""
+def entry_of(section: Section, title: str, status: str, instead_of: str = "") -> WeekEntry:
+    """Return the section as part of a week, in the color that its course has in most weeks."""
+    color = _own_color(section.courseID)
+    return WeekEntry(section.courseID, title, status, section.meetings, section.room, instead_of, color)
+
+
+def _own_color(courseID: str) -> int:
     return crc32(courseID.encode()) % WEEK_COLORS
 
 
@@ -102,7 +107,7 @@ def with_colors(entries: Sequence[WeekEntry]) -> list[WeekEntry]:
     """
     colors: dict[str, int] = {}
     for courseID in dict.fromkeys(entry.courseID for entry in entries):
-        own = own_color(courseID)
+        own = _own_color(courseID)
         in_turn = ((own + step) % WEEK_COLORS for step in range(WEEK_COLORS))
         colors[courseID] = next((color for color in in_turn if color not in colors.values()), own)
     return [

@@ -33,8 +33,7 @@ def _planned(wanted: Sequence[Offering], state: StudentState) -> Iterator[WeekEn
     for offering in wanted:
         course, section = offering.course, offering.section
         if course.courseID not in enrolled and state.waitlist_position(section.key) is None:
-            facts = course.courseID, course.title, "planned", section.meetings, section.room
-            yield WeekEntry(*facts, color=week.own_color(course.courseID))
+            yield week.entry_of(section, course.title, "planned")
 
 
 def build(sections: Sequence[WeekEntry]) -> WeekGrid:

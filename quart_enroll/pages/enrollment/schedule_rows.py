@@ -11,7 +11,7 @@ from quart_enroll.domain.errors import CorequisiteMissing, CreditLimit, Prerequi
 from quart_enroll.domain.holds import Hold
 from quart_enroll.domain.models import Registration, ScheduledCourse, TakenCourse, Term, WaitlistEntry
 from quart_enroll.domain.waitlist_odds import Odds
-from quart_enroll.domain.week import WeekEntry, own_color, with_colors
+from quart_enroll.domain.week import WeekEntry, entry_of, with_colors
 from quart_enroll.i18n.language import TermName, format_list_of, gettext
 from quart_enroll.pages.catalog.section_actions import Button, drop_button, leave_button, waitlist_status
 from quart_enroll.pages.enrollment import week_grid
@@ -227,9 +227,7 @@ def week_entries(student: StudentTerm, offered: Catalog) -> list[WeekEntry]:
 
 def enrolled_entry(registration: Registration) -> WeekEntry:
     """Return the course as part of the student's week."""
-    course, section = registration.course, registration.section
-    facts = course.courseID, course.title, registration.status, section.meetings, section.room
-    return WeekEntry(*facts, color=own_color(course.courseID))
+    return entry_of(registration.section, registration.course.title, registration.status)
 
 
 def waitlisted_entries(position: WaitlistedSection, offered: Catalog) -> Iterator[WeekEntry]:
@@ -237,8 +235,7 @@ def waitlisted_entries(position: WaitlistedSection, offered: Catalog) -> Iterato
     key, instead_of = position.entry.key, position.entry.drop_if_enrolled or ""
     for section in offered.sections_in(key.courseID, key.term):
         if section.key == key:
-            facts = key.courseID, _title(key.courseID, offered), "waiting", section.meetings, section.room
-            yield WeekEntry(*facts, instead_of, own_color(key.courseID))
+            yield entry_of(section, _title(key.courseID, offered), "waiting", instead_of)
 
 
 def _title(courseID: str, offered: Catalog) -> str:
