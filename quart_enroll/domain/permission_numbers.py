@@ -61,6 +61,11 @@ class PermissionNumber:
     used_at: datetime | None = None
     is_revoked: bool = False
 
+    @property
+    def user_id(self) -> int | None:
+        """The student whom the number concerns: the one who used it."""
+        return self.used_by
+
     def state(self, now: datetime) -> Sentence:
         """Return the state in the words of staff."""
         if self.used_by is not None:

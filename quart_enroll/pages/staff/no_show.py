@@ -8,7 +8,7 @@ from quart_enroll.forms.staff.roster import NoShowForm
 from quart_enroll.i18n.language import gettext, plural
 from quart_enroll.pages.staff import effects
 from quart_enroll.pages.staff.layout import render_staff
-from quart_enroll.pages.staff.roster import name_text, open_roster, roster_url
+from quart_enroll.pages.staff.roster import may_manage, name_text, open_roster, roster_url
 from quart_enroll.pages.staff.section import HERE, OpenedSection
 from quart_enroll.services.staff import no_show as service
 from quart_enroll.services.staff import roster as rosters
@@ -19,7 +19,7 @@ from quart_enroll.web.compression import RenderedPage
 
 
 async def no_show() -> ResponseReturnValue:
-    opened = await open_roster(to_manage=True)
+    opened = await open_roster(may_manage)
     form = await NoShowForm.from_request()
     if request.method != "POST":
         return await _choice_page(opened, form)

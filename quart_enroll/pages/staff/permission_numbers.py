@@ -8,46 +8,46 @@ from quart.typing import ResponseReturnValue
 
 from quart_enroll.domain import permissions, permits
 from quart_enroll.domain.models import SectionKey
-from quart_enroll.domain.permission_numbers import NUMBER_OVERRIDES, UNUSED, NumberBatch, write_code
+from quart_enroll.domain.permission_numbers import NUMBER_OVERRIDES, UNUSED, NumberBatch, PermissionNumber, write_code
 from quart_enroll.forms.staff.permits import PermissionNumbersForm, RevokeNumbersForm
 from quart_enroll.i18n.language import Sentence, format_list_of, gettext, ngettext
 from quart_enroll.pages.staff.effects import section_name
 from quart_enroll.pages.staff.layout import render_staff
 from quart_enroll.pages.staff.listing import Column, Listing, export, requested_format
-from quart_enroll.pages.staff.permits import may_grant
+from quart_enroll.pages.staff.permits import in_scope, may_grant
 from quart_enroll.pages.staff.roster import open_roster
-from quart_enroll.pages.staff.section import HERE, OpenedSection, open_section
+from quart_enroll.pages.staff.section import HERE
 from quart_enroll.pages.staff.sections import in_batches, section_url
 from quart_enroll.services.staff import permission_numbers as service
-from quart_enroll.services.staff.permission_numbers import NamedNumber
+from quart_enroll.services.staff.named_records import NamedRecord
 from quart_enroll.state import database, enrollment_context, now
 from quart_enroll.web import auth
 from quart_enroll.web.compression import RenderedPage
 
 
-def _listing(key: SectionKey, moment: datetime) -> Listing[NamedNumber]:
+def _listing(key: SectionKey, moment: datetime) -> Listing[NamedRecord[PermissionNumber]]:
     return Listing(
         f"permission-numbers-{section_name(key)}",
         [
-            Column("code", Sentence("Permission number"), lambda row: write_code(row.number.code)),
+            Column("code", Sentence("Permission number"), lambda row: write_code(row.record.code)),
             Column(
                 "overrides",
                 Sentence("What it allows"),
-                lambda row: format_list_of([str(one) for one in permits.describe(row.number.overrides)]),
+                lambda row: format_list_of([str(one) for one in permits.describe(row.record.overrides)]),
             ),
-            Column("until", Sentence("Until"), lambda row: row.number.expires_at),
-            Column("state", Sentence("State"), lambda row: row.number.state(moment)),
-            Column("student", Sentence("Student"), lambda row: row.student_name),
-            Column("used_at", Sentence("Used on"), lambda row: row.number.used_at, only_in_files=True),
-            Column("reason", Sentence("Reason"), lambda row: row.number.reason),
-            Column("author", Sentence("Created by"), lambda row: row.author_name, only_in_files=True),
-            Column("at", Sentence("Created"), lambda row: row.number.at, only_in_files=True),
+            Column("until", Sentence("Until"), lambda row: row.record.expires_at),
+            Column("state", Sentence("State"), lambda row: row.record.state(moment)),
+            Column("student", Sentence("Student"), lambda row: row.student_name_or_id),
+            Column("used_at", Sentence("Used on"), lambda row: row.record.used_at, only_in_files=True),
+            Column("reason", Sentence("Reason"), lambda row: row.record.reason),
+            Column("author", Sentence("Created by"), lambda row: row.author_name_or_id, only_in_files=True),
+            Column("at", Sentence("Created"), lambda row: row.record.at, only_in_files=True),
         ],
     )
 
 
 async def numbers() -> ResponseReturnValue | RenderedPage | Response:
-    opened = await _open_numbers()
+    opened = await open_roster(in_scope)  # fewer people may see the codes than the roster
     key, can_create = opened.section.key, may_grant(opened)
     form = await PermissionNumbersForm.from_request()
     form.offer_overrides(NUMBER_OVERRIDES)
@@ -75,7 +75,7 @@ async def _create(form: PermissionNumbersForm, key: SectionKey) -> ResponseRetur
 
 
 async def revoke() -> ResponseReturnValue:
-    opened = await _open_numbers()
+    opened = await open_roster(in_scope)  # fewer people may see the codes than the roster
     key, form = opened.section.key, await RevokeNumbersForm.from_request()
     codes = _revocable(await service.find_of_section(database(), key))
     form.offer(codes)
@@ -90,19 +90,8 @@ async def revoke() -> ResponseReturnValue:
     return (page, 422) if form.errors else page
 
 
-def _revocable(rows: Sequence[NamedNumber]) -> list[str]:
+def _revocable(rows: Sequence[NamedRecord[PermissionNumber]]) -> list[str]:
     """Return the codes of the unused numbers that the person may revoke."""
     staff, moment = auth.signed_in(), now()
-    found = [one.number for one in rows if one.number.state(moment) is UNUSED]
+    found = [one.record for one in rows if one.record.state(moment) is UNUSED]
     return [one.code for one in found if permissions.can_revoke(staff, one)]
-
-
-async def _open_numbers() -> OpenedSection:
-    """Return the section that the URL names, and log that its permission numbers are shown.
-
-    Aborts with 404 unless the person may grant permits for it: codes are for few eyes.
-    """
-    opened = await open_section()
-    if not permissions.can_grant_permits(auth.signed_in(), opened.course.subject, opened.section.instructors):
-        abort(404)
-    return await open_roster()

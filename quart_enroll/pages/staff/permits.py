@@ -38,11 +38,15 @@ from quart_enroll.web.records import open_record
 from quart_enroll.web.request import current_request
 
 
+def in_scope(opened: OpenedSection) -> bool:
+    """Return whether the signed-in person may grant permits for the section as long as it isn't over or canceled."""
+    return permissions.can_grant_permits(auth.signed_in(), opened.course.subject, opened.section.instructors)
+
+
 def may_grant(opened: OpenedSection) -> bool:
     """Return whether the signed-in person may grant permits for the section, which isn't over or canceled."""
-    staff, section = auth.signed_in(), opened.section
-    is_open = section.status is not SectionStatus.CANCELLED and now() < opened.term.withdraw_deadline
-    return is_open and permissions.can_grant_permits(staff, opened.course.subject, section.instructors)
+    is_open = opened.section.status is not SectionStatus.CANCELLED and now() < opened.term.withdraw_deadline
+    return is_open and in_scope(opened)
 
 
 def overrides_text(record: RecordedPermit) -> str:

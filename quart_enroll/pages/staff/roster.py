@@ -1,6 +1,6 @@
 """The roster of a section: its students on a page, on paper and in a file."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from quart import Response, abort, request, url_for
@@ -40,18 +40,23 @@ class Group:
     empty: Sentence | None = None
 
 
-async def open_roster(*, to_manage: bool = False) -> OpenedSection:
+async def open_roster(is_allowed: Callable[[OpenedSection], bool] = lambda _: True) -> OpenedSection:
     """Return the section that the URL names, and log that its roster is opened.
 
-    Aborts with 404 if it is outside the person's scope; `to_manage`, also if the person may only read it. The page's
-    route has `opens_record`.
+    Aborts with 404 if it is outside the person's scope, or if it is not `is_allowed`. The page's route has
+    `opens_record`.
     """
     opened = await open_section()
-    staff = auth.signed_in()
-    if to_manage and not permissions.can_manage_roster(staff, opened.section.instructors):
+    if not is_allowed(opened):
         abort(404)
-    await access.record_roster(database(), staff.user_id, opened.section.key, current_request().route.endpoint, now())
+    user_id, endpoint = auth.signed_in().user_id, current_request().route.endpoint
+    await access.record_roster(database(), user_id, opened.section.key, endpoint, now())
     return opened
+
+
+def may_manage(opened: OpenedSection) -> bool:
+    """Return whether the signed-in person may change the roster, and email those on it."""
+    return permissions.can_manage_roster(auth.signed_in(), opened.section.instructors)
 
 
 def roster_url(key: SectionKey) -> str:

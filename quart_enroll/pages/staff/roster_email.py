@@ -8,7 +8,7 @@ from quart_enroll.domain.models import User
 from quart_enroll.forms.staff.roster import RosterEmailForm
 from quart_enroll.i18n.language import gettext, plural
 from quart_enroll.pages.staff.layout import render_staff
-from quart_enroll.pages.staff.roster import open_roster, roster_url
+from quart_enroll.pages.staff.roster import may_manage, open_roster, roster_url
 from quart_enroll.pages.staff.section import HERE, OpenedSection
 from quart_enroll.services.staff import roster_email as service
 from quart_enroll.state import database, now
@@ -17,7 +17,7 @@ from quart_enroll.web.compression import RenderedPage
 
 
 async def roster_email() -> ResponseReturnValue:
-    opened = await open_roster(to_manage=True)
+    opened = await open_roster(may_manage)
     form = await RosterEmailForm.from_request()
     if request.method != "POST":
         return _form_page(opened, form)

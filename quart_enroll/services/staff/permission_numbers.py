@@ -3,12 +3,10 @@
 import secrets
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from hashlib import sha256
+from datetime import datetime
 
 from quart_enroll.db.client import Database
-from quart_enroll.db.collections import idempotency, permission_numbers, permits, schedules, sections, users
+from quart_enroll.db.collections import permission_numbers, permits, schedules, sections
 from quart_enroll.db.collections.idempotency import AlreadyMade
 from quart_enroll.domain import permissions
 from quart_enroll.domain.actors import Override
@@ -21,7 +19,7 @@ from quart_enroll.domain.errors import (
     UnknownPermissionNumber,
     UnknownSection,
 )
-from quart_enroll.domain.models import SectionKey, SectionStatus, StoredResponse, User
+from quart_enroll.domain.models import SectionKey, SectionStatus, User
 from quart_enroll.domain.permission_numbers import ALPHABET, CODE_LENGTH, NumberBatch, PermissionNumber, read_code
 from quart_enroll.domain.permits import Permit, PermitStatus, RecordedPermit
 from quart_enroll.domain.roles import Role
@@ -29,30 +27,13 @@ from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.promotion import promote_waitlists
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
 from quart_enroll.services.enrollment.swap_cycles import change_seats
-from quart_enroll.services.staff import audit
-
-BUTTON_LIFETIME = timedelta(days=1)
-"""How long a repeated submission of the same form creates no further numbers."""
+from quart_enroll.services.staff import audit, button_presses, named_records
+from quart_enroll.services.staff.named_records import NamedRecord
 
 
-@dataclass(frozen=True, slots=True)
-class NamedNumber:
-    """A permission number with the names of its author and of the student who used it, if any."""
-
-    number: PermissionNumber
-    author_name: str
-    student_name: str
-
-
-async def find_of_section(db: Database, key: SectionKey) -> list[NamedNumber]:
-    """Return the section's permission numbers, the latest first; a deleted account has its number as the name."""
-    found = await permission_numbers.find_of_section(db, key)
-    names = await users.find_names(db, {who for one in found for who in (one.author, one.used_by) if who is not None})
-
-    def name(user_id: int | None) -> str:
-        return "" if user_id is None else names.get(user_id, str(user_id))
-
-    return [NamedNumber(one, name(one.author), name(one.used_by)) for one in found]
+async def find_of_section(db: Database, key: SectionKey) -> list[NamedRecord[PermissionNumber]]:
+    """Return the section's permission numbers, the latest first."""
+    return await named_records.add_names(db, await permission_numbers.find_of_section(db, key))
 
 
 async def create(context: EnrollmentContext, staff: User, batch: NumberBatch, button: str, now: datetime) -> None:
@@ -63,13 +44,10 @@ async def create(context: EnrollmentContext, staff: User, batch: NumberBatch, bu
     key, by_registrar = batch.key, Role.REGISTRAR in staff.roles
     about = frozenset(batch.overrides), batch.expires_at, now, staff.user_id, batch.reason, by_registrar
     new = [PermissionNumber(_new_code(), key, *about) for _ in range(batch.number)]
-    made = sha256(f"{button} {batch}".encode()).hexdigest()
-    expires_at = now + BUTTON_LIFETIME
 
     async def body(transaction: SeatTransaction) -> None:
         db, session = transaction.db, transaction.session
-        answer = StoredResponse(303, "", "")
-        await idempotency.add_answered(db, staff.user_id, made, answer, at=now, expires_at=expires_at, session=session)
+        await button_presses.record(db, staff.user_id, button_presses.make_key(button, batch), now, session)
         if not await sections.accept_numbers(db, key, session):
             raise UnknownSection(key.courseID, key.section, key.term)
         await permission_numbers.add_all(db, new, session)

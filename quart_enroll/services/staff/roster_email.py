@@ -7,21 +7,17 @@ outbox sends each email at most once, even if a process dies.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from hashlib import sha256
+from datetime import datetime
 
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import enrollments, idempotency, notices, users, waitlist
 from quart_enroll.db.collections.idempotency import AlreadyMade
 from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.audit import About, AuditEntry, Change
-from quart_enroll.domain.models import Course, Notice, SectionKey, StoredResponse, User
+from quart_enroll.domain.models import Course, Notice, SectionKey, User
 from quart_enroll.i18n.language import Sentence, TermName, Value
 from quart_enroll.services.accounts import attempt_limits
-from quart_enroll.services.staff import audit
-
-KEY_LIFETIME = timedelta(days=1)
-"""How long the same button sends nothing again."""
+from quart_enroll.services.staff import audit, button_presses
 
 WHY_ENROLLED = Sentence(
     "%(sender)s (%(email)s) sent you this because you’re enrolled in %(title)s, section %(section)s, for %(term)s."
@@ -78,16 +74,13 @@ async def send(db: Database, sender: User, course: Course, email: RosterEmail, b
 
     Raises PleaseWait for someone who sends one email after the other.
     """
-    made = sha256(f"{button} {email}".encode()).hexdigest()
+    made = button_presses.make_key(button, email)
     if await idempotency.find(db, sender.user_id, made) is None:
         await attempt_limits.count_roster_email(db, sender.user_id, now)
 
     async def body(session: Session) -> int:
         recipients = await find_recipients(db, email, session)
-        answer = StoredResponse(303, "", str(recipients.total))
-        await idempotency.add_answered(
-            db, sender.user_id, made, answer, at=now, expires_at=now + KEY_LIFETIME, session=session
-        )
+        await button_presses.record(db, sender.user_id, made, now, session, str(recipients.total))
         await _queue(db, sender, course, email, recipients, now, session)
         await audit.record(db, session, _entry(sender, email, recipients, now))
         return recipients.total
