@@ -24,4 +24,4 @@ if config.app_env == "production":  # otherwise there is no router
 if (worker := this_worker()) is not None:
     app.while_serving(worker.report_ready)  # after everything else that starts with serving
 
-gc.freeze()  # everything loaded so far: a full garbage collection took 85 ms for it, in which nobody was answered
+gc.freeze()  # everything loaded so far: searching it for garbage takes 85 ms, and no request is answered meanwhile

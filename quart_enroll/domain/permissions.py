@@ -74,7 +74,7 @@ def can_grant_permits(staff: User, subject: str, instructors: Collection[int]) -
 
 
 def can_revoke(staff: User, granted: RecordedPermit | PermissionNumber) -> bool:
-    """Return whether the person may revoke what was granted for a section or course where they may grant permits."""
+    """Return whether the person may revoke the permit or number, given that they may grant permits there."""
     return Role.REGISTRAR in staff.roles or not granted.by_registrar
 
 

@@ -216,7 +216,7 @@ def test_text_decoded_in_parts_equals_the_whole(monkeypatch: pytest.MonkeyPatch)
 
 
 def decoded(file: BytesIO) -> list[str]:
-    """Return the text and what was assumed, or why it can't be read."""
+    """Return the text and the assumptions about it, or why it can't be read."""
     try:
         text = file_text.decode(file)
     except UnreadableFile as unreadable:

@@ -35,7 +35,7 @@ _UTF_8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\x
 
 @dataclass(frozen=True, slots=True)
 class FileText:
-    """The text in a file from its byte `start` on; `notes` are sentences about what was assumed."""
+    """The text in a file from its byte `start` on; `notes` are sentences about assumptions."""
 
     file: IO[bytes]
     encoding: str

@@ -141,7 +141,7 @@ class _JsonBuffer:
         return error
 
     def _read_on(self) -> bool:
-        """Read as much again as is left, and forget what was passed over; return False at the end of the text."""
+        """Read as much again as is left, and discard the part already read; return False at the end of the text."""
         more = self._file.read(max(self._least, len(self._text) - self._place))
         self._parts += more.count("{") + more.count("[")
         if self._parts > MAX_JSON_PARTS:
