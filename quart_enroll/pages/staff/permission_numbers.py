@@ -35,7 +35,7 @@ def _listing(key: SectionKey, moment: datetime) -> Listing[NamedRecord[Permissio
                 Sentence("What it allows"),
                 lambda row: format_list_of([str(one) for one in permits.describe(row.record.overrides)]),
             ),
-            Column("until", Sentence("Until"), lambda row: row.record.expires_at),
+            Column("until", Sentence("Until"), lambda row: row.record.expires_at, is_end=True),
             Column("state", Sentence("State"), lambda row: row.record.state(moment)),
             Column("student", Sentence("Student"), lambda row: row.student_name_or_id),
             Column("used_at", Sentence("Used on"), lambda row: row.record.used_at, only_in_files=True),

@@ -75,7 +75,7 @@ def _listing(key: SectionKey, moment: datetime, *, can_grant: bool) -> Listing[N
             Column("for", Sentence("For"), lambda row: row.record.permit.section or Sentence("All sections")),
             Column("overrides", Sentence("What it allows"), lambda row: overrides_text(row.record)),
             Column("state", Sentence("State"), lambda row: row.record.state(moment)),
-            Column("until", Sentence("Until"), lambda row: row.record.permit.expires_at),
+            Column("until", Sentence("Until"), lambda row: row.record.permit.expires_at, is_end=True),
             Column("reason", Sentence("Reason"), lambda row: row.record.reason),
             Column("author", Sentence("Granted by"), lambda row: row.author_name_or_id),
             Column("at", Sentence("Granted"), lambda row: row.record.at, only_in_files=True),

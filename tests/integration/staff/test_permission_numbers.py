@@ -36,7 +36,9 @@ async def test_a_student_with_a_number_gets_a_permit_once(
     assert "permission number" not in await bob.read("/course/3333")
     for _ in range(2):  # the second time, the same button was pressed twice
         created = await ivan.post(NUMBERS, form=TWO)
-    assert "2 permission numbers created." in await ivan.read(created.location)
+    page = await ivan.read(created.location)
+    assert "2 permission numbers created." in page
+    assert "Dec 31, 2026<" in page
     first, second = [one["code"] async for one in db.permission_number.find().sort("code")]
     assert write_code(first) in await text(await ivan.get(f"{NUMBERS}&format=csv"))
     assert "Enter a permission number" in await bob.read("/course/3333")
