@@ -1,9 +1,11 @@
 """The whole site with a real mongod: each test starts with the small school in its database."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, TypeAlias
 from unittest.mock import patch
 
@@ -18,17 +20,19 @@ from quart_enroll.app import Enroll, create_app
 from quart_enroll.db import client
 from quart_enroll.db.change_streams import ChangeFollower
 from quart_enroll.db.client import Database
-from quart_enroll.db.collections import users
+from quart_enroll.db.collections import logins, users
 from quart_enroll.domain.catalog import Catalog
-from quart_enroll.domain.models import User
+from quart_enroll.domain.models import Login, User
 from quart_enroll.pages import live_stream
-from quart_enroll.services.accounts import accounts, sessions
+from quart_enroll.services.accounts import accounts
 from quart_enroll.services.accounts.rate_limiter import RateLimiter
+from quart_enroll.services.accounts.token_digest import token_digest
 from quart_enroll.services.catalog.cache import CatalogCache
 from quart_enroll.services.live.user_cache import UserCache
 from quart_enroll.services.maintenance.schema_check import SchemaCheck
 from quart_enroll.state import EXTENSION, AppState
 from tests.support import command_checks, school
+from tests.support.catalog_writes import installed_writes
 from tests.support.command_recorder import Operation, installed_recorder
 from tests.support.people import (
     ADA,
@@ -50,6 +54,7 @@ from tests.support.people import (
 @pytest.fixture(autouse=True)
 def recorded_commands(mongod: str, mongo_client: MongoClient[dict[str, Any]]) -> Iterator[list[Operation]]:
     """What the site sends to MongoDB in this test: indexes answer all of it, and docs/deploy.md shards all of it."""
+    installed_writes()
     recorder = installed_recorder()
     with recorder.record() as operations:
         yield operations
@@ -173,12 +178,17 @@ def framework_requests(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 class AlwaysCurrentCatalog(CatalogCache):
-    """A catalog cache that reads the database for each request, so that tests see their writes at once."""
+    """A catalog cache that is read again after every write of this process, so that tests see their writes at once."""
 
     current = None
+    read_after: tuple[int, datetime] | None = None
+    """The writes before it was read, and the time."""
 
     async def get(self) -> Catalog:
-        await self.reload()
+        now = installed_writes().count, self._clock()
+        if self.read_after != now:
+            await self.reload()
+            self.read_after = now
         return await super().get()
 
 
@@ -203,6 +213,17 @@ def idle_outbox(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def no_due_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave what is due at a date to tests that do it: looking for it takes longer than starting the site."""
+
+    async def do_nothing(*_: object) -> None:
+        pass
+
+    monkeypatch.setattr(quart_enroll.app, "lift_ended_forever", do_nothing)
+    monkeypatch.setattr(quart_enroll.app, "retry_at_open_enrollment", do_nothing)
+
+
+@pytest.fixture(autouse=True)
 def no_refusal_delay(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refuse a wrong password at once."""
     monkeypatch.setattr(accounts, "MIN_REFUSAL_SECONDS", 0)
@@ -220,10 +241,11 @@ def sign_in(app: Quart) -> SignIn:
         browser = Browser(app.test_client())
         if user is not None:
             state: AppState = app.extensions[EXTENSION]
-            found = await users.find_credentials(state.database, user.email)
-            assert found is not None
-            begun = await sessions.sign_in(state.database, found, state.lifetimes, state.clock(), remember=False)
-            cookie = generate_auth_token(browser.client, begun.identity)
+            now, identity = state.clock(), secrets.token_urlsafe(32)
+            ends = state.lifetimes.end(now, now, remembered=False)
+            login = Login(token_digest(identity), user.user_id, now, now, ends, False, now, "", "")
+            await state.database.login.insert_one(logins.to_row(login))
+            cookie = generate_auth_token(browser.client, identity)
             browser.client.set_cookie("localhost", app.config["QUART_AUTH_COOKIE_NAME"], cookie)
         return browser
 
