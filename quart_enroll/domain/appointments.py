@@ -115,6 +115,16 @@ def describe(term: Term, appointment: Appointment, now: datetime) -> Sentence:
     return join_sentences(sentences)
 
 
+def in_words(term: Term, appointment: Appointment) -> Sentence:
+    """Return the appointment in sentences for staff."""
+    sentences = [Sentence("Begins on %(begins)s.", begins=localized_moment(term, appointment.starts_at))]
+    if appointment.ends_at is not None:
+        sentences.append(_end(localized_deadline(term, appointment.ends_at)))
+    if appointment.max_credits is not None:
+        sentences.append(Sentence("Credit limit: %(limit)s.", limit=appointment.max_credits))
+    return join_sentences(sentences)
+
+
 def _end(ends: Moment | LastDay) -> Sentence:
     if isinstance(ends, LastDay):
         return Sentence("It ends at the end of %(day)s.", day=ends)

@@ -441,7 +441,7 @@ ROUTES = [
         GET + POST,
         audience=STAFF,
         roles=REGISTRARS,
-        query_parameters=(),
+        query_parameters=("kind",),
         has_file=True,
     ),
     Route(

@@ -46,7 +46,7 @@ MODULES_WITH_SENTENCES = [
     *("domain/email_settings.py", "forms/email_settings.py"),
     *("domain/section_edits.py", "forms/staff/catalog.py", "forms/staff/imports.py", "forms/staff/logs.py"),
     "forms/staff/sections.py",
-    *("services/staff/appointments.py", "services/staff/catalog_edits.py"),
+    *("services/staff/appointments.py", "services/catalog/import_appointments.py", "services/staff/catalog_edits.py"),
     "services/staff/sections.py",
     *("forms/accounts.py", "forms/base.py", "forms/enrollment.py", "forms/languages.py", "forms/search.py"),
     *("forms/staff/people.py", "forms/staff/confirmation.py", "forms/staff/dashboard.py"),

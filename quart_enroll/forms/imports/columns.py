@@ -5,7 +5,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import cache
 
-from quart_enroll.domain.stored_import import ENROLLMENTS, HOLDS
+from quart_enroll.domain.stored_import import APPOINTMENTS, ENROLLMENTS, HOLDS
+from quart_enroll.forms.imports.appointments import AppointmentRow
 from quart_enroll.forms.imports.base import ImportRow
 from quart_enroll.forms.imports.courses import CourseRow
 from quart_enroll.forms.imports.enrollments import EnrollmentRow
@@ -16,6 +17,7 @@ from quart_enroll.forms.imports.terms import TermRow
 from quart_enroll.forms.imports.users import UserRow
 
 ROW_FORMS: Mapping[str, type[ImportRow]] = {
+    APPOINTMENTS: AppointmentRow,
     "course": CourseRow,
     ENROLLMENTS: EnrollmentRow,
     "grade": GradeRow,
@@ -79,6 +81,14 @@ COLUMN_SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
         "type": ("hold", "hold type"),
         "begins_on": ("begins", "first day", "start date"),
         "ends_on": ("ends", "last day", "end date"),
+    },
+    AppointmentRow: {
+        "student": _STUDENT,
+        "term": _TERM,
+        "timezone": (),
+        "starts_at": ("begins", "start", "starts", "appointment", "appointment start"),
+        "ends_at": ("ends", "end", "appointment end"),
+        "max_credits": ("maximum credits", "credit limit"),
     },
     TermRow: {
         "term": ("semester", "term name"),

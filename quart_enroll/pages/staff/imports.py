@@ -12,6 +12,7 @@ from quart_enroll.domain.actors import Override
 from quart_enroll.domain.roles import Role
 from quart_enroll.domain.stored_import import (
     ABOUT_STUDENTS,
+    APPOINTMENTS,
     HOLDS,
     MATCHABLE_STATES,
     PENDING_STATES,
@@ -29,7 +30,7 @@ from quart_enroll.pages.staff.layout import render_staff
 from quart_enroll.pages.staff.listing import Column, Listing, export, requested_format
 from quart_enroll.services.staff import hold_types
 from quart_enroll.services.staff import imports as service
-from quart_enroll.state import database, import_wakeup, now
+from quart_enroll.state import catalog, database, import_wakeup, now
 from quart_enroll.web import auth
 from quart_enroll.web.compression import RenderedPage
 
@@ -92,9 +93,9 @@ async def imports() -> RenderedPage:
 
 
 async def new_import() -> ResponseReturnValue:
-    form = await UploadForm.from_request()
-    if not await hold_types.find_all(database()):
-        form.leave_out(HOLDS)
+    wanted = request.args.get("kind", "")
+    form = await UploadForm.from_request(kind=wanted)
+    form.leave_out(await _unused_kinds() - {wanted})
     if request.method != "POST":
         return _upload_page(form)
     if not form.validate():
@@ -160,6 +161,13 @@ async def one_import() -> ResponseReturnValue:
     elif stored.kind in ABOUT_STUDENTS:
         preview = {"refused": await service.find_refused(database(), stored.import_id, SHOWN_ROWS)}
     return _import_page(stored, preview)
+
+
+async def _unused_kinds() -> set[str]:
+    """Return the kinds of files for rules that the school doesn't use."""
+    has_holds = bool(await hold_types.find_all(database()))
+    has_appointments = any(term.open_enrollment_at for term in (await catalog()).terms)
+    return {kind for kind, is_used in ((HOLDS, has_holds), (APPOINTMENTS, has_appointments)) if not is_used}
 
 
 def _import_page(stored: StoredImport, preview: Mapping[str, Sequence[Outcome]]) -> RenderedPage:

@@ -1,9 +1,16 @@
 """Enrollment appointments as students meet them."""
 
 from datetime import timedelta
+from functools import partial
+from io import BytesIO
 
 from quart_enroll.db.client import Database
-from tests.support.people import BOB, FALL, Browser, Clock
+from quart_enroll.domain.stored_import import APPOINTMENTS
+from quart_enroll.forms.imports.columns import ROW_FORMS
+from quart_enroll.forms.imports.validation import read_rows
+from quart_enroll.importing.file_import import ImportSettings, import_rows_of_file
+from tests.support.appointments import appoint_ada
+from tests.support.people import ADA, BOB, FALL, FALL_MORNING, Browser, Clock
 
 SEAT = {"courseID": "1111", "term": "Fall 2026", "section": "01"}
 STARTS = FALL.opens_at + timedelta(days=20)
@@ -57,3 +64,31 @@ async def test_staff_may_set_an_appointment_aside(rita: Browser, db: Database, c
     assert await db.enrollment.count_documents({}) == 0
     await rita.post(act, form={"reason": "Asked", "overrides": "appointment"})
     assert await db.enrollment.count_documents({"user_id": BOB.user_id}) == 1
+
+
+async def test_a_file_assigns_appointments_row_by_row(db: Database) -> None:
+    await appoint_ada(db)
+    file = b"""student,term,begins,ends,credit limit
+1,fall 2026,2026-08-01,,
+1,Fall 2026,2026-08-20T09:30,2026-08-25,6
+bob@school.example,Fall 2026,2026-08-20,,
+rita@school.example,Fall 2026,2026-08-20,,
+2,Fall,2026-08-20,,
+2,Fall 2026,2026-07-31,,
+2,Spring 2027,tomorrow,,
+"""
+    rows = read_rows(ROW_FORMS[APPOINTMENTS], "appointments.csv", BytesIO(file))
+    settings = ImportSettings("UTC", 18, "scrypt")
+    run = partial(import_rows_of_file, db, APPOINTMENTS, rows, settings, lambda: FALL_MORNING)
+    refused = ["refused"] * 4
+    for dry_run in (True, False):
+        done = await run(dry_run=dry_run)
+        assert [one.what for one in done.outcomes] == ["unchanged", "changed", "added", *refused]
+        assert [one.field for one in done.refused] == ["student", "term", "starts_at", "starts_at"]
+        assert await db.appointment.count_documents({}) == (1 if dry_run else 2)
+    ada = await db.appointment.find_one({"user_id": ADA.user_id})
+    assert ada
+    assert (ada["starts_at"], ada["max_credits"]) == (FALL.opens_at + timedelta(days=19, hours=9.5), 6)
+    again = await run()
+    assert [one.what for one in again.outcomes] == ["changed", "changed", "unchanged", *refused]
+    assert await db.notice.count_documents({"action": "appointment"}) == 4
