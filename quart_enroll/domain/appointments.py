@@ -151,6 +151,15 @@ def problems(term: Term, appointment: Appointment) -> dict[str, Sentence]:
     return found
 
 
+def texts(appointment: Appointment | None) -> dict[str, str]:
+    """Return the fields as the audit log has them, with times in UTC."""
+    values = {name: getattr(appointment, name, None) for name in ("starts_at", "ends_at", "max_credits")}
+    return {
+        name: f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else "" if value is None else f"{value:g}"
+        for name, value in values.items()
+    }
+
+
 def _ended(term: Term, ends_at: datetime) -> AppointmentEnded:
     opens = localized_moment(term, term.open_enrollment_at) if term.open_enrollment_at else None
     return AppointmentEnded(term.term, localized_deadline(term, ends_at), opens)

@@ -12,6 +12,7 @@ from quart_enroll.forms.imports.courses import CourseRow
 from quart_enroll.forms.imports.enrollments import EnrollmentRow
 from quart_enroll.forms.imports.grades import GradeRow
 from quart_enroll.forms.imports.holds import HoldRow
+from quart_enroll.forms.imports.ranks import RankRow
 from quart_enroll.forms.imports.sections import SectionRow
 from quart_enroll.forms.imports.terms import TermRow
 from quart_enroll.forms.imports.users import UserRow
@@ -90,6 +91,7 @@ COLUMN_SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
         "ends_at": ("ends", "end", "appointment end"),
         "max_credits": ("maximum credits", "credit limit"),
     },
+    RankRow: {"student": (*_STUDENT, "id", "student id"), "rank": ("ranking", "order", "place")},
     TermRow: {
         "term": ("semester", "term name"),
         "timezone": (),

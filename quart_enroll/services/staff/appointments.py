@@ -22,8 +22,6 @@ from quart_enroll.services.staff import audit
 from quart_enroll.system.background import work_at_dates
 from quart_enroll.system.clock import Clock
 
-FIELDS = ("starts_at", "ends_at", "max_credits")
-
 
 async def find(db: Database, user_id: int, term: str) -> RecordedAppointment | None:
     """Return the student's appointment in the term, or None."""
@@ -171,16 +169,7 @@ async def _record(
     before: Appointment | None,
     after: Appointment | None,
 ) -> None:
-    old, new = _texts(before), _texts(after)
-    changes = tuple(Change(name, old[name], new[name]) for name in FIELDS if old[name] != new[name])
+    old, new = appointments.texts(before), appointments.texts(after)
+    changes = tuple(Change(name, old[name], new[name]) for name in new if old[name] != new[name])
     entry = AuditEntry(transaction.now, transaction.actor, action, About("term", term), user_id, changes=changes)
     await audit.record(transaction.db, transaction.session, entry)
-
-
-def _texts(appointment: Appointment | None) -> dict[str, str]:
-    """Return the fields as the audit log has them."""
-    values = {name: getattr(appointment, name, None) for name in FIELDS}
-    return {
-        name: f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else "" if value is None else f"{value:g}"
-        for name, value in values.items()
-    }

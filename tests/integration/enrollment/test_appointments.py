@@ -1,16 +1,23 @@
 """Enrollment appointments as students meet them."""
 
+import re
 from datetime import timedelta
 from functools import partial
+from hashlib import sha256
 from io import BytesIO
 
+from quart import Quart
+
 from quart_enroll.db.client import Database
+from quart_enroll.db.collections.users import to_row
 from quart_enroll.domain.stored_import import APPOINTMENTS
 from quart_enroll.forms.imports.columns import ROW_FORMS
 from quart_enroll.forms.imports.validation import read_rows
 from quart_enroll.importing.file_import import ImportSettings, import_rows_of_file
+from quart_enroll.services.staff.verify_appointments import verify
+from tests.integration.staff.test_import_pages import settle
 from tests.support.appointments import appoint_ada
-from tests.support.people import ADA, BOB, FALL, FALL_MORNING, Browser, Clock
+from tests.support.people import ADA, BOB, CAL, FALL, FALL_MORNING, RITA, Browser, Clock, text
 
 SEAT = {"courseID": "1111", "term": "Fall 2026", "section": "01"}
 STARTS = FALL.opens_at + timedelta(days=20)
@@ -92,3 +99,50 @@ rita@school.example,Fall 2026,2026-08-20,,
     again = await run()
     assert [one.what for one in again.outcomes] == ["changed", "changed", "unchanged", *refused]
     assert await db.notice.count_documents({"action": "appointment"}) == 4
+
+
+async def test_a_bulk_assignment_can_be_recomputed(app: Quart, rita: Browser, db: Database, clock: Clock) -> None:
+    clock.now = FALL.opens_at - timedelta(days=1)
+    await db.user.insert_one(to_row(CAL) | {"password": "x"})
+    for user, credits in ((ADA, 90), (BOB, 30), (CAL, 30)):
+        await db.user.update_one({"user_id": user.user_id}, {"$set": {"attributes.earned_credits": credits}})
+    await appoint_ada(db)
+    settings = {"ranking": "credits", "starts_at": "2026-08-20T09:00", "slot_size": "1", "interval_minutes": "30"}
+    assign = "/staff/appointments/assign?term=Fall+2026"
+    refused = await rita.post(assign, form=settings | {"slot_size": "0"})
+    assert refused.status_code == 422
+    late = settings | {"starts_at": "2026-09-14T23:30"}
+    assert "Choose larger slots" in await text(await rita.post(assign, form=late))
+    prepared = await rita.post(assign, form=settings | {"seed": "drawn", "max_credits": "9"})
+    await settle(app)
+    preview = await rita.read(prepared.location)
+    assert "3 slots" in preview
+    assert "Before this" in preview
+    assert await db.appointment.count_documents({}) == 1
+    for _ in range(2):
+        await rita.post(prepared.location, form={"checks": "1"})
+        await settle(app)
+    order = [ADA, *sorted((BOB, CAL), key=lambda one: sha256(f"drawn:{one.user_id}".encode()).digest())]
+    found = [row async for row in db.appointment.find().sort("starts_at")]
+    assert [row["user_id"] for row in found] == [one.user_id for one in order]
+    assert {row["max_credits"] for row in found} == {9}
+    assert await db.notice.count_documents({"action": "appointment"}) == 3
+    listed = await rita.read("/staff/appointments?term=Fall+2026")
+    [details] = re.findall(r'"(/staff/appointments/assignment[^"]*)"', listed)
+    file = await text(await rita.get(f"{details}&format=csv"))
+    assert f"1,{ADA.user_id},90,{sha256(f'drawn:{ADA.user_id}'.encode()).hexdigest()},1," in file
+
+    async def differences() -> dict[int, tuple[str, bool]]:
+        found = await verify(db, FALL)
+        return {one.user_id: (one.reason.rpartition(": ")[2], one.is_explained) for one in found.differences}
+
+    assert await differences() == {}
+    clock.now += timedelta(minutes=1)
+    await rita.post("/staff/appointments?term=Fall+2026", form=ASSIGN)
+    await db.appointment.update_one({"user_id": CAL.user_id}, {"$set": {"starts_at": STARTS}})
+    await db.user.update_one({"user_id": ADA.user_id}, {"$set": {"attributes.earned_credits": 120}})
+    assert await differences() == {
+        ADA.user_id: ("attributes have changed since", True),
+        BOB.user_id: (f"changed by user {RITA.user_id} on 2026-07-31 04:01 UTC", True),
+        CAL.user_id: ("no change explains it", False),
+    }

@@ -334,6 +334,8 @@ async def grant_and_revoke_permits(full: FullRun, rita: Browser, bob: Browser) -
     for query in ("", "&person=2", "&format=csv"):
         await full.request(rita, "GET", f"/staff/appointments?term=Fall+2026{query}")
     await full.request(rita, "POST", "/staff/appointments/remove?term=Fall+2026&user_id=2")
+    slots = {"ranking": "credits", "starts_at": "2026-08-20", "slot_size": "1", "interval_minutes": "5"}
+    await full.request(rita, "POST", "/staff/appointments/assign?term=Fall+2026", **slots)
     revoke = f"/staff/permit/revoke?permit={found and found['_id']}"
     await full.request(rita, "GET", revoke)
     await full.request(rita, "POST", revoke, reason="A mistake")
