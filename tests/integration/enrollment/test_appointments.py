@@ -1,6 +1,7 @@
 """Enrollment appointments as students meet them."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from hashlib import sha256
@@ -14,6 +15,8 @@ from quart_enroll.domain.stored_import import APPOINTMENTS
 from quart_enroll.forms.imports.columns import ROW_FORMS
 from quart_enroll.forms.imports.validation import read_rows
 from quart_enroll.importing.file_import import ImportSettings, import_rows_of_file
+from quart_enroll.services.enrollment.context import EnrollmentContext
+from quart_enroll.services.staff.appointments import retry_begun
 from quart_enroll.services.staff.verify_appointments import verify
 from tests.integration.staff.test_import_pages import settle
 from tests.support.appointments import appoint_ada
@@ -71,6 +74,24 @@ async def test_staff_may_set_an_appointment_aside(rita: Browser, db: Database, c
     assert await db.enrollment.count_documents({}) == 0
     await rita.post(act, form={"reason": "Asked", "overrides": "appointment"})
     assert await db.enrollment.count_documents({"user_id": BOB.user_id}) == 1
+
+
+async def test_a_student_over_an_own_limit_gets_the_seat_when_open_enrollment_begins(
+    rita: Browser, bob: Browser, ada: Browser, db: Database, clock: Clock
+) -> None:
+    seat, opens = SEAT | {"courseID": "3333"}, STARTS + timedelta(days=1)
+    await ada.post("/enrollment", form=seat)
+    await bob.post("/waitlist", form=seat)
+    await rita.post("/staff/appointments?term=Fall+2026", form=ASSIGN)
+    await ada.post("/enrollment/drop", form=seat)
+    assert await db.enrollment.count_documents({}) == 0
+    retry = partial(retry_begun, EnrollmentContext(db), [replace(FALL, open_enrollment_at=opens)], done=set())
+    await db.term.update_one({"term": FALL.term}, {"$set": {"open_enrollment_at": opens}})
+    assert await retry(now=opens - timedelta(microseconds=1)) == opens
+    assert await db.enrollment.count_documents({}) == 0
+    for _ in range(2):
+        assert await retry(now=opens) is None
+        assert await db.enrollment.count_documents({"user_id": BOB.user_id}) == 1
 
 
 async def test_a_file_assigns_appointments_row_by_row(db: Database) -> None:
