@@ -224,7 +224,7 @@ def create_app(
                     (schema := SchemaCheck(database)).check_at_start(),
                     (odds := WaitlistOdds(database)).refresh_forever(catalog_cache.get, clock),
                     lift_ended_forever(enrollment, clock),
-                    retry_at_open_enrollment(enrollment, clock),
+                    retry_at_open_enrollment(enrollment, catalog_cache.get, clock),
                     ImportRunner(database, _import_settings(config), clock, import_wakeup := Wakeup()).run_forever(),
                 ),
                 run_outbox(

@@ -10,6 +10,7 @@ from quart import Quart
 from quart.cli import AppGroup
 
 COMMANDS = {
+    "appointments": "appointments:appointments",
     "check-seats": "check_seats:check_seats",
     "create-user": "create_user:create_user",
     "develop": "develop:develop",

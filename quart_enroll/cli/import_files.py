@@ -52,7 +52,7 @@ class ImportOptions(NamedTuple):
 DEFAULT_OPTIONS = ImportOptions()
 
 
-@click.command("import", short_help="Import terms, courses, sections, users, enrollments or holds from a file.")
+@click.command("import", short_help="Import terms, courses, sections, users and more from a file.")
 @click.argument("collection", type=click.Choice(sorted(ROW_FORMS)))
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--reason", default="", help="Why enrollments change; students are told. Required for enrollments.")
@@ -75,8 +75,8 @@ DEFAULT_OPTIONS = ImportOptions()
 def import_file(collection: str, file: Path, overrides: Sequence[str], columns: Sequence[str], **options: Any) -> None:
     """Import the rows of FILE, an Excel workbook or CSV with a header or a JSON array, into COLLECTION.
 
-    Either all rows are imported or, if any has an error, none; enrollments and holds are imported row by
-    row. Every change is printed with the old and new values.
+    Either all rows are imported or, if any has an error, none; enrollments, holds and appointments are imported
+    row by row. Every change is printed with the old and new values.
     Importing the same file again changes nothing.
     """
     if collection == ENROLLMENTS and not options["reason"].strip():

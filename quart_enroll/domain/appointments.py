@@ -115,6 +115,16 @@ def describe(term: Term, appointment: Appointment, now: datetime) -> Sentence:
     return join_sentences(sentences)
 
 
+def in_words(term: Term, appointment: Appointment) -> Sentence:
+    """Return the appointment in sentences for staff."""
+    sentences = [Sentence("Begins on %(begins)s.", begins=localized_moment(term, appointment.starts_at))]
+    if appointment.ends_at is not None:
+        sentences.append(_end(localized_deadline(term, appointment.ends_at)))
+    if appointment.max_credits is not None:
+        sentences.append(Sentence("Credit limit: %(limit)s.", limit=appointment.max_credits))
+    return join_sentences(sentences)
+
+
 def _end(ends: Moment | LastDay) -> Sentence:
     if isinstance(ends, LastDay):
         return Sentence("It ends at the end of %(day)s.", day=ends)
@@ -139,6 +149,15 @@ def problems(term: Term, appointment: Appointment) -> dict[str, Sentence]:
     if appointment.ends_at is not None and appointment.ends_at <= appointment.starts_at:
         found["ends_at"] = Sentence("Choose a time after the start.")
     return found
+
+
+def texts(appointment: Appointment | None) -> dict[str, str]:
+    """Return the fields as the audit log has them, with times in UTC."""
+    values = {name: getattr(appointment, name, None) for name in ("starts_at", "ends_at", "max_credits")}
+    return {
+        name: f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else "" if value is None else f"{value:g}"
+        for name, value in values.items()
+    }
 
 
 def _ended(term: Term, ends_at: datetime) -> AppointmentEnded:

@@ -14,7 +14,10 @@ ENROLLMENTS = "enrollment"
 HOLDS = "hold"
 """The kind of file whose rows are holds to place or lift."""
 
-ABOUT_STUDENTS = (ENROLLMENTS, HOLDS)
+APPOINTMENTS = "appointment"
+"""The kind of file whose rows are enrollment appointments."""
+
+ABOUT_STUDENTS = (ENROLLMENTS, HOLDS, APPOINTMENTS)
 """The kinds of files whose rows are changes for students, each in a transaction of its own."""
 
 

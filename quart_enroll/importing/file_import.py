@@ -37,7 +37,7 @@ async def import_rows_of_file(
     author: ImportAuthor = SYSTEM,
 ) -> ImportResult:
     """Import the rows of a file of this kind; raise InvalidRows, or EmailTaken for a user."""
-    known = await known_terms(db) if kind == "term" else ()
+    known = await known_terms(db) if kind in kinds.WITH_TERMS else ()
     checked = await asyncio.to_thread(kinds.read, kind, rows, settings.term_defaults, known)
     password = unusable_hash(settings.password_method)
     return await import_rows(db, kind, checked, clock, unusable_password=password, dry_run=dry_run, author=author)

@@ -55,7 +55,7 @@ async def _import(uri: str, rows: int) -> None:
             now = datetime.now(UTC)
             import_id = await imports.upload(db, RITA.user_id, "user", "people.csv", file, now, columns={})
         await _wait(db, import_id, ImportState.CHECKED)
-        assert await imports.begin(db, import_id, RITA.user_id, checks=1)
+        assert await imports.begin(db, import_id, RITA.user_id, 1, now)
         await _wait(db, import_id, ImportState.DONE)
 
 

@@ -23,7 +23,7 @@ from quart_enroll.services.staff import imports
 from quart_enroll.system.wakeup import Wakeup
 from tests.failure.school import FALL, open_school
 from tests.failure.servers import start
-from tests.support.people import PASSWORD_METHOD, RITA
+from tests.support.people import FALL_MORNING, PASSWORD_METHOD, RITA
 
 ROWS = 3 * BATCH_ROWS
 STUDENTS = 150
@@ -75,7 +75,7 @@ async def test_another_process_finishes_the_import_of_a_killed_one_exactly_once(
     import_id = await imports.upload(db, 1, "user", "people.csv", BytesIO(data), datetime.now(UTC))
     assert await imports.choose_columns(db, import_id, COLUMNS)
     await other_process.run_pending()
-    assert await imports.begin(db, import_id, 1, 1)
+    assert await imports.begin(db, import_id, 1, 1, FALL_MORNING)
     await kill_in_the_middle(db, fresh_uri, tmp_path)
     await other_process.run_pending()
     done = await find_only(db)
@@ -99,7 +99,7 @@ async def test_what_a_killed_process_did_for_many_students_is_not_done_twice(
     import_id = await imports.upload(db, RITA.user_id, ENROLLMENTS, "C01", data, now, columns={}, reason="Advised")
     other_process = another_process(db)
     await other_process.run_pending()
-    assert await imports.begin(db, import_id, RITA.user_id, 1)
+    assert await imports.begin(db, import_id, RITA.user_id, 1, FALL_MORNING)
     await kill_in_the_middle(db, fresh_uri, tmp_path)
     first = students[0].user_id  # who changes her mind before the import goes on
     await enroll.drop(EnrollmentContext(db), first, SectionRequest("C01", FALL, "01"), datetime.now(UTC))

@@ -16,7 +16,7 @@ from quart_enroll.domain.stored_import import FileColumn, Outcome, PreviewCounts
 from quart_enroll.pages.staff.dashboard import REPORTS
 from quart_enroll.services.staff import imports
 from quart_enroll.services.staff.imports import Preview
-from tests.support.appointments import appoint_ada
+from tests.support.appointments import ASSIGNMENT_ID, add_bulk_assignment, appoint_ada
 from tests.support.holds import BURSAR, HOLD_ID, hold_ada
 from tests.support.people import ADA, BOB, CAL, FALL, FALL_MORNING, PASSWORD_HASH, RITA
 from tests.support.permits import PERMIT_ID, number_for_php, permit_ada
@@ -108,7 +108,11 @@ def staff_pages(section: SectionKey, user_id: int) -> list[str]:
         *(f"{record}/holds/place", f"{record}/holds/lift?hold={HOLD_ID}"),
         *(f"/staff/section/permits?{where}", f"{record}/permits/grant"),
         *(f"/staff/section/numbers?{where}", f"/staff/section/numbers/revoke?{where}"),
-        *("/staff/appointments?term=Fall+2026", f"/staff/appointments/remove?term=Fall+2026&user_id={user_id}"),
+        *("/staff/appointments?term=Fall+2026", "/staff/appointments/assign?term=Fall+2026"),
+        *(
+            f"/staff/appointments/assignment?assignment={ASSIGNMENT_ID}",
+            f"/staff/appointments/remove?term=Fall+2026&user_id={user_id}",
+        ),
         f"/staff/permit/revoke?permit={PERMIT_ID}",
     ]
 
@@ -126,6 +130,7 @@ async def fill_staff_pages(db: Database, at: datetime, word: str = "people") -> 
     await permit_ada(db)
     await number_for_php(db)
     await appoint_ada(db)
+    await add_bulk_assignment(db)
     data, columns = BytesIO(f"{word}\n{word}\n".encode()), [FileColumn(word, "email", [word])]
     new, refused = [
         await imports.upload(db, RITA.user_id, "user", f"{word}.csv", data, at, found=columns) for _ in range(2)

@@ -81,13 +81,17 @@ def _anchors(page: Path) -> set[str]:
 
 
 def _options_of_commands() -> dict[str, set[str]]:
-    """Return the options of each command by its name."""
+    """Return the options of each command by its name, with those of its subcommands."""
     app = Quart(__name__)
     cli.register(app)
     context = click.Context(app.cli)
     commands = {name: app.cli.get_command(context, name) for name in app.cli.list_commands(context)}
     return {
-        name: {option for parameter in command.params for option in parameter.opts}
+        name: {option for one in _with_subcommands(command) for parameter in one.params for option in parameter.opts}
         for name, command in commands.items()
         if command
     }
+
+
+def _with_subcommands(command: click.Command) -> list[click.Command]:
+    return [command, *(command.commands.values() if isinstance(command, click.Group) else ())]

@@ -3,7 +3,7 @@
 `at` is when it was assigned or changed last, and `author` by whom.
 """
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -74,6 +74,12 @@ async def find(db: Database, user_id: int, term: str, session: Session | None = 
 async def find_of_student(db: Database, user_id: int) -> list[RecordedAppointment]:
     """Return all appointments of the student."""
     return [to_record(row) for row in await db.appointment.find({"user_id": user_id}).to_list(None)]
+
+
+async def find_in_terms(db: Database, terms: Collection[str]) -> dict[tuple[int, str], Appointment]:
+    """Return all appointments in these terms, by user_id and term."""
+    rows = db.appointment.find({"term": {"$in": list(terms)}}, batch_size=BATCH_SIZE)
+    return {(row["user_id"], row["term"]): to_appointment(row) async for row in rows}
 
 
 async def find_limited(db: Database, term: str, user_ids: Sequence[int]) -> list[int]:

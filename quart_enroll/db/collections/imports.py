@@ -109,11 +109,11 @@ async def end_check(
     await db["import"].update_one(wanted, {"$set": found | {"state": state}, "$inc": {"checks": 1}})
 
 
-async def begin(db: Database, import_id: str, author: int, checks: int) -> bool:
+async def begin(db: Database, import_id: str, author: int, checks: int, session: Session) -> bool:
     """Let an import run, for this author, that was checked so many times; return False if it has begun, or may not."""
     wanted = {"import_id": import_id, "state": ImportState.CHECKED, "checks": checks}
     change = {"$set": {"state": ImportState.RUNNING, "author": author}}
-    return bool((await db["import"].update_one(wanted, change)).matched_count)
+    return bool((await db["import"].update_one(wanted, change, session=session)).matched_count)
 
 
 async def begin_run(db: Database, import_id: str, *, from_start: bool) -> int:

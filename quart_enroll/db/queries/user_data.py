@@ -26,6 +26,7 @@ EXPORTED_FIELDS = {
     "hold": {"_id": 0, "placed_by": 0, "lifted_by": 0, "lift_reason": 0},
     "permit": {"_id": 0, "author": 0, "reason": 0},
     "appointment": {"_id": 0, "author": 0},
+    "appointment_rank": {"_id": 0},
     "removal": {"_id": 0},
     "summary": {"_id": 0},
     "email_change": {"_id": 0},
@@ -34,11 +35,13 @@ EXPORTED_FIELDS = {
 }
 """The collections with rows about users, and the fields that are not exported: secrets and internal keys."""
 
-RETAINED_COLLECTIONS = ("event", "audit", "access")
+LOGS = ("event", "audit", "access")
+
+RETAINED_COLLECTIONS = (*LOGS, "appointment_rank")
 """Collections whose rows stay when a user is removed: what happened, under a number that identifies nobody."""
 
 
-SORT_ORDERS = dict.fromkeys(RETAINED_COLLECTIONS, cursors.LATEST_FIRST)
+SORT_ORDERS = dict.fromkeys(LOGS, cursors.LATEST_FIRST)
 """The order of collections with too many rows to sort without an index. Others are sorted from new to old."""
 
 

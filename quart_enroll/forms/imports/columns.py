@@ -5,17 +5,20 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import cache
 
-from quart_enroll.domain.stored_import import ENROLLMENTS, HOLDS
+from quart_enroll.domain.stored_import import APPOINTMENTS, ENROLLMENTS, HOLDS
+from quart_enroll.forms.imports.appointments import AppointmentRow
 from quart_enroll.forms.imports.base import ImportRow
 from quart_enroll.forms.imports.courses import CourseRow
 from quart_enroll.forms.imports.enrollments import EnrollmentRow
 from quart_enroll.forms.imports.grades import GradeRow
 from quart_enroll.forms.imports.holds import HoldRow
+from quart_enroll.forms.imports.ranks import RankRow
 from quart_enroll.forms.imports.sections import SectionRow
 from quart_enroll.forms.imports.terms import TermRow
 from quart_enroll.forms.imports.users import UserRow
 
 ROW_FORMS: Mapping[str, type[ImportRow]] = {
+    APPOINTMENTS: AppointmentRow,
     "course": CourseRow,
     ENROLLMENTS: EnrollmentRow,
     "grade": GradeRow,
@@ -80,6 +83,15 @@ COLUMN_SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
         "begins_on": ("begins", "first day", "start date"),
         "ends_on": ("ends", "last day", "end date"),
     },
+    AppointmentRow: {
+        "student": _STUDENT,
+        "term": _TERM,
+        "timezone": (),
+        "starts_at": ("begins", "start", "starts", "appointment", "appointment start"),
+        "ends_at": ("ends", "end", "appointment end"),
+        "max_credits": ("maximum credits", "credit limit"),
+    },
+    RankRow: {"student": (*_STUDENT, "id", "student id"), "rank": ("ranking", "order", "place")},
     TermRow: {
         "term": ("semester", "term name"),
         "timezone": (),

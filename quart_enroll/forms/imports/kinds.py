@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 from quart_enroll.domain import terms
 from quart_enroll.domain.models import Term, User
-from quart_enroll.domain.stored_import import ENROLLMENTS, HOLDS
+from quart_enroll.domain.stored_import import APPOINTMENTS, ENROLLMENTS, HOLDS
 from quart_enroll.forms.imports import cells
+from quart_enroll.forms.imports.appointments import AppointmentRow
 from quart_enroll.forms.imports.courses import CourseRow
 from quart_enroll.forms.imports.enrollments import EnrollmentRow
 from quart_enroll.forms.imports.grades import GradeRow
@@ -17,12 +18,18 @@ from quart_enroll.forms.imports.sections import SectionRow
 from quart_enroll.forms.imports.terms import TermRow
 from quart_enroll.forms.imports.users import UserRow
 from quart_enroll.forms.imports.validation import FileRow, FileRows, check_rows, check_rows_of_students
+from quart_enroll.services.catalog.import_appointments import ImportedAppointment
 from quart_enroll.services.catalog.import_courses import ImportedCourse
 from quart_enroll.services.catalog.import_enrollments import ImportedEnrollment
 from quart_enroll.services.catalog.import_grades import ImportedGrade
 from quart_enroll.services.catalog.import_sections import ImportedSection
 from quart_enroll.services.catalog.import_terms import ImportedTerm
 from quart_enroll.services.catalog.imported_users import ImportedUser
+from quart_enroll.services.catalog.imports import RefusedRow
+from quart_enroll.system.compact_list import CompactList
+
+WITH_TERMS = ("term", APPOINTMENTS)
+"""The kinds of files whose times are in the timezone of a term."""
 
 
 class TermDefaults(NamedTuple):
@@ -36,10 +43,12 @@ def read(kind: str, rows: FileRows, defaults: TermDefaults, known: Sequence[Term
     """Return what `services.catalog.import_rows` imports; raise InvalidRows if a row is wrong by itself.
 
     Rows about students don't depend on each other: there, RefusedRows stand for wrong ones.
-    `known` are the school's terms; only rows of terms need them.
+    `known` are the school's terms; only kinds in WITH_TERMS need them.
     """
     if kind == "term":
         return _read_terms(rows, defaults, known)
+    if kind == APPOINTMENTS:
+        return _read_appointments(rows, defaults, known)
     if kind == HOLDS:
         zone = ZoneInfo(defaults.timezone)
         return check_rows_of_students(HoldRow, rows, lambda number, row: row.read(number, zone))
@@ -60,6 +69,21 @@ def _read_sections(rows: FileRows) -> Sequence[ImportedSection]:
 
 def _read_users(rows: FileRows) -> Sequence[ImportedUser]:
     return check_rows(UserRow, rows, _read_user)
+
+
+def _read_appointments(
+    rows: FileRows, defaults: TermDefaults, known: Sequence[Term]
+) -> Sequence[ImportedAppointment | RefusedRow]:
+    by_key, default = {terms.key(term.term): term for term in known}, {"timezone": defaults.timezone}
+
+    def fill_in(row: FileRow) -> FileRow:
+        term = by_key.get(terms.key(str(row.cells.get("term", ""))))
+        known_cells = {} if term is None else {"term": term.term, "timezone": term.timezone}
+        given = {name: cell for name, cell in row.cells.items() if cell not in (None, "") and name != "term"}
+        return FileRow(row.number, default | dict(row.cells) | known_cells | given)
+
+    filled = replace(rows, rows=CompactList(map(fill_in, rows.rows)))
+    return check_rows_of_students(AppointmentRow, filled, lambda number, row: row.read(number))
 
 
 def _read_terms(rows: FileRows, defaults: TermDefaults, known: Sequence[Term]) -> Sequence[ImportedTerm]:

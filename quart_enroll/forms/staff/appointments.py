@@ -10,15 +10,15 @@ from wtforms.validators import DataRequired, NumberRange, Optional
 
 from quart_enroll.domain.appointments import Appointment
 from quart_enroll.domain.models import Term
-from quart_enroll.forms.base import lazy, stripped
+from quart_enroll.forms.base import SiteForm, lazy, stripped
 from quart_enroll.forms.imports import cells
 from quart_enroll.forms.staff.logs import NAMES_A_PERSON
 from quart_enroll.forms.staff.permits import StudentForm
 from quart_enroll.i18n.language import TermName
 
 
-class AppointmentForm(StudentForm):
-    """Give a student an appointment."""
+class PeriodForm(SiteForm):
+    """When appointments begin, and with which credit limit."""
 
     starts_at = StringField(
         lazy("Begins"),
@@ -26,26 +26,35 @@ class AppointmentForm(StudentForm):
         filters=[stripped],
         description=lazy("A date and time, such as 2026-08-01T09:00, in the term’s time zone."),
     )
-    ends_at = StringField(
-        lazy("Ends"),
-        filters=[stripped],
-        description=lazy("The last day, or a date and time. Without one, it lasts as long as enrollment."),
-    )
     max_credits = DecimalField(
         lazy("Credit limit"),
         [Optional(), NumberRange(0, 100, lazy("Enter a number from 0 to 100."))],
         description=lazy("Without one, the term’s limit applies. It ends when open enrollment begins."),
     )
 
+    @property
+    def credit_limit(self) -> float | None:
+        """The limit, if there is one."""
+        return None if self.max_credits.data is None else float(self.max_credits.data)
+
+
+class AppointmentForm(StudentForm, PeriodForm):
+    """Give a student an appointment."""
+
+    ends_at = StringField(
+        lazy("Ends"),
+        filters=[stripped],
+        description=lazy("The last day, or a date and time. Without one, it lasts as long as enrollment."),
+    )
+
     def appointment(self, term: Term) -> Appointment | None:
         """Return the appointment of a valid form; None, with errors in the form, if a time is unreadable."""
         zone = ZoneInfo(term.timezone)
-        starts_at = _read(self.starts_at, cells.opening, zone)
-        ends_at = _read(self.ends_at, cells.deadline, zone)
+        starts_at = read_moment(self.starts_at, cells.opening, zone)
+        ends_at = read_moment(self.ends_at, cells.deadline, zone)
         if starts_at is None or self.errors:
             return None
-        limit = None if self.max_credits.data is None else float(self.max_credits.data)
-        return Appointment(term.term, starts_at, ends_at, limit)
+        return Appointment(term.term, starts_at, ends_at, self.credit_limit)
 
 
 class AppointmentListForm(Form):
@@ -63,7 +72,8 @@ class AppointmentListForm(Form):
         return chosen
 
 
-def _read(field: StringField, read: Callable[[str, ZoneInfo], datetime], zone: ZoneInfo) -> datetime | None:
+def read_moment(field: StringField, read: Callable[[str, ZoneInfo], datetime], zone: ZoneInfo) -> datetime | None:
+    """Return the moment of a field in UTC; None if it is empty or, with an error in the field, unreadable."""
     if not field.data:
         return None
     try:

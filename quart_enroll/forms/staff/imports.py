@@ -1,6 +1,6 @@
 """The forms of imports in the browser: the file, and the fields of its columns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self
 
 from wtforms import IntegerField, SelectField, SelectMultipleField, StringField, ValidationError
@@ -9,7 +9,7 @@ from wtforms.fields.core import UnboundField
 from wtforms.form import BaseForm
 from wtforms.validators import Length, NumberRange
 
-from quart_enroll.domain.stored_import import ENROLLMENTS, HOLDS, FileColumn, StoredImport
+from quart_enroll.domain.stored_import import APPOINTMENTS, ENROLLMENTS, HOLDS, FileColumn, StoredImport
 from quart_enroll.forms.base import FileForm, SiteForm, lazy, one_line, stripped
 from quart_enroll.forms.imports import columns
 from quart_enroll.forms.imports.columns import ROW_FORMS
@@ -26,6 +26,7 @@ KIND_NAMES: Mapping[str, Sentence] = {
     ENROLLMENTS: Sentence("Enrollments"),
     "grade": Sentence("Grades"),
     HOLDS: Sentence("Holds"),
+    APPOINTMENTS: Sentence("Enrollment appointments"),
 }
 """What a file can contain, in the order in which a new school imports it."""
 
@@ -56,9 +57,9 @@ class UploadForm(FileForm, OverridesForm):
         self.kind.choices = [SelectChoice(kind, str(KIND_NAMES[kind])) for kind in KIND_NAMES]
         self.offer_overrides()
 
-    def leave_out(self, kind: str) -> None:
-        """Offer all kinds but this one."""
-        self.kind.choices = [SelectChoice(one, str(name)) for one, name in KIND_NAMES.items() if one != kind]
+    def leave_out(self, kinds: Collection[str]) -> None:
+        """Offer all kinds but these."""
+        self.kind.choices = [SelectChoice(one, str(name)) for one, name in KIND_NAMES.items() if one not in kinds]
 
     def validate_file(self, field: SpreadsheetField) -> None:
         """Refuse a form without a file."""

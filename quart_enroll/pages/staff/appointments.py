@@ -11,11 +11,13 @@ from quart_enroll.domain.roles import Role
 from quart_enroll.forms.staff.appointments import AppointmentForm, AppointmentListForm
 from quart_enroll.i18n.language import Sentence, gettext
 from quart_enroll.pages.paging import Page, last_page, page_url, requested_page
+from quart_enroll.pages.staff import bulk_appointments
 from quart_enroll.pages.staff.layout import render_staff
 from quart_enroll.pages.staff.listing import ROWS_PER_PAGE, Column, Listing, export, requested_format
 from quart_enroll.pages.staff.student_columns import student_columns
 from quart_enroll.services.staff import access, catalog_edits, named_entries, named_records
 from quart_enroll.services.staff import appointments as service
+from quart_enroll.services.staff import bulk_appointments as bulk_service
 from quart_enroll.services.staff.named_records import NamedRecord
 from quart_enroll.state import catalog, database, enrollment_context, now, user_cache
 from quart_enroll.web import auth
@@ -74,6 +76,8 @@ async def appointments() -> ResponseReturnValue | RenderedPage | Response:
         page=await _page(term, None if filters.errors else user_id),
         page_url=page_url,
         can_change=can_change,
+        bulk_assignments=await bulk_service.find_begun(database(), term.term),
+        bulk_listing=bulk_appointments.LISTING,
     )
     return (page, 422) if errors else page
 

@@ -12,6 +12,7 @@ from quart_enroll.domain.actors import Override
 from quart_enroll.domain.roles import Role
 from quart_enroll.domain.stored_import import (
     ABOUT_STUDENTS,
+    APPOINTMENTS,
     HOLDS,
     MATCHABLE_STATES,
     PENDING_STATES,
@@ -25,11 +26,13 @@ from quart_enroll.forms.imports.columns import ROW_FORMS
 from quart_enroll.forms.imports.table import UnreadableFile
 from quart_enroll.forms.staff.imports import KIND_NAMES, BeginForm, ColumnsForm, UploadForm
 from quart_enroll.i18n.language import Sentence, gettext
+from quart_enroll.pages.staff import bulk_appointments
 from quart_enroll.pages.staff.layout import render_staff
 from quart_enroll.pages.staff.listing import Column, Listing, export, requested_format
+from quart_enroll.services.staff import bulk_appointments as bulk_appointments_service
 from quart_enroll.services.staff import hold_types
 from quart_enroll.services.staff import imports as service
-from quart_enroll.state import database, import_wakeup, now
+from quart_enroll.state import catalog, database, import_wakeup, now
 from quart_enroll.web import auth
 from quart_enroll.web.compression import RenderedPage
 
@@ -92,9 +95,9 @@ async def imports() -> RenderedPage:
 
 
 async def new_import() -> ResponseReturnValue:
-    form = await UploadForm.from_request()
-    if not await hold_types.find_all(database()):
-        form.leave_out(HOLDS)
+    wanted = request.args.get("kind", "")
+    form = await UploadForm.from_request(kind=wanted)
+    form.leave_out(await _unused_kinds() - {wanted})
     if request.method != "POST":
         return _upload_page(form)
     if not form.validate():
@@ -140,7 +143,9 @@ async def one_import() -> ResponseReturnValue:
         if not _can_begin(stored):
             abort(403)
         form = await BeginForm.from_request()
-        if form.validate() and await service.begin(database(), stored.import_id, staff_id, form.checks.data or 0):
+        if form.validate() and await service.begin(
+            database(), stored.import_id, staff_id, form.checks.data or 0, now()
+        ):
             import_wakeup().call()
         elif (await _requested()).state is ImportState.CHECKED:
             await flash(
@@ -154,15 +159,27 @@ async def one_import() -> ResponseReturnValue:
         return await _file(stored)
     if stored.state is ImportState.UPLOADED:
         return redirect(url_for("staff_import_columns", import_id=stored.import_id))
+    found = await bulk_appointments_service.find_by_import(database(), stored.import_id)
     preview: Mapping[str, Sequence[Outcome]] = {}
+    assignment: dict[str, object] = {"assignment": found, "slots": ()}
     if stored.state in MATCHABLE_STATES:
         preview = await service.find_preview(database(), stored.import_id, SHOWN_ROWS)
+        assignment |= await bulk_appointments.shown(found) if found else {}
     elif stored.kind in ABOUT_STUDENTS:
         preview = {"refused": await service.find_refused(database(), stored.import_id, SHOWN_ROWS)}
-    return _import_page(stored, preview)
+    return _import_page(stored, preview, assignment)
 
 
-def _import_page(stored: StoredImport, preview: Mapping[str, Sequence[Outcome]]) -> RenderedPage:
+async def _unused_kinds() -> set[str]:
+    """Return the kinds of files for rules that the school doesn't use."""
+    has_holds = bool(await hold_types.find_all(database()))
+    has_appointments = any(term.open_enrollment_at for term in (await catalog()).terms)
+    return {kind for kind, is_used in ((HOLDS, has_holds), (APPOINTMENTS, has_appointments)) if not is_used}
+
+
+def _import_page(
+    stored: StoredImport, preview: Mapping[str, Sequence[Outcome]], assignment: Mapping[str, object]
+) -> RenderedPage:
     return render_staff(
         "staff/import.html",
         HERE,
@@ -178,6 +195,7 @@ def _import_page(stored: StoredImport, preview: Mapping[str, Sequence[Outcome]])
         changes=stored.preview.added + stored.preview.changed,
         preview=preview,
         listing=_outcomes(stored),
+        **assignment,
     )
 
 

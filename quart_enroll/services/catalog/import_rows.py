@@ -4,7 +4,8 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from quart_enroll.db.client import Database
-from quart_enroll.domain.stored_import import ENROLLMENTS, HOLDS
+from quart_enroll.domain.stored_import import APPOINTMENTS, ENROLLMENTS, HOLDS
+from quart_enroll.services.catalog.import_appointments import import_appointments
 from quart_enroll.services.catalog.import_courses import import_courses
 from quart_enroll.services.catalog.import_enrollments import import_enrollments
 from quart_enroll.services.catalog.import_grades import import_grades
@@ -24,6 +25,13 @@ CATALOG_IMPORTS: Mapping[str, Callable[..., Coroutine[Any, Any, ImportResult]]] 
 }
 """The functions that import the rows of each kind of file that can let waitlisted students in."""
 
+STUDENT_IMPORTS: Mapping[str, Callable[..., Coroutine[Any, Any, ImportResult]]] = {
+    APPOINTMENTS: import_appointments,
+    ENROLLMENTS: import_enrollments,
+    HOLDS: import_holds,
+}
+"""The functions that import the rows of each kind of file about students."""
+
 
 async def import_rows(
     db: Database,
@@ -36,10 +44,8 @@ async def import_rows(
     author: ImportAuthor = SYSTEM,
 ) -> ImportResult:
     """Import the rows of a file of this kind; raise InvalidRows, or EmailTaken for a user."""
-    if kind == ENROLLMENTS:
-        return await import_enrollments(EnrollmentContext(db), rows, clock, dry_run=dry_run, author=author)
-    if kind == HOLDS:
-        return await import_holds(EnrollmentContext(db), rows, clock, dry_run=dry_run, author=author)
+    if kind in STUDENT_IMPORTS:
+        return await STUDENT_IMPORTS[kind](EnrollmentContext(db), rows, clock, dry_run=dry_run, author=author)
     if kind == "user":
         return await import_users(
             db, rows, clock(), unusable_password=unusable_password, dry_run=dry_run, author=author

@@ -14,9 +14,11 @@ from quart_enroll.db.client import DATABASE_REFUSED, DATABASE_UNAVAILABLE, STAND
 from quart_enroll.db.collections import (
     access,
     alerts,
+    appointment_ranks,
     appointments,
     attempt_limits,
     audit,
+    bulk_assignments,
     calendar_tokens,
     courses,
     email_changes,
@@ -74,6 +76,8 @@ COLLECTION_MODULES: dict[str, Any] = {
     "hold": holds,
     "permit": permits,
     "appointment": appointments,
+    "appointment_rank": appointment_ranks,
+    "bulk_assignment": bulk_assignments,
     "permission_number": permission_numbers,
     "hold_type": hold_types,
 }

@@ -1,6 +1,6 @@
 """Assign enrollment appointments and remove them; each is one transaction, with its audit entry and a notice."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from datetime import datetime
 from functools import partial
 
@@ -10,6 +10,7 @@ from quart_enroll.db.collections import notices, schedules, terms, users, waitli
 from quart_enroll.domain import appointments
 from quart_enroll.domain.appointments import Appointment, RecordedAppointment
 from quart_enroll.domain.audit import About, AuditEntry, Change
+from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import AccountGone, UnknownTerm, WrongFields
 from quart_enroll.domain.models import SYSTEM_ACTOR, Notice, Term
 from quart_enroll.i18n.language import Sentence, TermName, join_sentences
@@ -21,8 +22,6 @@ from quart_enroll.services.enrollment.swap_cycles import change_seats
 from quart_enroll.services.staff import audit
 from quart_enroll.system.background import work_at_dates
 from quart_enroll.system.clock import Clock
-
-FIELDS = ("starts_at", "ends_at", "max_credits")
 
 
 async def find(db: Database, user_id: int, term: str) -> RecordedAppointment | None:
@@ -129,24 +128,36 @@ async def retry_skipped(context: EnrollmentContext, term: str, now: datetime) ->
         await change_seats(context.locks, SYSTEM_ACTOR, now, [], partial(retry, user_id=user_id))
 
 
-async def retry_at_open_enrollment(context: EnrollmentContext, clock: Clock) -> None:
-    """Retry skipped students as soon as open enrollment begins in a term, until cancelled.
+async def retry_begun(
+    context: EnrollmentContext, known: Iterable[Term], now: datetime, done: set[tuple[str, datetime]]
+) -> datetime | None:
+    """Retry skipped students in each term whose open enrollment has begun, and return when the next one begins.
+
+    `done` has the terms, with those moments, in which that was done already.
+    """
+    coming = list[datetime]()
+    for term in known:
+        if term.open_enrollment_at is None:
+            continue
+        if not appointments.is_open_enrollment(term, now):
+            coming.append(term.open_enrollment_at)
+        elif (beginning := (term.term, term.open_enrollment_at)) not in done and term.promotes_waitlist(now):
+            await retry_skipped(context, term.term, now)
+            done.add(beginning)
+    return min(coming, default=None)
+
+
+async def retry_at_open_enrollment(
+    context: EnrollmentContext, catalog: Callable[[], Awaitable[Catalog]], clock: Clock
+) -> None:
+    """Retry skipped students as soon as open enrollment begins in a term of the catalog, until cancelled.
 
     Several processes may do so: each seat is given once.
     """
     done: set[tuple[str, datetime]] = set()
 
     async def work() -> datetime | None:
-        now, coming = clock(), list[datetime]()
-        for term in await terms.find_all(context.db):
-            if term.open_enrollment_at is None:
-                continue
-            if not appointments.is_open_enrollment(term, now):
-                coming.append(term.open_enrollment_at)
-            elif (beginning := (term.term, term.open_enrollment_at)) not in done and term.promotes_waitlist(now):
-                await retry_skipped(context, term.term, now)
-                done.add(beginning)
-        return min(coming, default=None)
+        return await retry_begun(context, (await catalog()).terms, clock(), done)
 
     await work_at_dates("appointments", work, clock)
 
@@ -171,16 +182,7 @@ async def _record(
     before: Appointment | None,
     after: Appointment | None,
 ) -> None:
-    old, new = _texts(before), _texts(after)
-    changes = tuple(Change(name, old[name], new[name]) for name in FIELDS if old[name] != new[name])
+    old, new = appointments.texts(before), appointments.texts(after)
+    changes = tuple(Change(name, old[name], new[name]) for name in new if old[name] != new[name])
     entry = AuditEntry(transaction.now, transaction.actor, action, About("term", term), user_id, changes=changes)
     await audit.record(transaction.db, transaction.session, entry)
-
-
-def _texts(appointment: Appointment | None) -> dict[str, str]:
-    """Return the fields as the audit log has them."""
-    values = {name: getattr(appointment, name, None) for name in FIELDS}
-    return {
-        name: f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else "" if value is None else f"{value:g}"
-        for name, value in values.items()
-    }

@@ -13,8 +13,9 @@ from functools import partial
 from typing import IO
 
 from quart_enroll.db.client import Database, Session
-from quart_enroll.db.collections import import_parts, imports, users
+from quart_enroll.db.collections import bulk_assignments, import_parts, imports, users
 from quart_enroll.db.collections.imports import LIFETIME, NotRunning
+from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.audit import About, AuditEntry
 from quart_enroll.domain.models import SYSTEM_ACTOR
@@ -116,13 +117,20 @@ async def choose_columns(db: Database, import_id: str, columns: Mapping[str, str
     return await imports.choose_columns(db, import_id, columns)
 
 
-async def begin(db: Database, import_id: str, author: int, checks: int) -> bool:
-    """Let the import run, for the author who saw its preview after so many checks.
+async def begin(db: Database, import_id: str, author: int, checks: int, now: datetime) -> bool:
+    """Let the import run, for the author who saw its preview after so many checks; its bulk assignment begins with it.
 
     Returns False if it has already begun, so that a second click does nothing; or if it was checked again, so that
     nobody imports what they haven't seen.
     """
-    return await imports.begin(db, import_id, author, checks)
+
+    async def body(session: Session) -> bool:
+        has_begun = await imports.begin(db, import_id, author, checks, session)
+        if has_begun:
+            await bulk_assignments.begin(db, import_id, now, session)
+        return has_begun
+
+    return await transaction(db, body)
 
 
 async def find_pending(db: Database) -> list[StoredImport]:

@@ -30,8 +30,10 @@ from quart_enroll.domain.models import PlannedSection, SectionKey
 from quart_enroll.domain.scopes import Scope
 from quart_enroll.pages.staff.dashboard import REPORTS
 from quart_enroll.routes import ROUTES
+from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.schedule_builder import plan_mark
 from quart_enroll.services.maintenance.schema_check import COLLECTION_MODULES
+from quart_enroll.services.staff.appointments import retry_skipped
 from quart_enroll.state import EXTENSION, AppState
 from quart_enroll.system.wakeup import Wakeup
 from tests.support import api_clients, command_checks
@@ -334,6 +336,9 @@ async def grant_and_revoke_permits(full: FullRun, rita: Browser, bob: Browser) -
     for query in ("", "&person=2", "&format=csv"):
         await full.request(rita, "GET", f"/staff/appointments?term=Fall+2026{query}")
     await full.request(rita, "POST", "/staff/appointments/remove?term=Fall+2026&user_id=2")
+    slots = {"ranking": "credits", "starts_at": "2026-08-20", "slot_size": "1", "interval_minutes": "5"}
+    await full.request(rita, "POST", "/staff/appointments/assign?term=Fall+2026", **slots)
+    await retry_skipped(EnrollmentContext(full.db), "Fall 2026", datetime.now(UTC))
     revoke = f"/staff/permit/revoke?permit={found and found['_id']}"
     await full.request(rita, "GET", revoke)
     await full.request(rita, "POST", revoke, reason="A mistake")

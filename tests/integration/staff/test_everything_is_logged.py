@@ -140,6 +140,7 @@ CHANGES_WITHOUT_ENTRY: dict[str, str] = {
     "staff_import_new": "stores a file, which changes nothing else; test_import_pages shows the entry of an import",
     "staff_import_columns": "has the file checked, which changes nothing else",
     "staff_act_for_many": "stores a list, which changes nothing else; test_acting_for_many.py shows the entries",
+    "staff_bulk_appointments": "prepares an import, whose changes have entries; test_appointments.py shows them",
     "staff_import": "lets the import run in the background, whose first transaction has the entry",
 }
 """Endpoints whose forms change nothing that the audit log is about, with the reason."""

@@ -35,7 +35,7 @@ async def stored(db: Database) -> StoredImport:
     """An import that rita has begun."""
     import_id = await imports.upload(db, RITA.user_id, "user", "people.csv", BytesIO(DATA), FALL_MORNING)
     await check(db, import_id)
-    assert await imports.begin(db, import_id, RITA.user_id, 1)
+    assert await imports.begin(db, import_id, RITA.user_id, 1, FALL_MORNING)
     found = await imports.find(db, import_id)
     assert found is not None
     return found
@@ -91,13 +91,14 @@ async def test_an_uploaded_file_is_stored_in_parts(db: Database, stored: StoredI
 
 async def test_columns_can_be_chosen_until_the_import_begins(db: Database) -> None:
     import_id = await imports.upload(db, RITA.user_id, "user", "people.csv", BytesIO(DATA), FALL_MORNING)
-    assert not await imports.begin(db, import_id, RITA.user_id, 0)  # nobody has seen yet what it would do
+    assert not await imports.begin(db, import_id, RITA.user_id, 0, FALL_MORNING)  # nobody has seen yet what it would do
     await check(db, import_id)
     await check(db, import_id, "$Con.tact")
-    assert not await imports.begin(db, import_id, RITA.user_id, 1)  # this is not what the second check has found
-    assert await imports.begin(db, import_id, RITA.user_id, 2)
+    # This is not what the second check has found.
+    assert not await imports.begin(db, import_id, RITA.user_id, 1, FALL_MORNING)
+    assert await imports.begin(db, import_id, RITA.user_id, 2, FALL_MORNING)
     assert not await imports.choose_columns(db, import_id, {})
-    assert not await imports.begin(db, import_id, RITA.user_id, 2)
+    assert not await imports.begin(db, import_id, RITA.user_id, 2, FALL_MORNING)
 
 
 async def test_an_import_ends_with_its_outcome_and_one_audit_entry(db: Database, stored: StoredImport) -> None:
