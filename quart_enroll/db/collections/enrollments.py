@@ -71,7 +71,7 @@ async def put(
     """
     wanted, change = _put(user_id, key, at)
     if overrides:
-        change = {"$set": change["$set"] | {"overrides": sorted(overrides)}}
+        change = {"$set": change["$set"] | {"overrides": sorted(overrides)}, "$unset": {"grade": ""}}
     await db.enrollment.update_one(wanted, change, upsert=True, session=session)
 
 
