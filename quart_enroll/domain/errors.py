@@ -596,6 +596,32 @@ class Restricted(Refused):
         )
 
 
+class RepeatLimit(Refused):
+    """The student has taken the course as often as it allows, at the `attempts`."""
+
+    code = "repeat_limit"
+    meaning = "You have taken the course as often as it allows."
+    is_recorded = True
+    history_reason = Sentence("you had taken the course as often as it allows")
+    override = Override.REPEAT
+
+    def __init__(self, title: str, limit: int, attempts: NameList) -> None:
+        super().__init__(
+            join_sentences(
+                [
+                    plural(
+                        "%(title)s can be taken only once.",
+                        "%(title)s can be taken at most %(number)s times.",
+                        limit,
+                        title=title,
+                    ),
+                    Sentence("It’s already on your record: %(attempts)s.", attempts=attempts),
+                    Sentence("If you need another attempt, ask the registrar."),
+                ]
+            )
+        )
+
+
 class PrerequisiteMissing(Refused):
     """`missing` has the prerequisites that are not met; `names` has them with the titles of courses."""
 

@@ -17,7 +17,7 @@ from quart_enroll.domain.requisites import CONCURRENTLY, Concurrently
 from quart_enroll.domain.roles import ROLE_NAMES, STAFF_ROLES, STUDENT_ONLY, Role, in_order, single_role
 from quart_enroll.domain.scopes import Scope
 from quart_enroll.domain.student_attributes import NO_ATTRIBUTES, StudentAttributes
-from quart_enroll.i18n.language import Days, Hours, Sentence, TermName, Value, gettext
+from quart_enroll.i18n.language import Days, Hours, Sentence, TermName, Value, gettext, plural
 
 SEASONS = ("Winter", "Spring", "Summer", "Fall")
 """The seasons of a year, in order."""
@@ -161,14 +161,23 @@ class Term:
         return self.term
 
 
+class RepeatAction(StrEnum):
+    """What happens when a student has taken a course as often as it allows. Courses are stored with the values."""
+
+    REFUSE = "refuse"
+    WARN = "warn"
+
+
 @dataclass(frozen=True, slots=True)
 class Course:
     """A catalog entry; `term` lists the seasons or terms in which it is offered: "Fall, Spring".
 
     The `prerequisites` must be taken in an earlier term, the `corequisites` in the same term or an earlier one. The
     text `requisite` has prerequisites too, of which some are alternatives or may be taken in the same term. The text
-    `restriction` says which students may enroll. `needs` and `corequisite_names` are the names of the
-    `prerequisite_courses` and the `corequisites`, in the same order; only the catalog in memory has them.
+    `restriction` says which students may enroll. A student can take the course in `max_attempts` terms, 0 for any
+    number; it says whether `withdrawals_count`, and the `repeat_action` what happens then. `needs` and
+    `corequisite_names` are the names of the `prerequisite_courses` and the `corequisites`, in the same order; only the
+    catalog in memory has them.
     """
 
     courseID: str
@@ -183,6 +192,9 @@ class Course:
     corequisite_names: tuple[str, ...] = ()
     requisite: str = ""
     restriction: str = ""
+    max_attempts: int = 0
+    withdrawals_count: bool = False
+    repeat_action: RepeatAction = RepeatAction.REFUSE
 
     def __hash__(self) -> int:
         return hash(self.courseID)
@@ -191,6 +203,21 @@ class Course:
     def restriction_sentences(self) -> list[Sentence]:
         """Which students may enroll, in words."""
         return restrictions.sentences(self.restriction)
+
+    @property
+    def repeat_sentences(self) -> list[Sentence]:
+        """How often a student can take it, in words; nothing if any number of times."""
+        if not self.max_attempts:
+            return []
+        limit = {
+            RepeatAction.REFUSE: plural(
+                "You can take it only once.", "You can take it at most %(number)s times.", self.max_attempts
+            ),
+            RepeatAction.WARN: plural(
+                "You should take it only once.", "You should take it at most %(number)s times.", self.max_attempts
+            ),
+        }[self.repeat_action]
+        return [limit, *([Sentence("Withdrawals count.")] if self.withdrawals_count else [])]
 
     @property
     def prerequisite_courses(self) -> tuple[str, ...]:
@@ -349,7 +376,10 @@ class Registration:
 
 
 class TakenCourse(NamedTuple):
-    """A course in which a student is enrolled in a term; the `grade` is empty until it is recorded."""
+    """A course in which a student is enrolled in a term, or was; the `grade` is empty until it is recorded.
+
+    It is WITHDRAWN for a course from which the student has withdrawn.
+    """
 
     courseID: str
     term: Term
@@ -441,6 +471,9 @@ class ScheduledCourse(Course):
             corequisite_names=course.corequisite_names,
             requisite=course.requisite,
             restriction=course.restriction,
+            max_attempts=course.max_attempts,
+            withdrawals_count=course.withdrawals_count,
+            repeat_action=course.repeat_action,
             enrolled_term=section.term,
             section=section.section,
             status=registration.status,

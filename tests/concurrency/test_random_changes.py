@@ -63,9 +63,9 @@ TERMS = [  # in spring, courses can still be added after the drop deadline
 ]
 BEGINNING, BOUNDARIES = day(5), [day(number) for number in (2, 4, 8, 9, 10, 12, 14, 16)]
 COURSES = [
-    course("A", 3),
+    replace(course("A", 3), max_attempts=1),
     course("B", 2, corequisites=("A",)),
-    course("C", 2, corequisites=("B",)),
+    replace(course("C", 2, corequisites=("B",)), max_attempts=1, withdrawals_count=True),
     course("D", 3, prerequisites=("A",)),
     course("E", 1),
     course("F", 1, corequisites=("G",)),

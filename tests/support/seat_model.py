@@ -22,6 +22,10 @@ Where the rules leave room, the model agrees with the docstrings of the services
   student with one keeps the place, and is tried again when it is lifted.
 - A restriction of the course and one of the section both have to admit the student, in all their parts. A part names
   values of an attribute, of which the student needs one, or with "not" must have none. It comes after a closed section.
+- A course may limit in how many terms a student takes it. The seats in all other terms count, whatever their order, and
+  those from which the student has withdrawn only if the course says so. Another section of a course that the student
+  has is always possible. It comes after the restrictions. A seat that is given up may make a waitlist entry for the
+  course in another term possible.
 - A student who isn't active is refused like one with a hold on everything but dropping, with a reason of its own.
 - A permit sets reasons aside for a seat in its section, or in all of its course, until a seat that needs it uses it up.
   It can be used again when that seat is dropped without a W, or when another section of the course replaces it. A time
@@ -60,10 +64,11 @@ OVERRIDES = {
     "corequisites_would_go": "requisites",
     "section_closed": "section_closed",
     "restricted": "restriction",
+    "repeat_limit": "repeat",
 }
 """What lets staff set a refusal aside, by its code."""
 
-SEAT_OVERRIDES = {"requisites", "restriction", "time_conflict", "credit_limit"}
+SEAT_OVERRIDES = {"requisites", "restriction", "repeat", "time_conflict", "credit_limit"}
 
 
 class ModelRefusal(Exception):
@@ -481,6 +486,7 @@ class ModelSchool:
         for student in students:
             del self.seats[student, key.term, key.courseID]
             self._give_back(student, key)
+            freed.unblocked.extend(self._waiting_elsewhere(student, key.term, key.courseID))
             freed.unblocked.append((student, key.term))
         return freed
 
@@ -569,9 +575,11 @@ class ModelSchool:
         texts = self.courses[key.courseID].restriction, self.sections[key].restriction
         if not all(_admits(text, self.attributes.get(student)) for text in texts):
             found.append("restricted")
+        wanted = self.courses[key.courseID]
+        if without != key.courseID and 0 < wanted.max_attempts <= self._attempts(student, key):
+            found.append("repeat_limit")
         if any(self.clash(key, where) for where in has.values()):
             found.append("time_conflict")
-        wanted = self.courses[key.courseID]
         if sum(self.courses[courseID].credits for courseID in has) + wanted.credits > self.terms[key.term].max_credits:
             found.append("credit_limit")
         earlier = [term.term for term in self.terms.values() if term.comes_before(self.terms[key.term])]
@@ -582,6 +590,20 @@ class ModelSchool:
         if without != key.courseID and not beside.issuperset(wanted.corequisites):
             found.append("corequisite_missing")
         return found
+
+    def _attempts(self, student: int, key: SectionKey) -> int:
+        """Return in how many other terms the student has taken the course, as the course counts."""
+        counts = self.courses[key.courseID].withdrawals_count
+        return sum(
+            (who, courseID) == (student, key.courseID) and term != key.term and (counts or not seat.withdrawn)
+            for (who, term, courseID), seat in self.seats.items()
+        )
+
+    def _waiting_elsewhere(self, student: int, term: str, courseID: str) -> list[tuple[int, str]]:
+        """Return the other terms in which the student waits for the course, with one attempt less."""
+        return [
+            (student, one) for one in self.terms if one != term and courseID in self.waitlisted_courses(student, one)
+        ]
 
     def _is_met(self, requisite: str, student: int, earlier: Sequence[str], same_term: Collection[str]) -> bool:
         """Return whether the student meets the requisite, which Python reads once its courses are true or false."""
@@ -792,6 +814,7 @@ class ModelSchool:
             self.provisional_seat = None
         else:
             freed.sections.append(key)
+        freed.unblocked.extend(self._waiting_elsewhere(student, term, courseID))
         freed.unblocked.append((student, term))
 
     def _dependent(self, student: int, term: str, courseID: str) -> list[str]:

@@ -113,6 +113,10 @@ RestrictionText = Annotated[
 ]
 
 
+RepeatAction = Literal["refuse", "warn"]
+REPEAT_ACTION = "What happens after `max_attempts`: the student is refused with `repeat_limit`, or only warned."
+
+
 class CourseSchema(Struct, frozen=True):
     """A course in the catalog; `term` lists the seasons or terms in which it is offered."""
 
@@ -132,11 +136,17 @@ class CourseSchema(Struct, frozen=True):
         ),
     ]
     restriction: RestrictionText
+    max_attempts: Annotated[
+        int | None, Meta(description="In how many terms a student can take it; null for any number.")
+    ]
+    withdrawals_count: Annotated[bool, Meta(description="A withdrawal counts as an attempt.")]
+    repeat_action: Annotated[RepeatAction, Meta(description=REPEAT_ACTION)]
 
     @classmethod
     def of(cls, course: models.Course) -> Self:
         facts: dict[str, Any] = {name: getattr(course, name) for name in cls.__struct_fields__}
-        return cls(**facts | {name: list(facts[name]) for name in ("prerequisites", "corequisites")})
+        facts |= {name: list(facts[name]) for name in ("prerequisites", "corequisites")}
+        return cls(**facts | {"max_attempts": course.max_attempts or None})
 
 
 class MeetingSchema(Struct, frozen=True):

@@ -30,9 +30,9 @@ class SectionFacts(NamedTuple):
 class StudentRecord(NamedTuple):
     """What a student has in a term, and waits for in any term, both in the order of courseID.
 
-    `waited_courses` are the courses of the waitlist entries. `taken_courses` are the courses in which the student is
-    enrolled in any term, each with that term, as far as one of the other courses requires them. `is_closed` means that
-    the account was deleted, and can make no changes. `holds` are those that haven't been lifted, `permits` those for
+    `waited_courses` are the courses of the waitlist entries. `taken_courses` are the courses that the student takes or
+    took in any term, as far as one of the other courses requires them or limits repeats. `is_closed` means that the
+    account was deleted, and can make no changes. `holds` are those that haven't been lifted, `permits` those for
     the term that weren't revoked, `appointment` is the one for the term.
     """
 
@@ -86,6 +86,7 @@ async def find_for_all(
         courses, offered = courses | to_courses(found["course"]), offered | to_sections(found["section"])
     terms = {term.term: term for term in to_sorted_terms(rows["term"])}
     required = {name for course in courses.values() for name in (*course.prerequisite_courses, *course.corequisites)}
+    required |= {course.courseID for course in courses.values() if course.max_attempts}
     taken = await enrollments.find_terms_by_course(db, user_ids, required, session) if required else {}
     rows_by_student, entries_by_student, holds_by_student = defaultdict(list), defaultdict(list), defaultdict(list)
     for row in rows["hold"]:

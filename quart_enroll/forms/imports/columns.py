@@ -47,6 +47,8 @@ COLUMN_SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
         "corequisites": ("corequisite", "coreq", "coreqs"),
         "requisite": ("requisites", "requirement", "enrollment requirement"),
         "restriction": _RESTRICTION,
+        "max_attempts": ("maximum attempts", "repeat limit", "attempts allowed"),
+        "withdrawals_count": ("w counts",),
     },
     SectionRow: {
         "term": _TERM,

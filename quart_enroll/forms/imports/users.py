@@ -35,6 +35,8 @@ class UserRow(ImportRow):
         "cohorts": (cells.names_text, Sentence("This must be a list of names.")),
     }
 
+    FLAGS = frozenset({"directory_opt_out"})
+
     user_id = WholeNumberField(validators=[Optional(), NumberRange(1, 2**53)])
     email = StringField(validators=NEW_EMAIL, filters=[stripped, normalized_email])
     first_name = StringField(validators=name_rules("first"), filters=[stripped])

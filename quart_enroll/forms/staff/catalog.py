@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import ClassVar
 
 from wtforms import BooleanField, Form, HiddenField, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import DataRequired, InputRequired
 
-from quart_enroll.domain.models import Course, Term
+from quart_enroll.domain.models import Course, RepeatAction, Term
 from quart_enroll.forms.base import SiteForm, lazy, stripped
 from quart_enroll.forms.imports.courses import CourseRow
 from quart_enroll.forms.imports.terms import TermRow
@@ -14,6 +15,10 @@ from quart_enroll.forms.staff.rows import RESTRICTION_HELP, RowForm
 
 ENTER_A_DAY = lazy("Enter a date, such as 2026-08-01.")
 LAST_DAY = lazy("The last day, such as 2026-09-15, or a date and time, such as 2026-09-15T12:00.")
+
+
+YES_OR_NO = {False: "no", True: "yes"}
+"""How files and forms write it."""
 
 
 class CatalogForm(RowForm):
@@ -119,6 +124,26 @@ class CourseForm(CatalogForm):
     )
 
     restriction = StringField(lazy("Restrictions"), filters=[stripped], description=RESTRICTION_HELP)
+    max_attempts = StringField(
+        lazy("Maximum number of attempts"),
+        filters=[stripped],
+        description=lazy(
+            "In how many terms a student can take the course, such as 2. Leave it empty if it can be repeated freely."
+        ),
+    )
+    withdrawals_count = SelectField(
+        lazy("Withdrawals count as attempts"),
+        choices=[SelectChoice("no", lazy("No")), SelectChoice("yes", lazy("Yes"))],
+        default="no",
+    )
+    repeat_action = SelectField(
+        lazy("When the maximum is reached"),
+        choices=[
+            SelectChoice(str(RepeatAction.REFUSE), lazy("Refuse the student")),
+            SelectChoice(str(RepeatAction.WARN), lazy("Warn the student")),
+        ],
+        default=str(RepeatAction.REFUSE),
+    )
 
     @staticmethod
     def values_of(course: Course) -> dict[str, str]:
@@ -133,6 +158,9 @@ class CourseForm(CatalogForm):
             "corequisites": " ".join(course.corequisites),
             "requisite": course.requisite,
             "restriction": course.restriction,
+            "max_attempts": str(course.max_attempts or ""),
+            "withdrawals_count": YES_OR_NO[course.withdrawals_count],
+            "repeat_action": str(course.repeat_action),
         }
 
 

@@ -27,7 +27,10 @@ from quart_enroll.services.catalog.imports import (
     unknown_course,
 )
 
-OPTIONAL_COURSE_FIELDS = ("description", "subject", "prerequisites", "corequisites", "requisite", "restriction")
+OPTIONAL_COURSE_FIELDS = (
+    *("description", "subject", "prerequisites", "corequisites", "requisite", "restriction"),
+    *("max_attempts", "withdrawals_count", "repeat_action"),
+)
 """Fields that keep their stored values if the file lacks their columns."""
 
 ITSELF = Sentence("A course can’t require itself.")

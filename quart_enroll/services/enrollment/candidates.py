@@ -46,8 +46,8 @@ class Candidate:
     """A student who wants a seat in an offering.
 
     `registrations` are those of the offering's term, `waitlist_entries` those of all terms, and `waited_courses` their
-    courses. `taken_courses` are the courses in which the student is enrolled in any term, each with that term, as far
-    as one of all these courses requires them. `holds` are those that haven't been lifted, `permits` those for the term
+    courses. `taken_courses` are the courses that the student takes or took in any term, as far as one of all these
+    courses requires them or limits repeats. `holds` are those that haven't been lifted, `permits` those for the term
     that weren't revoked, and `appointment` is the one for the term.
     """
 

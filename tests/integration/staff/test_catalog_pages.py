@@ -140,6 +140,21 @@ async def test_a_requisite_is_stored_edited_and_removed(rita: Browser, db: Datab
     assert "requisite" not in (await db.course.find_one({"courseID": "3333"}) or {})
 
 
+async def test_the_rule_of_repeats_is_stored_edited_and_removed(rita: Browser, db: Database) -> None:
+    rule = {"max_attempts": "2", "withdrawals_count": "yes", "repeat_action": "warn"}
+    await rita.post("/staff/course?courseID=3333", form=COURSE | rule)
+    stored = await db.course.find_one({"courseID": "3333"}) or {}
+    assert [stored[name] for name in rule] == [2, True, "warn"]
+    page = await rita.read("/staff/course?courseID=3333")
+    assert '<option selected value="warn">' in page
+    assert "2,yes,warn" in await rita.read("/staff/courses?format=csv")
+    wrong = await rita.post("/staff/course?courseID=3333", form=COURSE | {"max_attempts": "two"})
+    assert "must be a whole number" in (await text(wrong)).split('id="max_attempts-error"')[1].split("</div>")[0]
+    none = {"max_attempts": "", "withdrawals_count": "no", "repeat_action": "refuse"}
+    await rita.post("/staff/course?courseID=3333", form=COURSE | none)
+    assert not rule.keys() & (await db.course.find_one({"courseID": "3333"}) or {}).keys()
+
+
 async def test_a_course_is_added_once(rita: Browser, db: Database) -> None:
     new = COURSE | {"courseID": "4444"}
     assert (await rita.post("/staff/course/new", form=new)).location == "/staff/course?courseID=4444"

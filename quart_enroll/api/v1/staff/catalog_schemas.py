@@ -5,7 +5,18 @@ from typing import Annotated, ClassVar, Self
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from quart_enroll.api.v1.schemas import CourseID, CourseSchema, Credits, Cursor, Limit, TermSchema, Text
+from quart_enroll.api.v1.schemas import (
+    REPEAT_ACTION,
+    CourseID,
+    CourseSchema,
+    Credits,
+    Cursor,
+    Flag,
+    Limit,
+    RepeatAction,
+    TermSchema,
+    Text,
+)
 from quart_enroll.api.v1.staff.section_schemas import (
     ChangeSchema,
     DryRun,
@@ -64,6 +75,16 @@ WrittenRequisite = Annotated[
         examples=["(MAT115 or MAT120) and ENG101"],
         extra={"sentence": "Send text of at most 500 characters."},
     ),
+]
+MaxAttempts = Annotated[
+    Annotated[int, Meta(ge=1, le=20)] | None,
+    Meta(
+        description="In how many terms a student can take it; null for any number.",
+        extra={"sentence": "Send a whole number from 1 to 20, or null."},
+    ),
+]
+WrittenRepeatAction = Annotated[
+    RepeatAction, Meta(description=REPEAT_ACTION, extra={"sentence": "Send refuse or warn."})
 ]
 CourseIDs = Annotated[list[CourseID], Meta(max_length=50, extra={"sentence": "Send a list of course numbers."})]
 
@@ -169,6 +190,9 @@ class NewCourseBody(Struct, frozen=True):
     corequisites: CourseIDs = []
     requisite: WrittenRequisite = ""
     restriction: WrittenRestriction = ""
+    max_attempts: MaxAttempts = None
+    withdrawals_count: Flag = False
+    repeat_action: WrittenRepeatAction = "refuse"
 
 
 class EditCourseBody(Struct, frozen=True):
@@ -186,6 +210,9 @@ class EditCourseBody(Struct, frozen=True):
     corequisites: CourseIDs | UnsetType = UNSET
     requisite: WrittenRequisite | UnsetType = UNSET
     restriction: WrittenRestriction | UnsetType = UNSET
+    max_attempts: MaxAttempts | UnsetType = UNSET
+    withdrawals_count: Flag | UnsetType = UNSET
+    repeat_action: WrittenRepeatAction | UnsetType = UNSET
     dry_run: DryRun = False
 
 
