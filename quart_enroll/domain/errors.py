@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from quart_enroll.domain.actors import Override
 from quart_enroll.domain.holds import Hold
 from quart_enroll.domain.models import Section
-from quart_enroll.domain.requisites import Concurrently, Requisite, leaves_of
+from quart_enroll.domain.requisites import Permission, Requisite, WithGrade, leaves_of
 from quart_enroll.domain.restrictions import Restriction
 from quart_enroll.domain.student_attributes import StudentStatus
 from quart_enroll.i18n.language import LastDay, Moment, NameList, Sentence, TermName, join_sentences, plural
@@ -622,11 +622,14 @@ class RepeatLimit(Refused):
         )
 
 
+ASK_INSTRUCTOR = Sentence("For permission, ask the instructor.")
+
+
 class PrerequisiteMissing(Refused):
     """`missing` has the prerequisites that are not met; `names` has them with the titles of courses."""
 
     code = "prerequisite_missing"
-    meaning = "It has a prerequisite that you have not taken."
+    meaning = "It has a prerequisite that you have not taken or do not meet."
     is_recorded = True
     history_reason = Sentence("a prerequisite was missing")
     override = Override.REQUISITES
@@ -634,11 +637,13 @@ class PrerequisiteMissing(Refused):
     def __init__(self, title: str, missing: Sequence[Requisite], names: Sequence[str | Sentence | NameList]) -> None:
         texts = [one for one in names if isinstance(one, str)]
         needed = tuple(texts) if len(texts) == len(names) else NameList(tuple(names))
-        if any(isinstance(leaf, Concurrently) for one in missing for leaf in leaves_of(one)):
-            sentence = Sentence("%(title)s requires %(missing)s.", title=title, missing=needed)
-        else:
+        leaves = [leaf for one in missing for leaf in leaves_of(one)]
+        if all(isinstance(leaf, str | WithGrade) for leaf in leaves):
             sentence = Sentence("%(title)s requires %(missing)s from an earlier term.", title=title, missing=needed)
-        super().__init__(sentence)
+        else:
+            sentence = Sentence("%(title)s requires %(missing)s.", title=title, missing=needed)
+        asks_permission = Permission() in leaves
+        super().__init__(join_sentences([sentence, ASK_INSTRUCTOR]) if asks_permission else sentence)
         self.title = title
         self.missing = missing
 

@@ -13,7 +13,7 @@ from quart_enroll.domain import requisite_parser, requisites, restrictions
 from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.course_heading import CourseHeading, course_heading
 from quart_enroll.domain.email_settings import DEFAULT_SETTINGS, EmailSettings
-from quart_enroll.domain.requisites import CONCURRENTLY, Concurrently
+from quart_enroll.domain.requisites import CONCURRENTLY, Concurrently, CourseLeaf
 from quart_enroll.domain.roles import ROLE_NAMES, STAFF_ROLES, STUDENT_ONLY, Role, in_order, single_role
 from quart_enroll.domain.scopes import Scope
 from quart_enroll.domain.student_attributes import NO_ATTRIBUTES, StudentAttributes
@@ -225,6 +225,12 @@ class Course:
         if not self.requisite:
             return self.prerequisites
         return (*self.prerequisites, *requisites.courses_in(requisite_parser.stored(self.requisite)))
+
+    @property
+    def depends_on_attributes(self) -> bool:
+        """Whether its restriction or its prerequisites ask for attributes of the student."""
+        leaves = requisites.leaves_of(requisite_parser.stored(self.requisite)) if self.requisite else ()
+        return bool(self.restriction) or not all(isinstance(one, CourseLeaf) for one in leaves)
 
     @property
     def concurrent_courses(self) -> tuple[str, ...]:

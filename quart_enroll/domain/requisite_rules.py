@@ -9,7 +9,17 @@ from functools import partial
 from quart_enroll.domain import grades, requisite_parser, requisites
 from quart_enroll.domain.errors import CorequisiteMissing, CorequisitesWouldGo, PrerequisiteMissing
 from quart_enroll.domain.models import Course, Registration, TakenCourse, Term
-from quart_enroll.domain.requisites import Concurrently, Leaf, Requisite, WithGrade
+from quart_enroll.domain.requisites import (
+    Concurrently,
+    Leaf,
+    MinimumCredits,
+    Permission,
+    Placement,
+    Requisite,
+    Standing,
+    WithGrade,
+)
+from quart_enroll.domain.student_attributes import NO_ATTRIBUTES, StudentAttributes
 
 
 def missing_prerequisites(
@@ -18,36 +28,50 @@ def missing_prerequisites(
     taken_courses: Iterable[TakenCourse],
     registrations: Iterable[Registration] = (),
     together_with: Collection[str] = (),
+    attributes: StudentAttributes = NO_ATTRIBUTES,
 ) -> Sequence[Requisite]:
     """Return the prerequisites that the student has not taken in an earlier term with the required grade.
 
     For those that may be taken concurrently, the `registrations` of this term count too, and the courses
-    `together_with`, which are added at the same time.
+    `together_with`, which are added at the same time. Prerequisites other than courses depend on the `attributes`.
     """
     if not course.prerequisites and not course.requisite:  # true of most courses, and a page asks this about each
         return []
     earlier = taken_before(term, course.prerequisite_courses, taken_courses)
     beside = {one.courseID for one in registrations if one.status == "enrolled"}.union(together_with)
-    return unmet_prerequisites(course, earlier, beside)
+    return unmet_prerequisites(course, earlier, beside, attributes)
 
 
-def unmet_prerequisites(course: Course, taken: Mapping[str, int], beside: Collection[str] = ()) -> Sequence[Requisite]:
+def unmet_prerequisites(
+    course: Course,
+    taken: Mapping[str, int],
+    beside: Collection[str] = (),
+    attributes: StudentAttributes = NO_ATTRIBUTES,
+) -> Sequence[Requisite]:
     """Return the prerequisites that a student with these `taken` courses from earlier terms does not meet.
 
     The courses come with the ranks of their grades. Those `beside` are taken in the same term.
     """
     missing = [courseID for courseID in course.prerequisites if courseID not in taken]
-    is_met = partial(meets, taken=taken, beside=beside)
+    is_met = partial(meets, taken=taken, beside=beside, attributes=attributes)
     return [*missing, *requisites.unmet(requisite_parser.stored(course.requisite), is_met)]
 
 
-def meets(leaf: Leaf, taken: Mapping[str, int], beside: Collection[str]) -> bool:
+def meets(leaf: Leaf, taken: Mapping[str, int], beside: Collection[str], attributes: StudentAttributes) -> bool:
     """Return whether a student meets one prerequisite; the arguments are those of `unmet_prerequisites`."""
     match leaf:
         case Concurrently(courseID):
             return courseID in taken or courseID in beside
         case WithGrade(courseID, grade):
             return taken.get(courseID, 0) >= grades.rank(grade)
+        case MinimumCredits(credits):
+            return (attributes.earned_credits or 0) >= credits
+        case Standing(standing):
+            return attributes.standing.casefold() == standing.casefold()
+        case Placement(test, score):
+            return any(found >= score for found in attributes.scores(test))
+        case Permission():
+            return False
         case _:
             return leaf in taken
 
@@ -58,9 +82,10 @@ def check_prerequisites(
     taken_courses: Iterable[TakenCourse],
     registrations: Iterable[Registration] = (),
     together_with: Collection[str] = (),
+    attributes: StudentAttributes = NO_ATTRIBUTES,
 ) -> None:
     """Raise PrerequisiteMissing if there are `missing_prerequisites`."""
-    if missing := missing_prerequisites(course, term, taken_courses, registrations, together_with):
+    if missing := missing_prerequisites(course, term, taken_courses, registrations, together_with, attributes):
         names = dict(zip(course.prerequisite_courses, course.needs, strict=False))
         raise PrerequisiteMissing(course.title, missing, [requisites.named(one, names) for one in missing])
 
@@ -97,7 +122,11 @@ def check_corequisites(
 
 
 def dependent_courses(
-    courseID: str, term: Term, registrations: Iterable[Registration], taken_courses: Iterable[TakenCourse]
+    courseID: str,
+    term: Term,
+    registrations: Iterable[Registration],
+    taken_courses: Iterable[TakenCourse],
+    attributes: StudentAttributes = NO_ATTRIBUTES,
 ) -> list[Registration]:
     """Return the student's courses that would have to be dropped with this one, because it is a corequisite of theirs.
 
@@ -109,7 +138,9 @@ def dependent_courses(
     earlier = taken_before(term, needed, taken_courses)
     dropped, dependents = {courseID}, list[Registration]()
     while more := [
-        one for one in enrolled if one.courseID not in dropped and _is_dependent(one.course, dropped, enrolled, earlier)
+        one
+        for one in enrolled
+        if one.courseID not in dropped and _is_dependent(one.course, dropped, enrolled, earlier, attributes)
     ]:
         dependents += more
         dropped.update(one.courseID for one in more)
@@ -117,7 +148,11 @@ def dependent_courses(
 
 
 def _is_dependent(
-    course: Course, dropped: Set[str], enrolled: Iterable[Registration], earlier: Mapping[str, int]
+    course: Course,
+    dropped: Set[str],
+    enrolled: Iterable[Registration],
+    earlier: Mapping[str, int],
+    attributes: StudentAttributes,
 ) -> bool:
     """Return whether the course can't be kept without the dropped ones."""
     if not (dropped - earlier.keys()).isdisjoint(course.corequisites):
@@ -125,8 +160,8 @@ def _is_dependent(
     if dropped.isdisjoint(course.concurrent_courses):
         return False
     beside = {one.courseID for one in enrolled}
-    return not unmet_prerequisites(course, earlier, beside) and bool(
-        unmet_prerequisites(course, earlier, beside - dropped)
+    return not unmet_prerequisites(course, earlier, beside, attributes) and bool(
+        unmet_prerequisites(course, earlier, beside - dropped, attributes)
     )
 
 
@@ -136,9 +171,10 @@ def check_dependents(
     registrations: Iterable[Registration],
     taken_courses: Iterable[TakenCourse],
     replacement: str = "",
+    attributes: StudentAttributes = NO_ATTRIBUTES,
 ) -> None:
     """Raise CorequisitesWouldGo if other courses depend on this one, unless the course `replacement` is the same."""
-    dependents = dependent_courses(dropped.courseID, term, registrations, taken_courses)
+    dependents = dependent_courses(dropped.courseID, term, registrations, taken_courses, attributes)
     if dependents and dropped.courseID != replacement:
         raise CorequisitesWouldGo(
             dropped.course.title, [one.course.title for one in dependents], [one.courseID for one in dependents]

@@ -240,7 +240,8 @@ def eligibility_checks(
         yield Rule.REPEATS, partial(repeat_rules.check, course, term, taken_courses)
     yield Rule.TIMES, partial(check_times, course, section, staying)
     yield Rule.CREDITS, partial(check_credits, term, course, staying)
-    yield Rule.PREREQUISITES, partial(check_prerequisites, course, term, taken_courses, staying, together_with)
+    facts = course, term, taken_courses, staying, together_with, attributes
+    yield Rule.PREREQUISITES, partial(check_prerequisites, *facts)
     if is_new:
         yield Rule.COREQUISITES, partial(check_corequisites, course, term, staying, taken_courses, together_with)
 

@@ -70,7 +70,7 @@ COURSES = [
     course("E", 1),
     course("F", 1, corequisites=("G",)),
     course("G", 1, corequisites=("F",)),
-    replace(course("H", 1), requisite="E with C or better or (A and B)"),
+    replace(course("H", 1), requisite="E with C or better or (A and B) or Senior standing"),
     replace(course("I", 1), requisite="(E concurrently and A concurrently) or C", restriction="not standing: Senior"),
 ]
 SECTIONS = [

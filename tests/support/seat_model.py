@@ -10,7 +10,8 @@ Where the rules leave room, the model agrees with the docstrings of the services
 - A swap of a course for any section of it is done already.
 - Promotion continues until the add deadline, even while the opening is postponed.
 - A prerequisite is a seat in an earlier term, even one that has not ended, unless its grade is an F, or too low where a
-  grade is needed; until the grade is recorded, it is enough. A requisite is a formula of such courses.
+  grade is needed; until the grade is recorded, it is enough. A requisite is a formula of such courses, and of standings
+  that a student may have.
   A course that may be taken concurrently is also met by a seat in the same term, like a corequisite. Such a seat isn't
   dropped alone if the formula is true with it and false without it.
 - A corequisite is a seat in the same term or an earlier one, or one taken at the same time; for a waitlist entry, a
@@ -612,7 +613,9 @@ class ModelSchool:
             is_beside = bool(course[2]) and course[1] in same_term
             return str(is_beside or any(course[1] in self.passed(student, term, course[3]) for term in earlier))
 
-        course = r"\b(?!and\b|or\b)(\w+)(?:( concurrently)| with (\S+) or better)?"
+        own = getattr(self.attributes.get(student), "standing", "")
+        requisite = re.sub(r"(\w+) standing", lambda standing: str(standing[1] == own), requisite)
+        course = r"\b(?!and\b|or\b|True\b|False\b)(\w+)(?:( concurrently)| with (\S+) or better)?"
         return bool(eval(re.sub(course, value, requisite)))  # noqa: S307  # only words and parentheses
 
     def _check_held(self, student: int, change: str) -> None:

@@ -106,6 +106,7 @@ COLUMN_SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
         "programs": ("program", "program of study", "major", "majors", "academic program"),
         "level": ("academic level", "student level", "career"),
         "standing": ("class_standing", "classification", "class_level"),
+        "placements": ("placement", "placement scores", "test scores"),
         "cohorts": ("cohort", "student group", "student groups"),
         "campus": ("home campus",),
         "earned_credits": ("credits earned", "earned hours", "units earned"),

@@ -116,7 +116,8 @@ class CourseForm(CatalogForm):
         description=lazy(
             "Course numbers with “and”, “or” and parentheses, such as (MAT 115 or MAT 120) and ENG 101. "
             "After a course, write “with C or better” to require a minimum grade, or “concurrently” if it may also be "
-            "taken in the same term. Students need these in addition to the prerequisites above."
+            "taken in the same term. You can also write 60 credits, Junior standing, Math placement of 70, or "
+            "permission (of the instructor). Students need these in addition to the prerequisites above."
         ),
     )
     corequisites = StringField(

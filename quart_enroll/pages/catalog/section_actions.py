@@ -332,7 +332,9 @@ def _conflicting_course(term: Term, course: Course, section: Section, state: Stu
             raise
         rules.check_fits(term, course, section, [one for one in state.enrolled if one not in conflicts])
         if conflicts[0].courseID != course.courseID:
-            requisite_rules.check_dependents(conflicts[0], term, state.enrolled, state.taken or ())
+            requisite_rules.check_dependents(
+                conflicts[0], term, state.enrolled, state.taken or (), attributes=state.attributes
+            )
             staying = [one for one in state.enrolled if one is not conflicts[0]]
             if conflicts[0].courseID in requisite_rules.missing_corequisites(course, term, staying, state.taken or ()):
                 raise
@@ -342,14 +344,14 @@ def _conflicting_course(term: Term, course: Course, section: Section, state: Stu
 
 def _can_replace(term: Term, course: Course, section: Section, state: StudentState, one: Registration) -> bool:
     """Return whether the student may swap that course for the section."""
-    if requisite_rules.dependent_courses(one.courseID, term, state.enrolled, state.taken or ()):
+    if requisite_rules.dependent_courses(one.courseID, term, state.enrolled, state.taken or (), state.attributes):
         return False
     staying = [other for other in state.enrolled if other is not one]
     return (
         rules.fits(term, course, section, staying, state.attributes)
         and not _missing_corequisites(term, course, section, state, one)
         and not requisite_rules.missing_prerequisites(
-            course, term, state.taken or (), staying, _waitlisted(section, state)
+            course, term, state.taken or (), staying, _waitlisted(section, state), state.attributes
         )
     )
 
@@ -376,7 +378,8 @@ def _check_prerequisites(
     """Raise PrerequisiteMissing if the student lacks prerequisites, without the course `dropped`."""
     if state.taken is not None:
         staying = (one for one in state.enrolled if one is not dropped)
-        requisite_rules.check_prerequisites(course, term, state.taken, staying, _waitlisted(section, state))
+        beside = _waitlisted(section, state)
+        requisite_rules.check_prerequisites(course, term, state.taken, staying, beside, state.attributes)
 
 
 def _waitlisted(section: Section, state: StudentState) -> Sequence[str]:
@@ -450,7 +453,8 @@ def section_fields(key: SectionKey) -> dict[str, str]:
 def _lacks_prerequisites(term: Term, course: Course, state: StudentState) -> bool:
     """Return whether prerequisites are missing: then dropping another course doesn't help."""
     waitlisted = [one.entry.key.courseID for one in state.waitlisted]
-    return bool(requisite_rules.missing_prerequisites(course, term, state.taken or (), state.enrolled, waitlisted))
+    facts = state.taken or (), state.enrolled, waitlisted, state.attributes
+    return bool(requisite_rules.missing_prerequisites(course, term, *facts))
 
 
 def _has_room(section: Section, state: StudentState) -> bool:

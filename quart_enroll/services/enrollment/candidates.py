@@ -193,7 +193,7 @@ def enrollment_checks(
     yield Rule.DATES, partial(rules.check_open, term, now)
     yield from rules.appointment_checks(term, candidate.appointment, now)
     if dropped is not None:
-        facts = dropped, term, candidate.registrations, candidate.taken_courses, course.courseID
+        facts = dropped, term, candidate.registrations, candidate.taken_courses, course.courseID, candidate.attributes
         yield Rule.DEPENDENTS, partial(requisite_rules.check_dependents, *facts)
     yield from _eligibility_checks(candidate, now, dropped, together_with)
 

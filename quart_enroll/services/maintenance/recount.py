@@ -154,7 +154,7 @@ class Recount:
             rules.check_promotion_holds(self.rows.holds.get(waiting.user_id, ()), now, is_swap=bool(dropped))
             rules.check_active(attributes)
             for one in dropped if Override.REQUISITES not in waiting.overrides else ():
-                requisite_rules.check_dependents(one, term, registrations, taken, course.courseID)
+                requisite_rules.check_dependents(one, term, registrations, taken, course.courseID, attributes)
             term = appointments.with_own_limit(term, self.rows.appointments.get((waiting.user_id, term.term)), now)
             facts = registrations, taken, dropped
             checks = rules.eligibility_checks(term, course, counted.section, *facts, attributes=attributes)

@@ -48,6 +48,7 @@ class StudentAttributesSchema(Struct, frozen=True):
     cohorts: list[str]
     campus: str
     earned_credits: float | None
+    placements: Annotated[list[str], Meta(description="Placement tests with their scores.", examples=[["Math 70"]])]
     status: Annotated[StatusName, Meta(description="Only active students can enroll or join waitlists.")]
 
     @classmethod
@@ -59,6 +60,7 @@ class StudentAttributesSchema(Struct, frozen=True):
             list(attributes.cohorts),
             attributes.campus,
             attributes.earned_credits,
+            list(attributes.placements),
             attributes.status.value,
         )
 
