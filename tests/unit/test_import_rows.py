@@ -293,6 +293,15 @@ def test_a_row_knows_which_fields_it_has() -> None:
     assert row.given == {*COURSE, "subject"}
 
 
+def test_a_restriction_is_read_and_an_error_names_the_place() -> None:
+    assert section(restriction="Programs:  Nursing").restriction == "program: Nursing"
+    for row, cells in ((CourseRow, COURSE), (SectionRow, SECTION)):
+        problem = (
+            "restriction: Character 1: write program, level, standing, cohort, or campus here, and a colon after it."
+        )
+        assert row.check(cells | {"restriction": "Nursing"})[1] == [problem]
+
+
 def test_a_rule_of_repeats_is_read() -> None:
     for cells in ({"max_attempts": "2.0", "withdrawals_count": "Yes", "repeat_action": "WARN"}, {"max_attempts": 2}):
         assert course(**cells).max_attempts == 2

@@ -179,10 +179,14 @@ async def test_a_section_file_with_invalid_rows_lists_each_and_imports_none(
 
 
 async def test_columns_missing_from_a_file_keep_their_stored_values(run: Run, db: Database, tmp_path: Path) -> None:
+    restricted = "term,courseID,section,capacity,restriction\nFall 2026,3333,01,1,Programs: Nursing\n"
+    await run("import", "section", write_csv(tmp_path, restricted))
     await run("import", "section", write_csv(tmp_path, "term,courseID,section,capacity\nFall 2026,3333,01,2\n"))
-    assert await sections.find(db, PHP_202.key) == replace(PHP_202, capacity=2, revision=1)
-    course = Course("3333", "PHP 202", "", 4, "Fall", "Computing", ("1111",), ("2222",))
-    given = frozenset({"subject", "prerequisites", "corequisites"})
+    kept = replace(PHP_202, capacity=2, revision=2, restriction="program: Nursing")
+    assert await sections.find(db, PHP_202.key) == kept
+    rules = {"restriction": "level: Graduate", "max_attempts": 2, "withdrawals_count": True}
+    course = replace(Course("3333", "PHP 202", "", 4, "Fall", "Computing", ("1111",), ("2222",)), **rules)
+    given = frozenset({"subject", "prerequisites", "corequisites", *rules})
     await import_courses(db, [ImportedCourse(1, course, given)], NOW)
     row = "courseID,title,description,credits,term,subject\n3333,PHP 202,,4,Fall,\n"
     assert (await run("import", "course", write_csv(tmp_path, row))).exit_code == 0

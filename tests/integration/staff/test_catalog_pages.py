@@ -117,18 +117,19 @@ async def test_an_unknown_prerequisite_is_refused_beside_its_field(rita: Browser
 
 
 @pytest.mark.parametrize(
-    ("requisite", "message"),
+    ("field", "rule", "message"),
     [
-        ("(1111 or 2222", "Character 1: this parenthesis has no matching “)”."),
-        ("1111 or 9999", "Character 9: There is no course 9999 in the catalog."),
-        ("1111 and 3333", "Character 10: A course can’t require itself."),
+        ("requisite", "(1111 or 2222", "Character 1: this parenthesis has no matching “)”."),
+        ("requisite", "1111 or 9999", "Character 9: There is no course 9999 in the catalog."),
+        ("requisite", "1111 and 3333", "Character 10: A course can’t require itself."),
+        ("restriction", "program: Nursing; level", "Character 24: write a colon here."),
     ],
 )
-async def test_an_error_in_a_requisite_names_the_place(rita: Browser, requisite: str, message: str) -> None:
-    response = await rita.post("/staff/course?courseID=3333", form=COURSE | {"requisite": requisite})
+async def test_an_error_in_a_written_rule_names_the_place(rita: Browser, field: str, rule: str, message: str) -> None:
+    response = await rita.post("/staff/course?courseID=3333", form=COURSE | {field: rule})
     page = await text(response)
     assert response.status_code == 422
-    assert message in page.split('id="requisite-error"')[1].split("</div>")[0]
+    assert message in page.split(f'id="{field}-error"')[1].split("</div>")[0]
 
 
 async def test_a_requisite_is_stored_edited_and_removed(rita: Browser, db: Database) -> None:
@@ -178,6 +179,8 @@ async def test_schedulers_read_terms_and_courses_and_change_none(ada: Browser, d
 
 async def test_a_roll_shows_the_sections_first_and_then_copies_them(rita: Browser, db: Database) -> None:
     await db.section.update_one({"term": "Fall 2026", "courseID": "3333"}, {"$set": {"status": "cancelled"}})
+    restricted = {"$set": {"restriction": "program: Nursing"}}
+    await db.section.update_one({"term": "Fall 2026", "courseID": "1111", "section": "02"}, restricted)
     wish = {"source": "Fall 2026", "target": "Spring 2027"}
     page = await text(await rita.post("/staff/roll", form=wish))
     assert "1 new section" in page
@@ -188,6 +191,7 @@ async def test_a_roll_shows_the_sections_first_and_then_copies_them(rita: Browse
     copied = await sections.find(db, SectionKey("Spring 2027", "1111", "02"))
     assert copied is not None
     assert (copied.capacity, copied.instructor, copied.status, copied.seats_taken) == (2, "", "active", 0)
+    assert copied.restriction == "program: Nursing"
     await rita.post("/staff/roll", form=wish | {"confirmed": "y"})
     assert await db.section.count_documents({"term": "Spring 2027"}) == 3
     assert await db.audit.count_documents({"action": "term.roll"}) == 1
