@@ -622,11 +622,11 @@ class RepeatLimit(Refused):
         )
 
 
-ASK_INSTRUCTOR = Sentence("For permission, ask the instructor.")
-
-
 class PrerequisiteMissing(Refused):
-    """`missing` has the prerequisites that are not met; `names` has them with the titles of courses."""
+    """`missing` has the prerequisites that are not met; `names` has them with the titles of courses.
+
+    One of them `needs_grade`: the student has taken it, but its grade isn't recorded yet, and this term asks for it.
+    """
 
     code = "prerequisite_missing"
     meaning = "It has a prerequisite that you have not taken or do not meet."
@@ -634,7 +634,14 @@ class PrerequisiteMissing(Refused):
     history_reason = Sentence("a prerequisite was missing")
     override = Override.REQUISITES
 
-    def __init__(self, title: str, missing: Sequence[Requisite], names: Sequence[str | Sentence | NameList]) -> None:
+    def __init__(
+        self,
+        title: str,
+        missing: Sequence[Requisite],
+        names: Sequence[str | Sentence | NameList],
+        *,
+        needs_grade: bool = False,
+    ) -> None:
         texts = [one for one in names if isinstance(one, str)]
         needed = tuple(texts) if len(texts) == len(names) else NameList(tuple(names))
         leaves = [leaf for one in missing for leaf in leaves_of(one)]
@@ -642,8 +649,13 @@ class PrerequisiteMissing(Refused):
             sentence = Sentence("%(title)s requires %(missing)s from an earlier term.", title=title, missing=needed)
         else:
             sentence = Sentence("%(title)s requires %(missing)s.", title=title, missing=needed)
-        asks_permission = Permission() in leaves
-        super().__init__(join_sentences([sentence, ASK_INSTRUCTOR]) if asks_permission else sentence)
+        sentences = [sentence]
+        if needs_grade:
+            sentences.append(Sentence("A course counts once its grade is recorded."))
+        if Permission() in leaves:
+            sentences.append(Sentence("For permission, ask the instructor."))
+        super().__init__(join_sentences(sentences) if len(sentences) > 1 else sentence)
+        self.needs_grade = needs_grade
         self.title = title
         self.missing = missing
 

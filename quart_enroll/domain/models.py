@@ -59,7 +59,8 @@ class Term:
     Students enroll and join waitlists from opens_at to add_deadline, drop until drop_deadline, and withdraw until
     withdraw_deadline. `timezone` is the school's, used in everything that people read. Courses meet from `starts_on` to
     `ends_on`; a term has both or neither. Enrollment appointments no longer matter from `open_enrollment_at` on
-    (`domain/appointments.py`); without it, they matter until add_deadline.
+    (`domain/appointments.py`); without it, they matter until add_deadline. If `in_progress_counts`, so do courses of
+    earlier terms without a grade, for the requisites of this term's courses.
     """
 
     term: str
@@ -72,6 +73,7 @@ class Term:
     starts_on: date | None = None
     ends_on: date | None = None
     open_enrollment_at: datetime | None = None
+    in_progress_counts: bool = True
 
     def __hash__(self) -> int:
         return hash(self.term)  # enough to tell terms apart: pages look up many texts by their term

@@ -87,7 +87,16 @@ def check_prerequisites(
     """Raise PrerequisiteMissing if there are `missing_prerequisites`."""
     if missing := missing_prerequisites(course, term, taken_courses, registrations, together_with, attributes):
         names = dict(zip(course.prerequisite_courses, course.needs, strict=False))
-        raise PrerequisiteMissing(course.title, missing, [requisites.named(one, names) for one in missing])
+        named = [requisites.named(one, names) for one in missing]
+        raise PrerequisiteMissing(course.title, missing, named, needs_grade=_needs_grade(missing, term, taken_courses))
+
+
+def _needs_grade(missing: Iterable[Requisite], term: Term, taken_courses: Iterable[TakenCourse]) -> bool:
+    """Return whether a missing prerequisite lacks only its grade."""
+    courses = {name for one in missing for name in requisites.courses_in(one)}
+    return not term.in_progress_counts and any(
+        one.courseID in courses and not one.grade and one.term.comes_before(term) for one in taken_courses
+    )
 
 
 def missing_corequisites(
@@ -182,9 +191,14 @@ def check_dependents(
 
 
 def taken_before(term: Term, needed: Collection[str], taken_courses: Iterable[TakenCourse]) -> dict[str, int]:
-    """Return which of the `needed` courses were passed in an earlier term, each with the rank of its best grade."""
+    """Return which of the `needed` courses were passed in an earlier term, each with the rank of its best grade.
+
+    A course without a grade counts if the term says so.
+    """
     found: dict[str, int] = {}
     for one in taken_courses:
+        if not one.grade and not term.in_progress_counts:
+            continue
         if one.courseID in needed and one.term.comes_before(term) and (rank := grades.rank(one.grade)):
             found[one.courseID] = max(rank, found.get(one.courseID, 0))
     return found

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -14,6 +15,7 @@ from quart_enroll.domain.requisite_rules import (
     PrerequisiteMissing,
     check_prerequisites,
     dependent_courses,
+    missing_corequisites,
     missing_prerequisites,
 )
 from quart_enroll.domain.requisites import (
@@ -193,6 +195,17 @@ def test_a_grade_must_be_good_enough(grade: str, is_enough: bool, counts: bool) 
         PrerequisiteMissing, match=r"BIO 300 requires A with a grade of C or better from an earlier term\."
     ):
         check_prerequisites(needs_c, SPRING, [])
+
+
+def test_a_course_in_progress_counts_if_the_term_says_so() -> None:
+    course = Course("X", "BIO 300", "", 3, "Fall", prerequisites=("A",), corequisites=("A",))
+    strict, in_progress, passed = replace(SPRING, in_progress_counts=False), TakenCourse("A", FALL), ("A", FALL, "C")
+    for term, taken, is_met in ((SPRING, in_progress, True), (strict, in_progress, False), (strict, passed, True)):
+        assert (not missing_prerequisites(course, term, [TakenCourse(*taken)])) == is_met
+        assert (not missing_corequisites(course, term, [], [TakenCourse(*taken)])) == is_met
+    with pytest.raises(PrerequisiteMissing) as refused:
+        check_prerequisites(course, strict, [in_progress])
+    assert refused.value.text == "BIO 300 requires A from an earlier term. A course counts once its grade is recorded."
 
 
 JUNIOR = StudentAttributes(standing="junior", earned_credits=60, placements=("Math 70", "Math 55", "Art 3.5"))

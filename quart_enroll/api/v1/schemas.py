@@ -98,6 +98,9 @@ class TermSchema(Struct, frozen=True):
         datetime | None,
         Meta(description="From when appointments no longer matter; null if they do all the time."),
     ]
+    in_progress_counts: Annotated[
+        bool, Meta(description="Courses of earlier terms count as requisites before their grades are recorded.")
+    ]
 
     @classmethod
     def of(cls, term: models.Term) -> Self:

@@ -20,6 +20,8 @@ LAST_DAY = lazy("The last day, such as 2026-09-15, or a date and time, such as 2
 YES_OR_NO = {False: "no", True: "yes"}
 """How files and forms write it."""
 
+YES_OR_NO_CHOICES = [SelectChoice("yes", lazy("Yes")), SelectChoice("no", lazy("No"))]
+
 
 class CatalogForm(RowForm):
     """A form for a term or a course; `seen` identifies what was stored when the form was shown."""
@@ -58,6 +60,12 @@ class TermForm(CatalogForm):
     starts_on = StringField(lazy("First day of classes"), filters=[stripped], description=lazy("Such as 2026-08-31."))
     ends_on = StringField(lazy("Last day of classes"), filters=[stripped], description=lazy("Such as 2026-12-11."))
     max_credits = StringField(lazy("Credit limit"), [InputRequired(lazy("Enter a number."))], filters=[stripped])
+    in_progress_counts = SelectField(
+        lazy("Courses in progress count as prerequisites"),
+        choices=YES_OR_NO_CHOICES,
+        default="yes",
+        description=lazy("Whether a course of an earlier term counts before its grade is recorded."),
+    )
     timezone = StringField(
         lazy("Time zone"),
         [DataRequired(lazy("Enter a time zone."))],
@@ -77,6 +85,7 @@ class TermForm(CatalogForm):
             "starts_on": str(term.starts_on or ""),
             "ends_on": str(term.ends_on or ""),
             "max_credits": f"{term.max_credits:g}",
+            "in_progress_counts": YES_OR_NO[term.in_progress_counts],
             "timezone": term.timezone,
         }
 
@@ -134,7 +143,7 @@ class CourseForm(CatalogForm):
     )
     withdrawals_count = SelectField(
         lazy("Withdrawals count as attempts"),
-        choices=[SelectChoice("no", lazy("No")), SelectChoice("yes", lazy("Yes"))],
+        choices=YES_OR_NO_CHOICES,
         default="no",
     )
     repeat_action = SelectField(

@@ -244,7 +244,12 @@ async def all_with_course_names(db: Database, refusals: Sequence[Refused], sessi
     return [
         CorequisiteMissing(one.title, one.missing, [names[name] for name in one.missing])
         if isinstance(one, CorequisiteMissing)
-        else PrerequisiteMissing(one.title, one.missing, [requisites.named(part, names) for part in one.missing])
+        else PrerequisiteMissing(
+            one.title,
+            one.missing,
+            [requisites.named(part, names) for part in one.missing],
+            needs_grade=one.needs_grade,
+        )
         if isinstance(one, PrerequisiteMissing)
         else one
         for one in refusals

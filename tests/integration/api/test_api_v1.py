@@ -59,6 +59,7 @@ async def test_terms_are_listed_with_their_windows_in_utc(anyone: Browser) -> No
         "starts_on": None,
         "ends_on": None,
         "open_enrollment_at": None,
+        "in_progress_counts": True,
     }
     assert [term["term"] for term in body["terms"]] == ["Fall 2026", "Spring 2027"]
 

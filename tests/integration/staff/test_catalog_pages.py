@@ -21,6 +21,9 @@ TERM = {
     "timezone": "America/New_York",
 }
 """Fall 2026 as it is stored."""
+
+MORE_CREDITS = {"field": "max_credits", "old": "18", "new": "20"}
+NO_PROGRESS = {"field": "in_progress_counts", "old": "yes", "new": "no"}
 COURSE = {"title": "PHP 202", "description": "New", "credits": "4", "term": "Fall", "subject": "Web"}
 
 
@@ -39,13 +42,16 @@ async def test_the_form_of_a_term_shows_its_last_days(rita: Browser) -> None:
 
 
 async def test_a_term_is_edited_and_logged(rita: Browser, db: Database) -> None:
-    assert (await rita.post("/staff/term?term=Fall+2026", form=TERM | {"max_credits": "20"})).status_code == 303
+    changed = TERM | {"max_credits": "20", "in_progress_counts": "no"}
+    assert (await rita.post("/staff/term?term=Fall+2026", form=changed)).status_code == 303
     term = await terms.find(db, "Fall 2026")
     assert term is not None
-    assert term.max_credits == 20
+    assert (term.max_credits, term.in_progress_counts) == (20, False)
     entry = await db.audit.find_one({"action": "term.edit"})
     assert entry is not None
-    assert (entry["actor"], entry["changes"]) == (RITA.user_id, [{"field": "max_credits", "old": "18", "new": "20"}])
+    assert (entry["actor"], entry["changes"]) == (RITA.user_id, [MORE_CREDITS, NO_PROGRESS])
+    await rita.post("/staff/term?term=Fall+2026", form=TERM | {"in_progress_counts": "yes"})
+    assert "in_progress_counts" not in (await db.term.find_one({"term": "Fall 2026"}) or {})
 
 
 async def test_a_later_deadline_says_first_who_gets_a_seat(

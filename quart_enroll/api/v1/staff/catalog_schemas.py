@@ -134,6 +134,7 @@ class NewTermBody(Struct, frozen=True):
     starts_on: Day = ""
     ends_on: Day = ""
     open_enrollment_at: Moment = ""
+    in_progress_counts: Flag = True
 
 
 class EditTermBody(Struct, frozen=True):
@@ -151,6 +152,7 @@ class EditTermBody(Struct, frozen=True):
     starts_on: Day | UnsetType = UNSET
     ends_on: Day | UnsetType = UNSET
     open_enrollment_at: Moment | UnsetType = UNSET
+    in_progress_counts: Flag | UnsetType = UNSET
     dry_run: DryRun = False
 
 
