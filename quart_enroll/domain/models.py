@@ -177,7 +177,8 @@ class Course:
     The `prerequisites` must be taken in an earlier term, the `corequisites` in the same term or an earlier one. The
     text `requisite` has prerequisites too, of which some are alternatives or may be taken in the same term. The text
     `restriction` says which students may enroll. A student can take the course in `max_attempts` terms, 0 for any
-    number; it says whether `withdrawals_count`, and the `repeat_action` what happens then. `needs` and
+    number; it says whether `withdrawals_count`, and the `repeat_action` what happens then. Where it is required, its
+    `equivalents`, taken in an earlier term, count as well. `needs` and
     `corequisite_names` are the names of the `prerequisite_courses` and the `corequisites`, in the same order; only the
     catalog in memory has them.
     """
@@ -197,6 +198,7 @@ class Course:
     max_attempts: int = 0
     withdrawals_count: bool = False
     repeat_action: RepeatAction = RepeatAction.REFUSE
+    equivalents: tuple[str, ...] = ()
 
     def __hash__(self) -> int:
         return hash(self.courseID)
@@ -386,12 +388,14 @@ class Registration:
 class TakenCourse(NamedTuple):
     """A course in which a student is enrolled in a term, or was; the `grade` is empty until it is recorded.
 
-    It is WITHDRAWN for a course from which the student has withdrawn.
+    It is WITHDRAWN for a course from which the student has withdrawn. The student took another course for one that
+    `is_equivalent`.
     """
 
     courseID: str
     term: Term
     grade: str = ""
+    is_equivalent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -482,6 +486,7 @@ class ScheduledCourse(Course):
             max_attempts=course.max_attempts,
             withdrawals_count=course.withdrawals_count,
             repeat_action=course.repeat_action,
+            equivalents=course.equivalents,
             enrolled_term=section.term,
             section=section.section,
             status=registration.status,

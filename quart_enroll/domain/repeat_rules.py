@@ -11,13 +11,17 @@ from quart_enroll.i18n.language import NameList, Sentence, TermName, plural
 def attempts(course: Course, term: Term, taken_courses: Iterable[TakenCourse]) -> list[TakenCourse]:
     """Return the student's attempts at the course in all terms but this one, in chronological order.
 
-    One without a grade counts, even in a later term; an audit doesn't, and a withdrawal only if the course says so.
+    One without a grade counts, even in a later term; an audit and an equivalent course don't, and a withdrawal only if
+    the course says so.
     """
     uncounted = {grades.AUDITED} if course.withdrawals_count else {grades.AUDITED, grades.WITHDRAWN}
     found = [
         one
         for one in taken_courses
-        if one.courseID == course.courseID and one.term.term != term.term and one.grade not in uncounted
+        if one.courseID == course.courseID
+        and not one.is_equivalent
+        and one.term.term != term.term
+        and one.grade not in uncounted
     ]
     return sorted(found, key=lambda one: one.term.order)
 

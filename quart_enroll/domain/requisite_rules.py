@@ -3,6 +3,7 @@
 `taken_courses` are the courses in which a student is enrolled in any term.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from functools import partial
 
@@ -202,6 +203,26 @@ def taken_before(term: Term, needed: Collection[str], taken_courses: Iterable[Ta
         if one.courseID in needed and one.term.comes_before(term) and (rank := grades.rank(one.grade)):
             found[one.courseID] = max(rank, found.get(one.courseID, 0))
     return found
+
+
+def counted_as(equivalents: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
+    """Return the courses as which each course counts, given the `equivalents` that count as each course."""
+    found = defaultdict[str, list[str]](list)
+    for courseID, others in equivalents.items():
+        for other in others:
+            found[other].append(courseID)
+    return found
+
+
+def with_equivalents(taken_courses: Iterable[TakenCourse], counted: Mapping[str, Sequence[str]]) -> list[TakenCourse]:
+    """Return the courses, and those as which they count."""
+    taken = list(taken_courses)
+    others = [
+        TakenCourse(courseID, one.term, one.grade, is_equivalent=True)
+        for one in taken
+        for courseID in counted.get(one.courseID, ())
+    ]
+    return taken + others
 
 
 def _names(missing: Iterable[str], courseIDs: Iterable[str], names: Iterable[str]) -> Sequence[str]:

@@ -63,7 +63,7 @@ TERMS = [  # in spring, courses can still be added after the drop deadline
 ]
 BEGINNING, BOUNDARIES = day(5), [day(number) for number in (2, 4, 8, 9, 10, 12, 14, 16)]
 COURSES = [
-    replace(course("A", 3), max_attempts=1),
+    replace(course("A", 3), max_attempts=1, equivalents=("E",)),
     course("B", 2, corequisites=("A",)),
     replace(course("C", 2, corequisites=("B",)), max_attempts=1, withdrawals_count=True),
     course("D", 3, prerequisites=("A",)),

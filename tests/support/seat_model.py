@@ -11,7 +11,7 @@ Where the rules leave room, the model agrees with the docstrings of the services
 - Promotion continues until the add deadline, even while the opening is postponed.
 - A prerequisite is a seat in an earlier term, even one that has not ended, unless its grade is an F, or too low where a
   grade is needed; until the grade is recorded, it is enough. A requisite is a formula of such courses, and of standings
-  that a student may have.
+  that a student may have. A seat in an equivalent course in an earlier term is as good.
   A course that may be taken concurrently is also met by a seat in the same term, like a corequisite. Such a seat isn't
   dropped alone if the formula is true with it and false without it.
 - A corequisite is a seat in the same term or an earlier one, or one taken at the same time; for a waitlist entry, a
@@ -518,9 +518,13 @@ class ModelSchool:
         }
 
     def passed(self, student: int, term: str, minimum: str | None = None) -> set[str]:
-        """Return the courses that the student has in the term, without those with a lower grade or an F."""
+        """Return the courses that the student has in the term, without those with a lower grade or an F.
+
+        Those to which one of them is equivalent are included.
+        """
         enough = {"", *"ABCD"[: "ABCD".index(minimum or "D") + 1]}
-        return {one for one in self.enrolled(student, term) if self.seats[student, term, one].grade in enough}
+        found = {one for one in self.enrolled(student, term) if self.seats[student, term, one].grade in enough}
+        return found | {name for name, course in self.courses.items() if not found.isdisjoint(course.equivalents)}
 
     def taken(self, key: SectionKey) -> int:
         return sum(
@@ -790,9 +794,10 @@ class ModelSchool:
                 self.waitlists[waited].remove(entry)
         for waited, waitlist in self.waitlists.items():  # it may be what another course needs
             course = self.courses[waited.courseID]
+            same = {key.courseID, *(name for name, one in self.courses.items() if key.courseID in one.equivalents)}
             if _is_waitlisted(waitlist, student) and (
-                key.courseID in (*course.prerequisites, *course.corequisites)
-                or re.search(rf"\b{key.courseID}\b", course.requisite)
+                not same.isdisjoint((*course.prerequisites, *course.corequisites))
+                or re.search(rf"\b({'|'.join(same)})\b", course.requisite)
             ):
                 freed.unblocked.append((student, waited.term))
 

@@ -8,15 +8,17 @@ from itertools import product
 import pytest
 
 from quart_enroll.db.queries import message_codec
-from quart_enroll.domain import requisites
+from quart_enroll.domain import repeat_rules, requisites
 from quart_enroll.domain.models import Course, Registration, Section, TakenCourse
 from quart_enroll.domain.requisite_parser import RequisiteError, parse, stored
 from quart_enroll.domain.requisite_rules import (
     PrerequisiteMissing,
     check_prerequisites,
+    counted_as,
     dependent_courses,
     missing_corequisites,
     missing_prerequisites,
+    with_equivalents,
 )
 from quart_enroll.domain.requisites import (
     AllOf,
@@ -206,6 +208,16 @@ def test_a_course_in_progress_counts_if_the_term_says_so() -> None:
     with pytest.raises(PrerequisiteMissing) as refused:
         check_prerequisites(course, strict, [in_progress])
     assert refused.value.text == "BIO 300 requires A from an earlier term. A course counts once its grade is recorded."
+
+
+def test_equivalent_courses_count_with_their_grades_but_not_as_attempts() -> None:
+    counted = counted_as({"A": ["E"], "B": ["E", "F"]})
+    taken = with_equivalents([TakenCourse("E", FALL, "C")], counted)
+    course = Course("X", "BIO 300", "", 3, "Fall", requisite="A with C or better and B")
+    assert missing_prerequisites(course, SPRING, taken) == []
+    assert missing_prerequisites(replace(course, requisite="A with B"), SPRING, taken) == [WithGrade("A", "B")]
+    assert missing_prerequisites(replace(course, requisite="F"), SPRING, taken) == ["F"]
+    assert repeat_rules.attempts(Course("A", "A", "", 3, "Fall", max_attempts=1), SPRING, taken) == []
 
 
 JUNIOR = StudentAttributes(standing="junior", earned_credits=60, placements=("Math 70", "Math 55", "Art 3.5"))

@@ -144,11 +144,12 @@ class CourseSchema(Struct, frozen=True):
     ]
     withdrawals_count: Annotated[bool, Meta(description="A withdrawal counts as an attempt.")]
     repeat_action: Annotated[RepeatAction, Meta(description=REPEAT_ACTION)]
+    equivalents: Annotated[list[str], Meta(description="Courses that count as well where this one is required.")]
 
     @classmethod
     def of(cls, course: models.Course) -> Self:
         facts: dict[str, Any] = {name: getattr(course, name) for name in cls.__struct_fields__}
-        facts |= {name: list(facts[name]) for name in ("prerequisites", "corequisites")}
+        facts |= {name: list(facts[name]) for name in ("prerequisites", "corequisites", "equivalents")}
         return cls(**facts | {"max_attempts": course.max_attempts or None})
 
 

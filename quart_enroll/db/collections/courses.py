@@ -9,8 +9,12 @@ from pymongo import IndexModel, UpdateOne
 
 from quart_enroll.db.client import Database, Document, Session, shuffle
 from quart_enroll.domain.models import Course, RepeatAction
+from quart_enroll.domain.requisite_rules import counted_as
 
-INDEXES = [IndexModel("courseID", unique=True)]
+INDEXES = [
+    IndexModel("courseID", unique=True),
+    IndexModel("equivalents", partialFilterExpression={"equivalents": {"$exists": True}}),
+]
 
 SCHEMA = {
     "bsonType": "object",
@@ -36,6 +40,7 @@ SCHEMA = {
         "max_attempts": {"bsonType": ["int", "long"], "minimum": 0},
         "withdrawals_count": {"bsonType": "bool"},
         "repeat_action": {"enum": [*RepeatAction]},
+        "equivalents": {"bsonType": "array", "items": {"bsonType": "string"}},
     },
 }
 
@@ -43,7 +48,7 @@ SCHEMA = {
 DERIVED_FIELDS = ("needs", "corequisite_names")
 """Fields of Course that hold the names of other courses, and aren't stored."""
 
-_RULES = ("requisite", "restriction", "max_attempts", "withdrawals_count", "repeat_action")
+_RULES = ("requisite", "restriction", "max_attempts", "withdrawals_count", "repeat_action", "equivalents")
 
 DEFAULT_RULES = {one.name: one.default for one in fields(Course) if one.name in _RULES}
 """Fields that most courses don't have: storing the default would change every old course in the next import."""
@@ -76,6 +81,19 @@ async def is_needed_beside(db: Database, courseID: str, courseIDs: Collection[st
     return any(courseID in to_course(row).same_term_courses for row in await found.to_list(None))
 
 
+async def find_equivalents(db: Database, courseIDs: Collection[str], session: Session | None) -> dict[str, list[str]]:
+    """Return the equivalents of those of the courses that have any."""
+    wanted = {"courseID": {"$in": list(courseIDs)}, "equivalents": {"$exists": True}}
+    found = db.course.find(wanted, {"_id": 0, "courseID": 1, "equivalents": 1}, session=session)
+    return {row["courseID"]: list(_names(row["equivalents"])) for row in await found.to_list(None)}
+
+
+async def find_counted_as(db: Database, courseIDs: Collection[str], session: Session | None) -> dict[str, list[str]]:
+    """Return the courses as which these courses count, where there are any."""
+    found = db.course.find({"equivalents": {"$in": list(courseIDs)}}, session=session)
+    return counted_as({row["courseID"]: _names(row["equivalents"]) for row in await found.to_list(None)})
+
+
 async def is_empty(db: Database) -> bool:
     """Return whether there are no courses."""
     return await db.course.find_one({}, {"_id": 1}) is None
@@ -104,6 +122,7 @@ def to_course(row: Mapping[str, Any]) -> Course:
         max_attempts=_whole_number(row.get("max_attempts")),
         withdrawals_count=row.get("withdrawals_count") is True,
         repeat_action=RepeatAction.WARN if row.get("repeat_action") == "warn" else RepeatAction.REFUSE,
+        equivalents=_names(row.get("equivalents")),
     )
 
 

@@ -83,7 +83,7 @@ class ImportRow(Form):
 
     NUMBERS: ClassVar[dict[str, Callable[[str], str]]] = {
         **dict.fromkeys(("courseID", "section", "year", "user_id"), cells.whole_number),
-        **dict.fromkeys(("prerequisites", "corequisites", "requisite"), cells.whole_number),
+        **dict.fromkeys(("prerequisites", "corequisites", "requisite", "equivalents"), cells.whole_number),
         **dict.fromkeys(
             ("credits", "max_credits", "earned_credits", "capacity", "waitlist_capacity", "max_attempts"), cells.amount
         ),

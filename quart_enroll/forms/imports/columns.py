@@ -49,6 +49,7 @@ COLUMN_SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
         "restriction": _RESTRICTION,
         "max_attempts": ("maximum attempts", "repeat limit", "attempts allowed"),
         "withdrawals_count": ("w counts",),
+        "equivalents": ("equivalent courses", "equivalent"),
     },
     SectionRow: {
         "term": _TERM,

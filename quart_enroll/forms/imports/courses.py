@@ -85,7 +85,7 @@ RESTRICTION = [one_line, Length(max=MAX_RESTRICTION_CHARACTERS), reads(_is_restr
 
 class CourseRow(ImportRow):
     A_LIST = (cells.courseIDs_text, Sentence("This must be a list of courseIDs."))
-    LISTS: ClassVar = {"prerequisites": A_LIST, "corequisites": A_LIST}
+    LISTS: ClassVar = {"prerequisites": A_LIST, "corequisites": A_LIST, "equivalents": A_LIST}
     FLAGS = frozenset({"withdrawals_count"})
 
     courseID = StringField(validators=NEW_COURSE_ID, filters=[stripped])
@@ -108,6 +108,8 @@ class CourseRow(ImportRow):
         filters=[stripped, lowered],
     )
 
+    equivalents = StringField(validators=[reads(_are_course_ids)])
+
     def course(self) -> Course:
         """Return the course that the row describes."""
         return Course(
@@ -124,4 +126,5 @@ class CourseRow(ImportRow):
             max_attempts=self.max_attempts.data or 0,
             withdrawals_count=cells.yes_or_no(self.withdrawals_count.data or "no"),
             repeat_action=RepeatAction(self.repeat_action.data or RepeatAction.REFUSE),
+            equivalents=cells.courseIDs(self.equivalents.data or ""),
         )

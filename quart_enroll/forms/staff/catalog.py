@@ -134,6 +134,11 @@ class CourseForm(CatalogForm):
     )
 
     restriction = StringField(lazy("Restrictions"), filters=[stripped], description=RESTRICTION_HELP)
+    equivalents = StringField(
+        lazy("Equivalent courses"),
+        filters=[stripped],
+        description=lazy("Course numbers, separated by spaces. Where this course is required, these count as well."),
+    )
     max_attempts = StringField(
         lazy("Maximum number of attempts"),
         filters=[stripped],
@@ -171,6 +176,7 @@ class CourseForm(CatalogForm):
             "max_attempts": str(course.max_attempts or ""),
             "withdrawals_count": YES_OR_NO[course.withdrawals_count],
             "repeat_action": str(course.repeat_action),
+            "equivalents": " ".join(course.equivalents),
         }
 
 

@@ -108,7 +108,8 @@ def conflict_badge() -> Badge:
 
 def taken_badge(term: Term, course: Course, state: StudentState) -> Badge | None:
     """Return the badge of a course that the student took before, with the last term and the grade; otherwise None."""
-    taken = [one for one in state.taken or () if one.courseID == course.courseID and one.term.comes_before(term)]
+    found = [one for one in state.taken or () if one.courseID == course.courseID and not one.is_equivalent]
+    taken = [one for one in found if one.term.comes_before(term)]
     if not taken:
         return None
     last = max(taken, key=lambda one: one.term.order)

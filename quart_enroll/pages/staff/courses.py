@@ -49,6 +49,12 @@ LISTING: Listing[Course] = Listing(
             lambda course: course.requisite,
             only_in_files=True,
         ),
+        Column(
+            "equivalents",
+            Sentence("Equivalent courses"),
+            lambda course: " ".join(course.equivalents),
+            only_in_files=True,
+        ),
         Column("restriction", Sentence("Restrictions"), lambda course: course.restriction, only_in_files=True),
         Column(
             "max_attempts",

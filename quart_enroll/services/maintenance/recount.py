@@ -39,6 +39,7 @@ class Recount:
 
     def __init__(self, rows: AuditedRows) -> None:
         self.rows = rows
+        self.counted_as = requisite_rules.counted_as({one.courseID: one.equivalents for one in rows.courses.values()})
         self.enrolled_seats = [seat for seat in rows.seats if seat.is_enrolled]
         self.taken: defaultdict[Any, dict[tuple[str, str], str]] = defaultdict(dict)
         self.seats_by_student: defaultdict[tuple[Any, str], list[tuple[Registration, AuditedSeat]]] = defaultdict(list)
@@ -144,11 +145,14 @@ class Recount:
         registrations = [one for one, _ in self.seats_by_student[waiting.user_id, waiting.key.term]]
         dropped = [one for one in registrations if one.courseID == waiting.drop_if_enrolled]
         terms = self.rows.terms
-        taken = [
-            TakenCourse(courseID, terms[name], grade)
-            for (courseID, name), grade in self.taken[waiting.user_id].items()
-            if name in terms
-        ]
+        taken = requisite_rules.with_equivalents(
+            (
+                TakenCourse(courseID, terms[name], grade)
+                for (courseID, name), grade in self.taken[waiting.user_id].items()
+                if name in terms
+            ),
+            self.counted_as,
+        )
         attributes = self.rows.attributes.get(waiting.user_id, NO_ATTRIBUTES)
         try:
             rules.check_promotion_holds(self.rows.holds.get(waiting.user_id, ()), now, is_swap=bool(dropped))

@@ -97,6 +97,7 @@ async def test_a_course_has_the_same_field_names_as_in_the_database(anyone: Brow
         "max_attempts": None,
         "withdrawals_count": False,
         "repeat_action": "refuse",
+        "equivalents": [],
     }
 
 

@@ -195,6 +195,7 @@ class NewCourseBody(Struct, frozen=True):
     max_attempts: MaxAttempts = None
     withdrawals_count: Flag = False
     repeat_action: WrittenRepeatAction = "refuse"
+    equivalents: CourseIDs = []
 
 
 class EditCourseBody(Struct, frozen=True):
@@ -215,6 +216,7 @@ class EditCourseBody(Struct, frozen=True):
     max_attempts: MaxAttempts | UnsetType = UNSET
     withdrawals_count: Flag | UnsetType = UNSET
     repeat_action: WrittenRepeatAction | UnsetType = UNSET
+    equivalents: CourseIDs | UnsetType = UNSET
     dry_run: DryRun = False
 
 
