@@ -53,7 +53,7 @@ class Rule(Enum):
     APPOINTMENT = Sentence("The enrollment appointment has begun and hasn’t ended")
     STATUS = Sentence("The section is open to new students")
     RESTRICTIONS = Sentence("No restriction excludes the student")
-    REPEATS = Sentence("Not taken as often as the course allows")
+    REPEATS = Sentence("The student has attempts left")
     TIMES = Sentence("No time conflict")
     CREDITS = Sentence("Within the credit limit")
     PREREQUISITES = Sentence("Prerequisites met")
