@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 
-from quart_enroll.domain import folding
+from quart_enroll.domain import folding, requisite_rules
 from quart_enroll.domain.course_heading import COURSE_NUMBER
 from quart_enroll.domain.errors import AmbiguousCourse
 from quart_enroll.domain.folding import compact
@@ -42,6 +42,11 @@ class CourseIndex:
         """The rank of each courseID in the order of the numbers that pages show."""
         ordered = sorted(self._courses, key=lambda one: (one.heading.number_key, one.courseID))
         return {course.courseID: rank for rank, course in enumerate(ordered)}
+
+    @cached_property
+    def counted_as(self) -> Mapping[str, Sequence[str]]:
+        """The courses as which each equivalent course counts."""
+        return requisite_rules.counted_as({one.courseID: one.equivalents for one in self._courses if one.equivalents})
 
     @cached_property
     def _by_courseID(self) -> Mapping[str, Course]:  # noqa: N802  # the stored name

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from quart_enroll.domain.actors import Override
 from quart_enroll.domain.holds import Hold
 from quart_enroll.domain.models import Section
-from quart_enroll.domain.requisites import Concurrently, Requisite, leaves_of
+from quart_enroll.domain.requisites import Permission, Requisite, WithGrade, leaves_of
 from quart_enroll.domain.restrictions import Restriction
 from quart_enroll.domain.student_attributes import StudentStatus
 from quart_enroll.i18n.language import LastDay, Moment, NameList, Sentence, TermName, join_sentences, plural
@@ -596,23 +596,66 @@ class Restricted(Refused):
         )
 
 
+class RepeatLimit(Refused):
+    """The student has taken the course as often as it allows, at the `attempts`."""
+
+    code = "repeat_limit"
+    meaning = "You have taken the course as often as it allows."
+    is_recorded = True
+    history_reason = Sentence("you had taken the course as often as it allows")
+    override = Override.REPEAT
+
+    def __init__(self, title: str, limit: int, attempts: NameList) -> None:
+        super().__init__(
+            join_sentences(
+                [
+                    plural(
+                        "%(title)s can be taken only once.",
+                        "%(title)s can be taken at most %(number)s times.",
+                        limit,
+                        title=title,
+                    ),
+                    Sentence("It’s already on your record: %(attempts)s.", attempts=attempts),
+                    Sentence("If you need another attempt, ask the registrar."),
+                ]
+            )
+        )
+
+
 class PrerequisiteMissing(Refused):
-    """`missing` has the prerequisites that are not met; `names` has them with the titles of courses."""
+    """`missing` has the prerequisites that are not met; `names` has them with the titles of courses.
+
+    One of them `needs_grade`: the student has taken it, but its grade isn't recorded yet, and this term asks for it.
+    """
 
     code = "prerequisite_missing"
-    meaning = "It has a prerequisite that you have not taken."
+    meaning = "It has a prerequisite that you have not taken or do not meet."
     is_recorded = True
     history_reason = Sentence("a prerequisite was missing")
     override = Override.REQUISITES
 
-    def __init__(self, title: str, missing: Sequence[Requisite], names: Sequence[str | Sentence | NameList]) -> None:
+    def __init__(
+        self,
+        title: str,
+        missing: Sequence[Requisite],
+        names: Sequence[str | Sentence | NameList],
+        *,
+        needs_grade: bool = False,
+    ) -> None:
         texts = [one for one in names if isinstance(one, str)]
         needed = tuple(texts) if len(texts) == len(names) else NameList(tuple(names))
-        if any(isinstance(leaf, Concurrently) for one in missing for leaf in leaves_of(one)):
-            sentence = Sentence("%(title)s requires %(missing)s.", title=title, missing=needed)
-        else:
+        leaves = [leaf for one in missing for leaf in leaves_of(one)]
+        if all(isinstance(leaf, str | WithGrade) for leaf in leaves):
             sentence = Sentence("%(title)s requires %(missing)s from an earlier term.", title=title, missing=needed)
-        super().__init__(sentence)
+        else:
+            sentence = Sentence("%(title)s requires %(missing)s.", title=title, missing=needed)
+        sentences = [sentence]
+        if needs_grade:
+            sentences.append(Sentence("A course counts once its grade is recorded."))
+        if Permission() in leaves:
+            sentences.append(Sentence("For permission, ask the instructor."))
+        super().__init__(join_sentences(sentences) if len(sentences) > 1 else sentence)
+        self.needs_grade = needs_grade
         self.title = title
         self.missing = missing
 

@@ -10,7 +10,10 @@ LETTERS = ("D-", "D", "D+", "C-", "C", "C+", "B-", "B", "B+", "A-", "A", "A+")
 PASSES = ("P", "S", "CR", "T")
 """Other passing grades: pass, satisfactory, credit, transferred. They count as a C."""
 
-FAILS = ("F", "NP", "U", "NC", "I", "W", "AU")
+WITHDRAWN = "W"
+AUDITED = "AU"
+
+FAILS = ("F", "NP", "U", "NC", "I", WITHDRAWN, AUDITED)
 """Grades that meet no prerequisite: failed, no pass, unsatisfactory, no credit, incomplete, withdrawn, audited."""
 
 IN_PROGRESS = "IP"

@@ -13,11 +13,11 @@ from quart_enroll.domain import requisite_parser, requisites, restrictions
 from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.course_heading import CourseHeading, course_heading
 from quart_enroll.domain.email_settings import DEFAULT_SETTINGS, EmailSettings
-from quart_enroll.domain.requisites import CONCURRENTLY, Concurrently
+from quart_enroll.domain.requisites import CONCURRENTLY, Concurrently, CourseLeaf
 from quart_enroll.domain.roles import ROLE_NAMES, STAFF_ROLES, STUDENT_ONLY, Role, in_order, single_role
 from quart_enroll.domain.scopes import Scope
 from quart_enroll.domain.student_attributes import NO_ATTRIBUTES, StudentAttributes
-from quart_enroll.i18n.language import Days, Hours, Sentence, TermName, Value, gettext
+from quart_enroll.i18n.language import Days, Hours, Sentence, TermName, Value, gettext, plural
 
 SEASONS = ("Winter", "Spring", "Summer", "Fall")
 """The seasons of a year, in order."""
@@ -59,7 +59,8 @@ class Term:
     Students enroll and join waitlists from opens_at to add_deadline, drop until drop_deadline, and withdraw until
     withdraw_deadline. `timezone` is the school's, used in everything that people read. Courses meet from `starts_on` to
     `ends_on`; a term has both or neither. Enrollment appointments no longer matter from `open_enrollment_at` on
-    (`domain/appointments.py`); without it, they matter until add_deadline.
+    (`domain/appointments.py`); without it, they matter until add_deadline. If `in_progress_counts`, so do courses of
+    earlier terms without a grade, for the requisites of this term's courses.
     """
 
     term: str
@@ -72,6 +73,7 @@ class Term:
     starts_on: date | None = None
     ends_on: date | None = None
     open_enrollment_at: datetime | None = None
+    in_progress_counts: bool = True
 
     def __hash__(self) -> int:
         return hash(self.term)  # enough to tell terms apart: pages look up many texts by their term
@@ -161,14 +163,24 @@ class Term:
         return self.term
 
 
+class RepeatAction(StrEnum):
+    """What happens when a student has taken a course as often as it allows. Courses are stored with the values."""
+
+    REFUSE = "refuse"
+    WARN = "warn"
+
+
 @dataclass(frozen=True, slots=True)
 class Course:
     """A catalog entry; `term` lists the seasons or terms in which it is offered: "Fall, Spring".
 
     The `prerequisites` must be taken in an earlier term, the `corequisites` in the same term or an earlier one. The
     text `requisite` has prerequisites too, of which some are alternatives or may be taken in the same term. The text
-    `restriction` says which students may enroll. `needs` and `corequisite_names` are the names of the
-    `prerequisite_courses` and the `corequisites`, in the same order; only the catalog in memory has them.
+    `restriction` says which students may enroll. A student can take the course in `max_attempts` terms, 0 for any
+    number; it says whether `withdrawals_count`, and the `repeat_action` what happens then. Where it is required, its
+    `equivalents`, taken in an earlier term, count as well. `needs` and
+    `corequisite_names` are the names of the `prerequisite_courses` and the `corequisites`, in the same order; only the
+    catalog in memory has them.
     """
 
     courseID: str
@@ -183,6 +195,10 @@ class Course:
     corequisite_names: tuple[str, ...] = ()
     requisite: str = ""
     restriction: str = ""
+    max_attempts: int = 0
+    withdrawals_count: bool = False
+    repeat_action: RepeatAction = RepeatAction.REFUSE
+    equivalents: tuple[str, ...] = ()
 
     def __hash__(self) -> int:
         return hash(self.courseID)
@@ -193,11 +209,32 @@ class Course:
         return restrictions.sentences(self.restriction)
 
     @property
+    def repeat_sentences(self) -> list[Sentence]:
+        """How often a student can take it, in words; nothing if any number of times."""
+        if not self.max_attempts:
+            return []
+        limit = {
+            RepeatAction.REFUSE: plural(
+                "You can take it only once.", "You can take it at most %(number)s times.", self.max_attempts
+            ),
+            RepeatAction.WARN: plural(
+                "You should take it only once.", "You should take it at most %(number)s times.", self.max_attempts
+            ),
+        }[self.repeat_action]
+        return [limit, *([Sentence("Withdrawals count.")] if self.withdrawals_count else [])]
+
+    @property
     def prerequisite_courses(self) -> tuple[str, ...]:
         """All courses that its prerequisites name, even if one of several is enough."""
         if not self.requisite:
             return self.prerequisites
         return (*self.prerequisites, *requisites.courses_in(requisite_parser.stored(self.requisite)))
+
+    @property
+    def depends_on_attributes(self) -> bool:
+        """Whether its restriction or its prerequisites ask for attributes of the student."""
+        leaves = requisites.leaves_of(requisite_parser.stored(self.requisite)) if self.requisite else ()
+        return bool(self.restriction) or not all(isinstance(one, CourseLeaf) for one in leaves)
 
     @property
     def concurrent_courses(self) -> tuple[str, ...]:
@@ -349,11 +386,16 @@ class Registration:
 
 
 class TakenCourse(NamedTuple):
-    """A course in which a student is enrolled in a term; the `grade` is empty until it is recorded."""
+    """A course in which a student is enrolled in a term, or was; the `grade` is empty until it is recorded.
+
+    It is WITHDRAWN for a course from which the student has withdrawn. The student took another course for one that
+    `is_equivalent`.
+    """
 
     courseID: str
     term: Term
     grade: str = ""
+    is_equivalent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -441,6 +483,10 @@ class ScheduledCourse(Course):
             corequisite_names=course.corequisite_names,
             requisite=course.requisite,
             restriction=course.restriction,
+            max_attempts=course.max_attempts,
+            withdrawals_count=course.withdrawals_count,
+            repeat_action=course.repeat_action,
+            equivalents=course.equivalents,
             enrolled_term=section.term,
             section=section.section,
             status=registration.status,

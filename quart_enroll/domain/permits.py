@@ -15,7 +15,13 @@ from quart_enroll.i18n.language import Sentence
 PERMIT_OVERRIDES = tuple(one for one in Override if one not in (Override.CLOSED_TERM, Override.SECTION_CLOSED))
 """What a permit by the registrar may set aside."""
 
-SECTION_OVERRIDES = (Override.FULL, Override.REQUISITES, Override.RESTRICTION, Override.TIME_CONFLICT)
+SECTION_OVERRIDES = (
+    Override.FULL,
+    Override.REQUISITES,
+    Override.RESTRICTION,
+    Override.REPEAT,
+    Override.TIME_CONFLICT,
+)
 """What a permit by the section's instructor or scheduler may set aside."""
 
 
@@ -129,6 +135,8 @@ def ease(term: Term, course: Course, section: Section, overrides: Collection[Ove
         course = replace(course, prerequisites=(), corequisites=(), requisite="")
     if Override.RESTRICTION in overrides:
         course, section = replace(course, restriction=""), replace(section, restriction="")
+    if Override.REPEAT in overrides:
+        course = replace(course, max_attempts=0)
     if Override.CREDIT_LIMIT in overrides:
         term = replace(term, max_credits=inf)
     return term, course, section

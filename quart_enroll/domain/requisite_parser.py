@@ -2,21 +2,38 @@
 
     group  = term (("," | ["," ] ("and" | "or")) term)*      with only "and" or only "or"
     term   = course ["concurrently" | "with" grade ["or better"]] | "(" group ")"
+           | ["at least"] number ["earned"] "credits" | words "standing"
+           | words "placement" ["of"] number ["or better"] | "permission"
     course = words without commas and parentheses, such as MAT 115
 
 In a list such as `A, B, or C`, the word before the last item applies to the whole list. A group that mixes "and" with
 "or" needs parentheses, because readers disagree about which of the two binds more tightly. The word "concurrently"
 follows a course that may also be taken in the same term, and "with C or better" follows one that requires this grade.
+Other terms ask for earned credits, a standing, a score in a placement test, or the permission of the instructor, as in
+`MAT 115 or 60 credits`, `Junior standing`, `Math placement of 70 or better` and `MAT 115 or permission`.
 """
 
 import re
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from quart_enroll.domain import grades
-from quart_enroll.domain.requisites import CONCURRENTLY, AllOf, AnyOf, Concurrently, Requisite, WithGrade, group
+from quart_enroll.domain.requisites import (
+    CONCURRENTLY,
+    PERMISSION,
+    AllOf,
+    AnyOf,
+    Concurrently,
+    MinimumCredits,
+    Permission,
+    Placement,
+    Requisite,
+    Standing,
+    WithGrade,
+    group,
+)
+from quart_enroll.domain.student_attributes import MAX_EARNED_CREDITS, MAX_VALUE_LENGTH
+from quart_enroll.domain.tokens import Token, tokenize
 from quart_enroll.i18n.language import Sentence
 
 MAX_DEPTH = 10
@@ -27,36 +44,35 @@ MAX_COURSE_CHARACTERS = 20
 _TOKEN = re.compile(r"[(),]|[^\s(),]+")
 _JOINERS = "and", "or"
 _BETTER = "better", "higher"
+_NUMBER = re.compile(r"\d{1,4}(\.\d{1,2})?", re.ASCII)
+_CREDITS = re.compile(r"(?:at least )?([\d.]+)(?: earned)?", re.ASCII)
+_PERMISSIONS = {
+    f"{before}{word}{after}"
+    for word in (PERMISSION, "consent")
+    for before, after in (("", ""), ("instructor ", ""), ("", " of instructor"), ("", " of the instructor"))
+}
 
 
 class RequisiteError(ValueError):
     """The text is not a valid requisite; the only argument is a Sentence that names the position."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    text: str
-    position: int
-    """The 1-based position of its first character."""
+def _joiner(token: Token) -> str:
+    """Return the token as "and" or "or"; empty for another one."""
+    word = token.text.lower()
+    return word if word in _JOINERS else ""
 
-    @property
-    def joiner(self) -> str:
-        """The token as "and" or "or"; empty for another one."""
-        word = self.text.lower()
-        return word if word in _JOINERS else ""
 
-    @property
-    def is_name(self) -> bool:
-        return self.text not in ("", "(", ")", ",") and not self.joiner
+def _is_name(token: Token) -> bool:
+    return token.text not in ("", "(", ")", ",") and not _joiner(token)
 
 
 class _Parser:
     def __init__(self, text: str, name: Callable[[str, int], str]) -> None:
-        self._tokens = deque(_Token(one.group(), one.start() + 1) for one in _TOKEN.finditer(text))
-        self._tokens.append(_Token("", len(text) + 1))
+        self._tokens = tokenize(text, _TOKEN)
         self._name = name
 
-    def _next(self) -> _Token:
+    def _next(self) -> Token:
         return self._tokens[0]
 
     def parse(self) -> Requisite:
@@ -74,7 +90,7 @@ class _Parser:
         while self._next().text not in ("", ")"):
             separator = self._next()
             comma = self._tokens.popleft() if separator.text == "," else None
-            if word := self._next().joiner:
+            if word := _joiner(self._next()):
                 if joiner and word != joiner:
                     raise RequisiteError(
                         Sentence(
@@ -97,18 +113,57 @@ class _Parser:
         return group(AnyOf if joiner == "or" else AllOf, parts)
 
     def _term(self, depth: int) -> Requisite:
-        if not self._next().is_name:
+        if not _is_name(self._next()):
             return self._parenthesized(depth)
         words = []
-        while self._next().is_name:
+        while _is_name(self._next()):
             words.append(self._tokens.popleft())
         if len(words) > 1 and words[-1].text.lower() == CONCURRENTLY:
             return Concurrently(self._course(words[:-1]))
         if len(words) > 2 and words[-2].text.lower() == "with":
             return WithGrade(self._course(words[:-2]), self._grade(words[-1]))
-        return self._course(words)
+        return self._student_term(words) or self._course(words)
 
-    def _grade(self, word: _Token) -> str:
+    def _student_term(self, words: Sequence[Token]) -> Requisite | None:
+        """Return what the words ask of the student besides courses; None if they are a course."""
+        lower = [word.text.lower() for word in words]
+        if " ".join(lower) in _PERMISSIONS:
+            return Permission()
+        if lower[-1] in ("credit", "credits") and (rest := _CREDITS.fullmatch(" ".join(lower[:-1]))):
+            return MinimumCredits(self._number(rest[1], words[lower.index(rest[1])]))
+        if len(words) > 1 and lower[-1] == "standing":
+            return Standing(self._value(words[:-1]))
+        if "placement" in lower[1:]:
+            place = lower.index("placement", 1)
+            score = words[place + 1 + (lower[place + 1 : place + 2] == ["of"]) :]
+            number = self._number(" ".join(word.text for word in score), score[0] if score else self._next())
+            self._skip_or_better()
+            return Placement(self._value(words[:place]), number)
+        return None
+
+    def _number(self, text: str, word: Token) -> int | float:
+        if not _NUMBER.fullmatch(text) or float(text) > MAX_EARNED_CREDITS:
+            raise RequisiteError(
+                Sentence(
+                    "Character %(position)s: enter a number from 0 to %(limit)s here.",
+                    position=word.position,
+                    limit=MAX_EARNED_CREDITS,
+                )
+            )
+        return float(text) if "." in text else int(text)
+
+    def _value(self, words: Sequence[Token]) -> str:
+        if len(value := " ".join(word.text for word in words)) > MAX_VALUE_LENGTH:
+            raise RequisiteError(
+                Sentence(
+                    "Character %(position)s: a value can have at most %(number)s characters.",
+                    position=words[0].position,
+                    number=MAX_VALUE_LENGTH,
+                )
+            )
+        return value
+
+    def _grade(self, word: Token) -> str:
         """Return the grade, and skip the words "or better" after it."""
         grade = grades.read_minimum(word.text)
         if grade is None:
@@ -120,12 +175,15 @@ class _Parser:
                     grades=letters,
                 )
             )
-        if self._next().joiner == "or" and self._tokens[1].text.lower() in _BETTER:
-            self._tokens.popleft()
-            self._tokens.popleft()
+        self._skip_or_better()
         return grade
 
-    def _course(self, words: Sequence[_Token]) -> str:
+    def _skip_or_better(self) -> None:
+        if _joiner(self._next()) == "or" and self._tokens[1].text.lower() in _BETTER:
+            self._tokens.popleft()
+            self._tokens.popleft()
+
+    def _course(self, words: Sequence[Token]) -> str:
         if len(name := " ".join(word.text for word in words)) > MAX_COURSE_CHARACTERS:
             raise RequisiteError(
                 Sentence(

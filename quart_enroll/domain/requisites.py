@@ -1,15 +1,18 @@
-"""Requisites: groups of courses of which a student needs all or one, and the parts that a student still lacks."""
+"""Requisites: groups of courses and other terms of which a student needs all or one, and what a student lacks."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
-from quart_enroll.i18n.language import NameList, Sentence
+from quart_enroll.i18n.language import NameList, Sentence, plural
 
 T = TypeVar("T")
 
 CONCURRENTLY = "concurrently"
 """The word after a course that may also be taken in the same term."""
+
+PERMISSION = "permission"
+"""The word for the permission of the instructor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +30,37 @@ class WithGrade:
     grade: str
 
 
-Leaf: TypeAlias = str | Concurrently | WithGrade
+@dataclass(frozen=True, slots=True)
+class MinimumCredits:
+    """A requisite that is met by so many earned credits."""
+
+    credits: int | float
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A requisite that is met by students with this standing."""
+
+    standing: str
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A requisite that is met by at least this score in the placement test."""
+
+    test: str
+    score: int | float
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """A requisite that is met only by a permit, which sets requisites aside."""
+
+
+CourseLeaf: TypeAlias = str | Concurrently | WithGrade
 """A courseID means the course in an earlier term."""
+
+Leaf: TypeAlias = CourseLeaf | MinimumCredits | Standing | Placement | Permission
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +78,7 @@ class AnyOf:
 
 
 Requisite: TypeAlias = Leaf | AllOf | AnyOf
-"""A course, or a group of requisites; a group has at least two different parts, none of its own kind."""
+"""A single term, or a group of requisites; a group has at least two different parts, none of its own kind."""
 
 
 def group(kind: type[AllOf | AnyOf], parts: Sequence[Requisite]) -> Requisite:
@@ -68,58 +100,68 @@ def _to_text(leaf: Leaf) -> str:
             return f"{courseID} {CONCURRENTLY}"
         case WithGrade(courseID, grade):
             return f"{courseID} with {grade} or better"
+        case MinimumCredits(credits):
+            return f"{credits:g} credits"
+        case Standing(standing):
+            return f"{standing} standing"
+        case Placement(test, score):
+            return f"{test} placement of {score:g} or better"
+        case Permission():
+            return PERMISSION
         case _:
             return leaf
 
 
 def pieces(
-    requisite: Requisite | None, course: Callable[[Leaf], T], and_: str, or_: str, *, is_inner: bool = False
+    requisite: Requisite | None, show: Callable[[Leaf], T], and_: str, or_: str, *, is_inner: bool = False
 ) -> Iterator[str | T]:
-    """Yield the parts that display the requisite: the result of `course` for each course, and the text between them."""
+    """Yield the parts that display the requisite: the result of `show` for each term, and the text between them."""
     match requisite:
         case None:
             return
-        case str() | Concurrently() | WithGrade():
-            yield course(requisite)
         case AllOf() | AnyOf():
             yield "(" if is_inner else ""
             for number, part in enumerate(requisite.parts):
                 yield (and_ if isinstance(requisite, AllOf) else or_) if number else ""
-                yield from pieces(part, course, and_, or_, is_inner=True)
+                yield from pieces(part, show, and_, or_, is_inner=True)
             yield ")" if is_inner else ""
+        case _:
+            yield show(requisite)
 
 
-def course_of(leaf: Leaf) -> str:
+def course_of(leaf: CourseLeaf) -> str:
     """Return the courseID."""
     return leaf if isinstance(leaf, str) else leaf.courseID
 
 
 def leaves_of(requisite: Requisite | None) -> Iterator[Leaf]:
-    """Yield the courses in the requisite, in their order."""
+    """Yield the courses and other terms in the requisite, in their order."""
     match requisite:
-        case str() | Concurrently() | WithGrade():
-            yield requisite
+        case None:
+            return
         case AllOf() | AnyOf():
             for part in requisite.parts:
                 yield from leaves_of(part)
+        case _:
+            yield requisite
 
 
 def courses_in(requisite: Requisite | None) -> tuple[str, ...]:
     """Return the courseIDs in the requisite, each once, in their order."""
-    return tuple(dict.fromkeys(map(course_of, leaves_of(requisite))))
+    return tuple(dict.fromkeys(course_of(one) for one in leaves_of(requisite) if isinstance(one, CourseLeaf)))
 
 
 def unmet(requisite: Requisite | None, met: Callable[[Leaf], bool]) -> tuple[Requisite, ...]:
-    """Return the parts that are not met, all of which are needed; `met` tells whether a course is."""
+    """Return the parts that are not met, all of which are needed; `met` tells whether a single term is."""
     match requisite:
         case None:
             return ()
-        case str() | Concurrently() | WithGrade():
-            return () if met(requisite) else (requisite,)
         case AllOf():
             return tuple(one for part in requisite.parts for one in unmet(part, met))
         case AnyOf():
             return () if any(not unmet(part, met) for part in requisite.parts) else (requisite,)
+        case _:
+            return () if met(requisite) else (requisite,)
 
 
 def named(requisite: Requisite, names: Mapping[str, str]) -> str | Sentence | NameList:
@@ -133,6 +175,14 @@ def named(requisite: Requisite, names: Mapping[str, str]) -> str | Sentence | Na
             return Sentence(
                 "%(title)s with a grade of %(grade)s or better", title=names.get(courseID, courseID), grade=grade
             )
+        case MinimumCredits(credits):
+            return plural("%(number)s earned credit", "%(number)s earned credits", credits)
+        case Standing(standing):
+            return Sentence("%(standing)s standing", standing=standing)
+        case Placement(test, score):
+            return Sentence("a score of %(score)s or better in %(test)s placement", score=score, test=test)
+        case Permission():
+            return Sentence("the permission of the instructor")
         case AllOf():
             return NameList(_all_named(requisite.parts, names))
         case AnyOf():

@@ -10,13 +10,13 @@ recorded the attribute has none of the values. Upper and lower case are the same
 """
 
 import re
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
 from quart_enroll.domain.student_attributes import MAX_VALUE_LENGTH, StudentAttributes
+from quart_enroll.domain.tokens import tokenize
 from quart_enroll.i18n.language import NameList, Sentence
 
 _TOKEN = re.compile(r'"[^"]*"|[,;:"]|[^\s,;:"]+')
@@ -122,17 +122,9 @@ def unmet(text: str, attributes: StudentAttributes) -> list[Restriction]:
     return [one for one in stored(text) if not one.admits(attributes)] if text else []
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    text: str
-    position: int
-    """The 1-based position of its first character."""
-
-
 class _Parser:
     def __init__(self, text: str) -> None:
-        self._tokens = deque(_Token(one.group(), one.start() + 1) for one in _TOKEN.finditer(text))
-        self._tokens.append(_Token("", len(text) + 1))
+        self._tokens = tokenize(text, _TOKEN)
 
     def parse(self) -> tuple[Restriction, ...]:
         parts = [self._part()]

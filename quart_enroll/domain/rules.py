@@ -9,7 +9,7 @@ from enum import Enum
 from functools import partial
 from typing import TypeAlias
 
-from quart_enroll.domain import appointments, restrictions
+from quart_enroll.domain import appointments, repeat_rules, restrictions
 from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.appointments import Appointment
 from quart_enroll.domain.errors import (
@@ -53,6 +53,7 @@ class Rule(Enum):
     APPOINTMENT = Sentence("The enrollment appointment has begun and hasn’t ended")
     STATUS = Sentence("The section is open to new students")
     RESTRICTIONS = Sentence("No restriction excludes the student")
+    REPEATS = Sentence("The student has attempts left")
     TIMES = Sentence("No time conflict")
     CREDITS = Sentence("Within the credit limit")
     PREREQUISITES = Sentence("Prerequisites met")
@@ -226,18 +227,22 @@ def eligibility_checks(
 ) -> Checks:
     """Yield the rules for the section, in exchange for the courses `dropped`.
 
-    The courses `together_with` count as courses of this term. A swap within a course requires no corequisites, because
-    the course stays.
+    The courses `together_with` count as courses of this term. A swap within a course requires no corequisites and is no
+    new attempt, because the course stays.
     """
     staying = [one for one in registrations if one.status == "enrolled" and one not in dropped]
+    is_new = all(one.courseID != course.courseID for one in dropped)
     yield Rule.NOT_ENROLLED, partial(check_not_enrolled, term, course, staying)
     yield Rule.STATUS, partial(check_status, course, section)
     if course.restriction or section.restriction:
         yield Rule.RESTRICTIONS, partial(check_restrictions, course, section, attributes)
+    if is_new and course.max_attempts:
+        yield Rule.REPEATS, partial(repeat_rules.check, course, term, taken_courses)
     yield Rule.TIMES, partial(check_times, course, section, staying)
     yield Rule.CREDITS, partial(check_credits, term, course, staying)
-    yield Rule.PREREQUISITES, partial(check_prerequisites, course, term, taken_courses, staying, together_with)
-    if all(one.courseID != course.courseID for one in dropped):
+    facts = course, term, taken_courses, staying, together_with, attributes
+    yield Rule.PREREQUISITES, partial(check_prerequisites, *facts)
+    if is_new:
         yield Rule.COREQUISITES, partial(check_corequisites, course, term, staying, taken_courses, together_with)
 
 

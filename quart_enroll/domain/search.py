@@ -11,6 +11,7 @@ from quart_enroll.domain.folding import fold
 from quart_enroll.domain.models import Course, Registration, Section, TakenCourse, Term
 from quart_enroll.domain.search_index import fold_name
 from quart_enroll.domain.search_words import WordMatch, match_words
+from quart_enroll.domain.student_attributes import NO_ATTRIBUTES, StudentAttributes
 from quart_enroll.i18n.language import DAYS
 
 MAX_NAME_WORDS = 10
@@ -118,11 +119,11 @@ def with_met_prerequisites(
     term: Term,
     taken_courses: Sequence[TakenCourse],
     enrolled: Sequence[Registration] = (),
+    attributes: StudentAttributes = NO_ATTRIBUTES,
 ) -> list[CourseSections]:
     """Return the courses whose prerequisites are met by a student `enrolled` in these courses of the term."""
-    return [
-        one for one in found if not requisite_rules.missing_prerequisites(one.course, term, taken_courses, enrolled)
-    ]
+    facts = taken_courses, enrolled, (), attributes
+    return [one for one in found if not requisite_rules.missing_prerequisites(one.course, term, *facts)]
 
 
 def choices(catalog: Catalog, term: Term) -> FilterChoices:

@@ -1,5 +1,6 @@
 """What the school records about a student besides the name: programs, level, standing and so on."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -14,6 +15,9 @@ MAX_VALUES = 20
 """How many programs, or cohorts, a student may have."""
 
 MAX_EARNED_CREDITS = 1000
+
+PLACEMENT = re.compile(r"(\S.*) (\d{1,4}(?:\.\d{1,2})?)", re.ASCII)
+"""A placement test and the score in it."""
 
 
 class StudentStatus(StrEnum):
@@ -42,7 +46,8 @@ _STATUS_NAMES = {
 class StudentAttributes:
     """The attributes of a student, in the school's own words; those that it hasn't recorded are empty.
 
-    The status is the exception: without one, a student is active.
+    The `placements` are tests with scores, such as "Math 70". The status is the exception: without one, a student is
+    active.
     """
 
     programs: tuple[str, ...] = ()
@@ -51,6 +56,7 @@ class StudentAttributes:
     cohorts: tuple[str, ...] = ()
     campus: str = ""
     earned_credits: int | float | None = None
+    placements: tuple[str, ...] = ()
     status: StudentStatus = StudentStatus.ACTIVE
 
     @property
@@ -58,10 +64,15 @@ class StudentAttributes:
         """Return whether the student may enroll."""
         return self.status is StudentStatus.ACTIVE
 
+    def scores(self, test: str) -> list[float]:
+        """Return the student's scores in the placement test."""
+        found = [PLACEMENT.fullmatch(one) for one in self.placements]
+        return [float(one[2]) for one in found if one and one[1].casefold() == test.casefold()]
+
     @property
     def stored(self) -> dict[str, Any]:
         """The attributes that are recorded, as they are stored."""
-        values = asdict(self) | {"programs": [*self.programs], "cohorts": [*self.cohorts]}
+        values = {name: [*value] if isinstance(value, tuple) else value for name, value in asdict(self).items()}
         values["status"] = "" if self.is_active else str(self.status)
         return {name: value for name, value in values.items() if value not in ("", [], None)}
 
@@ -79,6 +90,7 @@ class StudentAttributes:
             cohorts=_texts(stored.get("cohorts")),
             campus=str(stored.get("campus") or ""),
             earned_credits=credits if isinstance(credits, int | float) else None,
+            placements=_texts(stored.get("placements")),
             status=StudentStatus(status) if status in tuple(StudentStatus) else StudentStatus.ACTIVE,
         )
 
@@ -92,6 +104,7 @@ ATTRIBUTE_NAMES: Mapping[str, Sentence] = {
     "cohorts": Sentence("Cohorts"),
     "campus": Sentence("Campus"),
     "earned_credits": Sentence("Earned credits"),
+    "placements": Sentence("Placement scores"),
     "status": Sentence("Status"),
 }
 """The names of the attributes, by field."""

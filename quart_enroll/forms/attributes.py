@@ -12,6 +12,7 @@ from quart_enroll.domain.student_attributes import (
     MAX_EARNED_CREDITS,
     MAX_VALUE_LENGTH,
     MAX_VALUES,
+    PLACEMENT,
     StudentAttributes,
     StudentStatus,
     values_text,
@@ -38,6 +39,7 @@ def read_attributes(texts: Mapping[str, str]) -> StudentAttributes:
         cohorts=read_names(texts.get("cohorts", "")),
         campus=texts.get("campus", ""),
         earned_credits=_number(credits) if credits else None,
+        placements=read_names(texts.get("placements", "")),
         status=StudentStatus(texts.get("status") or StudentStatus.ACTIVE),
     )
 
@@ -77,6 +79,12 @@ def _is_credits(_: Form, field: Any) -> None:
         raise ValidationError(lazy("This must be a number from 0 to %(limit)s.", limit=MAX_EARNED_CREDITS))
 
 
+def _are_placements(_: Form, field: Any) -> None:
+    if not all(PLACEMENT.fullmatch(one) for one in read_names(field.data or "")):
+        raise ValidationError(lazy("Write tests with their scores, separated by semicolons, such as Math 70."))
+
+
 ATTRIBUTE = [one_line, Length(max=MAX_VALUE_LENGTH, message=lazy("Use at most 50 characters.")), _is_name]
 ATTRIBUTE_LIST = [_are_names]
+PLACEMENTS = [_are_names, _are_placements]
 EARNED_CREDITS = [one_line, _is_credits]

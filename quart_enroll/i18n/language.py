@@ -192,7 +192,7 @@ class TermName:
 class NameList:
     """Names joined by "and" or "or"; a list within another list is in parentheses."""
 
-    items: "tuple[str | Sentence | NameList, ...]"
+    items: "tuple[str | Sentence | TermName | NameList, ...]"
     joiner: Literal["and", "or"] = "and"
 
     def __str__(self) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from quart import session
 
 from quart_enroll.db.client import DATABASE_UNAVAILABLE
-from quart_enroll.domain import appointments, holds, permits
+from quart_enroll.domain import appointments, grades, holds, permits, requisite_rules
 from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.appointments import Appointment
 from quart_enroll.domain.catalog import Catalog
@@ -30,6 +30,10 @@ from quart_enroll.state import catalog, database, now, user_cache
 
 POSITIONS = "waitlist_positions"
 """The key under which a snapshot keeps the positions."""
+
+
+_GRADES = {"enrolled": "", "withdrawn": grades.WITHDRAWN}
+"""The grades that the statuses of seats imply; the recorded one counts where it is empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +212,8 @@ def _registrations(known: StudentSnapshot, term: Term, offered: Catalog) -> Iter
 
 
 def taken_courses(known: StudentSnapshot, offered: Catalog) -> list[TakenCourse]:
-    """Return every course in which the student was ever enrolled."""
+    """Return every course that the student takes or ever took, and those as which they count."""
     terms = {term.term: term for term in offered.terms}
-    seats = [seat for seat in known.seats if seat.status == "enrolled" and seat.key.term in terms]
-    return [TakenCourse(seat.key.courseID, terms[seat.key.term], seat.grade) for seat in seats]
+    seats = [seat for seat in known.seats if seat.status in _GRADES and seat.key.term in terms]
+    taken = [TakenCourse(seat.key.courseID, terms[seat.key.term], _GRADES[seat.status] or seat.grade) for seat in seats]
+    return requisite_rules.with_equivalents(taken, offered.course_index.counted_as)

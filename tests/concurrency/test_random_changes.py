@@ -63,14 +63,14 @@ TERMS = [  # in spring, courses can still be added after the drop deadline
 ]
 BEGINNING, BOUNDARIES = day(5), [day(number) for number in (2, 4, 8, 9, 10, 12, 14, 16)]
 COURSES = [
-    course("A", 3),
+    replace(course("A", 3), max_attempts=1, equivalents=("E",)),
     course("B", 2, corequisites=("A",)),
-    course("C", 2, corequisites=("B",)),
+    replace(course("C", 2, corequisites=("B",)), max_attempts=1, withdrawals_count=True),
     course("D", 3, prerequisites=("A",)),
     course("E", 1),
     course("F", 1, corequisites=("G",)),
     course("G", 1, corequisites=("F",)),
-    replace(course("H", 1), requisite="E with C or better or (A and B)"),
+    replace(course("H", 1), requisite="E with C or better or (A and B) or Senior standing"),
     replace(course("I", 1), requisite="(E concurrently and A concurrently) or C", restriction="not standing: Senior"),
 ]
 SECTIONS = [

@@ -10,7 +10,8 @@ Where the rules leave room, the model agrees with the docstrings of the services
 - A swap of a course for any section of it is done already.
 - Promotion continues until the add deadline, even while the opening is postponed.
 - A prerequisite is a seat in an earlier term, even one that has not ended, unless its grade is an F, or too low where a
-  grade is needed; until the grade is recorded, it is enough. A requisite is a formula of such courses.
+  grade is needed; until the grade is recorded, it is enough. A requisite is a formula of such courses, and of standings
+  that a student may have. A seat in an equivalent course in an earlier term is as good.
   A course that may be taken concurrently is also met by a seat in the same term, like a corequisite. Such a seat isn't
   dropped alone if the formula is true with it and false without it.
 - A corequisite is a seat in the same term or an earlier one, or one taken at the same time; for a waitlist entry, a
@@ -22,6 +23,10 @@ Where the rules leave room, the model agrees with the docstrings of the services
   student with one keeps the place, and is tried again when it is lifted.
 - A restriction of the course and one of the section both have to admit the student, in all their parts. A part names
   values of an attribute, of which the student needs one, or with "not" must have none. It comes after a closed section.
+- A course may limit in how many terms a student takes it. The seats in all other terms count, whatever their order, and
+  those from which the student has withdrawn only if the course says so. Another section of a course that the student
+  has is always possible. It comes after the restrictions. A seat that is given up may make a waitlist entry for the
+  course in another term possible.
 - A student who isn't active is refused like one with a hold on everything but dropping, with a reason of its own.
 - A permit sets reasons aside for a seat in its section, or in all of its course, until a seat that needs it uses it up.
   It can be used again when that seat is dropped without a W, or when another section of the course replaces it. A time
@@ -60,10 +65,11 @@ OVERRIDES = {
     "corequisites_would_go": "requisites",
     "section_closed": "section_closed",
     "restricted": "restriction",
+    "repeat_limit": "repeat",
 }
 """What lets staff set a refusal aside, by its code."""
 
-SEAT_OVERRIDES = {"requisites", "restriction", "time_conflict", "credit_limit"}
+SEAT_OVERRIDES = {"requisites", "restriction", "repeat", "time_conflict", "credit_limit"}
 
 
 class ModelRefusal(Exception):
@@ -481,6 +487,7 @@ class ModelSchool:
         for student in students:
             del self.seats[student, key.term, key.courseID]
             self._give_back(student, key)
+            freed.unblocked.extend(self._waiting_elsewhere(student, key.term, key.courseID))
             freed.unblocked.append((student, key.term))
         return freed
 
@@ -511,9 +518,13 @@ class ModelSchool:
         }
 
     def passed(self, student: int, term: str, minimum: str | None = None) -> set[str]:
-        """Return the courses that the student has in the term, without those with a lower grade or an F."""
+        """Return the courses that the student has in the term, without those with a lower grade or an F.
+
+        Those to which one of them is equivalent are included.
+        """
         enough = {"", *"ABCD"[: "ABCD".index(minimum or "D") + 1]}
-        return {one for one in self.enrolled(student, term) if self.seats[student, term, one].grade in enough}
+        found = {one for one in self.enrolled(student, term) if self.seats[student, term, one].grade in enough}
+        return found | {name for name, course in self.courses.items() if not found.isdisjoint(course.equivalents)}
 
     def taken(self, key: SectionKey) -> int:
         return sum(
@@ -569,9 +580,11 @@ class ModelSchool:
         texts = self.courses[key.courseID].restriction, self.sections[key].restriction
         if not all(_admits(text, self.attributes.get(student)) for text in texts):
             found.append("restricted")
+        wanted = self.courses[key.courseID]
+        if without != key.courseID and 0 < wanted.max_attempts <= self._attempts(student, key):
+            found.append("repeat_limit")
         if any(self.clash(key, where) for where in has.values()):
             found.append("time_conflict")
-        wanted = self.courses[key.courseID]
         if sum(self.courses[courseID].credits for courseID in has) + wanted.credits > self.terms[key.term].max_credits:
             found.append("credit_limit")
         earlier = [term.term for term in self.terms.values() if term.comes_before(self.terms[key.term])]
@@ -583,6 +596,20 @@ class ModelSchool:
             found.append("corequisite_missing")
         return found
 
+    def _attempts(self, student: int, key: SectionKey) -> int:
+        """Return in how many other terms the student has taken the course, as the course counts."""
+        counts = self.courses[key.courseID].withdrawals_count
+        return sum(
+            (who, courseID) == (student, key.courseID) and term != key.term and (counts or not seat.withdrawn)
+            for (who, term, courseID), seat in self.seats.items()
+        )
+
+    def _waiting_elsewhere(self, student: int, term: str, courseID: str) -> list[tuple[int, str]]:
+        """Return the other terms in which the student waits for the course, with one attempt less."""
+        return [
+            (student, one) for one in self.terms if one != term and courseID in self.waitlisted_courses(student, one)
+        ]
+
     def _is_met(self, requisite: str, student: int, earlier: Sequence[str], same_term: Collection[str]) -> bool:
         """Return whether the student meets the requisite, which Python reads once its courses are true or false."""
 
@@ -590,7 +617,9 @@ class ModelSchool:
             is_beside = bool(course[2]) and course[1] in same_term
             return str(is_beside or any(course[1] in self.passed(student, term, course[3]) for term in earlier))
 
-        course = r"\b(?!and\b|or\b)(\w+)(?:( concurrently)| with (\S+) or better)?"
+        own = getattr(self.attributes.get(student), "standing", "")
+        requisite = re.sub(r"(\w+) standing", lambda standing: str(standing[1] == own), requisite)
+        course = r"\b(?!and\b|or\b|True\b|False\b)(\w+)(?:( concurrently)| with (\S+) or better)?"
         return bool(eval(re.sub(course, value, requisite)))  # noqa: S307  # only words and parentheses
 
     def _check_held(self, student: int, change: str) -> None:
@@ -765,9 +794,10 @@ class ModelSchool:
                 self.waitlists[waited].remove(entry)
         for waited, waitlist in self.waitlists.items():  # it may be what another course needs
             course = self.courses[waited.courseID]
+            same = {key.courseID, *(name for name, one in self.courses.items() if key.courseID in one.equivalents)}
             if _is_waitlisted(waitlist, student) and (
-                key.courseID in (*course.prerequisites, *course.corequisites)
-                or re.search(rf"\b{key.courseID}\b", course.requisite)
+                not same.isdisjoint((*course.prerequisites, *course.corequisites))
+                or re.search(rf"\b({'|'.join(same)})\b", course.requisite)
             ):
                 freed.unblocked.append((student, waited.term))
 
@@ -792,6 +822,7 @@ class ModelSchool:
             self.provisional_seat = None
         else:
             freed.sections.append(key)
+        freed.unblocked.extend(self._waiting_elsewhere(student, term, courseID))
         freed.unblocked.append((student, term))
 
     def _dependent(self, student: int, term: str, courseID: str) -> list[str]:

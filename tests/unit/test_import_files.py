@@ -121,11 +121,13 @@ REFUSED = {
     "users-comma-missing.json": ["Line 3 is not valid JSON: Expecting ',' delimiter."],
     "courses-name-unknown.json": [
         "Unknown column: “colour” (row 2). Remove or rename it. The columns may be courseID, title, description, "
-        "credits, term, subject, prerequisites, corequisites, requisite, restriction."
+        "credits, term, subject, prerequisites, corequisites, requisite, restriction, max_attempts, "
+        "withdrawals_count, repeat_action, equivalents."
     ],
     "courses-columns-wrong.csv": [
         "Unknown columns: “colour” and “room”. Remove or rename them. The columns may be courseID, title, description, "
-        "credits, term, subject, prerequisites, corequisites, requisite, restriction.",
+        "credits, term, subject, prerequisites, corequisites, requisite, restriction, max_attempts, "
+        "withdrawals_count, repeat_action, equivalents.",
         "The column term must be in the file.",
     ],
     "courses-line-break-in-a-title.csv": [

@@ -291,3 +291,25 @@ def test_a_requisite_that_is_much_too_long_is_refused_unread(monkeypatch: pytest
 def test_a_row_knows_which_fields_it_has() -> None:
     row, _ = CourseRow.check(COURSE | {"subject": "", "prerequisites": None})
     assert row.given == {*COURSE, "subject"}
+
+
+def test_a_restriction_is_read_and_an_error_names_the_place() -> None:
+    assert section(restriction="Programs:  Nursing").restriction == "program: Nursing"
+    for row, cells in ((CourseRow, COURSE), (SectionRow, SECTION)):
+        problem = (
+            "restriction: Character 1: write program, level, standing, cohort, or campus here, and a colon after it."
+        )
+        assert row.check(cells | {"restriction": "Nursing"})[1] == [problem]
+
+
+def test_a_rule_of_repeats_is_read() -> None:
+    for cells in ({"max_attempts": "2.0", "withdrawals_count": "Yes", "repeat_action": "WARN"}, {"max_attempts": 2}):
+        assert course(**cells).max_attempts == 2
+        assert course(**cells).withdrawals_count == ("withdrawals_count" in cells)
+    assert course(max_attempts="", withdrawals_count=True, repeat_action="").withdrawals_count  # as JSON has it
+    wrong = {"max_attempts": "0", "withdrawals_count": "maybe", "repeat_action": "ask"}
+    assert CourseRow.check(COURSE | wrong)[1] == [
+        "max_attempts: Number must be between 1 and 20.",
+        "withdrawals_count: This must be yes or no.",
+        "repeat_action: This must be refuse or warn.",
+    ]

@@ -2,21 +2,36 @@
 
 import random
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import product
 
 import pytest
 
 from quart_enroll.db.queries import message_codec
-from quart_enroll.domain import requisites
+from quart_enroll.domain import repeat_rules, requisites
 from quart_enroll.domain.models import Course, Registration, Section, TakenCourse
 from quart_enroll.domain.requisite_parser import RequisiteError, parse, stored
 from quart_enroll.domain.requisite_rules import (
     PrerequisiteMissing,
     check_prerequisites,
+    counted_as,
     dependent_courses,
+    missing_corequisites,
     missing_prerequisites,
+    with_equivalents,
 )
-from quart_enroll.domain.requisites import AllOf, AnyOf, Concurrently, Requisite, WithGrade
+from quart_enroll.domain.requisites import (
+    AllOf,
+    AnyOf,
+    Concurrently,
+    MinimumCredits,
+    Permission,
+    Placement,
+    Requisite,
+    Standing,
+    WithGrade,
+)
+from quart_enroll.domain.student_attributes import NO_ATTRIBUTES, StudentAttributes
 from quart_enroll.i18n.language import use_language
 from quart_enroll.services.catalog import import_courses
 from quart_enroll.services.catalog.import_courses import ImportedCourse, KnownCourseIDs
@@ -37,6 +52,13 @@ COURSES = ("A", "B", "C", "D")
         ("A CONCURRENTLY, or B", "A concurrently or B"),
         ("(A with c- or better, or B) and C", "(A with C- or better or B) and C"),
         ("A WITH B or C", "A with B or better or C"),
+        ("A or at least 60 earned Credits", "A or 60 credits"),
+        ("(1 credit, or 59.50 credits)", "1 credits or 59.5 credits"),
+        ("Junior Standing or Pre-Nursing  standing", "Junior standing or Pre-Nursing standing"),
+        ("math placement of 70 or higher or A", "math placement of 70 or better or A"),
+        ("Spanish II PLACEMENT 4.5", "Spanish II placement of 4.5 or better"),
+        ("A or Permission of the Instructor", "A or permission"),
+        ("instructor consent", "permission"),
         (" ", ""),
     ],
 )
@@ -58,6 +80,12 @@ def test_a_text_is_read_in_many_spellings(text: str, canonical: str) -> None:
         ("A and B)", "Character 8: this parenthesis has no matching “(”."),
         ("A and MAT 115 with C or B", "Character 22: “and” and “or” can’t be mixed without parentheses. "),
         ("A or MAT 115 with F or better", "Character 19: enter one of these grades: A+, A, A-"),
+        ("A and at least 1001 credits", "Character 16: enter a number from 0 to 1,000 here."),
+        ("A or 6.125 earned credits", "Character 6: enter a number from 0 to 1,000 here."),
+        ("A or Math placement", "Character 20: enter a number from 0 to 1,000 here."),
+        ("Math placement of good or better", "Character 19: enter a number from 0 to 1,000 here."),
+        ("A and Math placement 70 80", "Character 22: enter a number from 0 to 1,000 here."),
+        (f"A or {'x' * 51} standing", "Character 6: a value can have at most 50 characters."),
         ("A and MAT 115 with a really good grade", "Character 7: a course number can have at most 20 characters."),
         ("(" * 11 + "A" + ")" * 11, "Character 11: the parentheses are nested too deeply here."),
     ],
@@ -71,7 +99,12 @@ def test_an_error_names_the_place(text: str, message: str) -> None:
 def _random_requisite(dice: random.Random, depth: int = 3, *, is_plain: bool = False) -> Requisite:
     if depth == 0 or dice.random() < 0.3:
         courseID = dice.choice(COURSES)
-        return courseID if is_plain else dice.choice([courseID, Concurrently(courseID), WithGrade(courseID, "B-")])
+        others = [MinimumCredits(60), Standing("Junior"), Placement("Math", 70.5), Permission()]
+        return (
+            courseID
+            if is_plain
+            else dice.choice([courseID, Concurrently(courseID), WithGrade(courseID, "B-"), *others])
+        )
     parts = [_random_requisite(dice, depth - 1, is_plain=is_plain) for _ in range(dice.randint(2, 3))]
     return requisites.group(dice.choice([AllOf, AnyOf]), parts)
 
@@ -164,6 +197,72 @@ def test_a_grade_must_be_good_enough(grade: str, is_enough: bool, counts: bool) 
         PrerequisiteMissing, match=r"BIO 300 requires A with a grade of C or better from an earlier term\."
     ):
         check_prerequisites(needs_c, SPRING, [])
+
+
+def test_a_course_in_progress_counts_if_the_term_says_so() -> None:
+    course = Course("X", "BIO 300", "", 3, "Fall", prerequisites=("A",), corequisites=("A",))
+    strict, in_progress, passed = replace(SPRING, in_progress_counts=False), TakenCourse("A", FALL), ("A", FALL, "C")
+    for term, taken, is_met in ((SPRING, in_progress, True), (strict, in_progress, False), (strict, passed, True)):
+        assert (not missing_prerequisites(course, term, [TakenCourse(*taken)])) == is_met
+        assert (not missing_corequisites(course, term, [], [TakenCourse(*taken)])) == is_met
+    with pytest.raises(PrerequisiteMissing) as refused:
+        check_prerequisites(course, strict, [in_progress])
+    assert refused.value.text == "BIO 300 requires A from an earlier term. A course counts once its grade is recorded."
+
+
+def test_equivalent_courses_count_with_their_grades_but_not_as_attempts() -> None:
+    counted = counted_as({"A": ["E"], "B": ["E", "F"]})
+    taken = with_equivalents([TakenCourse("E", FALL, "C")], counted)
+    course = Course("X", "BIO 300", "", 3, "Fall", requisite="A with C or better and B")
+    assert missing_prerequisites(course, SPRING, taken) == []
+    assert missing_prerequisites(replace(course, requisite="A with B"), SPRING, taken) == [WithGrade("A", "B")]
+    assert missing_prerequisites(replace(course, requisite="F"), SPRING, taken) == ["F"]
+    assert repeat_rules.attempts(Course("A", "A", "", 3, "Fall", max_attempts=1), SPRING, taken) == []
+
+
+JUNIOR = StudentAttributes(standing="junior", earned_credits=60, placements=("Math 70", "Math 55", "Art 3.5"))
+
+
+@pytest.mark.parametrize(
+    ("requisite", "is_met"),
+    [
+        ("60 credits", True),
+        ("60.5 credits", False),
+        ("Junior standing", True),
+        ("Senior standing", False),
+        ("MATH placement of 70", True),
+        ("Math placement of 71", False),
+        ("Art placement of 3.5 and Junior standing", True),
+        ("Biology placement of 0", False),
+        ("permission", False),
+        ("A or permission", False),
+        ("A or 30 credits", True),
+        ("A concurrently or 30 credits", True),
+    ],
+)
+def test_other_terms_depend_on_the_attributes(requisite: str, is_met: bool) -> None:
+    course = Course("X", "BIO 300", "", 3, "Fall", requisite=requisite)
+    assert (not missing_prerequisites(course, SPRING, [], attributes=JUNIOR)) == is_met
+    assert missing_prerequisites(course, SPRING, [], attributes=NO_ATTRIBUTES)
+    assert course.depends_on_attributes
+
+
+def test_a_refusal_names_the_other_terms_too() -> None:
+    text = "(A or 60 credits) and Junior standing and Math placement of 70 and (B or permission)"
+    course = Course("X", "BIO 300", "", 3, "Fall", needs=("Algebra", "Essays"), requisite=text)
+    with pytest.raises(PrerequisiteMissing) as refused:
+        check_prerequisites(course, SPRING, [])
+    assert refused.value.text == (
+        "BIO 300 requires (Algebra or 60 earned credits), Junior standing, a score of 70 or better in Math placement, "
+        "and (Essays or the permission of the instructor). For permission, ask the instructor."
+    )
+    assert message_codec.decode(message_codec.encode(refused.value.message)) == refused.value.message
+
+
+def test_a_student_who_meets_the_prerequisite_otherwise_keeps_the_course() -> None:
+    x, a = _registration("X", "A concurrently or 60 credits"), _registration("A")
+    assert dependent_courses("A", SPRING, [x, a], []) == [x]
+    assert dependent_courses("A", SPRING, [x, a], [], JUNIOR) == []
 
 
 def test_the_courses_of_the_catalog_are_indexed_once_for_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,6 +98,9 @@ class TermSchema(Struct, frozen=True):
         datetime | None,
         Meta(description="From when appointments no longer matter; null if they do all the time."),
     ]
+    in_progress_counts: Annotated[
+        bool, Meta(description="Courses of earlier terms count as requisites before their grades are recorded.")
+    ]
 
     @classmethod
     def of(cls, term: models.Term) -> Self:
@@ -111,6 +114,10 @@ RestrictionText = Annotated[
         description="Which students may enroll; empty for everybody.",
     ),
 ]
+
+
+RepeatAction = Literal["refuse", "warn"]
+REPEAT_ACTION = "What happens after `max_attempts`: the student is refused with `repeat_limit`, or only warned."
 
 
 class CourseSchema(Struct, frozen=True):
@@ -132,11 +139,18 @@ class CourseSchema(Struct, frozen=True):
         ),
     ]
     restriction: RestrictionText
+    max_attempts: Annotated[
+        int | None, Meta(description="In how many terms a student can take it; null for any number.")
+    ]
+    withdrawals_count: Annotated[bool, Meta(description="A withdrawal counts as an attempt.")]
+    repeat_action: Annotated[RepeatAction, Meta(description=REPEAT_ACTION)]
+    equivalents: Annotated[list[str], Meta(description="Courses that count as well where this one is required.")]
 
     @classmethod
     def of(cls, course: models.Course) -> Self:
         facts: dict[str, Any] = {name: getattr(course, name) for name in cls.__struct_fields__}
-        return cls(**facts | {name: list(facts[name]) for name in ("prerequisites", "corequisites")})
+        facts |= {name: list(facts[name]) for name in ("prerequisites", "corequisites", "equivalents")}
+        return cls(**facts | {"max_attempts": course.max_attempts or None})
 
 
 class MeetingSchema(Struct, frozen=True):

@@ -1,16 +1,20 @@
 """The collection `course`: the catalog."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from math import isfinite, nan
 from typing import Any
 
 from pymongo import IndexModel, UpdateOne
 
 from quart_enroll.db.client import Database, Document, Session, shuffle
-from quart_enroll.domain.models import Course
+from quart_enroll.domain.models import Course, RepeatAction
+from quart_enroll.domain.requisite_rules import counted_as
 
-INDEXES = [IndexModel("courseID", unique=True)]
+INDEXES = [
+    IndexModel("courseID", unique=True),
+    IndexModel("equivalents", partialFilterExpression={"equivalents": {"$exists": True}}),
+]
 
 SCHEMA = {
     "bsonType": "object",
@@ -33,6 +37,10 @@ SCHEMA = {
         # The form allows 500 characters in the usual spelling; courseIDs in another one may be longer.
         "requisite": {"bsonType": "string", "maxLength": 10_000},
         "restriction": {"bsonType": "string", "maxLength": 1000},
+        "max_attempts": {"bsonType": ["int", "long"], "minimum": 0},
+        "withdrawals_count": {"bsonType": "bool"},
+        "repeat_action": {"enum": [*RepeatAction]},
+        "equivalents": {"bsonType": "array", "items": {"bsonType": "string"}},
     },
 }
 
@@ -40,8 +48,10 @@ SCHEMA = {
 DERIVED_FIELDS = ("needs", "corequisite_names")
 """Fields of Course that hold the names of other courses, and aren't stored."""
 
-WRITTEN_RULES = ("requisite", "restriction")
-"""Fields that most courses don't have: storing empty ones would change every old course in the next import."""
+_RULES = ("requisite", "restriction", "max_attempts", "withdrawals_count", "repeat_action", "equivalents")
+
+DEFAULT_RULES = {one.name: one.default for one in fields(Course) if one.name in _RULES}
+"""Fields that most courses don't have: storing the default would change every old course in the next import."""
 
 HAS_COURSE_ID = {"courseID": {"$type": "string"}}
 """Matches courses with a proper courseID; `upgrade-db` lists the others."""
@@ -71,6 +81,19 @@ async def is_needed_beside(db: Database, courseID: str, courseIDs: Collection[st
     return any(courseID in to_course(row).same_term_courses for row in await found.to_list(None))
 
 
+async def find_equivalents(db: Database, courseIDs: Collection[str], session: Session | None) -> dict[str, list[str]]:
+    """Return the equivalents of those of the courses that have any."""
+    wanted = {"courseID": {"$in": list(courseIDs)}, "equivalents": {"$exists": True}}
+    found = db.course.find(wanted, {"_id": 0, "courseID": 1, "equivalents": 1}, session=session)
+    return {row["courseID"]: list(_names(row["equivalents"])) for row in await found.to_list(None)}
+
+
+async def find_counted_as(db: Database, courseIDs: Collection[str], session: Session | None) -> dict[str, list[str]]:
+    """Return the courses as which these courses count, where there are any."""
+    found = db.course.find({"equivalents": {"$in": list(courseIDs)}}, session=session)
+    return counted_as({row["courseID"]: _names(row["equivalents"]) for row in await found.to_list(None)})
+
+
 async def is_empty(db: Database) -> bool:
     """Return whether there are no courses."""
     return await db.course.find_one({}, {"_id": 1}) is None
@@ -96,6 +119,10 @@ def to_course(row: Mapping[str, Any]) -> Course:
         corequisites=_names(row.get("corequisites")),
         requisite=str(row.get("requisite") or ""),
         restriction=str(row.get("restriction") or ""),
+        max_attempts=_whole_number(row.get("max_attempts")),
+        withdrawals_count=row.get("withdrawals_count") is True,
+        repeat_action=RepeatAction.WARN if row.get("repeat_action") == "warn" else RepeatAction.REFUSE,
+        equivalents=_names(row.get("equivalents")),
     )
 
 
@@ -105,19 +132,24 @@ def to_courses(rows: Iterable[Mapping[str, Any]]) -> dict[str, Course]:
 
 
 def to_row(course: Course) -> Document:
-    """Return the course as a row, without DERIVED_FIELDS, and without WRITTEN_RULES that are empty."""
-    empty = {name for name in WRITTEN_RULES if not getattr(course, name)}
-    return {name: value for name, value in asdict(course).items() if name not in empty.union(DERIVED_FIELDS)}
+    """Return the course as a row, without DERIVED_FIELDS, and without DEFAULT_RULES."""
+    left_out = {name for name, default in DEFAULT_RULES.items() if getattr(course, name) == default}
+    return {name: value for name, value in asdict(course).items() if name not in left_out.union(DERIVED_FIELDS)}
 
 
 def _update(course: Course) -> Document:
     row = to_row(course)
-    empty = {name: "" for name in WRITTEN_RULES if name not in row}
+    empty = {name: "" for name in DEFAULT_RULES if name not in row}
     return {"$set": row} | ({"$unset": empty} if empty else {})
 
 
 def _names(stored: Any) -> tuple[str, ...]:
     return tuple(str(name) for name in stored) if isinstance(stored, list) else ()
+
+
+def _whole_number(stored: Any) -> int:
+    """Return a stored number of attempts; 0 for what another program may have stored wrongly."""
+    return stored if isinstance(stored, int) and stored > 0 else 0
 
 
 def _number(stored: Any) -> int | float:

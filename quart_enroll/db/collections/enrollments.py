@@ -71,7 +71,7 @@ async def put(
     """
     wanted, change = _put(user_id, key, at)
     if overrides:
-        change = {"$set": change["$set"] | {"overrides": sorted(overrides)}}
+        change = {"$set": change["$set"] | {"overrides": sorted(overrides)}, "$unset": {"grade": ""}}
     await db.enrollment.update_one(wanted, change, upsert=True, session=session)
 
 
@@ -176,12 +176,16 @@ def has_course(row: Document) -> bool:
 async def find_terms_by_course(
     db: Database, user_ids: Collection[int], courseIDs: Collection[str], session: Session | None
 ) -> dict[int, list[tuple[str, str, str]]]:
-    """Return, for each student, the courses of `courseIDs` in which they are enrolled, each with its term and grade."""
+    """Return, for each student, the courses of `courseIDs` that they take or took, each with its term and grade.
+
+    Those from which they have withdrawn have the grade WITHDRAWN.
+    """
     wanted = {"user_id": {"$in": list(user_ids)}, "courseID": {"$in": list(courseIDs)}, "term": {"$exists": True}}
-    found = db.enrollment.find(wanted | {"status": "enrolled"}, session=session)
+    found = db.enrollment.find(wanted | {"status": {"$in": ["enrolled", "withdrawn"]}}, session=session)
     by_student = defaultdict(list)
     for row in await found.to_list(None):
-        by_student[row["user_id"]].append((row["courseID"], str(row["term"]), to_grade(row)))
+        grade = grades.WITHDRAWN if row["status"] == "withdrawn" else to_grade(row)
+        by_student[row["user_id"]].append((row["courseID"], str(row["term"]), grade))
     return by_student
 
 

@@ -36,6 +36,7 @@ SCHEMA = {
         "starts_on": {"bsonType": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"},
         "ends_on": {"bsonType": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"},
         "open_enrollment_at": {"bsonType": "date"},
+        "in_progress_counts": {"bsonType": "bool"},
     },
 }
 
@@ -43,7 +44,7 @@ DATETIME_FIELDS = ("opens_at", "add_deadline", "drop_deadline", "withdraw_deadli
 DATE_FIELDS = ("starts_on", "ends_on")
 """Dates, stored as text like 2026-08-31: a MongoDB date is a moment, which is another day in other timezones."""
 
-OPTIONAL_FIELDS = (*DATE_FIELDS, "open_enrollment_at")
+OPTIONAL_FIELDS = (*DATE_FIELDS, "open_enrollment_at", "in_progress_counts")
 """Fields that a term may lack."""
 
 
@@ -95,12 +96,19 @@ def to_term(row: Mapping[str, Any]) -> Term:
     dates = {name: _to_date(row.get(name)) for name in DATE_FIELDS}
     begins = row.get("open_enrollment_at")
     open_enrollment_at = begins if isinstance(begins, datetime) else None
-    return Term(**values | dates, timezone=timezone, open_enrollment_at=open_enrollment_at)
+    return Term(
+        **values | dates,
+        timezone=timezone,
+        open_enrollment_at=open_enrollment_at,
+        in_progress_counts=row.get("in_progress_counts") is not False,
+    )
 
 
 def to_row(term: Term) -> Document:
-    """Return the term as a row: with the season and year from its name, and without missing dates."""
+    """Return the term as a row: with the season and year from its name, and without what most terms don't have."""
     given = {name: value for name, value in asdict(term).items() if value is not None}
+    if term.in_progress_counts:
+        del given["in_progress_counts"]
     dates = {name: given[name].isoformat() for name in DATE_FIELDS if name in given}
     season = {"season": term.season, "year": term.year} if term.season else {}
     return given | season | dates

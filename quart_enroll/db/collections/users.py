@@ -100,6 +100,7 @@ SCHEMA = {
                 "cohorts": _ATTRIBUTES,
                 "campus": _ATTRIBUTE,
                 "earned_credits": {"bsonType": "number", "minimum": 0, "maximum": MAX_EARNED_CREDITS},
+                "placements": _ATTRIBUTES,
                 "status": {"enum": [*StudentStatus]},
             },
         },
@@ -180,9 +181,9 @@ async def find(db: Database, user_id: int, session: Session | None = None) -> Us
     return None if row is None else to_user(row)
 
 
-async def find_attributes(db: Database, user_id: int) -> StudentAttributes:
+async def find_attributes(db: Database, user_id: int, session: Session | None = None) -> StudentAttributes:
     """Return the student's attributes; an unknown student has none."""
-    row: Document | None = await db.user.find_one({"user_id": user_id}, ATTRIBUTE_FIELDS)
+    row: Document | None = await db.user.find_one({"user_id": user_id}, ATTRIBUTE_FIELDS, session=session)
     return StudentAttributes.read((row or {}).get("attributes"))
 
 

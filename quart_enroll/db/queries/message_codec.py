@@ -78,7 +78,8 @@ def _decode(stored: Any) -> Value:
             return Hours(start, end)
         case {"names": list(names), "joiner": "and" | "or" as joiner}:
             decoded = map(_decode, names)
-            return NameList(tuple(one if isinstance(one, NameList | Sentence) else str(one) for one in decoded), joiner)
+            kept = NameList | Sentence | TermName
+            return NameList(tuple(one if isinstance(one, kept) else str(one) for one in decoded), joiner)
         case list():
             return tuple(map(str, stored))
         case str() | int() | float():

@@ -1,12 +1,13 @@
 """A section with its course and its term, and what students have in the term, in as few queries as possible."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.collections import appointments, enrollments, holds, permits, schedules, sections, users
+from quart_enroll.db.collections import courses as stored_courses
 from quart_enroll.db.collections.courses import to_course, to_courses
 from quart_enroll.db.collections.sections import to_section, to_sections
 from quart_enroll.db.collections.terms import to_sorted_terms
@@ -16,6 +17,7 @@ from quart_enroll.domain.appointments import Appointment
 from quart_enroll.domain.holds import Hold
 from quart_enroll.domain.models import Course, Registration, Section, SectionKey, TakenCourse, Term, WaitlistEntry
 from quart_enroll.domain.permits import Permit
+from quart_enroll.domain.requisite_rules import counted_as, with_equivalents
 from quart_enroll.domain.student_attributes import NO_ATTRIBUTES, StudentAttributes
 
 
@@ -30,10 +32,11 @@ class SectionFacts(NamedTuple):
 class StudentRecord(NamedTuple):
     """What a student has in a term, and waits for in any term, both in the order of courseID.
 
-    `waited_courses` are the courses of the waitlist entries. `taken_courses` are the courses in which the student is
-    enrolled in any term, each with that term, as far as one of the other courses requires them. `is_closed` means that
-    the account was deleted, and can make no changes. `holds` are those that haven't been lifted, `permits` those for
-    the term that weren't revoked, `appointment` is the one for the term.
+    `waited_courses` are the courses of the waitlist entries. `taken_courses` are the courses that the student takes or
+    took in any term, as far as one of the other courses requires them or limits repeats; equivalent courses are
+    `counted_as` required ones. `is_closed` means that the account was deleted, and can make no changes. `holds` are
+    those that haven't been lifted, `permits` those for the term that weren't revoked, `appointment` is the one for the
+    term.
     """
 
     is_closed: bool
@@ -41,6 +44,7 @@ class StudentRecord(NamedTuple):
     waitlist_entries: list[WaitlistEntry]
     waited_courses: list[Course]
     taken_courses: list[TakenCourse]
+    counted_as: Mapping[str, Sequence[str]]
     holds: list[Hold]
     permits: list[Permit]
     attributes: StudentAttributes
@@ -86,7 +90,11 @@ async def find_for_all(
         courses, offered = courses | to_courses(found["course"]), offered | to_sections(found["section"])
     terms = {term.term: term for term in to_sorted_terms(rows["term"])}
     required = {name for course in courses.values() for name in (*course.prerequisite_courses, *course.corequisites)}
+    equivalents = await stored_courses.find_equivalents(db, required, session) if required else {}
+    required |= {course.courseID for course in courses.values() if course.max_attempts}
+    required |= {name for names in equivalents.values() for name in names}
     taken = await enrollments.find_terms_by_course(db, user_ids, required, session) if required else {}
+    counted = counted_as(equivalents)
     rows_by_student, entries_by_student, holds_by_student = defaultdict(list), defaultdict(list), defaultdict(list)
     for row in rows["hold"]:
         holds_by_student[row["user_id"]].append(holds.to_hold(row))
@@ -110,11 +118,15 @@ async def find_for_all(
             waited_courses=[
                 courses[entry.key.courseID] for entry in entries_by_student[user_id] if entry.key.courseID in courses
             ],
-            taken_courses=[
-                TakenCourse(courseID, terms[name], grade)
-                for courseID, name, grade in taken.get(user_id, ())
-                if name in terms
-            ],
+            taken_courses=with_equivalents(
+                (
+                    TakenCourse(courseID, terms[name], grade)
+                    for courseID, name, grade in taken.get(user_id, ())
+                    if name in terms
+                ),
+                counted,
+            ),
+            counted_as=counted,
             holds=holds_by_student[user_id],
             permits=permits.to_permits(permits_by_student[user_id, term]),
             attributes=attributes.get(user_id, NO_ATTRIBUTES),

@@ -83,10 +83,15 @@ class ImportRow(Form):
 
     NUMBERS: ClassVar[dict[str, Callable[[str], str]]] = {
         **dict.fromkeys(("courseID", "section", "year", "user_id"), cells.whole_number),
-        **dict.fromkeys(("prerequisites", "corequisites", "requisite"), cells.whole_number),
-        **dict.fromkeys(("credits", "max_credits", "earned_credits", "capacity", "waitlist_capacity"), cells.amount),
+        **dict.fromkeys(("prerequisites", "corequisites", "requisite", "equivalents"), cells.whole_number),
+        **dict.fromkeys(
+            ("credits", "max_credits", "earned_credits", "capacity", "waitlist_capacity", "max_attempts"), cells.amount
+        ),
     }
     """Fields whose numbers spreadsheets may write differently, and the functions that read them."""
+
+    FLAGS: ClassVar[frozenset[str]] = frozenset()
+    """Fields that mean yes or no, so that JSON may have true or false."""
 
     @classmethod
     def check(cls, row: Mapping[str, Any]) -> tuple["ImportRow", list[str]]:
@@ -120,7 +125,7 @@ class ImportRow(Form):
         """Return the value as CSV would have it, or None if it is neither text nor a number."""
         if isinstance(value, list) and name in cls.LISTS:
             return cls.LISTS[name][0](value)
-        plain = isinstance(value, str | int | float) and not isinstance(value, bool)
+        plain = isinstance(value, str | int | float) and (name in cls.FLAGS or not isinstance(value, bool))
         return cls.NUMBERS.get(name, str)(str(value)) if plain else None
 
     @property

@@ -50,6 +50,9 @@ COLUMN_SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
         "corequisites": ("corequisite", "coreq", "coreqs"),
         "requisite": ("requisites", "requirement", "enrollment requirement"),
         "restriction": _RESTRICTION,
+        "max_attempts": ("maximum attempts", "repeat limit", "attempts allowed"),
+        "withdrawals_count": ("w counts",),
+        "equivalents": ("equivalent courses", "equivalent"),
     },
     SectionRow: {
         "term": _TERM,
@@ -116,6 +119,7 @@ COLUMN_SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
         "programs": ("program", "program of study", "major", "majors", "academic program"),
         "level": ("academic level", "student level", "career"),
         "standing": ("class_standing", "classification", "class_level"),
+        "placements": ("placement", "placement scores", "test scores"),
         "cohorts": ("cohort", "student group", "student groups"),
         "campus": ("home campus",),
         "earned_credits": ("credits earned", "earned hours", "units earned"),

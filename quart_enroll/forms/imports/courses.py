@@ -4,14 +4,14 @@ import re
 from typing import Any, ClassVar
 
 from wtforms import Form, StringField, TextAreaField, ValidationError
-from wtforms.validators import DataRequired, InputRequired, Length
+from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, NumberRange, Optional
 
 from quart_enroll.domain import requisite_parser, requisites, restrictions
 from quart_enroll.domain.folding import visible
-from quart_enroll.domain.models import Course
-from quart_enroll.forms.base import lazy, one_line, several_lines, stripped
+from quart_enroll.domain.models import Course, RepeatAction
+from quart_enroll.forms.base import lazy, lowered, one_line, several_lines, stripped
 from quart_enroll.forms.imports import cells
-from quart_enroll.forms.imports.base import ImportRow, number, reads
+from quart_enroll.forms.imports.base import ImportRow, WholeNumberField, number, reads
 from quart_enroll.i18n.language import Sentence
 
 RESERVED_PREFIX = "v1/"
@@ -85,7 +85,8 @@ RESTRICTION = [one_line, Length(max=MAX_RESTRICTION_CHARACTERS), reads(_is_restr
 
 class CourseRow(ImportRow):
     A_LIST = (cells.courseIDs_text, Sentence("This must be a list of courseIDs."))
-    LISTS: ClassVar = {"prerequisites": A_LIST, "corequisites": A_LIST}
+    LISTS: ClassVar = {"prerequisites": A_LIST, "corequisites": A_LIST, "equivalents": A_LIST}
+    FLAGS = frozenset({"withdrawals_count"})
 
     courseID = StringField(validators=NEW_COURSE_ID, filters=[stripped])
     title = StringField(validators=[DataRequired(), one_line, Length(max=100)], filters=[stripped])
@@ -100,6 +101,14 @@ class CourseRow(ImportRow):
     )
 
     restriction = StringField(validators=RESTRICTION, filters=[stripped])
+    max_attempts = WholeNumberField(validators=[Optional(), NumberRange(1, 20)])
+    withdrawals_count = StringField(validators=[Optional(), reads(cells.yes_or_no)])
+    repeat_action = StringField(
+        validators=[Optional(), AnyOf(list(RepeatAction), lazy("This must be refuse or warn."))],
+        filters=[stripped, lowered],
+    )
+
+    equivalents = StringField(validators=[reads(_are_course_ids)])
 
     def course(self) -> Course:
         """Return the course that the row describes."""
@@ -114,4 +123,8 @@ class CourseRow(ImportRow):
             corequisites=cells.courseIDs(self.corequisites.data or ""),
             requisite=self.requisite.data or "",
             restriction=self.restriction.data or "",
+            max_attempts=self.max_attempts.data or 0,
+            withdrawals_count=cells.yes_or_no(self.withdrawals_count.data or "no"),
+            repeat_action=RepeatAction(self.repeat_action.data or RepeatAction.REFUSE),
+            equivalents=cells.courseIDs(self.equivalents.data or ""),
         )

@@ -53,6 +53,8 @@ def _name_problem(name: str) -> Sentence | None:
 class TermRow(ImportRow):
     """A term; its name is in `term`, as the school writes it, or in `season` and `year`."""
 
+    FLAGS = frozenset({"in_progress_counts"})
+
     term = StringField(validators=[Optional(), one_line], filters=[stripped])
     season = StringField(validators=[one_line], filters=[stripped])
     year = StringField(validators=[one_line], filters=[stripped])
@@ -65,6 +67,7 @@ class TermRow(ImportRow):
     starts_on = StringField(validators=[Optional(), reads(cells.day)], filters=[stripped])
     ends_on = StringField(validators=[Optional(), reads(cells.day)], filters=[stripped])
     open_enrollment_at = StringField(filters=[stripped])
+    in_progress_counts = StringField(validators=[Optional(), reads(cells.yes_or_no)])
 
     @classmethod
     def about(cls, row: Mapping[str, Any]) -> str:
@@ -99,6 +102,7 @@ class TermRow(ImportRow):
             timezone=str(self.timezone.data),
             starts_on=cells.day(self.starts_on.data) if self.starts_on.data else None,
             ends_on=cells.day(self.ends_on.data) if self.ends_on.data else None,
+            in_progress_counts=cells.yes_or_no(self.in_progress_counts.data or "yes"),
         )
 
     def _name(self) -> str:

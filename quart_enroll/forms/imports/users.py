@@ -8,7 +8,7 @@ from wtforms.validators import AnyOf, InputRequired, Length, NumberRange, Option
 from quart_enroll.domain.roles import Role
 from quart_enroll.domain.student_attributes import ATTRIBUTE_NAMES, StudentAttributes, StudentStatus
 from quart_enroll.forms.accounts import NEW_EMAIL, PASSWORD_LENGTH, PERSONAL_TEXT, name_rules, normalized_email
-from quart_enroll.forms.attributes import ATTRIBUTE, ATTRIBUTE_LIST, EARNED_CREDITS, read_attributes
+from quart_enroll.forms.attributes import ATTRIBUTE, ATTRIBUTE_LIST, EARNED_CREDITS, PLACEMENTS, read_attributes
 from quart_enroll.forms.base import lazy, lowered, several_lines, stripped
 from quart_enroll.forms.imports import cells
 from quart_enroll.forms.imports.base import ImportRow, WholeNumberField, reads
@@ -33,7 +33,10 @@ class UserRow(ImportRow):
         "advisors": (cells.names_text, Sentence("This must be a list of emails or user_ids.")),
         "programs": (cells.names_text, Sentence("This must be a list of names.")),
         "cohorts": (cells.names_text, Sentence("This must be a list of names.")),
+        "placements": (cells.names_text, Sentence("This must be a list of names.")),
     }
+
+    FLAGS = frozenset({"directory_opt_out"})
 
     user_id = WholeNumberField(validators=[Optional(), NumberRange(1, 2**53)])
     email = StringField(validators=NEW_EMAIL, filters=[stripped, normalized_email])
@@ -58,6 +61,7 @@ class UserRow(ImportRow):
     cohorts = StringField(validators=[several_lines, *ATTRIBUTE_LIST])
     campus = StringField(validators=ATTRIBUTE, filters=[stripped])
     earned_credits = StringField(validators=EARNED_CREDITS, filters=[stripped])
+    placements = StringField(validators=[several_lines, *PLACEMENTS])
     status = StringField(validators=[Optional(), AnyOf(list(StudentStatus), STATUSES)], filters=[stripped, lowered])
 
     @property

@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import ClassVar
 
 from wtforms import BooleanField, Form, HiddenField, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import DataRequired, InputRequired
 
-from quart_enroll.domain.models import Course, Term
+from quart_enroll.domain.models import Course, RepeatAction, Term
 from quart_enroll.forms.base import SiteForm, lazy, stripped
 from quart_enroll.forms.imports.courses import CourseRow
 from quart_enroll.forms.imports.terms import TermRow
@@ -14,6 +15,12 @@ from quart_enroll.forms.staff.rows import RESTRICTION_HELP, RowForm
 
 ENTER_A_DAY = lazy("Enter a date, such as 2026-08-01.")
 LAST_DAY = lazy("The last day, such as 2026-09-15, or a date and time, such as 2026-09-15T12:00.")
+
+
+YES_OR_NO = {False: "no", True: "yes"}
+"""How files and forms write it."""
+
+YES_OR_NO_CHOICES = [SelectChoice("yes", lazy("Yes")), SelectChoice("no", lazy("No"))]
 
 
 class CatalogForm(RowForm):
@@ -53,6 +60,12 @@ class TermForm(CatalogForm):
     starts_on = StringField(lazy("First day of classes"), filters=[stripped], description=lazy("Such as 2026-08-31."))
     ends_on = StringField(lazy("Last day of classes"), filters=[stripped], description=lazy("Such as 2026-12-11."))
     max_credits = StringField(lazy("Credit limit"), [InputRequired(lazy("Enter a number."))], filters=[stripped])
+    in_progress_counts = SelectField(
+        lazy("Courses in progress count as prerequisites"),
+        choices=YES_OR_NO_CHOICES,
+        default="yes",
+        description=lazy("Whether a course of an earlier term counts before its grade is recorded."),
+    )
     timezone = StringField(
         lazy("Time zone"),
         [DataRequired(lazy("Enter a time zone."))],
@@ -72,6 +85,7 @@ class TermForm(CatalogForm):
             "starts_on": str(term.starts_on or ""),
             "ends_on": str(term.ends_on or ""),
             "max_credits": f"{term.max_credits:g}",
+            "in_progress_counts": YES_OR_NO[term.in_progress_counts],
             "timezone": term.timezone,
         }
 
@@ -111,7 +125,8 @@ class CourseForm(CatalogForm):
         description=lazy(
             "Course numbers with “and”, “or” and parentheses, such as (MAT 115 or MAT 120) and ENG 101. "
             "After a course, write “with C or better” to require a minimum grade, or “concurrently” if it may also be "
-            "taken in the same term. Students need these in addition to the prerequisites above."
+            "taken in the same term. You can also write 60 credits, Junior standing, Math placement of 70, or "
+            "permission (of the instructor). Students need these in addition to the prerequisites above."
         ),
     )
     corequisites = StringField(
@@ -119,6 +134,31 @@ class CourseForm(CatalogForm):
     )
 
     restriction = StringField(lazy("Restrictions"), filters=[stripped], description=RESTRICTION_HELP)
+    equivalents = StringField(
+        lazy("Equivalent courses"),
+        filters=[stripped],
+        description=lazy("Course numbers, separated by spaces. Where this course is required, these count as well."),
+    )
+    max_attempts = StringField(
+        lazy("Maximum number of attempts"),
+        filters=[stripped],
+        description=lazy(
+            "In how many terms a student can take the course, such as 2. Leave it empty if it can be repeated freely."
+        ),
+    )
+    withdrawals_count = SelectField(
+        lazy("Withdrawals count as attempts"),
+        choices=YES_OR_NO_CHOICES,
+        default="no",
+    )
+    repeat_action = SelectField(
+        lazy("When the maximum is reached"),
+        choices=[
+            SelectChoice(str(RepeatAction.REFUSE), lazy("Refuse the student")),
+            SelectChoice(str(RepeatAction.WARN), lazy("Warn the student")),
+        ],
+        default=str(RepeatAction.REFUSE),
+    )
 
     @staticmethod
     def values_of(course: Course) -> dict[str, str]:
@@ -133,6 +173,10 @@ class CourseForm(CatalogForm):
             "corequisites": " ".join(course.corequisites),
             "requisite": course.requisite,
             "restriction": course.restriction,
+            "max_attempts": str(course.max_attempts or ""),
+            "withdrawals_count": YES_OR_NO[course.withdrawals_count],
+            "repeat_action": str(course.repeat_action),
+            "equivalents": " ".join(course.equivalents),
         }
 
 

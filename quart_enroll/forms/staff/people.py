@@ -18,7 +18,14 @@ from wtforms.validators import Length
 from quart_enroll.domain.models import PeopleFilter, Profile
 from quart_enroll.domain.roles import ROLE_NAMES, STAFF_ROLES, Role, read_roles
 from quart_enroll.domain.student_attributes import ATTRIBUTE_NAMES, StudentAttributes, StudentStatus
-from quart_enroll.forms.attributes import ATTRIBUTE, ATTRIBUTE_LIST, EARNED_CREDITS, attribute_texts, read_attributes
+from quart_enroll.forms.attributes import (
+    ATTRIBUTE,
+    ATTRIBUTE_LIST,
+    EARNED_CREDITS,
+    PLACEMENTS,
+    attribute_texts,
+    read_attributes,
+)
 from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
 from quart_enroll.forms.imports import cells
 from quart_enroll.forms.search import choices
@@ -94,6 +101,12 @@ class PersonForm(SiteForm):
     )
     campus = StringField(lazy("Campus"), ATTRIBUTE, filters=[stripped])
     earned_credits = StringField(lazy("Earned credits"), EARNED_CREDITS, filters=[stripped])
+    placements = StringField(
+        lazy("Placement scores"),
+        PLACEMENTS,
+        filters=[stripped],
+        description=lazy("Separated by semicolons, such as Math 70; Spanish 4."),
+    )
 
     @classmethod
     async def for_subjects(cls, offered: Iterable[str], **values: Any) -> "PersonForm":

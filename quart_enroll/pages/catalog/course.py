@@ -12,7 +12,7 @@ from quart_enroll.domain import requisite_parser, requisite_rules, requisites, t
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import NoTerms, NotTaught, UnknownCourse
 from quart_enroll.domain.models import Course, SectionStatus, Term
-from quart_enroll.domain.requisites import Concurrently, Leaf, WithGrade, course_of
+from quart_enroll.domain.requisites import Concurrently, Leaf, Permission, WithGrade
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.domain.waitlist_odds import PastFill
 from quart_enroll.i18n.language import TermName, gettext, ngettext
@@ -32,7 +32,8 @@ from quart_enroll.web.templating import is_overridden, render, render_frame, ren
 class NeededCourse:
     """A prerequisite or corequisite, and a `note` about what exactly is needed.
 
-    `is_taken` says whether the student has taken it accordingly; it is None for visitors.
+    `is_taken` says whether the student has taken it accordingly; it is None for visitors. A prerequisite that is no
+    course has a title alone.
     """
 
     courseID: str
@@ -155,16 +156,19 @@ def _term(offered: Catalog, found: Course, among: Sequence[Term], moment: dateti
 
 
 def _prerequisite(leaf: Leaf, offered: Catalog, term: Term | None, state: StudentState) -> NeededCourse:
-    courseID, is_taken, note = course_of(leaf), None, ""
-    if state.taken is not None and term is not None:
-        taken = requisite_rules.taken_before(term, [courseID], state.taken)
-        is_taken = requisite_rules.meets(leaf, taken, {one.courseID for one in state.enrolled})
+    courseIDs, is_taken, note = requisites.courses_in(leaf), None, ""
+    if state.taken is not None and term is not None and leaf != Permission():
+        taken = requisite_rules.taken_before(term, courseIDs, state.taken)
+        beside = {one.courseID for one in state.enrolled}
+        is_taken = requisite_rules.meets(leaf, taken, beside, state.attributes)
+    if not courseIDs:
+        return NeededCourse("", str(requisites.named(leaf, {})), is_taken)
     match leaf:
         case Concurrently():
             note = gettext("(may be taken in the same term)")
         case WithGrade(_, grade):
             note = gettext("(with a grade of %(grade)s or better)", grade=grade)
-    return NeededCourse(courseID, _title(courseID, offered), is_taken, note)
+    return NeededCourse(courseIDs[0], _title(courseIDs[0], offered), is_taken, note)
 
 
 def _requisite(

@@ -99,9 +99,9 @@ class SharedRow:
         self.courseID = self.found.course.courseID
 
     @property
-    def is_restricted(self) -> bool:
-        """Whether the course or one of its sections has a restriction."""
-        return bool(self.found.course.restriction) or any(one.restriction for one in self.found.sections)
+    def depends_on_attributes(self) -> bool:
+        """Whether restrictions or prerequisites ask for attributes of the student."""
+        return self.found.course.depends_on_attributes or any(one.restriction for one in self.found.sections)
 
 
 class RowPage(Page[SharedRow]):
@@ -134,7 +134,7 @@ class PersonalFacts:
     """What can make a row look different to a student: courses, hours, courses taken before, credits, and so on.
 
     A student who has a hold or a term of their own, or isn't active, `affects_all` rows; one who `has_attributes` may
-    be admitted by a restriction.
+    meet a restriction or a prerequisite with them.
     """
 
     courses: Set[str]
@@ -162,7 +162,7 @@ class PersonalFacts:
         course = row.found.course
         return (
             self.affects_all
-            or (self.has_attributes and row.is_restricted)
+            or (self.has_attributes and row.depends_on_attributes)
             or course.courseID in self.courses
             or self.hours is None
             or row.hours is None

@@ -184,7 +184,7 @@ def _for_student(
     if form.fits.data and "fits" not in without:
         found = search.fitting(found, state.own_term(term), state.enrolled)
     if form.unmet.data and "unmet" not in without and state.taken is not None:
-        found = search.with_met_prerequisites(found, term, state.taken, state.enrolled)
+        found = search.with_met_prerequisites(found, term, state.taken, state.enrolled, state.attributes)
     return found
 
 

@@ -4,20 +4,21 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from quart_enroll.domain import permits, requisite_rules, rules
+from quart_enroll.domain import grades, permits, repeat_rules, requisite_rules, rules
 from quart_enroll.domain.actors import Override
 from quart_enroll.domain.errors import (
     AlreadyEnrolled,
     AlreadyWaiting,
     CorequisiteMissing,
     Refused,
+    RepeatLimit,
     TimeConflict,
     WaitlistFull,
 )
 from quart_enroll.domain.holds import Hold, HoldBlock
 from quart_enroll.domain.models import Course, Registration, Section, SectionKey, Term
 from quart_enroll.domain.student_attributes import StudentAttributes
-from quart_enroll.i18n.language import TermName, format_list_of, gettext
+from quart_enroll.i18n.language import Sentence, TermName, format_list_of, gettext
 from quart_enroll.pages.student_state import StudentState
 
 ASK_FIRST = {"ask": "y"}
@@ -61,7 +62,7 @@ class SectionActions:
 
     `state` is "enrolled", "waiting", "planned" or empty, and `status` says it in words. `conflicts` says that another
     of the student's courses meets at the same time, and `has_permit` that a permit sets rules aside. `reason` says why
-    there is no button to enroll. The secondary button is for later: an alert, or the plan.
+    there is no button to enroll, or what to consider first. The secondary button is for later: an alert, or the plan.
     """
 
     section: Section
@@ -106,12 +107,15 @@ def conflict_badge() -> Badge:
 
 
 def taken_badge(term: Term, course: Course, state: StudentState) -> Badge | None:
-    """Return the badge of a course that the student has taken before, with the last term and grade; otherwise None."""
-    taken = [one for one in state.taken or () if one.courseID == course.courseID and one.term.comes_before(term)]
+    """Return the badge of a course that the student took before, with the last term and the grade; otherwise None."""
+    found = [one for one in state.taken or () if one.courseID == course.courseID and not one.is_equivalent]
+    taken = [one for one in found if one.term.comes_before(term)]
     if not taken:
         return None
     last = max(taken, key=lambda one: one.term.order)
     name = TermName(last.term.term)
+    if last.grade == grades.WITHDRAWN:
+        return Badge("taken", gettext("Withdrawn in %(term)s", term=name))
     if last.grade:
         return Badge("taken", gettext("Taken in %(term)s, grade %(grade)s", term=name, grade=last.grade))
     return Badge("taken", gettext("Taken in %(term)s", term=name))
@@ -137,6 +141,7 @@ def swappable_courses(
         or not _has_room(section, state)
         or state.waitlist_position(section.key)
         or _lacks_prerequisites(term, course, state)
+        or not _has_attempts_left(term, course, state)
         or HoldBlock.SWAP in state.blocked
         or not state.attributes.is_active
     ):
@@ -226,6 +231,8 @@ def _section_actions(
     try:
         if state.signed_in:
             rules.check_restrictions(course, section, state.attributes)
+        if warning := _check_repeats(term, course, state):
+            own = replace(own, reason=str(warning))
         _check_prerequisites(term, course, section, state)
         dropped = _conflicting_course(term, course, section, state)
         if dropped:
@@ -326,7 +333,9 @@ def _conflicting_course(term: Term, course: Course, section: Section, state: Stu
             raise
         rules.check_fits(term, course, section, [one for one in state.enrolled if one not in conflicts])
         if conflicts[0].courseID != course.courseID:
-            requisite_rules.check_dependents(conflicts[0], term, state.enrolled, state.taken or ())
+            requisite_rules.check_dependents(
+                conflicts[0], term, state.enrolled, state.taken or (), attributes=state.attributes
+            )
             staying = [one for one in state.enrolled if one is not conflicts[0]]
             if conflicts[0].courseID in requisite_rules.missing_corequisites(course, term, staying, state.taken or ()):
                 raise
@@ -336,16 +345,32 @@ def _conflicting_course(term: Term, course: Course, section: Section, state: Stu
 
 def _can_replace(term: Term, course: Course, section: Section, state: StudentState, one: Registration) -> bool:
     """Return whether the student may swap that course for the section."""
-    if requisite_rules.dependent_courses(one.courseID, term, state.enrolled, state.taken or ()):
+    if requisite_rules.dependent_courses(one.courseID, term, state.enrolled, state.taken or (), state.attributes):
         return False
     staying = [other for other in state.enrolled if other is not one]
     return (
         rules.fits(term, course, section, staying, state.attributes)
         and not _missing_corequisites(term, course, section, state, one)
         and not requisite_rules.missing_prerequisites(
-            course, term, state.taken or (), staying, _waitlisted(section, state)
+            course, term, state.taken or (), staying, _waitlisted(section, state), state.attributes
         )
     )
+
+
+def _check_repeats(term: Term, course: Course, state: StudentState) -> Sentence | None:
+    """Return the warning about another attempt, or raise RepeatLimit; another section of a course is no attempt."""
+    if state.taken is None or any(one.courseID == course.courseID for one in state.enrolled):
+        return None
+    repeat_rules.check(course, term, state.taken)
+    return repeat_rules.warning(course, term, state.taken)
+
+
+def _has_attempts_left(term: Term, course: Course, state: StudentState) -> bool:
+    try:
+        _check_repeats(term, course, state)
+    except RepeatLimit:
+        return False
+    return True
 
 
 def _check_prerequisites(
@@ -354,7 +379,8 @@ def _check_prerequisites(
     """Raise PrerequisiteMissing if the student lacks prerequisites, without the course `dropped`."""
     if state.taken is not None:
         staying = (one for one in state.enrolled if one is not dropped)
-        requisite_rules.check_prerequisites(course, term, state.taken, staying, _waitlisted(section, state))
+        beside = _waitlisted(section, state)
+        requisite_rules.check_prerequisites(course, term, state.taken, staying, beside, state.attributes)
 
 
 def _waitlisted(section: Section, state: StudentState) -> Sequence[str]:
@@ -428,7 +454,8 @@ def section_fields(key: SectionKey) -> dict[str, str]:
 def _lacks_prerequisites(term: Term, course: Course, state: StudentState) -> bool:
     """Return whether prerequisites are missing: then dropping another course doesn't help."""
     waitlisted = [one.entry.key.courseID for one in state.waitlisted]
-    return bool(requisite_rules.missing_prerequisites(course, term, state.taken or (), state.enrolled, waitlisted))
+    facts = state.taken or (), state.enrolled, waitlisted, state.attributes
+    return bool(requisite_rules.missing_prerequisites(course, term, *facts))
 
 
 def _has_room(section: Section, state: StudentState) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from quart_enroll.domain import repeat_rules
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import Course, PlannedSection, Section, SectionKey, Term
 from quart_enroll.domain.plan_fit import ANY_SECTION, MAX_ALTERNATIVES
@@ -215,7 +216,8 @@ def build(
     for one in checked:
         course, section = one.offering.course, one.offering.section
         [choice] = section_actions.for_course(term, course, [section], state, moment)
-        problems = tuple(map(str, one.problems))
+        warning = repeat_rules.warning(course, term, state.taken or ()) if choice.state != "enrolled" else None
+        problems = tuple(map(str, [*one.problems, *([warning] if warning else ())]))
         last_refusal = str(one.planned.because or "") if choice.state != "enrolled" else ""
         last_refusal = last_refusal if last_refusal not in " ".join(problems) else ""
         sections = offered.sections_in(course.courseID, term.term) if choice.state != "enrolled" else ()

@@ -13,6 +13,7 @@ from quart_enroll.domain.errors import NoTerms, UnknownTerm
 from quart_enroll.domain.holds import Hold, HoldBlock
 from quart_enroll.domain.models import Registration, TakenCourse, Term, User
 from quart_enroll.domain.student import StudentSnapshot
+from quart_enroll.domain.student_attributes import StudentAttributes
 from quart_enroll.fastpath.per_catalog import cached_per_catalog
 from quart_enroll.pages import appointment_banner, hold_banner
 from quart_enroll.pages.account.email_confirmation import must_confirm
@@ -49,7 +50,9 @@ async def page(user: User) -> bytes:
     named = _named_term(offered, moment)
     drop_hold, taken = blocked_changes(snapshot).get(HoldBlock.DROP), taken_courses(snapshot, offered)
     own_limits = {name: term.max_credits for name, term in _own_terms(snapshot, offered).items()}
-    student_terms = _student_terms(taken, registrations, positions, phases, named, drop_hold, own_limits)
+    student_terms = _student_terms(
+        taken, registrations, positions, phases, named, drop_hold, own_limits, user.attributes
+    )
     current, enrolled = offered.current_term(moment), [one for one in registrations if one.status == "enrolled"]
     alert_rows = alerts.rows(snapshot.alerts, offered, moment, [one.section.key for one in enrolled])
     calendar_since, calendar_url = snapshot.calendar_since, calendar.take_new_url()
@@ -133,6 +136,7 @@ def _student_terms(
     named: Term | None,
     drop_hold: Hold | None,
     own_limits: Mapping[str, int | float],
+    attributes: StudentAttributes,
 ) -> list[StudentTerm]:
     """Return the terms in which the student has something, and the one that the URL names; none if all are empty."""
     student_terms = [
@@ -144,6 +148,7 @@ def _student_terms(
             waitlist_odds().find(phase.term.term),
             drop_hold,
             own_limits.get(phase.term.term),
+            attributes,
         )
         for phase in phases
     ]

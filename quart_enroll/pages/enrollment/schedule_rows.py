@@ -10,6 +10,7 @@ from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.errors import CorequisiteMissing, CreditLimit, PrerequisiteMissing
 from quart_enroll.domain.holds import Hold
 from quart_enroll.domain.models import Registration, ScheduledCourse, TakenCourse, Term, WaitlistEntry
+from quart_enroll.domain.student_attributes import NO_ATTRIBUTES, StudentAttributes
 from quart_enroll.domain.waitlist_odds import Odds
 from quart_enroll.domain.week import WeekEntry, entry_of, with_colors
 from quart_enroll.i18n.language import TermName, format_list_of, gettext
@@ -42,6 +43,7 @@ class StudentTerm:
     odds: Sequence[Odds] = ()
     drop_hold: Hold | None = None
     own_limit: int | float | None = None
+    attributes: StudentAttributes = NO_ATTRIBUTES
 
     @property
     def max_credits(self) -> int | float:
@@ -186,7 +188,9 @@ def _skip_warning(student: StudentTerm, entry: WaitlistEntry, offered: Catalog) 
         if course and phase.term.promotes_waitlist(phase.since):
             rules.check_credits(replace(phase.term, max_credits=student.max_credits), course, staying)
             if course.concurrent_courses:
-                requisite_rules.check_prerequisites(course, phase.term, student.taken, staying)
+                requisite_rules.check_prerequisites(
+                    course, phase.term, student.taken, staying, attributes=student.attributes
+                )
             if entry.drop_if_enrolled != course.courseID:
                 requisite_rules.check_corequisites(course, phase.term, staying, student.taken)
     except (CreditLimit, CorequisiteMissing, PrerequisiteMissing) as refusal:

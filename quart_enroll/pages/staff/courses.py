@@ -10,7 +10,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from quart_enroll.domain.folding import fold
 from quart_enroll.domain.models import Course
 from quart_enroll.domain.roles import Role
-from quart_enroll.forms.staff.catalog import CourseForm, CourseListForm, NewCourseForm
+from quart_enroll.forms.staff.catalog import YES_OR_NO, CourseForm, CourseListForm, NewCourseForm
 from quart_enroll.forms.staff.rows import FieldDifference
 from quart_enroll.i18n.language import Sentence, TermName, gettext
 from quart_enroll.pages.paging import page_of, page_url, requested_page
@@ -49,7 +49,31 @@ LISTING: Listing[Course] = Listing(
             lambda course: course.requisite,
             only_in_files=True,
         ),
+        Column(
+            "equivalents",
+            Sentence("Equivalent courses"),
+            lambda course: " ".join(course.equivalents),
+            only_in_files=True,
+        ),
         Column("restriction", Sentence("Restrictions"), lambda course: course.restriction, only_in_files=True),
+        Column(
+            "max_attempts",
+            Sentence("Maximum number of attempts"),
+            lambda course: course.max_attempts or "",
+            only_in_files=True,
+        ),
+        Column(
+            "withdrawals_count",
+            Sentence("Withdrawals count as attempts"),
+            lambda course: YES_OR_NO[course.withdrawals_count] if course.max_attempts else "",
+            only_in_files=True,
+        ),
+        Column(
+            "repeat_action",
+            Sentence("When the maximum is reached"),
+            lambda course: course.repeat_action if course.max_attempts else "",
+            only_in_files=True,
+        ),
         Column("description", Sentence("Description"), lambda course: course.description, only_in_files=True),
     ],
 )

@@ -31,6 +31,7 @@ REASON_NAMES = {
     "section_full": Sentence("Section full"),
     "section_closed": Sentence("Section closed"),
     "restricted": Sentence("Restricted to others"),
+    "repeat_limit": Sentence("Repeat limit"),
     "waitlist_full": Sentence("Waitlist full"),
     "time_conflict": Sentence("Time conflict"),
     "credit_limit": Sentence("Credit limit"),

@@ -27,10 +27,14 @@ from quart_enroll.services.catalog.imports import (
     unknown_course,
 )
 
-OPTIONAL_COURSE_FIELDS = ("description", "subject", "prerequisites", "corequisites", "requisite", "restriction")
+OPTIONAL_COURSE_FIELDS = (
+    *("description", "subject", "prerequisites", "corequisites", "requisite", "restriction"),
+    *("max_attempts", "withdrawals_count", "repeat_action", "equivalents"),
+)
 """Fields that keep their stored values if the file lacks their columns."""
 
 ITSELF = Sentence("A course can’t require itself.")
+EQUIVALENT = Sentence("A course can’t be its own equivalent.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class KnownCourseIDs:
             course,
             prerequisites=tuple(dict.fromkeys(map(self.stored, course.prerequisites))),
             corequisites=tuple(dict.fromkeys(map(self.stored, course.corequisites))),
+            equivalents=tuple(dict.fromkeys(map(self.stored, course.equivalents))),
             requisite=requisites.to_text(requisite_parser.parse(course.requisite, lambda name, _: self.stored(name))),
             restriction=restrictions.to_text(restrictions.parse(course.restriction)),
         )
@@ -151,12 +156,12 @@ def _refuse_unknown_requisites(rows: Sequence[ImportedCourse], after: Sequence[C
     """Raise InvalidRows for courses that require themselves or unknown courses."""
     problems, courseIDs = [], KnownCourseIDs(known)
     for row, course in zip(rows, after, strict=True):
-        for field in sorted({"prerequisites", "corequisites"} & row.given):
+        for field in sorted({"prerequisites", "corequisites", "equivalents"} & row.given):
             for required in getattr(course, field):
                 if required not in known:
                     problems.append(unknown_course(row.number, required, field))
                 if required == course.courseID:
-                    problems.append(RowProblem(row.number, ITSELF, field))
+                    problems.append(RowProblem(row.number, EQUIVALENT if field == "equivalents" else ITSELF, field))
         if "requisite" in row.given:
             problems += _requisite_problems(row, course.courseID, courseIDs)
     refuse(problems)

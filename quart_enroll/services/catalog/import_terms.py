@@ -23,7 +23,10 @@ from quart_enroll.services.catalog.imports import (
     run_catalog_import,
 )
 
-OPTIONAL_TERM_FIELDS = ("max_credits", "timezone", "starts_on", "ends_on", "open_enrollment_at")
+OPTIONAL_TERM_FIELDS = (
+    *("max_credits", "timezone", "starts_on", "ends_on", "open_enrollment_at"),
+    "in_progress_counts",
+)
 """Fields that keep their stored values if the file lacks their columns."""
 
 

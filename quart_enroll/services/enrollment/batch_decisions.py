@@ -74,10 +74,8 @@ class Decision:
     @property
     def may_unblock(self) -> bool:
         """Whether the student waits for a course that requires this one: then a promotion may follow."""
-        return isinstance(self.result, Enrolled) and any(
-            self.key.courseID in (*course.prerequisite_courses, *course.corequisites)
-            for course in (self.candidate.waited_courses if self.candidate else ())
-        )
+        seat = self.candidate if isinstance(self.result, Enrolled) else None
+        return seat is not None and seat.may_unblock(self.key.courseID)
 
 
 class BatchJudge:

@@ -7,7 +7,7 @@ affect the others. A batch costs about as many commands as one student, so a lar
 import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -228,6 +228,7 @@ async def _write(
     if enrolled or waitlisted:
         await schedules.bump_versions(db, _added_credits([*enrolled, *waitlisted]), session)
     if enrolled:
+        await seat_changes.guard_attempts(db, _with_limited_attempts(enrolled), enrolled[0].now, session)
         await _put_enrollments(db, session, enrolled)
     leaving = await _leave_waitlists(db, session, enrolled)
     if happened := [*(one.event("enroll") for one in enrolled), *(one.event("join") for one in waitlisted)]:
@@ -261,6 +262,15 @@ def _added_credits(seats: Sequence[_Seat]) -> Mapping[tuple[int, str], int | flo
         result = seat.decision.result
         added[seat.user_id, seat.key.term] += result.offering.course.credits if isinstance(result, Enrolled) else 0
     return added
+
+
+def _with_limited_attempts(enrolled: Iterable[_Seat]) -> set[int]:
+    """Return the students who get a seat in a course that limits attempts."""
+    return {
+        seat.user_id
+        for seat in enrolled
+        if isinstance(seat.decision.result, Enrolled) and seat.decision.result.offering.course.max_attempts
+    }
 
 
 async def _put_enrollments(db: Database, session: Session, enrolled: Sequence[_Seat]) -> None:

@@ -1,7 +1,7 @@
 """Candidates for a seat: the facts about a student and a section that the rules need, and the rules on them."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
@@ -46,9 +46,9 @@ class Candidate:
     """A student who wants a seat in an offering.
 
     `registrations` are those of the offering's term, `waitlist_entries` those of all terms, and `waited_courses` their
-    courses. `taken_courses` are the courses in which the student is enrolled in any term, each with that term, as far
-    as one of all these courses requires them. `holds` are those that haven't been lifted, `permits` those for the term
-    that weren't revoked, and `appointment` is the one for the term.
+    courses. `taken_courses` are the courses that the student takes or took in any term, as far as one of all these
+    courses requires them or limits repeats; equivalent courses are `counted_as` required ones. `holds` are those that
+    haven't been lifted, `permits` those for the term that weren't revoked, and `appointment` is the one for the term.
     """
 
     offering: Offering
@@ -60,6 +60,7 @@ class Candidate:
     permits: Sequence[Permit] = ()
     attributes: StudentAttributes = NO_ATTRIBUTES
     appointment: Appointment | None = None
+    counted_as: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def permitted(self, now: datetime, dropped: Registration | None = None) -> frozenset[Override]:
         """Return what the student's permits set aside for a seat, in exchange for the `dropped` one if it is given."""
@@ -85,6 +86,13 @@ class Candidate:
     def with_section(self, section: Section) -> "Candidate":
         """Return the candidate for another section of the course, or for the same one in another state."""
         return replace(self, offering=replace(self.offering, section=section))
+
+    def may_unblock(self, courseID: str) -> bool:
+        """Return whether a seat in the course may let the student into another one, for which the student waits."""
+        names = {courseID, *self.counted_as.get(courseID, ())}
+        return not all(
+            names.isdisjoint((*course.prerequisite_courses, *course.corequisites)) for course in self.waited_courses
+        )
 
     @property
     def is_enrolled(self) -> bool:
@@ -143,6 +151,7 @@ def _candidate(key: SectionKey, found: SectionFacts, student: StudentRecord) -> 
             student.permits,
             student.attributes,
             student.appointment,
+            student.counted_as,
         )
     except (UnknownTerm, UnknownCourse, UnknownSection) as refusal:
         return refusal
@@ -193,7 +202,7 @@ def enrollment_checks(
     yield Rule.DATES, partial(rules.check_open, term, now)
     yield from rules.appointment_checks(term, candidate.appointment, now)
     if dropped is not None:
-        facts = dropped, term, candidate.registrations, candidate.taken_courses, course.courseID
+        facts = dropped, term, candidate.registrations, candidate.taken_courses, course.courseID, candidate.attributes
         yield Rule.DEPENDENTS, partial(requisite_rules.check_dependents, *facts)
     yield from _eligibility_checks(candidate, now, dropped, together_with)
 
@@ -244,7 +253,12 @@ async def all_with_course_names(db: Database, refusals: Sequence[Refused], sessi
     return [
         CorequisiteMissing(one.title, one.missing, [names[name] for name in one.missing])
         if isinstance(one, CorequisiteMissing)
-        else PrerequisiteMissing(one.title, one.missing, [requisites.named(part, names) for part in one.missing])
+        else PrerequisiteMissing(
+            one.title,
+            one.missing,
+            [requisites.named(part, names) for part in one.missing],
+            needs_grade=one.needs_grade,
+        )
         if isinstance(one, PrerequisiteMissing)
         else one
         for one in refusals

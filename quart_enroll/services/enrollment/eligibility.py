@@ -12,6 +12,7 @@ from quart_enroll.domain.errors import AlreadyWaiting, Refused, WaitlistClosed, 
 from quart_enroll.domain.holds import Hold, HoldBlock
 from quart_enroll.domain.models import Registration, TakenCourse, Term
 from quart_enroll.domain.rules import Checks, Rule
+from quart_enroll.domain.student_attributes import StudentAttributes
 from quart_enroll.services.enrollment.candidates import Candidate, enrollment_checks
 
 
@@ -62,6 +63,7 @@ def drop_checks(
     term: Term,
     registrations: Sequence[Registration],
     taken_courses: Sequence[TakenCourse],
+    attributes: StudentAttributes,
     now: datetime,
     *,
     withdraw: bool,
@@ -69,7 +71,8 @@ def drop_checks(
 ) -> Checks:
     """Yield the rules for dropping a course alone, or withdrawing from it."""
     yield from rules.hold_checks(holds, now, HoldBlock.DROP)
-    yield Rule.DEPENDENTS, partial(requisite_rules.check_dependents, registration, term, registrations, taken_courses)
+    facts = registration, term, registrations, taken_courses
+    yield Rule.DEPENDENTS, partial(requisite_rules.check_dependents, *facts, attributes=attributes)
     yield Rule.DROP_DATES, partial(rules.check_drop, term, registration.course, now, withdraw=withdraw)
 
 

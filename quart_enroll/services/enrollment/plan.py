@@ -7,7 +7,7 @@ from functools import partial
 
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import plans, sections
-from quart_enroll.domain import requisite_rules, rules
+from quart_enroll.domain import repeat_rules, requisite_rules, rules
 from quart_enroll.domain.errors import CreditLimit, NotPlanned, PlanFull, Refused, UnknownSection
 from quart_enroll.domain.models import (
     Course,
@@ -241,7 +241,8 @@ def _find_problems(
         *(partial(rules.check_times, course, planned.section, [other]) for other in overlapping),
         partial(rules.check_status, course, planned.section),
         partial(rules.check_restrictions, course, planned.section, attributes),
-        partial(requisite_rules.check_prerequisites, course, term, taken, others),
+        partial(repeat_rules.check, course, term, taken),
+        partial(requisite_rules.check_prerequisites, course, term, taken, others, attributes=attributes),
         partial(requisite_rules.check_corequisites, course, term, others, taken),
         partial(rules.check_credits, term, course, before),
     ]

@@ -63,7 +63,7 @@ def needed_in_plan(candidate: Candidate, planned: Container[str]) -> list[str]:
     has = term, candidate.registrations, candidate.taken_courses
     missing = requisite_rules.missing_corequisites(course, *has)
     if course.concurrent_courses and requisite_rules.missing_prerequisites(
-        course, term, candidate.taken_courses, candidate.registrations
+        course, term, candidate.taken_courses, candidate.registrations, attributes=candidate.attributes
     ):
         missing += course.concurrent_courses
     return [courseID for courseID in dict.fromkeys(missing) if courseID in planned]

@@ -97,7 +97,12 @@ async def _promote(transaction: SeatTransaction, entry: WaitlistEntry) -> bool:
         rules.check_active(candidate.attributes)
         if dropped is not None and Override.REQUISITES not in entry.overrides:
             requisite_rules.check_dependents(
-                dropped, offering.term, registrations, candidate.taken_courses, offering.course.courseID
+                dropped,
+                offering.term,
+                registrations,
+                candidate.taken_courses,
+                offering.course.courseID,
+                candidate.attributes,
             )
         permitted = candidate.permitted(transaction.now, dropped)
         overrides = check_rules(candidate, transaction.now, dropped, overrides=entry.overrides, permitted=permitted)

@@ -46,7 +46,9 @@ def section_full(candidate: Candidate, offered: Iterable[Section], dropped: str 
     is_missing_requisites = (
         dropped != key.courseID
         and requisite_rules.missing_corequisites(offering.course, term, registrations, taken, waitlisted)
-    ) or requisite_rules.missing_prerequisites(offering.course, term, taken, registrations, waitlisted)
+    ) or requisite_rules.missing_prerequisites(
+        offering.course, term, taken, registrations, waitlisted, candidate.attributes
+    )
     has_waitlist_place = offering.section.waiting < offering.section.waitlist_capacity
     return SectionFull(
         offering.course.title,

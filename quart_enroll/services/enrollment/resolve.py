@@ -8,7 +8,7 @@ from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import courses, enrollments, users
 from quart_enroll.db.collections import terms as stored_terms
 from quart_enroll.db.queries import section_facts
-from quart_enroll.domain import rules, terms
+from quart_enroll.domain import requisite_rules, rules, terms
 from quart_enroll.domain.catalog import Catalog, pick_section
 from quart_enroll.domain.errors import (
     AlreadyEnrolled,
@@ -150,10 +150,12 @@ async def find_dropped(
 
 
 async def taken_courses(db: Database, user_id: int, session: Session | None = None) -> list[TakenCourse]:
-    """Return the courses in which the student is enrolled in any term."""
+    """Return the courses in which the student is enrolled in any term, and those as which they count."""
     known = {term.term: term for term in await stored_terms.find_all(db, session)}
     found = await enrollments.find_taken(db, user_id, session)
-    return [TakenCourse(courseID, known[term], grade) for courseID, term, grade in found if term in known]
+    counted = await courses.find_counted_as(db, {courseID for courseID, *_ in found}, session)
+    taken = [TakenCourse(courseID, known[term], grade) for courseID, term, grade in found if term in known]
+    return requisite_rules.with_equivalents(taken, counted)
 
 
 def _enrolled_keys(registrations: Iterable[Registration]) -> set[SectionKey]:

@@ -6,13 +6,14 @@ The rules that `SeatTransaction.overrides` sets aside don't count; a student's o
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from quart_enroll.db.collections import sections, waitlist
+from quart_enroll.db.collections import sections, users, waitlist
 from quart_enroll.db.queries import section_facts
 from quart_enroll.domain import permits, requisite_rules, rules
 from quart_enroll.domain.actors import SEAT_OVERRIDES, Override
 from quart_enroll.domain.errors import NotEnrolled, NotWaiting, WaitlistFull
 from quart_enroll.domain.models import Course, Registration, SectionKey, TakenCourse, Term, WaitlistEntry
 from quart_enroll.domain.rules import Checks, Rule
+from quart_enroll.domain.student_attributes import NO_ATTRIBUTES
 from quart_enroll.services.enrollment import resolve, seat_changes
 from quart_enroll.services.enrollment.candidates import Candidate, Offering, load_candidate
 from quart_enroll.services.enrollment.eligibility import drop_checks, enroll_checks, join_checks, swap_checks
@@ -80,15 +81,17 @@ async def drop(
     db, session, now = transaction.db, transaction.session, transaction.now
     registrations, holds = await section_facts.find_for_drop(db, user_id, term.term, session)
     registration = _find_enrolled(registrations, course, term)
-    taken_courses: list[TakenCourse] = []
+    taken_courses, attributes = list[TakenCourse](), NO_ATTRIBUTES
     if any(course.courseID in one.course.same_term_courses for one in registrations):
         taken_courses = await resolve.taken_courses(db, user_id, session)
+        attributes = await users.find_attributes(db, user_id, session)
     is_withdrawal = rules.is_withdrawal(term, now) if withdraw is None else withdraw
-    checks = drop_checks(registration, term, registrations, taken_courses, now, withdraw=is_withdrawal, holds=holds)
+    facts = term, registrations, taken_courses, attributes
+    checks = drop_checks(registration, *facts, now, withdraw=is_withdrawal, holds=holds)
     dropped = [registration]
     if with_corequisites:
         checks = ((rule, check) for rule, check in checks if rule is not Rule.DEPENDENTS)
-        dropped += requisite_rules.dependent_courses(course.courseID, term, registrations, taken_courses)
+        dropped += requisite_rules.dependent_courses(course.courseID, *facts)
     needed = rules.check_all(checks, transaction.overrides)
     for one in dropped:
         await seat_changes.drop(transaction, user_id, one, is_withdrawal=is_withdrawal, overrides=needed)

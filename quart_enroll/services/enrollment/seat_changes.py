@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from quart_enroll.db.client import Database, Session
-from quart_enroll.db.collections import courses, enrollments, events, permits, schedules, sections, waitlist
+from quart_enroll.db.collections import courses, enrollments, events, permits, schedules, sections, terms, waitlist
 from quart_enroll.domain import rules
 from quart_enroll.domain.actors import NO_OVERRIDES, Actor, Override
 from quart_enroll.domain.errors import SectionFull
-from quart_enroll.domain.models import Event, Registration, SectionKey, WaitlistEntry
+from quart_enroll.domain.models import Course, Event, Registration, SectionKey, WaitlistEntry
 from quart_enroll.domain.permits import Permit
 from quart_enroll.services.enrollment.candidates import Candidate, Offering
 
@@ -110,6 +110,8 @@ async def take(
         await drop(transaction, user_id, dropped, is_withdrawal=is_withdrawal)
     added_credits = 0 if same_course else offering.course.credits
     await schedules.bump_version(db, user_id, key.term, session, more=added_credits)
+    if offering.course.max_attempts:
+        await guard_attempts(db, [user_id], transaction.now, session)
     await enrollments.put(db, user_id, key, transaction.now, session, overrides)
     await give_permits_back(db, user_id, candidate, session)
     if used_permits:
@@ -179,9 +181,31 @@ async def drop(
     elif await enrollments.remove(db, user_id, key, session):
         await permits.give_back(db, [user_id], key, session)
     await schedules.bump_version(db, user_id, key.term, session, more=-registration.course.credits)
+    await unblock_attempts(transaction, [user_id], registration.course, key.term)
     await _free_seat(transaction, user_id, key)
     action = "withdraw" if is_withdrawal else "drop"
     await record_event(transaction, user_id, action, key, overrides=overrides)
+
+
+async def guard_attempts(db: Database, user_ids: Collection[int], now: datetime, session: Session) -> None:
+    """Make this transaction conflict with the students' changes in every ongoing term.
+
+    Call it when they take or drop a course that limits attempts, because those in all terms count.
+    """
+    if user_ids:
+        ongoing = [one.term for one in await terms.find_all(db, session) if one.is_ongoing(now)]
+        await schedules.bump_versions(db, {(user_id, term): 0 for user_id in user_ids for term in ongoing}, session)
+
+
+async def unblock_attempts(
+    transaction: SeatTransaction, user_ids: Collection[int], course: Course, dropped_in: str
+) -> None:
+    """Try the students' waitlist entries for the dropped course in other terms again, as they have one attempt less."""
+    if course.max_attempts:
+        await guard_attempts(transaction.db, user_ids, transaction.now, transaction.session)
+        entries = await waitlist.find_by_students(transaction.db, user_ids, transaction.session)
+        waiting = {(one.user_id, one.key.term) for one in entries if one.key.courseID == course.courseID}
+        transaction.unblocked_students.extend(sorted(one for one in waiting if one[1] != dropped_in))
 
 
 async def open_provisional_seat(transaction: SeatTransaction, key: SectionKey) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from quart_enroll.db.client import Database
-from quart_enroll.db.collections import courses, terms, waitlist
+from quart_enroll.db.collections import courses, terms, users, waitlist
 from quart_enroll.db.queries import section_facts
 from quart_enroll.domain import rules
 from quart_enroll.domain.actors import NO_OVERRIDES, Actor, Override
@@ -143,9 +143,10 @@ async def _drop_checks(db: Database, user_id: int, change: StaffChange, now: dat
     if registration is None:
         raise NotEnrolled(key.courseID, key.term)
     taken_courses = await resolve.taken_courses(db, user_id)
+    attributes = await users.find_attributes(db, user_id)
     withdraw = change.action is StaffAction.WITHDRAW
     return eligibility.drop_checks(
-        registration, term, registrations, taken_courses, now, withdraw=withdraw, holds=holds
+        registration, term, registrations, taken_courses, attributes, now, withdraw=withdraw, holds=holds
     )
 
 

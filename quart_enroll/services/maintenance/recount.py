@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from quart_enroll.db.queries.audit import AuditedRows, AuditedSeat, AuditedSection
-from quart_enroll.domain import appointments, permits, requisite_rules, rules
+from quart_enroll.domain import appointments, grades, permits, requisite_rules, rules
 from quart_enroll.domain.actors import Override
 from quart_enroll.domain.errors import Refused
 from quart_enroll.domain.models import (
@@ -39,14 +39,18 @@ class Recount:
 
     def __init__(self, rows: AuditedRows) -> None:
         self.rows = rows
+        self.counted_as = requisite_rules.counted_as({one.courseID: one.equivalents for one in rows.courses.values()})
         self.enrolled_seats = [seat for seat in rows.seats if seat.is_enrolled]
         self.taken: defaultdict[Any, dict[tuple[str, str], str]] = defaultdict(dict)
         self.seats_by_student: defaultdict[tuple[Any, str], list[tuple[Registration, AuditedSeat]]] = defaultdict(list)
         self.credits: defaultdict[tuple[Any, str], float] = defaultdict(float)
-        for seat in self.enrolled_seats:
+        for seat in rows.seats:
             if seat.is_anonymous:  # nobody has a schedule to which it belongs
                 continue
-            self.taken[seat.user_id][seat.key.courseID, seat.key.term] = seat.grade
+            grade = seat.grade if seat.is_enrolled else grades.WITHDRAWN
+            self.taken[seat.user_id][seat.key.courseID, seat.key.term] = grade
+            if not seat.is_enrolled:
+                continue
             course, counted = rows.courses.get(seat.key.courseID), rows.sections.get(seat.key)
             if course and seat.key.term in rows.term_names and isinstance(seat.user_id, int):
                 whose = seat.user_id, seat.key.term
@@ -131,7 +135,8 @@ class Recount:
         return self.rows.sections[key].section.status is SectionStatus.CANCELLED
 
     def _has_course(self, waiting: WaitlistEntry) -> bool:
-        return (waiting.key.courseID, waiting.key.term) in self.taken[waiting.user_id]
+        seats = self.seats_by_student[waiting.user_id, waiting.key.term]
+        return any(one.courseID == waiting.key.courseID for one, _ in seats)
 
     def _could_take(self, waiting: WaitlistEntry, counted: AuditedSection, now: datetime) -> bool:
         term, course = self.rows.terms[waiting.key.term], self.rows.courses.get(waiting.key.courseID)
@@ -140,17 +145,20 @@ class Recount:
         registrations = [one for one, _ in self.seats_by_student[waiting.user_id, waiting.key.term]]
         dropped = [one for one in registrations if one.courseID == waiting.drop_if_enrolled]
         terms = self.rows.terms
-        taken = [
-            TakenCourse(courseID, terms[name], grade)
-            for (courseID, name), grade in self.taken[waiting.user_id].items()
-            if name in terms
-        ]
+        taken = requisite_rules.with_equivalents(
+            (
+                TakenCourse(courseID, terms[name], grade)
+                for (courseID, name), grade in self.taken[waiting.user_id].items()
+                if name in terms
+            ),
+            self.counted_as,
+        )
         attributes = self.rows.attributes.get(waiting.user_id, NO_ATTRIBUTES)
         try:
             rules.check_promotion_holds(self.rows.holds.get(waiting.user_id, ()), now, is_swap=bool(dropped))
             rules.check_active(attributes)
             for one in dropped if Override.REQUISITES not in waiting.overrides else ():
-                requisite_rules.check_dependents(one, term, registrations, taken, course.courseID)
+                requisite_rules.check_dependents(one, term, registrations, taken, course.courseID, attributes)
             term = appointments.with_own_limit(term, self.rows.appointments.get((waiting.user_id, term.term)), now)
             facts = registrations, taken, dropped
             checks = rules.eligibility_checks(term, course, counted.section, *facts, attributes=attributes)

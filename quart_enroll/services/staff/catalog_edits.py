@@ -159,6 +159,8 @@ def audit_change(change: FieldChange) -> Change:
 def _text(value: object) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, tuple):
         return "; ".join(map(str, value))
     return "" if value is None else str(value)

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from quart_enroll.db.collections import enrollments, permits, schedules, sections, waitlist
 from quart_enroll.domain.models import Course, SectionKey
-from quart_enroll.services.enrollment.seat_changes import SeatTransaction
+from quart_enroll.services.enrollment.seat_changes import SeatTransaction, unblock_attempts
 
 
 async def remove_students(
@@ -26,6 +26,7 @@ async def remove_students(
     await schedules.bump_versions(db, credits, session)
     await enrollments.remove_all(db, key, enrolled, session)
     await permits.give_back(db, enrolled, key, session)
+    await unblock_attempts(transaction, enrolled, course, key.term)
     await waitlist.remove_all(db, key, waiting, session)
     await sections.remove_students(db, key, enrolled=len(enrolled), waiting=len(waiting), session=session)
     transaction.dropped_seats.update((user_id, key) for user_id in enrolled)

@@ -47,7 +47,9 @@ async def test_a_registrar_sets_roles(rita: Program, db: Database, other_staff: 
 
 
 async def test_a_registrar_sets_attributes_one_by_one(rita: Program) -> None:
-    status, _ = await edit(rita, attributes={"programs": ["Nursing", "Nursing"], "earned_credits": 30})
+    status, _ = await edit(
+        rita, attributes={"programs": ["Nursing", "Nursing"], "placements": ["Math 70"], "earned_credits": 30}
+    )
     assert status == 200
     status, person = await edit(rita, attributes={"status": "leave", "earned_credits": None})
     assert (status, person) == (200, await rita.get(PERSON))
@@ -58,6 +60,7 @@ async def test_a_registrar_sets_attributes_one_by_one(rita: Program) -> None:
         "cohorts": [],
         "campus": "",
         "earned_credits": None,
+        "placements": ["Math 70"],
         "status": "leave",
     }
 

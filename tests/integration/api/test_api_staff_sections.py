@@ -169,4 +169,10 @@ async def test_courses_are_listed_added_and_edited(rita: Program, db: Database) 
     assert "Character 9: There is no course 9999 in the catalog." in str(wrong[1])
     assert (await rita.patch(COURSE, {"courseID": "4444", "requisite": "(1111 OR 2222)"}))[0] == 200
     assert (await rita.get(f"{COURSE}?courseID=4444"))["requisite"] == "1111 or 2222"
+    for rule in (
+        {"max_attempts": 2, "withdrawals_count": True, "equivalents": ["2222"]},
+        {"max_attempts": None, "repeat_action": "warn"},
+    ):
+        stored = (await rita.patch(COURSE, {"courseID": "4444"} | rule))[1]["course"]
+        assert stored == stored | {"withdrawals_count": True} | rule
     assert (await rita.patch(COURSE, {"courseID": "9", "title": "X"}))[0] == 404

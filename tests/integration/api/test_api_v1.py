@@ -59,6 +59,7 @@ async def test_terms_are_listed_with_their_windows_in_utc(anyone: Browser) -> No
         "starts_on": None,
         "ends_on": None,
         "open_enrollment_at": None,
+        "in_progress_counts": True,
     }
     assert [term["term"] for term in body["terms"]] == ["Fall 2026", "Spring 2027"]
 
@@ -93,6 +94,10 @@ async def test_a_course_has_the_same_field_names_as_in_the_database(anyone: Brow
         "corequisites": [],
         "requisite": "",
         "restriction": "",
+        "max_attempts": None,
+        "withdrawals_count": False,
+        "repeat_action": "refuse",
+        "equivalents": [],
     }
 
 

@@ -179,10 +179,14 @@ async def test_a_section_file_with_invalid_rows_lists_each_and_imports_none(
 
 
 async def test_columns_missing_from_a_file_keep_their_stored_values(run: Run, db: Database, tmp_path: Path) -> None:
+    restricted = "term,courseID,section,capacity,restriction\nFall 2026,3333,01,1,Programs: Nursing\n"
+    await run("import", "section", write_csv(tmp_path, restricted))
     await run("import", "section", write_csv(tmp_path, "term,courseID,section,capacity\nFall 2026,3333,01,2\n"))
-    assert await sections.find(db, PHP_202.key) == replace(PHP_202, capacity=2, revision=1)
-    course = Course("3333", "PHP 202", "", 4, "Fall", "Computing", ("1111",), ("2222",))
-    given = frozenset({"subject", "prerequisites", "corequisites"})
+    kept = replace(PHP_202, capacity=2, revision=2, restriction="program: Nursing")
+    assert await sections.find(db, PHP_202.key) == kept
+    rules = {"restriction": "level: Graduate", "max_attempts": 2, "withdrawals_count": True, "equivalents": ("2222",)}
+    course = replace(Course("3333", "PHP 202", "", 4, "Fall", "Computing", ("1111",), ("2222",)), **rules)
+    given = frozenset({"subject", "prerequisites", "corequisites", *rules})
     await import_courses(db, [ImportedCourse(1, course, given)], NOW)
     row = "courseID,title,description,credits,term,subject\n3333,PHP 202,,4,Fall,\n"
     assert (await run("import", "course", write_csv(tmp_path, row))).exit_code == 0
@@ -237,11 +241,13 @@ async def test_unreadable_days_of_a_term_are_ignored(db: Database) -> None:
 
 
 async def test_a_course_cannot_require_itself_or_an_unknown_course(run: Run, db: Database, tmp_path: Path) -> None:
-    rows = "courseID,title,description,credits,term,prerequisites,corequisites\n7,BIO 1,,3,Fall,1111 7,8 9999\n"
-    refused = await run("import", "course", write_csv(tmp_path, rows + "8,BIO 2,,1,Fall,,7\n"))
+    header = "courseID,title,description,credits,term,prerequisites,corequisites,equivalents"
+    rows = f"{header}\n7,BIO 1,,3,Fall,1111 7,8 9999,7\n"
+    refused = await run("import", "course", write_csv(tmp_path, rows + "8,BIO 2,,1,Fall,,7,7\n"))
     assert refused.exit_code == 1
     assert refused.output.splitlines()[:-1] == [
         "line 2: corequisites “8 9999”: There is no course 9999 in the catalog.",
+        "line 2: equivalents “7”: A course can’t be its own equivalent.",
         "line 2: prerequisites “1111 7”: A course can’t require itself.",
     ]
 

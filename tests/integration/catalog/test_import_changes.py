@@ -203,7 +203,7 @@ async def test_an_invalid_header_is_reported_once(run: Run, db: Database) -> Non
     assert [line.split("user.csv: ")[-1] for line in lines] == [
         "Unknown column: “mail box”. Remove or rename it. The columns may be user_id, email, first_name, last_name, "
         "password, roles, subjects, advisors, directory_opt_out, preferred_name, pronouns, programs, level, standing, "
-        "cohorts, campus, earned_credits, status.",
+        "cohorts, campus, earned_credits, placements, status.",
         "The column email must be in the file.",
         "Nothing was imported.",
     ]

@@ -64,11 +64,13 @@ async def test_columns_that_a_file_does_not_have_keep_their_values(run: Run, db:
 
 
 async def test_attributes_are_imported_and_a_missing_column_keeps_its_value(run: Run, db: Database) -> None:
-    header = "email,first_name,last_name,Major,class standing,Cohort,Credits earned,status"
-    await run(f"{header}\nada@school.example,Ada,Winters,Nursing; Biology,Senior,,61.5,Leave\n")
+    header = "email,first_name,last_name,Major,class standing,Cohort,Credits earned,Placement scores,status"
+    await run(f"{header}\nada@school.example,Ada,Winters,Nursing; Biology,Senior,,61.5,Math 70; Art 3,Leave\n")
     result = await run("email,first_name,last_name,standing,campus,status\nada@school.example,Ada,Winters,,North,\n")
     assert result.exit_code == 0, result.output
-    attributes = StudentAttributes(("Nursing", "Biology"), campus="North", earned_credits=61.5)
+    attributes = StudentAttributes(
+        ("Nursing", "Biology"), campus="North", earned_credits=61.5, placements=("Math 70", "Art 3")
+    )
     assert await users.find(db, ADA.user_id) == replace(ADA, attributes=attributes)
     result = await run("email,first_name,last_name,status\nada@school.example,Ada,Winters,away\n")
     assert "This must be active, leave, graduated or inactive." in result.output

@@ -10,12 +10,12 @@ from quart import Quart
 
 from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
-from quart_enroll.db.collections import sections
+from quart_enroll.db.collections import sections, terms
 from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import Course, Section
 from quart_enroll.services.catalog.cache import CatalogCache
 from quart_enroll.state import EXTENSION
-from tests.support.people import BOB, Browser, Clock, config, text
+from tests.support.people import ADA, BOB, LAST_FALL, Browser, Clock, config, text
 
 COURSE_COUNT = 60
 
@@ -252,6 +252,35 @@ async def test_a_course_page_shows_a_student_missing_prerequisites(ada: Browser,
     page = await ada.read("/course/3333")
     assert "(not taken)" in page
     assert "PHP 202 requires 1111 (PYT 101) from an earlier term." in page
+
+
+async def test_an_equivalent_course_counts_as_the_required_one(ada: Browser, db: Database) -> None:
+    await db.course.update_one({"courseID": "3333"}, {"$set": {"prerequisites": ["2222"]}})
+    await terms.put_all(db, [LAST_FALL])
+    seat = {"user_id": ADA.user_id, "courseID": "1111", "term": "Fall 2025", "section": "01"}
+    await db.enrollment.insert_one(seat | {"status": "enrolled", "enrolled_at": LAST_FALL.opens_at})
+    assert "PHP 202 requires 2222 (JAV 201) from an earlier term." in await ada.read("/course/3333")
+    await db.course.update_one({"courseID": "2222"}, {"$set": {"equivalents": ["1111"]}})
+    assert "(taken)" in await ada.read("/course/3333")
+    assert "in PHP 202, section 01" in await ada.read("/courses?q=PHP")
+    assert "<dt>Equivalent courses</dt><dd>1111</dd>" in await ada.read("/course/2222")
+    response = await ada.post("/api/v1/me/enrollments", json={"courseID": "3333"})
+    assert response.status_code == 201
+
+
+async def test_a_course_page_shows_what_else_a_student_lacks(ada: Browser, db: Database) -> None:
+    await db.course.update_one({"courseID": "3333"}, {"$set": {"requisite": "1111 or 60 credits or Junior standing"}})
+    for page in (await ada.read("/course/3333"), await ada.read("/courses?q=PHP")):
+        assert "PHP 202 requires 1111 (PYT 101), 60 earned credits, or Junior standing." in page
+    await db.user.update_one({"user_id": ADA.user_id}, {"$set": {"attributes": {"earned_credits": 60}}})
+    page = await ada.read("/course/3333")
+    assert (
+        '60 earned credits <span class="had">(met)</span> or Junior standing <span class="had">(not met)</span>' in page
+    )
+    for path in ("/course/3333", "/courses?q=PHP"):
+        assert "in PHP 202, section 01" in await ada.read(path)
+    response = await ada.post("/api/v1/me/enrollments", json={"courseID": "3333"})
+    assert response.status_code == 201
 
 
 async def test_a_course_page_links_to_its_terms(anyone: Browser) -> None:

@@ -673,5 +673,5 @@ async def test_the_upgrade_command_explains_an_impossible_index(db: Database, mo
     await db.course.create_index("courseID")
     result = await asyncio.to_thread(quart, "upgrade-db", MONGO_URI=module_uri)
     assert result.returncode == 1
-    assert result.stderr.startswith("Error: course: the index courseID_1 has other options")
+    assert "Error: course: the index courseID_1 has other options" in result.stderr  # a slow command may be logged too
     assert "Traceback" not in result.stderr

@@ -436,7 +436,7 @@ def test_of_two_planned_courses_at_the_same_time_the_second_shows_the_conflict()
 
 
 def test_a_plan_shows_the_reason_of_any_rule(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise NotOpenYet(FALL.term, Moment(FALL.opens_at, "UTC"))  # stands for the refusal of any other rule
 
     monkeypatch.setattr(requisite_rules, "check_prerequisites", refuse)

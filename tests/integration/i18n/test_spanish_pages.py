@@ -85,7 +85,8 @@ NOT_TRANSLATED = re.compile(
             r"\b(lu|ma|me|ĵa|ve|sa|di)\b",  # short weekdays
             r"-?\d+ m?s\b|\bms\b",  # units of charts
             r"\b(user_id|email|first_name|last_name|password|roles|subjects|advisors|directory_opt_out)\b",  # columns
-            r"\b(preferred_name|pronouns|programs|level|standing|cohorts|campus|earned_credits|status)\b",  # more
+            r"\b(preferred_name|pronouns|programs|level|standing|cohorts|campus)\b",  # more
+            r"\b(earned_credits|placements|status)\b",  # more
             r"\bpeople(\.csv)?\b|=Graduates in spring",  # names of a list and a file, and a reason
             rf"\b(?:{'|'.join(map(re.escape, CITIES))})\b",
             r"\bBursar hold\b|\bBursar’s Office\b|\bbursar@school\.example\b|\bFees are unpaid\b",  # a hold

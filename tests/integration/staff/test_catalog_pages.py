@@ -21,6 +21,9 @@ TERM = {
     "timezone": "America/New_York",
 }
 """Fall 2026 as it is stored."""
+
+MORE_CREDITS = {"field": "max_credits", "old": "18", "new": "20"}
+NO_PROGRESS = {"field": "in_progress_counts", "old": "yes", "new": "no"}
 COURSE = {"title": "PHP 202", "description": "New", "credits": "4", "term": "Fall", "subject": "Web"}
 
 
@@ -39,13 +42,16 @@ async def test_the_form_of_a_term_shows_its_last_days(rita: Browser) -> None:
 
 
 async def test_a_term_is_edited_and_logged(rita: Browser, db: Database) -> None:
-    assert (await rita.post("/staff/term?term=Fall+2026", form=TERM | {"max_credits": "20"})).status_code == 303
+    changed = TERM | {"max_credits": "20", "in_progress_counts": "no"}
+    assert (await rita.post("/staff/term?term=Fall+2026", form=changed)).status_code == 303
     term = await terms.find(db, "Fall 2026")
     assert term is not None
-    assert term.max_credits == 20
+    assert (term.max_credits, term.in_progress_counts) == (20, False)
     entry = await db.audit.find_one({"action": "term.edit"})
     assert entry is not None
-    assert (entry["actor"], entry["changes"]) == (RITA.user_id, [{"field": "max_credits", "old": "18", "new": "20"}])
+    assert (entry["actor"], entry["changes"]) == (RITA.user_id, [MORE_CREDITS, NO_PROGRESS])
+    await rita.post("/staff/term?term=Fall+2026", form=TERM | {"in_progress_counts": "yes"})
+    assert "in_progress_counts" not in (await db.term.find_one({"term": "Fall 2026"}) or {})
 
 
 async def test_a_later_deadline_says_first_who_gets_a_seat(
@@ -117,18 +123,19 @@ async def test_an_unknown_prerequisite_is_refused_beside_its_field(rita: Browser
 
 
 @pytest.mark.parametrize(
-    ("requisite", "message"),
+    ("field", "rule", "message"),
     [
-        ("(1111 or 2222", "Character 1: this parenthesis has no matching “)”."),
-        ("1111 or 9999", "Character 9: There is no course 9999 in the catalog."),
-        ("1111 and 3333", "Character 10: A course can’t require itself."),
+        ("requisite", "(1111 or 2222", "Character 1: this parenthesis has no matching “)”."),
+        ("requisite", "1111 or 9999", "Character 9: There is no course 9999 in the catalog."),
+        ("requisite", "1111 and 3333", "Character 10: A course can’t require itself."),
+        ("restriction", "program: Nursing; level", "Character 24: write a colon here."),
     ],
 )
-async def test_an_error_in_a_requisite_names_the_place(rita: Browser, requisite: str, message: str) -> None:
-    response = await rita.post("/staff/course?courseID=3333", form=COURSE | {"requisite": requisite})
+async def test_an_error_in_a_written_rule_names_the_place(rita: Browser, field: str, rule: str, message: str) -> None:
+    response = await rita.post("/staff/course?courseID=3333", form=COURSE | {field: rule})
     page = await text(response)
     assert response.status_code == 422
-    assert message in page.split('id="requisite-error"')[1].split("</div>")[0]
+    assert message in page.split(f'id="{field}-error"')[1].split("</div>")[0]
 
 
 async def test_a_requisite_is_stored_edited_and_removed(rita: Browser, db: Database) -> None:
@@ -138,6 +145,21 @@ async def test_a_requisite_is_stored_edited_and_removed(rita: Browser, db: Datab
     assert "1111 or 2222" in await rita.read("/staff/courses?format=csv")
     await rita.post("/staff/course?courseID=3333", form=COURSE | {"requisite": ""})
     assert "requisite" not in (await db.course.find_one({"courseID": "3333"}) or {})
+
+
+async def test_the_rule_of_repeats_is_stored_edited_and_removed(rita: Browser, db: Database) -> None:
+    rule = {"max_attempts": "2", "withdrawals_count": "yes", "repeat_action": "warn"}
+    await rita.post("/staff/course?courseID=3333", form=COURSE | rule)
+    stored = await db.course.find_one({"courseID": "3333"}) or {}
+    assert [stored[name] for name in rule] == [2, True, "warn"]
+    page = await rita.read("/staff/course?courseID=3333")
+    assert '<option selected value="warn">' in page
+    assert "2,yes,warn" in await rita.read("/staff/courses?format=csv")
+    wrong = await rita.post("/staff/course?courseID=3333", form=COURSE | {"max_attempts": "two"})
+    assert "must be a whole number" in (await text(wrong)).split('id="max_attempts-error"')[1].split("</div>")[0]
+    none = {"max_attempts": "", "withdrawals_count": "no", "repeat_action": "refuse"}
+    await rita.post("/staff/course?courseID=3333", form=COURSE | none)
+    assert not rule.keys() & (await db.course.find_one({"courseID": "3333"}) or {}).keys()
 
 
 async def test_a_course_is_added_once(rita: Browser, db: Database) -> None:
@@ -163,6 +185,8 @@ async def test_schedulers_read_terms_and_courses_and_change_none(ada: Browser, d
 
 async def test_a_roll_shows_the_sections_first_and_then_copies_them(rita: Browser, db: Database) -> None:
     await db.section.update_one({"term": "Fall 2026", "courseID": "3333"}, {"$set": {"status": "cancelled"}})
+    restricted = {"$set": {"restriction": "program: Nursing"}}
+    await db.section.update_one({"term": "Fall 2026", "courseID": "1111", "section": "02"}, restricted)
     wish = {"source": "Fall 2026", "target": "Spring 2027"}
     page = await text(await rita.post("/staff/roll", form=wish))
     assert "1 new section" in page
@@ -173,6 +197,7 @@ async def test_a_roll_shows_the_sections_first_and_then_copies_them(rita: Browse
     copied = await sections.find(db, SectionKey("Spring 2027", "1111", "02"))
     assert copied is not None
     assert (copied.capacity, copied.instructor, copied.status, copied.seats_taken) == (2, "", "active", 0)
+    assert copied.restriction == "program: Nursing"
     await rita.post("/staff/roll", form=wish | {"confirmed": "y"})
     assert await db.section.count_documents({"term": "Spring 2027"}) == 3
     assert await db.audit.count_documents({"action": "term.roll"}) == 1

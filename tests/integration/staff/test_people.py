@@ -182,19 +182,29 @@ async def test_each_kind_of_change_is_an_entry_of_the_audit_log(rita: Browser, d
 
 async def test_attributes_are_edited_logged_and_shown_on_the_record(rita: Browser, db: Database) -> None:
     assert "Nothing recorded." in await rita.read(f"/staff/students/{ADA.user_id}")
-    fields = {"status": "leave", "programs": "Nursing;  Biology", "standing": "Senior", "earned_credits": "61.5"}
+    fields = {
+        "status": "leave",
+        "programs": "Nursing;  Biology",
+        "standing": "Senior",
+        "earned_credits": "61.5",
+        "placements": "Math 70",
+    }
     assert await save(rita, ADA, **fields) == 303
     found = await users.find(db, ADA.user_id)
     assert found
     assert found.attributes == StudentAttributes(
-        ("Nursing", "Biology"), standing="Senior", earned_credits=61.5, status=StudentStatus.LEAVE
+        ("Nursing", "Biology"),
+        standing="Senior",
+        earned_credits=61.5,
+        placements=("Math 70",),
+        status=StudentStatus.LEAVE,
     )
     entries = [one.entry async for batch in audit.batches(db, LogFilter()) for one in batch]
     assert [one.action for one in entries] == ["attributes.set"]
     assert entries[0].changes[-1] == Change("status", "active", "leave")
     assert "<dd>Nursing; Biology</dd>" in await rita.read(f"/staff/students/{ADA.user_id}")
     assert await save(rita, ADA, advisors=ARON.email) == 303
-    assert await save(rita, ADA, status="active", programs="", standing="", earned_credits="") == 303
+    assert await save(rita, ADA, status="active", programs="", standing="", earned_credits="", placements="") == 303
     stored = await db.user.find_one({"user_id": ADA.user_id})
     assert stored is not None
     assert "attributes" not in stored
@@ -207,6 +217,7 @@ async def test_attributes_are_edited_logged_and_shown_on_the_record(rita: Browse
         ("cohorts", "x" * 51, "can have at most 50 characters"),
         ("level", 'the "good" one', "can’t have a semicolon or a quotation mark"),
         ("earned_credits", "1001", "a number from 0 to 1,000"),
+        ("placements", "Math 70; Art", "Write tests with their scores"),
         ("status", "expelled", "Not a valid choice"),
     ],
 )
@@ -224,9 +235,9 @@ async def test_files_leave_out_those_who_opted_out_unless_all_are_wanted(rita: B
     assert ids(await rita.read("/staff/people?role=student")) == [BOB.user_id, ADA.user_id]
     file = await rita.read("/staff/people?role=student&sort=-name&format=csv")
     assert file.splitlines() == [
-        "\ufeffName,ID,Email,Roles,Subjects,Advisors,Programs,Level,Standing,Cohorts,Campus,Earned credits,Status,"
-        "Directory",
-        "Ada Winters,1,ada@school.example,Student,,,,,,,,,,",
+        "\ufeffName,ID,Email,Roles,Subjects,Advisors,Programs,Level,Standing,Cohorts,Campus,Earned credits,"
+        "Placement scores,Status,Directory",
+        "Ada Winters,1,ada@school.example,Student,,,,,,,,,,,",
     ]
     assert "Bob Okafor" in await rita.read("/staff/people?role=student&opted_out=y&format=csv")
 

@@ -142,6 +142,7 @@ async def test_an_edit_without_effects_is_saved_at_once(rita: Browser, db: Datab
         ("meetings", "MWF 9-8", "Write the times of"),
         ("instructors", "nobody@school.example", "No staff member has the email or ID nobody@school.example."),
         ("instructors", "P. Silva", "is neither an email nor a user_id."),
+        ("restriction", "Nursing", "Character 1: write program, level,"),
     ],
 )
 async def test_errors_are_beside_their_fields_and_nothing_is_saved(

@@ -5,7 +5,18 @@ from typing import Annotated, ClassVar, Self
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from quart_enroll.api.v1.schemas import CourseID, CourseSchema, Credits, Cursor, Limit, TermSchema, Text
+from quart_enroll.api.v1.schemas import (
+    REPEAT_ACTION,
+    CourseID,
+    CourseSchema,
+    Credits,
+    Cursor,
+    Flag,
+    Limit,
+    RepeatAction,
+    TermSchema,
+    Text,
+)
 from quart_enroll.api.v1.staff.section_schemas import (
     ChangeSchema,
     DryRun,
@@ -65,6 +76,16 @@ WrittenRequisite = Annotated[
         extra={"sentence": "Send text of at most 500 characters."},
     ),
 ]
+MaxAttempts = Annotated[
+    Annotated[int, Meta(ge=1, le=20)] | None,
+    Meta(
+        description="In how many terms a student can take it; null for any number.",
+        extra={"sentence": "Send a whole number from 1 to 20, or null."},
+    ),
+]
+WrittenRepeatAction = Annotated[
+    RepeatAction, Meta(description=REPEAT_ACTION, extra={"sentence": "Send refuse or warn."})
+]
 CourseIDs = Annotated[list[CourseID], Meta(max_length=50, extra={"sentence": "Send a list of course numbers."})]
 
 
@@ -113,6 +134,7 @@ class NewTermBody(Struct, frozen=True):
     starts_on: Day = ""
     ends_on: Day = ""
     open_enrollment_at: Moment = ""
+    in_progress_counts: Flag = True
 
 
 class EditTermBody(Struct, frozen=True):
@@ -130,6 +152,7 @@ class EditTermBody(Struct, frozen=True):
     starts_on: Day | UnsetType = UNSET
     ends_on: Day | UnsetType = UNSET
     open_enrollment_at: Moment | UnsetType = UNSET
+    in_progress_counts: Flag | UnsetType = UNSET
     dry_run: DryRun = False
 
 
@@ -169,6 +192,10 @@ class NewCourseBody(Struct, frozen=True):
     corequisites: CourseIDs = []
     requisite: WrittenRequisite = ""
     restriction: WrittenRestriction = ""
+    max_attempts: MaxAttempts = None
+    withdrawals_count: Flag = False
+    repeat_action: WrittenRepeatAction = "refuse"
+    equivalents: CourseIDs = []
 
 
 class EditCourseBody(Struct, frozen=True):
@@ -186,6 +213,10 @@ class EditCourseBody(Struct, frozen=True):
     corequisites: CourseIDs | UnsetType = UNSET
     requisite: WrittenRequisite | UnsetType = UNSET
     restriction: WrittenRestriction | UnsetType = UNSET
+    max_attempts: MaxAttempts | UnsetType = UNSET
+    withdrawals_count: Flag | UnsetType = UNSET
+    repeat_action: WrittenRepeatAction | UnsetType = UNSET
+    equivalents: CourseIDs | UnsetType = UNSET
     dry_run: DryRun = False
 
 

@@ -14,6 +14,7 @@ from quart_enroll.domain.student_attributes import (
     MAX_EARNED_CREDITS,
     MAX_VALUE_LENGTH,
     MAX_VALUES,
+    PLACEMENT,
     StudentAttributes,
     StudentStatus,
 )
@@ -27,6 +28,10 @@ AttributeName = Annotated[str, Meta(max_length=MAX_VALUE_LENGTH)]
 AttributeNames = Annotated[
     list[Annotated[str, Meta(min_length=1, max_length=MAX_VALUE_LENGTH)]], Meta(max_length=MAX_VALUES)
 ]
+Placements = Annotated[
+    list[Annotated[str, Meta(max_length=MAX_VALUE_LENGTH, pattern=f"^{PLACEMENT.pattern}$")]],
+    Meta(max_length=MAX_VALUES),
+]
 EarnedCredits = Annotated[float, Meta(ge=0, le=MAX_EARNED_CREDITS)]
 Subjects = Annotated[
     list[Annotated[str, Meta(min_length=1, max_length=50)]],
@@ -35,9 +40,9 @@ Subjects = Annotated[
 
 
 ATTRIBUTES_SENTENCE = (
-    f"Send an object: programs and cohorts are lists of at most {MAX_VALUES} names, level, standing and campus are "
-    f"texts, all of at most {MAX_VALUE_LENGTH} characters; earned_credits is a number from 0 to {MAX_EARNED_CREDITS}, "
-    f"or null; and status is {', '.join(StudentStatus)}."
+    f"Send an object: programs and cohorts are lists of at most {MAX_VALUES} names, placements a list of tests with "
+    f"scores, such as Math 70, level, standing and campus are texts, all of at most {MAX_VALUE_LENGTH} characters; "
+    f"earned_credits is a number from 0 to {MAX_EARNED_CREDITS}, or null; and status is {', '.join(StudentStatus)}."
 )
 
 
@@ -50,12 +55,13 @@ class EditAttributes(Struct, frozen=True):
     cohorts: AttributeNames | UnsetType = UNSET
     campus: AttributeName | UnsetType = UNSET
     earned_credits: EarnedCredits | UnsetType | None = UNSET
+    placements: Placements | UnsetType = UNSET
     status: StatusName | UnsetType = UNSET
 
     def applied_to(self, before: StudentAttributes) -> StudentAttributes:
         """Return the attributes with these changes."""
         sent = {name: value for name, value in structs.asdict(self).items() if value is not UNSET}
-        for name in ("programs", "cohorts"):
+        for name in ("programs", "cohorts", "placements"):
             if name in sent:
                 sent[name] = tuple(dict.fromkeys(sent[name]))
         if "status" in sent:

@@ -25,7 +25,15 @@ from quart_enroll.domain.student_attributes import StudentAttributes
 from quart_enroll.services.enrollment.staff_changes import StaffAction, StaffChange
 
 Override = Literal[
-    "closed_term", "appointment", "full", "requisites", "restriction", "time_conflict", "credit_limit", "section_closed"
+    "closed_term",
+    "appointment",
+    "full",
+    "requisites",
+    "restriction",
+    "repeat",
+    "time_conflict",
+    "credit_limit",
+    "section_closed",
 ]
 
 StatusName = Literal["active", "leave", "graduated", "inactive"]
@@ -40,6 +48,7 @@ class StudentAttributesSchema(Struct, frozen=True):
     cohorts: list[str]
     campus: str
     earned_credits: float | None
+    placements: Annotated[list[str], Meta(description="Placement tests with their scores.", examples=[["Math 70"]])]
     status: Annotated[StatusName, Meta(description="Only active students can enroll or join waitlists.")]
 
     @classmethod
@@ -51,6 +60,7 @@ class StudentAttributesSchema(Struct, frozen=True):
             list(attributes.cohorts),
             attributes.campus,
             attributes.earned_credits,
+            list(attributes.placements),
             attributes.status.value,
         )
 
