@@ -15,7 +15,13 @@ from quart_enroll.i18n.language import Sentence
 PERMIT_OVERRIDES = tuple(one for one in Override if one not in (Override.CLOSED_TERM, Override.SECTION_CLOSED))
 """What a permit by the registrar may set aside."""
 
-SECTION_OVERRIDES = (Override.FULL, Override.REQUISITES, Override.RESTRICTION, Override.TIME_CONFLICT)
+SECTION_OVERRIDES = (
+    Override.FULL,
+    Override.REQUISITES,
+    Override.RESTRICTION,
+    Override.TIME_CONFLICT,
+    Override.RESERVED_SEATS,
+)
 """What a permit by the section's instructor or scheduler may set aside."""
 
 
@@ -121,8 +127,10 @@ def _allows_conflict(permits: Iterable[Permit], key: SectionKey) -> bool:
 
 def ease(term: Term, course: Course, section: Section, overrides: Collection[Override]) -> tuple[Term, Course, Section]:
     """Return the term, the course and the section as they would be if the rules that are set aside were met."""
-    if Override.FULL in overrides:
-        section = replace(section, capacity=max(section.capacity, section.seats_taken + 1))
+    if Override.RESERVED_SEATS in overrides and section.free_seats:
+        section = replace(section, pools=())
+    if Override.FULL in overrides and not section.free_seats:
+        section = replace(section, capacity=section.seats_taken + 1, pools=())
     if Override.TIME_CONFLICT in overrides:
         section = replace(section, meetings=())
     if Override.REQUISITES in overrides:
