@@ -45,6 +45,7 @@ from quart_enroll.services.notifications.mail import PrintedSender, Sender, Smtp
 from quart_enroll.services.notifications.runner import run_outbox
 from quart_enroll.services.staff.appointments import retry_at_open_enrollment
 from quart_enroll.services.staff.holds import lift_ended_forever
+from quart_enroll.services.staff.pools import release_due_forever
 from quart_enroll.state import EXTENSION, AppState
 from quart_enroll.system.background import run_in_background
 from quart_enroll.system.clock import Clock, utc_now
@@ -225,6 +226,7 @@ def create_app(
                     (odds := WaitlistOdds(database)).refresh_forever(catalog_cache.get, clock),
                     lift_ended_forever(enrollment, clock),
                     retry_at_open_enrollment(enrollment, catalog_cache.get, clock),
+                    release_due_forever(enrollment, catalog_cache.get, clock),
                     ImportRunner(database, _import_settings(config), clock, import_wakeup := Wakeup()).run_forever(),
                 ),
                 run_outbox(

@@ -22,6 +22,7 @@ class Override(StrEnum):
     TIME_CONFLICT = "time_conflict"
     CREDIT_LIMIT = "credit_limit"
     SECTION_CLOSED = "section_closed"
+    RESERVED_SEATS = "reserved_seats"
 
     @property
     def label(self) -> Sentence:
@@ -39,7 +40,11 @@ _LABELS = {
     Override.TIME_CONFLICT: Sentence("Allow the time conflict"),
     Override.CREDIT_LIMIT: Sentence("Exceed the credit limit"),
     Override.SECTION_CLOSED: Sentence("Let the student into the closed section"),
+    Override.RESERVED_SEATS: Sentence("Give the student a seat that is reserved for others"),
 }
+
+SEAT_LIMITS = frozenset({Override.FULL, Override.RESERVED_SEATS})
+"""The overrides that give a student a seat when none is open to them."""
 
 NO_OVERRIDES: frozenset[Override] = frozenset()
 

@@ -231,6 +231,11 @@ class Catalog:
         return Registration(course, section, seat.shown_status)
 
     @cached_property
+    def has_pools(self) -> bool:
+        """Whether a section reserves seats."""
+        return any(section.pools for section in self.sections)
+
+    @cached_property
     def course_index(self) -> CourseIndex:
         """The courses by their numbers."""
         return CourseIndex(self.courses)

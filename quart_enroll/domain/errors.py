@@ -429,14 +429,26 @@ class SectionFull(Refused):
     history_reason = Sentence("the section was full")
     override = Override.FULL
 
+    reason: ClassVar = Sentence("%(title)s, section %(section)s, is full.")
+
     def __init__(self, title: str, section: str, *, can_wait: bool = False, others: Sequence[str] = ()) -> None:
-        message = [Sentence("%(title)s, section %(section)s, is full.", title=title, section=section)]
+        message = [Sentence(self.reason.message, title=title, section=section)]
         if others:
             message.append(alternatives(others))
         if can_wait:
             message.append(Sentence("You can join the waitlist."))
         super().__init__(join_sentences(message))
         self.others = others
+
+
+class SeatsReserved(SectionFull):
+    """Seats are left, but pools reserve all of them for other students."""
+
+    code = "seats_reserved"
+    meaning = "The seats that are left are reserved for other students."
+    history_reason = Sentence("the seats that were left were reserved for other students")
+    override = Override.RESERVED_SEATS
+    reason = Sentence("The seats that are left in %(title)s, section %(section)s, are reserved for other students.")
 
 
 class SectionClosed(Refused):

@@ -1,18 +1,19 @@
 """Immutable records that `db` returns and the layers above use. Field names are the stored ones."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from quart_enroll.domain import requisite_parser, requisites, restrictions
+from quart_enroll.domain import pools, requisite_parser, requisites, restrictions
 from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.course_heading import CourseHeading, course_heading
 from quart_enroll.domain.email_settings import DEFAULT_SETTINGS, EmailSettings
+from quart_enroll.domain.pools import Pool
 from quart_enroll.domain.requisites import CONCURRENTLY, Concurrently, CourseLeaf
 from quart_enroll.domain.roles import ROLE_NAMES, STAFF_ROLES, STUDENT_ONLY, Role, in_order, single_role
 from quart_enroll.domain.scopes import Scope
@@ -314,7 +315,8 @@ class Section:
 
     `instructor` is the text that people read; `instructors` are the user_ids of those who may see its roster. Each edit
     or import that changes the section increments `revision`. The text `restriction` says which students may enroll, in
-    addition to that of the course. `accepts_numbers` is set with its first permission number.
+    addition to that of the course. `accepts_numbers` is set with its first permission number. The `pools`
+    reserve seats; `own_pool_seats` is how many of them are left for the student who sees the section, and not stored.
     """
 
     term: str
@@ -332,6 +334,8 @@ class Section:
     revision: int = 0
     restriction: str = ""
     accepts_numbers: bool = False
+    pools: tuple[Pool, ...] = ()
+    own_pool_seats: int = 0
 
     @property
     def key(self) -> "SectionKey":
@@ -343,14 +347,59 @@ class Section:
         return restrictions.sentences(self.restriction)
 
     @property
+    def pool_facts(self) -> tuple[tuple[str, int, str, bool], ...]:
+        """What students read about the pools, which doesn't change while seats move."""
+        return tuple((one.name, one.seats, one.release, one.is_released) for one in self.pools)
+
+    @property
+    def pool_sentences(self) -> list[Sentence]:
+        """For whom seats are reserved, in words."""
+        return pools.sentences(self.pools)
+
+    @property
     def open_seats(self) -> int:
-        """The number of seats that students could take; 0 if the section isn't active."""
-        return self.free_seats if self.status is SectionStatus.ACTIVE else 0
+        """The number of seats that the student who sees the section could take; 0 if it isn't active.
+
+        Without a student, only seats that are open to everybody count.
+        """
+        return self.available_seats if self.status is SectionStatus.ACTIVE else 0
+
+    @property
+    def available_seats(self) -> int:
+        """The number of seats that neither a student has nor a pool of others reserves, whatever the status."""
+        if not self.pools:
+            return self.free_seats
+        return min(self.free_seats, max(0, self.free_seats - pools.seats_left(self.pools)) + self.own_pool_seats)
 
     @property
     def free_seats(self) -> int:
         """The number of seats that are not taken, whether students could take them or not."""
         return max(0, self.capacity - self.seats_taken)
+
+    @property
+    def reserved_seats(self) -> int:
+        """The number of seats that are left for others than the student who sees the section; 0 if it isn't active."""
+        return self.free_seats - self.available_seats if self.pools and self.status is SectionStatus.ACTIVE else 0
+
+    @property
+    def is_reserved(self) -> bool:
+        """Whether seats are left, but only for others than the student who sees the section."""
+        return self.reserved_seats > 0 and not self.open_seats
+
+    def with_seats_taken(self, more: Mapping[str, int]) -> "Section":
+        """Return the section with so many more seats taken, by the names of the pools; empty for unreserved ones."""
+        if not more:
+            return self
+        taken = self.seats_taken + sum(more.values())
+        if not self.pools:
+            return replace(self, seats_taken=taken)
+        return replace(self, seats_taken=taken, pools=pools.with_seats_taken(self.pools, more))
+
+    def seen_by(self, attributes: StudentAttributes) -> "Section":
+        """Return the section as a student with these attributes sees it: with the seats of their own pools."""
+        if not self.pools:
+            return self
+        return replace(self, own_pool_seats=sum(one.seats_left for one in pools.own_pools(self.pools, attributes)))
 
     @property
     def is_listed(self) -> bool:
@@ -374,11 +423,15 @@ def deleted_section(key: SectionKey) -> Section:
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A course on a student's schedule, in its section; `status` is "enrolled" or "withdrawn"."""
+    """A course on a student's schedule, in its section; `status` is "enrolled" or "withdrawn".
+
+    `pool` is the name of the pool to which the seat belongs, and empty for an unreserved one.
+    """
 
     course: Course
     section: Section
     status: str
+    pool: str = ""
 
     @property
     def courseID(self) -> str:  # noqa: N802  # the stored name

@@ -21,6 +21,7 @@ SECTION_OVERRIDES = (
     Override.RESTRICTION,
     Override.REPEAT,
     Override.TIME_CONFLICT,
+    Override.RESERVED_SEATS,
 )
 """What a permit by the section's instructor or scheduler may set aside."""
 
@@ -127,8 +128,10 @@ def _allows_conflict(permits: Iterable[Permit], key: SectionKey) -> bool:
 
 def ease(term: Term, course: Course, section: Section, overrides: Collection[Override]) -> tuple[Term, Course, Section]:
     """Return the term, the course and the section as they would be if the rules that are set aside were met."""
-    if Override.FULL in overrides:
-        section = replace(section, capacity=max(section.capacity, section.seats_taken + 1))
+    if Override.RESERVED_SEATS in overrides and section.free_seats:
+        section = replace(section, pools=())
+    if Override.FULL in overrides and not section.free_seats:
+        section = replace(section, capacity=section.seats_taken + 1, pools=())
     if Override.TIME_CONFLICT in overrides:
         section = replace(section, meetings=())
     if Override.REQUISITES in overrides:

@@ -3,7 +3,7 @@
 `taken_courses` are the courses in which a student is enrolled in any term.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from enum import Enum
 from functools import partial
@@ -22,6 +22,7 @@ from quart_enroll.domain.errors import (
     OnHold,
     Refused,
     Restricted,
+    SeatsReserved,
     SectionClosed,
     SectionFull,
     TimeConflict,
@@ -210,9 +211,17 @@ def check_credits(term: Term, course: Course, enrolled: Iterable[Registration]) 
 
 
 def check_seat(course: Course, section: Section) -> None:
-    """Raise SectionFull if every seat is taken."""
-    if not section.free_seats:
-        raise SectionFull(course.title, section.section)
+    """Raise SectionFull if every seat is taken, or SeatsReserved if pools keep those that are left for others."""
+    if not section.available_seats:
+        raise full_refusal(course, section)
+
+
+def full_refusal(
+    course: Course, section: Section, *, can_wait: bool = False, others: Sequence[str] = ()
+) -> SectionFull:
+    """Return the refusal of a section in which no seat is open to the student."""
+    refusal = SeatsReserved if section.free_seats else SectionFull
+    return refusal(course.title, section.section, can_wait=can_wait, others=others)
 
 
 def eligibility_checks(

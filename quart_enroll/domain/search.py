@@ -34,7 +34,8 @@ class Search:
     All `words` must occur in number, title, description, subject or instructor, or words like them (`match_words` says
     which). Sections meet only on `days`; `time` is one of TIMES_OF_DAY or NO_FIXED_TIMES; each word of `instructor`
     begins one of the instructor's names. `sort` is "number", for the numbers that pages show, or one of SORT_KEYS;
-    empty, it is how well the courses match the words, or without words the order of the catalog: by courseID.
+    empty, it is how well the courses match the words, or without words the order of the catalog: by courseID. With
+    `attributes`, seats are `open` that a student with them can take; without, those that everybody can.
     """
 
     words: str = ""
@@ -47,6 +48,7 @@ class Search:
     building: str = ""
     open: bool = False
     sort: str = ""
+    attributes: StudentAttributes | None = None
 
 
 def _title(found: CourseSections) -> Any:
@@ -166,7 +168,7 @@ def _is_wanted(section: Section, names: Iterable[Set[str]], called: Sequence[str
     """Return whether the section matches, and its instructor is among all `names` and has the words `called`."""
     if not all(section.instructor in one for one in names):
         return False
-    if wanted.open and not section.open_seats:
+    if wanted.open and not (section.seen_by(wanted.attributes) if wanted.attributes else section).open_seats:
         return False
     if wanted.building and wanted.building != building_of(section):
         return False

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from quart_enroll.domain import pools
 from quart_enroll.domain.models import Section, SectionStatus
 from quart_enroll.i18n.language import Sentence
 
@@ -24,10 +25,13 @@ def is_announced(old: Section, new: Section) -> bool:
     return any(getattr(old, name) != getattr(new, name) for name in ANNOUNCED_FIELDS)
 
 
-def find_faults(section: Section) -> Mapping[str, Sentence]:
-    """Return the fields that can't be stored while the section has students, each with the reason."""
+def find_faults(section: Section, old: Section | None = None) -> Mapping[str, Sentence]:
+    """Return the fields that can't be stored in place of the `old` section, each with the reason."""
+    faults = {}
     if section.status in WITHOUT_STUDENTS and (section.seats_taken or section.waiting):
-        return {
-            "status": Sentence("Students are enrolled or waiting. Close the section, or cancel it on its own page.")
-        }
-    return {}
+        faults["status"] = Sentence(
+            "Students are enrolled or waiting. Close the section, or cancel it on its own page."
+        )
+    if fault := pools.find_fault(section.pools, old.pools if old else (), section.capacity):
+        faults["pools" if old is None or section.pools != old.pools else "capacity"] = fault
+    return faults

@@ -21,6 +21,7 @@ from quart_enroll import state
 from quart_enroll.bounded_cache import cached, size_of
 from quart_enroll.domain.models import Section
 from quart_enroll.domain.student import StudentSnapshot
+from quart_enroll.domain.student_attributes import StudentAttributes
 from quart_enroll.fastpath.push_stream import Channel, push_response
 from quart_enroll.i18n import language
 from quart_enroll.pages import student_state
@@ -66,6 +67,7 @@ async def live() -> Response:
         broker=state.update_broker(),
         locale=language.current_language(),
         render=partial(_seats, current_app.jinja_env),
+        attributes=user.attributes if user else None,
         is_signed_in=auth.sign_in_checker(),
         read_snapshot=student_state.snapshot_reader(user),
     )
@@ -84,6 +86,7 @@ class LivePage(Subscriber):
     render: Callable[[str, Section], str]
     is_signed_in: Callable[[], Awaitable[bool]]
     read_snapshot: Callable[[], Awaitable[StudentSnapshot | None]]
+    attributes: StudentAttributes | None = None
     end_at: float = field(default_factory=lambda: monotonic() + random.uniform(*STREAM_SECONDS))  # noqa: S311  # no secret
     is_open: bool = False
     must_load: bool = True
@@ -202,8 +205,11 @@ class LivePage(Subscriber):
             self.disconnect()
 
     def _text(self, update: SectionUpdate) -> str:
+        section = update.section
+        if section.pools and self.attributes:
+            return self.render(self.locale, section.seen_by(self.attributes))
         if (text := update.texts.get(self.locale)) is None:
-            text = update.texts[self.locale] = self.render(self.locale, update.section)
+            text = update.texts[self.locale] = self.render(self.locale, section)
         return text
 
 

@@ -78,6 +78,10 @@ class StudentState:
             return appointments.with_own_limit(term, self.appointment, self.moment)
         return appointments.own_term(term, self.appointment, self.moment)
 
+    def sees(self, section: Section) -> Section:
+        """Return the section as the student sees it; a visitor sees only the seats that are open to everybody."""
+        return section.seen_by(self.attributes) if self.signed_in else section
+
     def permitted(self, section: Section) -> frozenset[Override]:
         """Return what permits set aside for the section, besides the student's courses."""
         if not self.permits:

@@ -57,7 +57,8 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
     if (sections.length > 1 && meters.length) {
       const total = meters[0].cloneNode();
       setAll(total, { max: sum(meters, "max"), value: sum(meters, "value") });
-      seats.replaceChildren(total, ` ${seatsText(total.max - total.value, total.max)}`);
+      const isReserved = meters.some((one) => "reserved" in one.dataset);
+      seats.replaceChildren(total, ` ${seatsText(total.max - total.value, total.max, isReserved)}`);
     } else if (shown) {
       seats.innerHTML = shown.innerHTML;
     }
@@ -76,10 +77,10 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
     return meters.reduce((total, meter) => total + meter[name], 0);
   }
 
-  function seatsText(open, number) {
+  function seatsText(open, number, isReserved) {
     const texts = document.getElementById("results").dataset;
     const [shownOpen, shownNumber] = [open, number].map((one) => one.toLocaleString(document.documentElement.lang));
-    if (open < 2) return open ? texts.last : texts.full;
+    if (open < 2) return open ? texts.last : isReserved ? texts.reserved : texts.full;
     return texts.open.replace("{open}", shownOpen).replace("{number}", shownNumber);
   }
 

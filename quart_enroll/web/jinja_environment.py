@@ -93,8 +93,8 @@ def section_mark(key: SectionKey) -> str:
 
 
 def facts_mark(section: Section) -> str:
-    """Return a digest that changes with the section's meetings, room or instructor, except in 1 of 16 million cases."""
-    facts = repr((section.meetings, section.room, section.instructor))
+    """Return a digest that changes with what a row says about the section, except in 1 of 16 million cases."""
+    facts = repr((section.meetings, section.room, section.instructor, section.restriction, section.pool_facts))
     return hashlib.blake2s(facts.encode(), digest_size=3).hexdigest()
 
 

@@ -42,7 +42,8 @@ async def _text(notice: Notice) -> str:
     """Return the notice in words; an alert says if the seat has been taken since, and links to the course."""
     if notice.action != "alert":
         return notice.sentence
-    sentence = SEAT_OPENED if await notices.has_open_seats(database(), notice.key) else TAKEN_AGAIN
+    has_seats = await notices.has_open_seats(database(), notice.key, auth.signed_in().attributes)
+    sentence = SEAT_OPENED if has_seats else TAKEN_AGAIN
     url = url_for("course", courseID=notice.courseID, term=notice.term)
     link = Markup('<a href="{}">{}</a>').format(url, notice.title)
     return Markup.escape(sentence) % {"title": link, "section": notice.section, "term": TermName(notice.term)}

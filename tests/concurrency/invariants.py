@@ -52,6 +52,11 @@ def _counters(rows: Rows, school: ModelSchool, *, lowered: bool) -> list[str]:
             wrong.append(f"{key}: {taken} students have {row['capacity']} seats")
         if waiting > row["waitlist_capacity"] and not lowered:
             wrong.append(f"{key}: {waiting} wait on a waitlist for {row['waitlist_capacity']}")
+        for pool in row.get("pools", ()):
+            if pool["taken"] != (in_pool := school.taken(key, pool["name"])):
+                wrong.append(f"{key}: the pool {pool['name']} has {pool['taken']} seats taken, not {in_pool}")
+            if in_pool > pool["seats"]:
+                wrong.append(f"{key}: {in_pool} students have {pool['seats']} seats of the pool {pool['name']}")
         places = [one["place"] for one in rows["waitlist"] if _about(one, WHERE) == _about(row, WHERE)]
         if len(set(places)) != len(places) or max(places, default=0) > row["queue_tail"]:
             wrong.append(f"{key}: the places {sorted(places)} with the tail {row['queue_tail']}")
@@ -99,8 +104,8 @@ def _waitlists(school: ModelSchool, now: datetime) -> list[str]:
     )
     wrong += [f"{one} waits {number} times" for one, number in waiting.items() if number > 1]
     for key, entries in school.waitlists.items():
-        opened = school.open_seats(key) and now < school.terms[key.term].add_deadline
         for entry in entries:
+            opened = school.open_to(entry.student, key) and now < school.terms[key.term].add_deadline
             has = school.enrolled(entry.student, key.term)
             if key.courseID in has and entry.drop_if_enrolled != key.courseID:
                 wrong.append(f"student {entry.student} waits for {key} and has {has[key.courseID]}")

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Coroutine, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.collections import courses, permits, sections, terms, waitlist
 from quart_enroll.db.queries import import_guards
 from quart_enroll.db.transactions import transaction
+from quart_enroll.domain import pools
 from quart_enroll.domain.errors import Busy, Refused
 from quart_enroll.domain.models import Course, Meeting, Section, SectionKey, Term
 from quart_enroll.domain.permits import PermitStatus
@@ -69,7 +71,9 @@ async def import_section(db: Database, offered: Section, now: datetime = NOW) ->
     """Store a section again, as `import section` does: a raised capacity promotes."""
 
     async def body(session: Session) -> None:
-        await sections.put_all(db, [offered], session)
+        stored = await sections.find(db, offered.key, session)
+        counted = pools.with_counts(offered.pools, stored.pools if stored else ())
+        await sections.put_all(db, [replace(offered, pools=counted)], session)
         await import_guards.note_section_changes(db, [offered], [], now, session)
         await promote_all_waitlists(SeatTransaction(db, session, now, REGISTRAR))
 
@@ -127,7 +131,8 @@ def to_model(rows: Rows) -> ModelSchool:
     for row in rows["enrollment"]:
         key = row["user_id"], row["term"], row["courseID"]
         assert key not in school.seats, f"{key} is enrolled twice"
-        school.seats[key] = ModelSeat(row["section"], row["status"] == "withdrawn", row.get("grade", ""))
+        seat = row["section"], row["status"] == "withdrawn", row.get("grade", ""), row.get("pool", "")
+        school.seats[key] = ModelSeat(*seat)
     for row in sorted(rows["waitlist"], key=lambda row: int(row["place"])):
         waiting = waitlist.to_entry(row)
         overrides = frozenset(map(str, waiting.overrides))

@@ -511,7 +511,7 @@ async def test_a_seat_that_is_not_open_is_never_committed(db: Database, several:
         seats = SeatTransaction(db, session, NOW, ADA)
         candidate = await load_candidate(db, ADA, full.key, session)
         if several:
-            await sections.take_seats(db, {full.key: 1}, session)
+            await sections.take_seats(db, {(full.key, None): 1}, session)
         else:
             await seat_changes.take(seats, ADA, "enroll", candidate)
 

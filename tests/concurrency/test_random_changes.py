@@ -19,12 +19,14 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import users
 from quart_enroll.db.queries import audit
 from quart_enroll.db.transactions import transaction
+from quart_enroll.domain import pools
 from quart_enroll.domain.actors import Actor, Override
 from quart_enroll.domain.errors import AlreadyEnrolled, Refused, SectionFull, UnknownSection
 from quart_enroll.domain.holds import Hold, HoldBlock
 from quart_enroll.domain.models import Profile, SectionKey, SectionRequest, SectionStatus
 from quart_enroll.domain.permits import PERMIT_OVERRIDES, Permit
 from quart_enroll.domain.plan_fit import ANY_SECTION
+from quart_enroll.domain.pools import Pool
 from quart_enroll.domain.student_attributes import StudentAttributes, StudentStatus
 from quart_enroll.services.catalog.import_grades import ImportedGrade, import_grades
 from quart_enroll.services.enrollment import act_for, enroll, waitlist
@@ -34,6 +36,7 @@ from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.eligibility import explain
 from quart_enroll.services.enrollment.enroll_together import enroll_together
 from quart_enroll.services.enrollment.refusals import section_full
+from quart_enroll.services.enrollment.swap_cycles import release_pools
 from quart_enroll.services.maintenance.discrepancies import find_discrepancies
 from quart_enroll.services.staff import cancellation, no_show, people
 from quart_enroll.services.staff import holds as staff_holds
@@ -73,20 +76,30 @@ COURSES = [
     replace(course("H", 1), requisite="E with C or better or (A and B) or Senior standing"),
     replace(course("I", 1), requisite="(E concurrently and A concurrently) or C", restriction="not standing: Senior"),
 ]
+POOLS = [
+    pools.parse(text)
+    for text in (
+        "",
+        "Nurses: 1 for program: Nursing",
+        "Biologists: 1 for program: Biology\nNurses: 1 for program: Nursing until 2026-09-07",
+        "Biologists: 1 for program: Biology; not standing: Senior until 2026-09-09 12:00",
+        "Biologists: 0 for program: Biology\nOthers: 2 for not program: Nursing",
+    )
+]
 SECTIONS = [
     replace(one, waitlist_capacity=3)
     for one in (
         section("A", 1, "MWF 09:00 09:50"),
         replace(section("A", 1, "TR 09:00 10:15", number="02"), restriction="not standing: Senior"),
-        section("B", 2, "MWF 09:30 10:20"),  # begins before A-01 ends
+        replace(section("B", 2, "MWF 09:30 10:20"), pools=POOLS[2]),  # begins before A-01 ends
         replace(section("C", 2, "F 10:20 11:10"), restriction="program: Biology, Nursing; not standing: Senior"),
         section("E", 1, "T 10:15 11:00"),
         section("E", 1, "M 09:30 10:30", number="02"),  # begins before A-01 ends
         section("F", 1),
-        section("G", 2, "F 10:50 11:40"),  # begins before C ends
+        replace(section("G", 2, "F 10:50 11:40"), pools=POOLS[1]),  # begins before C ends
         section("I", 1, "U 09:00 10:00"),
         section("A", 1, "MWF 13:00 13:50", name=SPRING),
-        section("C", 1, name=SPRING),
+        replace(section("C", 1, name=SPRING), pools=POOLS[3]),
         section("D", 1, "W 13:30 15:00", name=SPRING),  # begins before A ends
         section("H", 1, name=SPRING),
         section("I", 1, name=SPRING),
@@ -385,16 +398,23 @@ class SchoolMachine(RuleBasedStateMachine):
         status=st.sampled_from([SectionStatus.ACTIVE, SectionStatus.CLOSED]),
         capacity=st.none() | st.integers(0, 3),
         restriction=st.none() | st.sampled_from(["", "not standing: Senior", "program: Biology"]),
+        reserved=st.none() | st.sampled_from(POOLS),
     )
     def edit_section(
-        self, key: SectionKey, status: SectionStatus, capacity: int | None, restriction: str | None
+        self,
+        key: SectionKey,
+        status: SectionStatus,
+        capacity: int | None,
+        restriction: str | None,
+        reserved: tuple[Pool, ...] | None,
     ) -> None:
-        """Close or reopen a section, perhaps with another capacity or restriction; a cancelled one stays as it is."""
+        """Close or reopen a section, perhaps with another capacity, restriction or pools; a cancelled one stays."""
         section = self.model.sections[key]
         if section.is_listed:
             number = section.capacity if capacity is None else capacity
             text = section.restriction if restriction is None else restriction
-            wanted = replace(section, status=status, capacity=number, restriction=text)
+            kept = section.pools if reserved is None else pools.with_counts(reserved, section.pools)
+            wanted = replace(section, status=status, capacity=number, restriction=text, pools=kept)
             self._agree(
                 lambda: self.model.edit_section(wanted, self.now),
                 staff_sections.edit(self.context, REGISTRAR, wanted, self.now),
@@ -438,6 +458,13 @@ class SchoolMachine(RuleBasedStateMachine):
         self.steps = 0
         boundary = next(moment for moment in BOUNDARIES if moment > self.now)
         self.now = boundary - timedelta(seconds=1) if early and boundary - self.now > timedelta(1) else boundary
+        for key, offered in self.model.sections.items():
+            due = {one.name for one in offered.pools if one.is_due("UTC", self.now)}
+            if due:
+                self._agree(
+                    partial(self.model.release_pools, key, due, self.now),
+                    release_pools(self.context.locks, key, self.now),
+                )
 
     @rule(student=students, request=requests, other=st.none() | names, which=st.sampled_from(ACTIONS))
     def anything(self, student: int, request: SectionRequest, other: str | None, which: str) -> None:

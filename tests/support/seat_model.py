@@ -33,6 +33,10 @@ Where the rules leave room, the model agrees with the docstrings of the services
   conflict needs a permit for each of the two sections, and nothing sets the courses aside that need a dropped one. A
   place on a waitlist never uses a permit, which doesn't make room there either: with a permit to exceed the capacity,
   a student who joins the waitlist gets a seat.
+- Pools reserve seats of a section for the students whom their texts admit, like restrictions. A student takes a seat
+  from the first of these pools that has one left, otherwise an unreserved one, and a drop returns it there. Pools may
+  reserve more seats than are left; then nothing is unreserved. A waiting student for whom only reserved seats of others
+  are left keeps the place and is told nothing. Released pools reserve nothing.
 - Of several seats freed by one change, the one dropped first is filled first; then come the other waitlists of the
   students who dropped something.
 """
@@ -66,6 +70,7 @@ OVERRIDES = {
     "section_closed": "section_closed",
     "restricted": "restriction",
     "repeat_limit": "repeat",
+    "seats_reserved": "reserved_seats",
 }
 """What lets staff set a refusal aside, by its code."""
 
@@ -85,6 +90,7 @@ class ModelSeat:
     section: str
     withdrawn: bool = False
     grade: str = ""
+    pool: str = ""
 
 
 @dataclass
@@ -125,7 +131,7 @@ class ModelSchool:
         self.sections = {section.key: section for section in sorted(sections, key=lambda section: section.key)}
         self.seats: dict[tuple[int, str, str], ModelSeat] = {}
         self.waitlists: dict[SectionKey, list[ModelEntry]] = {key: [] for key in self.sections}
-        self.provisional_seat: SectionKey | None = None
+        self.provisional_seat: tuple[SectionKey, str] | None = None
         self.holds: dict[int, list[frozenset[str]]] = {}
         self.permits: list[ModelPermit] = []
         self.attributes: dict[int, StudentAttributes] = {}
@@ -236,10 +242,15 @@ class ModelSchool:
         return [one for one in planned if one.courseID in missing]
 
     def _check_seat(self, student: int, key: SectionKey) -> None:
-        if not self.open_seats(key) and "full" not in self.permitted(student, key):
-            raise ModelRefusal(
-                "already_waiting" if self.waitlist_entry(student, key.term, key.courseID) else "section_full"
-            )
+        reason = self._seat_reason(student, key)
+        if reason and OVERRIDES[reason] not in self.permitted(student, key):
+            is_waiting = self.waitlist_entry(student, key.term, key.courseID)
+            raise ModelRefusal("already_waiting" if is_waiting else reason)
+
+    def _seat_reason(self, student: int, key: SectionKey) -> str | None:
+        if self.seats_for(student, key):
+            return None
+        return "seats_reserved" if self.free_seats(key) else "section_full"
 
     def drop(self, student: int, request: SectionRequest, now: datetime, *, with_corequisites: bool = False) -> None:
         self._course(request.courseID)
@@ -322,12 +333,17 @@ class ModelSchool:
 
     def _complete_cycles(self, now: datetime) -> None:
         """Open a seat that nobody has dropped; it counts if a promotion then drops that very seat."""
-        while any(self._complete_cycle(key, now) for key in self.sections if self.waitlists[key]):
+        while any(
+            self._complete_cycle(key, pool, now)
+            for key in self.sections
+            if self.waitlists[key]
+            for pool in ["", *(one.name for one in self.sections[key].pools if self.taken(key, one.name))]
+        ):
             pass
 
-    def _complete_cycle(self, key: SectionKey, now: datetime) -> bool:
+    def _complete_cycle(self, key: SectionKey, pool: str, now: datetime) -> bool:
         before = deepcopy((self.seats, self.waitlists, self.permits))
-        self.provisional_seat = key
+        self.provisional_seat = key, pool
         self.promote(FreedSeats(deque([key])), now)
         if self.provisional_seat:
             self.seats, self.waitlists, self.permits = before
@@ -345,7 +361,7 @@ class ModelSchool:
                 self._held(student, "enroll"),
                 self._closed(key, now),
                 *self.reasons(student, key),
-                None if self.free_seats(key) else "section_full",
+                self._seat_reason(student, key),
             ],
             overrides,
             self.permitted(student, key),
@@ -384,7 +400,7 @@ class ModelSchool:
             "corequisites_would_go" if self._has_dependents(student, key, dropped) else None,
             *self.reasons(student, key, without=dropped),
             "drop_closed" if is_late else None,
-            None if self.free_seats(key) else "section_full",
+            self._seat_reason(student, key),
         ]
         self._check_allowed(reasons, overrides, self.permitted(student, key, without=dropped))
         freed, used = FreedSeats(), self._permits_for(student, key, without=dropped, overrides=overrides)
@@ -402,7 +418,7 @@ class ModelSchool:
         held = self._held(student, self._join_change(has_seat, None))
         reasons = [held, self._closed(key, now), *self.reasons(student, key, together_with=waits)]
         if has_seat:
-            reasons.append(None if self.free_seats(key) else "section_full")
+            reasons.append(self._seat_reason(student, key))
         else:
             reasons.append("waitlist_over" if now >= self.terms[key.term].add_deadline else None)
             is_full = len(self.waitlists[key]) >= self.sections[key].waitlist_capacity
@@ -448,9 +464,16 @@ class ModelSchool:
 
     def edit_section(self, section: Section, now: datetime) -> None:
         """Store the section as an editor who saw it as it is wants it."""
-        if section == self.sections[section.key]:
+        old = self.sections[section.key]
+        if section == old:
             return
-        self.sections[section.key] = replace(section, revision=section.revision + 1)
+        kept = {one.name: one.seats for one in section.pools}
+        if any(self.taken(old.key, one.name) > kept.get(one.name, 0) for one in old.pools):
+            raise ModelRefusal("wrong_fields")
+        if sum(one.seats for one in section.pools if not one.is_released) > section.capacity:
+            raise ModelRefusal("wrong_fields")
+        pools = tuple(replace(one, is_released=one.is_released or _has_come(one.release, now)) for one in section.pools)
+        self.sections[section.key] = replace(section, pools=pools, revision=section.revision + 1)
         self.promote(FreedSeats(deque([section.key])), now)
         self._complete_cycles(now)
 
@@ -464,6 +487,14 @@ class ModelSchool:
         self.sections[key] = replace(section, status=SectionStatus.CANCELLED, revision=section.revision + 1)
         self.waitlists[key].clear()
         self.promote(self._remove(key, self._students(key)), now)
+        self._complete_cycles(now)
+
+    def release_pools(self, key: SectionKey, names: Collection[str], now: datetime) -> None:
+        """Release these pools of the section; waiting students get the seats first."""
+        section = self.sections[key]
+        pools = tuple(replace(one, is_released=one.is_released or one.name in names) for one in section.pools)
+        self.sections[key] = replace(section, pools=pools)
+        self.promote(FreedSeats(deque([key])), now)
         self._complete_cycles(now)
 
     def drop_no_shows(self, key: SectionKey, students: Collection[int], now: datetime) -> None:
@@ -526,17 +557,44 @@ class ModelSchool:
         found = {one for one in self.enrolled(student, term) if self.seats[student, term, one].grade in enough}
         return found | {name for name, course in self.courses.items() if not found.isdisjoint(course.equivalents)}
 
-    def taken(self, key: SectionKey) -> int:
+    def taken(self, key: SectionKey, pool: str | None = None) -> int:
+        """Return the number of students who have a seat, of the pool if one is given."""
         return sum(
-            (term, courseID, seat.section) == (key.term, key.courseID, key.section) and not seat.withdrawn
+            (term, courseID, seat.section) == (key.term, key.courseID, key.section)
+            and not seat.withdrawn
+            and pool in (None, seat.pool)
             for (_, term, courseID), seat in self.seats.items()
         )
 
     def open_seats(self, key: SectionKey) -> int:
+        """Return the number of seats that somebody could take."""
         return self.free_seats(key) if self.sections[key].status is SectionStatus.ACTIVE else 0
 
     def free_seats(self, key: SectionKey) -> int:
-        return max(0, self.sections[key].capacity - self.taken(key) + (self.provisional_seat == key))
+        is_opened = self.provisional_seat is not None and self.provisional_seat[0] == key
+        return max(0, self.sections[key].capacity - self.taken(key) + is_opened)
+
+    def open_to(self, student: int, key: SectionKey) -> int:
+        """Return the number of seats that the student could take."""
+        return self.seats_for(student, key) if self.sections[key].status is SectionStatus.ACTIVE else 0
+
+    def seats_for(self, student: int, key: SectionKey) -> int:
+        """Return the same for any status: the unreserved seats, and those left in the student's own pools."""
+        left = self._left_in_pools(key)
+        unreserved = max(0, self.free_seats(key) - sum(left.values()))
+        return min(self.free_seats(key), unreserved + sum(left[name] for name in self._own_pools(student, key)))
+
+    def _left_in_pools(self, key: SectionKey) -> dict[str, int]:
+        return {
+            one.name: max(0, one.seats - self.taken(key, one.name) + (self.provisional_seat == (key, one.name)))
+            for one in self.sections[key].pools
+            if not one.is_released
+        }
+
+    def _own_pools(self, student: int, key: SectionKey) -> list[str]:
+        """Return the names of the pools that have a seat left for the student."""
+        left, found = self._left_in_pools(key), self.attributes.get(student)
+        return [one.name for one in self.sections[key].pools if left.get(one.name) and _admits(one.restriction, found)]
 
     def credits(self, student: int, term: str) -> float:
         return sum(self.courses[courseID].credits for courseID in self.enrolled(student, term))
@@ -642,7 +700,10 @@ class ModelSchool:
         self._complete_cycles(now)
 
     def _has_seat(self, student: int, key: SectionKey, without: str | None = None) -> bool:
-        return self.open_seats(key) > 0 or "full" in self.permitted(student, key, without)
+        reason = self._seat_reason(student, key)
+        return self.open_to(student, key) > 0 or (
+            reason is not None and OVERRIDES[reason] in self.permitted(student, key, without)
+        )
 
     def _join_change(self, has_seat: bool, drop_if_enrolled: str | None) -> str:
         """Return what joining means: a seat, if the student can have one."""
@@ -689,9 +750,9 @@ class ModelSchool:
         """Return the permits that a seat would use up; the `overrides` set reasons aside without one."""
         codes = [
             *self.reasons(student, key, without, together_with),
-            *([] if self.open_seats(key) else ["section_full"]),
+            self._seat_reason(student, key),
         ]
-        missing = {OVERRIDES.get(code) for code in codes} - set(overrides)
+        missing = {OVERRIDES.get(code) for code in codes if code} - set(overrides)
         used = []
         for one in self.permits:
             if one.student == student and one.covers(key) and not one.used_for and missing & one.overrides:
@@ -757,6 +818,8 @@ class ModelSchool:
         for entry in list(self.waitlists[key]):
             if not self.open_seats(key) or now >= term.add_deadline:
                 return
+            if not self.open_to(entry.student, key):
+                continue
             if self.promotion_reason(entry, key):
                 entry.skipped = True
                 continue
@@ -785,7 +848,8 @@ class ModelSchool:
     def _take(self, student: int, key: SectionKey, freed: FreedSeats, used: Iterable[ModelPermit] = ()) -> None:
         if (old := self.seats.get((student, key.term, key.courseID))) and old.section != key.section:
             self._give_back(student, SectionKey(key.term, key.courseID, old.section))  # the W is gone
-        self.seats[student, key.term, key.courseID] = ModelSeat(key.section)
+        own = self._own_pools(student, key) if self.seats_for(student, key) else []
+        self.seats[student, key.term, key.courseID] = ModelSeat(key.section, pool=own[0] if own else "")
         for one in used:
             one.used_for = key.section
         if found := self.waitlist_entry(student, key.term, key.courseID):
@@ -818,7 +882,7 @@ class ModelSchool:
         else:
             seat.withdrawn = True
         key = SectionKey(term, courseID, seat.section)
-        if self.provisional_seat == key:
+        if self.provisional_seat == (key, seat.pool):
             self.provisional_seat = None
         else:
             freed.sections.append(key)
@@ -907,7 +971,7 @@ class ModelSchool:
         reason = self.reason(student, key, without=dropped)
         return (
             reason not in (None, "prerequisite_missing", "corequisite_missing"),
-            not self.open_seats(key),
+            not self.open_to(student, key),
             key.section,
         )
 
@@ -920,6 +984,12 @@ class ModelSchool:
         if len(active) > 1:
             raise ModelRefusal("term_needed")
         return active[0] if active else None
+
+
+def _has_come(release: str, now: datetime) -> bool:
+    """Return whether the day is over, or the time has come, in UTC; an empty text never comes."""
+    written = f"{now:%Y-%m-%d}" if len(release) == 10 else f"{now:%Y-%m-%d %H:%M}"
+    return bool(release) and (release < written if len(release) == 10 else release <= written)
 
 
 def _admits(restriction: str, attributes: StudentAttributes | None) -> bool:

@@ -51,6 +51,9 @@ class PlanSectionSchema(Struct, frozen=True):
         str | None,
         Meta(description="The section that the student would get instead now; null if it is the planned one."),
     ]
+    open_to_you: Annotated[
+        int | None, Meta(description="Seats that are open to you in the section, or in its substitute.")
+    ]
     problems: Annotated[list[str], Meta(description="Why the student can't enroll in it as things stand.")]
     last_refusal: Annotated[str | None, Meta(description="Why the last attempt to enroll failed.")]
 
@@ -67,6 +70,7 @@ class PlanSectionSchema(Struct, frozen=True):
             meetings=MeetingSchema.all(candidate.offering.section.meetings) if candidate else [],
             alternatives=list(planned.alternatives),
             substitute=entry.substitute.section if entry.substitute else None,
+            open_to_you=candidate.offering.section.open_seats if candidate else None,
             problems=list(map(str, entry.problems)),
             last_refusal=str(planned.because) if planned.because else None,
         )

@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from quart_enroll.domain import models
 from quart_enroll.domain.email_settings import EmailSettings
 from quart_enroll.domain.models import SectionKey, SectionRequest, User
+from quart_enroll.domain.pools import Pool
 from quart_enroll.domain.roles import Role, in_order
 
 # Types of values in requests. The description is for the document; the sentence answers a request with a wrong value.
@@ -165,6 +166,32 @@ class MeetingSchema(Struct, frozen=True):
         return [cls(meeting.days, meeting.start, meeting.end) for meeting in meetings]
 
 
+class PoolSchema(Struct, frozen=True):
+    """Seats of a section that are reserved for a group of students."""
+
+    name: str
+    seats: int
+    restriction: Annotated[
+        str, Meta(description="The group, written like the restriction of a section.", examples=["program: Nursing"])
+    ]
+    release: Annotated[
+        str,
+        Meta(
+            description="When the seats are released: a day, which they stay reserved on, or a time, both by the clock "
+            "of the term. Empty for never.",
+            examples=["2026-08-15", "2026-08-15 12:00"],
+        ),
+    ] = ""
+    seats_left: Annotated[int, Meta(description="Reserved seats that nobody has taken; 0 once they are released.")] = 0
+
+    @classmethod
+    def all(cls, pools: tuple[Pool, ...]) -> list[Self]:
+        return [cls(one.name, one.seats, one.restriction, one.release, one.seats_left) for one in pools]
+
+
+OPEN_SEATS = "Seats that are open to everybody; students may also take those left in the `pools` that admit them."
+
+
 class SectionSchema(Struct, frozen=True):
     """One offering of a course in a term: its times, place, instructor and seats."""
 
@@ -173,7 +200,7 @@ class SectionSchema(Struct, frozen=True):
     section: str
     capacity: int
     seats_taken: int
-    open_seats: int
+    open_seats: Annotated[int, Meta(description=OPEN_SEATS)]
     waitlist_capacity: int
     waiting: int
     meetings: list[MeetingSchema]
@@ -183,11 +210,13 @@ class SectionSchema(Struct, frozen=True):
         Literal["active", "closed"], Meta(description="A closed section has no open seats, and no waitlist to join.")
     ]
     restriction: RestrictionText
+    pools: list[PoolSchema]
 
     @classmethod
     def of(cls, section: models.Section) -> Self:
         facts: dict[str, Any] = {name: getattr(section, name) for name in cls.__struct_fields__}
-        return cls(**facts | {"meetings": MeetingSchema.all(section.meetings)})
+        lists = {"meetings": MeetingSchema.all(section.meetings), "pools": PoolSchema.all(section.pools)}
+        return cls(**facts | lists)
 
 
 class TermList(Struct, frozen=True):

@@ -1,6 +1,6 @@
 """The collection `enrollment`: the courses in which students are enrolled, or were and have withdrawn."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -14,7 +14,7 @@ from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.db.collections.courses import to_courses
 from quart_enroll.db.collections.sections import match_with_courses, to_sections
 from quart_enroll.db.queries import multi_find
-from quart_enroll.domain import grades
+from quart_enroll.domain import grades, pools
 from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.models import (
     MAX_TERM_NAME_LENGTH,
@@ -53,6 +53,7 @@ SCHEMA = {
         "overrides": {"bsonType": "array", "items": {"bsonType": "string"}},
         "grade": {"bsonType": "string", "minLength": 1, "maxLength": grades.MAX_CHARACTERS},
         "anonymous": {"bsonType": "bool"},
+        "pool": {"bsonType": "string", "minLength": 1, "maxLength": pools.MAX_NAME_LENGTH},
     },
 }
 
@@ -64,12 +65,14 @@ async def put(
     at: datetime,
     session: Session | None,
     overrides: Collection[Override] = NO_OVERRIDES,
+    pool: str = "",
 ) -> None:
     """Enroll the student in the section; a withdrawn course becomes an enrolled one again.
 
-    The `overrides` are the rules that staff set aside for the seat; `check-seats` reads them.
+    The `overrides` are the rules that staff set aside for the seat; `check-seats` reads them. The seat belongs to the
+    `pool`, if it is given.
     """
-    wanted, change = _put(user_id, key, at)
+    wanted, change = _put(user_id, key, at, pool)
     if overrides:
         change = {"$set": change["$set"] | {"overrides": sorted(overrides)}, "$unset": {"grade": ""}}
     await db.enrollment.update_one(wanted, change, upsert=True, session=session)
@@ -77,15 +80,15 @@ async def put(
 
 async def put_all(
     db: Database,
-    new: Iterable[tuple[int, SectionKey, datetime]],
-    withdrawn: Iterable[tuple[int, SectionKey, datetime]],
+    new: Iterable[tuple[int, SectionKey, datetime, str]],
+    withdrawn: Iterable[tuple[int, SectionKey, datetime, str]],
     session: Session,
 ) -> None:
-    """Enroll each student in a section, as `put` does; those of `new` have no row for the course and the term yet.
+    """Enroll each student in a section and pool, as `put` does; the `new` have no row for the course and the term yet.
 
     Raises BulkWriteError if one of them has. An insertion costs MongoDB half as much as an update that may insert.
     """
-    inserts = [InsertOne(_course_filter(user_id, key) | _values(key, at)) for user_id, key, at in new]
+    inserts = [InsertOne(_course_filter(user_id, key) | _values(key, at, pool)) for user_id, key, at, pool in new]
     updates = [UpdateOne(*_put(*one), upsert=True) for one in withdrawn]
     await db.enrollment.bulk_write([*inserts, *updates], session=session)
 
@@ -161,7 +164,7 @@ def join(
     """Join enrollments with these courses and sections, as `to_registrations` does."""
     keys = [(row, section_keys.from_row(row)) for row in rows if has_course(row)]
     joined = [
-        Registration(courses[key.courseID], sections.get(key) or deleted_section(key), _status(row))
+        Registration(courses[key.courseID], sections.get(key) or deleted_section(key), _status(row), to_pool(row))
         for row, key in keys
         if key.courseID in courses
     ]
@@ -218,10 +221,23 @@ async def set_grades(db: Database, new: Mapping[tuple[int, str, str], str], sess
         await db.enrollment.bulk_write(writes, session=session)
 
 
+def to_pool(row: Mapping[str, Any]) -> str:
+    """Return the name of the pool to which the seat belongs; empty for an unreserved one."""
+    pool = row.get("pool")
+    return pool if isinstance(pool, str) else ""
+
+
 def to_grade(row: Mapping[str, Any]) -> str:
     """Return the recorded grade; empty for none."""
     grade = row.get("grade")
     return intern(grade) if isinstance(grade, str) else ""
+
+
+async def count_pools(db: Database, key: SectionKey, user_ids: Collection[int], session: Session) -> Counter[str]:
+    """Count the seats that these students have in pools of the section, by the names of the pools."""
+    wanted = section_keys.to_filter(key) | {"user_id": {"$in": list(user_ids)}, "status": "enrolled"}
+    rows = await db.enrollment.find(wanted, {"pool": 1}, session=session).to_list(None)
+    return Counter(pool for row in rows if (pool := to_pool(row)))
 
 
 async def find_section_keys(db: Database, user_id: int, session: Session | None = None) -> list[SectionKey]:
@@ -250,12 +266,14 @@ def _status(row: Document) -> str:
     return "withdrawn" if row.get("status") == "withdrawn" else "enrolled"
 
 
-def _put(user_id: int, key: SectionKey, at: datetime) -> tuple[Document, Document]:
-    return _course_filter(user_id, key), {"$set": _values(key, at), "$unset": {"overrides": "", "grade": ""}}
+def _put(user_id: int, key: SectionKey, at: datetime, pool: str) -> tuple[Document, Document]:
+    outdated = {"overrides": "", "grade": ""} | ({} if pool else {"pool": ""})
+    return _course_filter(user_id, key), {"$set": _values(key, at, pool), "$unset": outdated}
 
 
-def _values(key: SectionKey, at: datetime) -> Document:
-    return {"section": key.section, "enrolled_at": at, "status": "enrolled"}
+def _values(key: SectionKey, at: datetime, pool: str) -> Document:
+    values: Document = {"section": key.section, "enrolled_at": at, "status": "enrolled"}
+    return values | {"pool": pool} if pool else values
 
 
 def _course_filter(user_id: int, key: SectionKey) -> Document:

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
+from datetime import datetime
 from functools import lru_cache
 from math import isfinite
 from typing import Any
@@ -12,6 +13,7 @@ from pymongo import IndexModel, ReturnDocument, UpdateOne
 from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document, Session, shuffle
 from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, Meeting, Section, SectionKey, SectionStatus
+from quart_enroll.domain.pools import MAX_NAME_LENGTH, Pool
 from quart_enroll.domain.section_edits import ANNOUNCED_FIELDS
 from quart_enroll.i18n.language import DAYS
 
@@ -69,6 +71,21 @@ SCHEMA = {
         "revision": COUNTER_SCHEMA,
         "restriction": {"bsonType": "string", "maxLength": 1000},
         "accepts_numbers": {"bsonType": "bool"},
+        "pools": {
+            "bsonType": "array",
+            "items": {
+                "bsonType": "object",
+                "required": ["name", "restriction", "seats", "taken"],
+                "properties": {
+                    "name": {"bsonType": "string", "minLength": 1, "maxLength": MAX_NAME_LENGTH},
+                    "restriction": {"bsonType": "string", "minLength": 1, "maxLength": 1000},
+                    "seats": COUNTER_SCHEMA,
+                    "taken": COUNTER_SCHEMA,
+                    "release": {"bsonType": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2})?$"},
+                    "is_released": {"bsonType": "bool"},
+                },
+            },
+        },
     },
 }
 
@@ -135,9 +152,12 @@ async def find_with_waitlist(db: Database) -> list[SectionKey]:
     return [section_keys.from_row(row) async for row in found if section_keys.has_key(row)]
 
 
-async def take_seat(db: Database, key: SectionKey, session: Session | None) -> bool:
-    """Take a seat; return False if none is open, or if the number of seats taken is not known."""
-    result = await db.section.update_one(*_take(key, 1), session=session)
+async def take_seat(db: Database, key: SectionKey, session: Session | None, pool: str | None = None) -> bool:
+    """Take a seat; return False if none is open, or if the number of seats taken is not known.
+
+    It belongs to the `pool`, or is an unreserved one if that is empty; with None, pools don't matter.
+    """
+    result = await db.section.update_one(*_take(key, 1, pool), session=session)
     return result.modified_count == 1
 
 
@@ -153,22 +173,32 @@ async def exceed_capacity(db: Database, key: SectionKey, session: Session | None
     return result.modified_count == 1
 
 
-async def take_seats(db: Database, numbers: Mapping[SectionKey, int], session: Session | None) -> None:
-    """Take that many seats in each section, which the transaction has seen open.
+async def take_seats(
+    db: Database, numbers: Mapping[tuple[SectionKey, str | None], int], session: Session | None
+) -> None:
+    """Take that many seats in each section and pool, which the transaction has seen open; see `take_seat`.
 
     Raises RuntimeError if one of the sections doesn't have that many: then the transaction must not be committed.
     """
-    writes = [UpdateOne(*_take(key, number)) for key, number in sorted(numbers.items())]
+    writes = [UpdateOne(*_take(key, number, pool)) for (key, pool), number in sorted(numbers.items(), key=_seat_order)]
     result = await db.section.bulk_write(writes, session=session)
     if result.modified_count != len(writes):
         raise RuntimeError("A seat that was open in this transaction is gone.")
 
 
-async def release_seat(db: Database, key: SectionKey, session: Session | None) -> None:
-    """Decrement the number of seats taken; a count that is already 0 stays, and `check-seats` reports it."""
+async def release_seat(db: Database, key: SectionKey, session: Session | None, pool: str = "") -> None:
+    """Decrement the number of seats taken, also of the pool; a count that is already 0 stays.
+
+    `check-seats` reports such a count.
+    """
     taken = section_keys.to_filter(key) | {"seats_taken": {"$gt": 0}}
-    change = [{"$set": _seats_less(1)}]
+    change = [{"$set": _seats_less(1) | _pool_seats_less({pool: 1} if pool else {})}]
     await db.section.update_one(taken, change, session=session)
+
+
+async def release_pools(db: Database, key: SectionKey, pools: Sequence[Pool], session: Session) -> None:
+    """Store these pools, of which some are released now."""
+    await db.section.update_one(section_keys.to_filter(key), {"$set": {"pools": _to_rows(pools)}}, session=session)
 
 
 async def join_waitlist(
@@ -195,14 +225,9 @@ async def leave_waitlist(db: Database, key: SectionKey, session: Session | None)
     await db.section.update_one(waiting, {"$inc": {"waiting": -1}}, session=session)
 
 
-async def count_alert(db: Database, key: SectionKey, session: Session | None) -> bool:
-    """Count one more alert; return False, and count nothing, if students can take a seat."""
-    is_full = {"$gte": ["$seats_taken", "$capacity"]}
-    is_closed = {"$eq": ["$status", SectionStatus.CLOSED]}
-    result = await db.section.update_one(
-        section_keys.to_filter(key) | {"$expr": {"$or": [is_full, is_closed]}}, {"$inc": {"alerts": 1}}, session=session
-    )
-    return result.modified_count == 1
+async def count_alert(db: Database, key: SectionKey, session: Session) -> None:
+    """Count one more alert, so that the transaction conflicts with a simultaneous change of the seats."""
+    await db.section.update_one(section_keys.to_filter(key), {"$inc": {"alerts": 1}}, session=session)
 
 
 async def put_all(db: Database, sections: Sequence[Section], session: Session | None = None) -> tuple[int, int]:
@@ -240,9 +265,12 @@ async def accept_numbers(db: Database, key: SectionKey, session: Session) -> boo
     return result.matched_count == 1
 
 
-async def remove_students(db: Database, key: SectionKey, *, enrolled: int, waiting: int, session: Session) -> None:
-    """Subtract so many students from the counters."""
-    change = [{"$set": _seats_less(enrolled) | {"waiting": {"$subtract": ["$waiting", waiting]}}}]
+async def remove_students(
+    db: Database, key: SectionKey, *, enrolled: int, waiting: int, pools: Mapping[str, int], session: Session
+) -> None:
+    """Subtract so many students from the counters, and from those of the pools."""
+    less = _seats_less(enrolled) | _pool_seats_less(pools) | {"waiting": {"$subtract": ["$waiting", waiting]}}
+    change = [{"$set": less}]
     await db.section.update_one(section_keys.to_filter(key), change, session=session)
 
 
@@ -269,7 +297,14 @@ def to_section(row: Mapping[str, Any]) -> Section:
         revision=to_int(row.get("revision")),
         restriction=str(row.get("restriction") or ""),
         accepts_numbers=row.get("accepts_numbers") is True,
+        pools=_pools(stored) if (stored := row.get("pools")) else (),
     )
+
+
+def to_row(section: Section) -> Document:
+    """Return the section as it is stored, except for the end of its waitlist."""
+    row = {name: value for name, value in asdict(section).items() if name not in ("pools", "own_pool_seats")}
+    return row | ({"pools": _to_rows(section.pools)} if section.pools else {})
 
 
 def announced_values(section: Section) -> Document:
@@ -333,6 +368,40 @@ def _is_valid(meeting: Meeting) -> bool:
     return bool(has_times and meeting.days and set(meeting.days) <= set(DAYS))
 
 
+def _pools(stored: Any) -> tuple[Pool, ...]:
+    """Read the pools. One without a valid counter is full: a guess could give away a seat of somebody else."""
+    rows = [one for one in stored if isinstance(one, Mapping)] if isinstance(stored, list) else []
+    return tuple(
+        Pool(
+            name=str(one.get("name")),
+            restriction=str(one.get("restriction")),
+            seats=to_int(one.get("seats")),
+            release=_release(one.get("release")),
+            taken=to_int(one["taken"] if is_valid_counter(one.get("taken")) else one.get("seats")),
+            is_released=one.get("is_released") is True,
+        )
+        for one in rows
+    )
+
+
+def _release(stored: Any) -> str:
+    """Return a stored date; one that can't be read must have been stored by another program, and never comes."""
+    text = str(stored or "")
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return ""
+    return text
+
+
+_POOL_COUNTERS = ("seats", "taken")
+
+
+def _to_rows(pools: Iterable[Pool]) -> list[Document]:
+    """Return the pools as they are stored, without what they don't have."""
+    return [{name: value for name, value in asdict(one).items() if value or name in _POOL_COUNTERS} for one in pools]
+
+
 def _put(section: Section, *, only_new: bool = False) -> UpdateOne:
     counters = {"seats_taken": 0, "waiting": 0, "queue_tail": 0}
     change = {"$setOnInsert": _values(section) | counters} if only_new else _set(section) | {"$setOnInsert": counters}
@@ -340,11 +409,13 @@ def _put(section: Section, *, only_new: bool = False) -> UpdateOne:
 
 
 def _set(section: Section) -> Document:
-    return {"$set": _values(section)} | ({} if section.restriction else {"$unset": {"restriction": ""}})
+    missing = [name for name in ("restriction", "pools") if not getattr(section, name)]
+    return {"$set": _values(section)} | ({"$unset": dict.fromkeys(missing, "")} if missing else {})
 
 
 def _values(section: Section) -> Document:
-    """Return what staff decide about a section, as it is stored; most have no restriction."""
+    """Return what staff decide about a section, as it is stored; most have no restriction and no pools."""
+    optional: Document = {"restriction": section.restriction, "pools": _to_rows(section.pools)}
     return {
         "capacity": section.capacity,
         "waitlist_capacity": section.waitlist_capacity,
@@ -354,7 +425,7 @@ def _values(section: Section) -> Document:
         "instructors": list(section.instructors),
         "status": section.status,
         "revision": section.revision,
-    } | ({"restriction": section.restriction} if section.restriction else {})
+    } | {name: value for name, value in optional.items() if value}
 
 
 def _seats_less(number: int) -> Document:
@@ -367,7 +438,47 @@ def _seats_less(number: int) -> Document:
     return {"seats_taken": less, "overbooked": overbooked}
 
 
-def _take(key: SectionKey, number: int) -> tuple[Document, Document]:
-    has_room = {"$lte": [{"$add": ["$seats_taken", number]}, "$capacity"]}
-    wanted = section_keys.to_filter(key) | {"seats_taken": VALID_COUNTER, "$expr": has_room}
-    return wanted, {"$inc": {"seats_taken": number}}
+def _pool_seats_less(numbers: Mapping[str, int]) -> Document:
+    """Return the new values of the pools' counters when so many students leave, by the names of their pools."""
+    if not numbers:
+        return {}
+    less = {"$switch": {"branches": [_branch(*one) for one in numbers.items()], "default": 0}}
+    taken = {"$max": [0, {"$subtract": ["$$pool.taken", less]}]}
+    merged = {"$mergeObjects": ["$$pool", {"taken": taken}]}
+    return {"pools": {"$map": {"input": {"$ifNull": ["$pools", []]}, "as": "pool", "in": merged}}}
+
+
+def _branch(name: str, number: int) -> Document:
+    return {"case": {"$eq": ["$$pool.name", {"$literal": name}]}, "then": number}
+
+
+def _seat_order(seats: tuple[tuple[SectionKey, str | None], int]) -> tuple[SectionKey, str]:
+    """Return the sort key for taking seats: one section after the other."""
+    (key, pool), _ = seats
+    return key, pool or ""
+
+
+_RESERVED = {
+    "$sum": {
+        "$map": {
+            "input": {"$ifNull": ["$pools", []]},
+            "as": "pool",
+            "in": {"$cond": ["$$pool.is_released", 0, {"$max": [0, {"$subtract": ["$$pool.seats", "$$pool.taken"]}]}]},
+        }
+    }
+}
+"""The number of seats that the pools of a section reserve and nobody has taken."""
+
+
+def _take(key: SectionKey, number: int, pool: str | None) -> tuple[Document, Document]:
+    """Return the filter and the change that take so many seats."""
+    wanted = section_keys.to_filter(key) | {"seats_taken": VALID_COUNTER}
+    if not pool:
+        reserved = [] if pool is None else [_RESERVED]
+        has_room = {"$lte": [{"$add": ["$seats_taken", number, *reserved]}, "$capacity"]}
+        return wanted | {"$expr": has_room}, {"$inc": {"seats_taken": number}}
+    own = {"$eq": ["$$pool.name", {"$literal": pool}]}, {"$ne": ["$$pool.is_released", True]}
+    fits = {"$lte": [{"$add": ["$$pool.taken", number]}, "$$pool.seats"]}
+    with_room = {"$filter": {"input": "$pools", "as": "pool", "cond": {"$and": [*own, fits]}}}
+    has_room = {"$and": [{"$lte": [{"$add": ["$seats_taken", number]}, "$capacity"]}, {"$ne": [with_room, []]}]}
+    return wanted | {"pools.name": pool, "$expr": has_room}, {"$inc": {"seats_taken": number, "pools.$.taken": number}}

@@ -46,7 +46,7 @@ AUDITED_SCHEMAS: dict[str, Mapping[str, Any]] = {
 class AuditedSeat:
     """A row of `enrollment`; in old rows, the term and the section may be empty.
 
-    `overrides` are the rules that staff set aside for it.
+    `overrides` are the rules that staff set aside for it, and `pool` is the name of the pool to which it belongs.
     An anonymous one has stayed although the registrar has removed the student's account.
     """
 
@@ -58,6 +58,7 @@ class AuditedSeat:
     overrides: frozenset[str]
     is_anonymous: bool = False
     grade: str = ""
+    pool: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +167,14 @@ async def renumber_waitlist(db: Database, key: SectionKey, after: int, session: 
     return len(rows)
 
 
-async def set_counts(db: Database, key: SectionKey, counts: Mapping[str, int], session: Session) -> None:
-    """Store the section's counters."""
+async def set_counts(
+    db: Database, key: SectionKey, counts: Mapping[str, int], session: Session, pools: Mapping[str, int]
+) -> None:
+    """Store the section's counters, and those of its pools by their names."""
     await db.section.update_one(section_keys.to_filter(key), {"$set": dict(counts)}, session=session)
+    for name, taken in pools.items():
+        pool = section_keys.to_filter(key) | {"pools.name": name}
+        await db.section.update_one(pool, {"$set": {"pools.$.taken": taken}}, session=session)
 
 
 async def set_credits(db: Database, user_id: Any, term: str, credits: int | float, session: Session) -> None:
@@ -200,6 +206,7 @@ def _to_audited_seat(row: Mapping[str, Any]) -> AuditedSeat:
         overrides=frozenset(row.get("overrides", ())),
         is_anonymous=row.get("anonymous") is True,
         grade=enrollments.to_grade(row),
+        pool=enrollments.to_pool(row),
     )
 
 

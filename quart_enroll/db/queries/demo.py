@@ -1,12 +1,12 @@
 """Inserts all rows of the demo school into an empty database."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document, Session
-from quart_enroll.db.collections import courses, events, hold_types, holds, terms, users, waitlist
+from quart_enroll.db.collections import courses, events, hold_types, holds, sections, terms, users, waitlist
 from quart_enroll.domain.holds import HoldType, RecordedHold
 from quart_enroll.domain.models import Course, Credentials, Event, Section, SectionKey, Term, WaitlistEntry
 
@@ -56,7 +56,7 @@ def _rows(school: School) -> dict[str, list[Document]]:
     return {
         "term": [terms.to_row(term) for term in school.terms],
         "course": [courses.to_row(course) for course in school.courses],
-        "section": [asdict(section) | {"queue_tail": section.waiting} for section in school.sections],
+        "section": [sections.to_row(section) | {"queue_tail": section.waiting} for section in school.sections],
         "user": [users.to_row(one.user) | {"password": one.password} for one in school.people],
         "enrollment": [
             section_keys.to_filter(seat.key) | {"user_id": seat.user_id, "enrolled_at": seat.at, "status": seat.status}

@@ -5,7 +5,7 @@ Each step may be interrupted and run again.
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from quart_enroll.db import section_keys
 from quart_enroll.db.client import DUPLICATE_KEY_CODE, Database, Document, Session
 from quart_enroll.db.collections.courses import SCHEMA as COURSE_SCHEMA
 from quart_enroll.db.collections.courses import to_course
+from quart_enroll.db.collections.sections import to_row
 from quart_enroll.db.queries.pipelines import Stage
 from quart_enroll.domain.models import Course, Section, SectionKey
 
@@ -184,7 +185,7 @@ async def add_sections(db: Database, sections: Sequence[Section], session: Sessi
     added = 0
     for section in sections:
         taken = enrolled[section.key]
-        row = asdict(section) | {"seats_taken": taken, "queue_tail": 0, "meetings": []}
+        row = to_row(section) | {"seats_taken": taken, "queue_tail": 0, "meetings": []}
         row |= {"overbooked": taken} if taken > section.capacity else {}
         key = {name: row.pop(name) for name in section_keys.KEY_FIELDS}
         result = await db.section.update_one(key, {"$setOnInsert": row}, upsert=True, session=session)

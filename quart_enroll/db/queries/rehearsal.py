@@ -5,7 +5,7 @@ without it is never a rehearsal's. Everything here needs no more than the role `
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure
 from quart_enroll.db import section_keys
 from quart_enroll.db.client import DUPLICATE_KEY_CODE, Database, Document
 from quart_enroll.db.collections import logins, terms, users
+from quart_enroll.db.collections.sections import to_row
 from quart_enroll.domain.models import Login, Section, SectionKey, Term, User
 
 MARKER_COLLECTION = "rehearsal"
@@ -23,8 +24,8 @@ COPIED_COLLECTIONS = ("term", "course", "section")
 """The catalog: no people, and nothing that people have done."""
 
 COUNTERS = {"seats_taken": 0, "waiting": 0, "queue_tail": 0}
-UNCOPIED_SECTION_FIELDS = ("alerts", "overbooked", "moved_at")
-"""What students and imports have left in a section."""
+UNCOPIED_SECTION_FIELDS = ("alerts", "overbooked", "moved_at", "pools")
+"""What students and imports have left in a section; and its pools, because invented students are in no group."""
 
 LEASE_COLLECTION = "lease"
 
@@ -123,7 +124,7 @@ async def count_plans(school: Database, term: str) -> dict[str, int]:
 async def add_term(db: Database, term: Term, sections: Sequence[Section]) -> None:
     """Add a term with its sections."""
     await terms.put_all(db, [term])
-    await _insert(db, "section", [asdict(one) | {"queue_tail": 0} for one in sections])
+    await _insert(db, "section", [to_row(one) | {"queue_tail": 0} for one in sections])
 
 
 async def set_term(db: Database, term: Term) -> None:

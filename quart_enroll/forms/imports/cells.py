@@ -20,6 +20,9 @@ _FORMULA_ERROR = re.compile(r"#(REF!|N/A|NAME\?|VALUE!|DIV/0!|NUM!|NULL!|SPILL!|
 
 MAX_SUBJECT_CHARACTERS = 50
 
+POOL_FIELDS = {"name", "seats", "restriction", "release"}
+"""The fields of a pool in JSON."""
+
 _YES_OR_NO = {"yes": True, "y": True, "true": True, "1": True, "no": False, "n": False, "false": False, "0": False}
 
 
@@ -178,6 +181,20 @@ def meetings_text(value: list[Any]) -> str | None:
     if any(not isinstance(cell, str) or set(";-–") & set(cell) for part in parts for cell in part):
         return None
     return "; ".join(f"{days} {start}-{end}" for days, start, end in parts)
+
+
+def pools_text(value: list[Any]) -> str | None:
+    """Write the pools of a JSON file as in a CSV file; None if they are something else."""
+    lines = []
+    for one in value:
+        if not isinstance(one, dict) or not {"name", "seats", "restriction"} <= set(one) <= POOL_FIELDS:
+            return None
+        texts = {name: str(text) for name, text in one.items() if isinstance(text, str | int)}
+        if len(texts) < len(one) or any("\n" in text for text in texts.values()):
+            return None
+        until = f" until {release}" if (release := texts.get("release")) else ""
+        lines.append(f"{texts['name']}: {texts['seats']} for {texts['restriction']}{until}")
+    return "\n".join(lines)
 
 
 def courseIDs_text(value: list[Any]) -> str | None:  # noqa: N802  # the same

@@ -66,6 +66,7 @@ COLUMN_SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
         "instructors": ("instructor email", "instructor emails", "instructor ids"),
         "status": ("section status",),
         "restriction": _RESTRICTION,
+        "pools": ("reserved seats", "reserved pools", "reserve capacity", "reserve caps"),
     },
     EnrollmentRow: {
         "student": _STUDENT,

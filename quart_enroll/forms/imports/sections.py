@@ -2,10 +2,10 @@
 
 from typing import Any, ClassVar
 
-from wtforms import Form, StringField, ValidationError
+from wtforms import Form, StringField, TextAreaField, ValidationError
 from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, NumberRange, Optional
 
-from quart_enroll.domain import restrictions, terms
+from quart_enroll.domain import pools, restrictions, terms
 from quart_enroll.domain.models import Section, SectionStatus
 from quart_enroll.forms.base import lazy, lowered, one_line, several_lines, stripped
 from quart_enroll.forms.imports import cells
@@ -23,12 +23,25 @@ def names_a_term(_: Form, field: Any) -> None:
         raise ValidationError(lazy("Name one term, like Fall 2026."))
 
 
+MAX_POOLS_CHARACTERS = 5000
+
+
+def _are_pools(text: str) -> None:
+    """Raise ValueError unless the text is a list of pools; a text that is too long isn't read."""
+    if len(text) <= MAX_POOLS_CHARACTERS:
+        pools.parse(text)
+
+
 class SectionRow(ImportRow):
     """A section."""
 
     LISTS: ClassVar = {
         "meetings": (cells.meetings_text, Sentence("This must be a list of objects with days, start and end.")),
         "instructors": (cells.names_text, Sentence("This must be a list of emails or user_ids.")),
+        "pools": (
+            cells.pools_text,
+            Sentence("This must be a list of objects with name, seats, restriction and perhaps release."),
+        ),
     }
 
     term = StringField(validators=[DataRequired(), one_line, names_a_term], filters=[stripped])
@@ -49,6 +62,7 @@ class SectionRow(ImportRow):
     )
 
     restriction = StringField(validators=RESTRICTION, filters=[stripped])
+    pools = TextAreaField(validators=[several_lines, Length(max=MAX_POOLS_CHARACTERS), reads(_are_pools)])
 
     def read(self) -> Section:
         """Return the section that the row describes; its term may be a season alone."""
@@ -64,6 +78,7 @@ class SectionRow(ImportRow):
             room=self.room.data or "",
             status=SectionStatus(self.status.data or SectionStatus.ACTIVE),
             restriction=restrictions.to_text(restrictions.parse(self.restriction.data or "")),
+            pools=pools.parse(self.pools.data or ""),
         )
 
     def read_instructors(self) -> tuple[str, ...]:

@@ -2,10 +2,11 @@
 
 from typing import ClassVar
 
-from wtforms import Form, HiddenField, SelectField, StringField
+from wtforms import Form, HiddenField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import DataRequired, InputRequired, Length
 
+from quart_enroll.domain import pools
 from quart_enroll.domain.models import Section, SectionStatus
 from quart_enroll.domain.section_edits import STATUS_NAMES
 from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
@@ -73,6 +74,16 @@ class SectionForm(SeenRevision, RowForm):
     )
 
     restriction = StringField(lazy("Restrictions"), filters=[stripped], description=RESTRICTION_HELP)
+    pools = TextAreaField(
+        lazy("Reserved seats"),
+        filters=[stripped],
+        description=lazy(
+            "One pool a line, such as Nursing majors: 10 for program: Nursing until 2026-08-15. The group is written "
+            "like a restriction. Students take seats from the first pool that admits them. Without a date, the seats "
+            "stay reserved."
+        ),
+        render_kw={"rows": 3},
+    )
 
     @staticmethod
     def values_of(section: Section, emails: list[str]) -> dict[str, str]:
@@ -87,6 +98,7 @@ class SectionForm(SeenRevision, RowForm):
             "instructors": " ".join(emails),
             "status": str(section.status),
             "restriction": section.restriction,
+            "pools": pools.to_text(section.pools),
         }
 
 

@@ -59,13 +59,19 @@ class Seats(NamedTuple):
     open_seats: int
     capacity: int
     waiting: int
+    is_reserved: bool
 
 
 class PersonalText(NamedTuple):
-    """The texts of a row that depend on the student: its badges, and what the student can do about each section."""
+    """The texts of a row that depend on the student: its badges, and what the student can do about each section.
+
+    If the sections have pools, also its `start` and its seats.
+    """
 
     badges: InputFreeText
     ends: Sequence[InputFreeText]
+    start: InputFreeText | None = None
+    seats: Sequence[InputFreeText] | None = None
 
 
 class RowText(NamedTuple):
@@ -100,8 +106,10 @@ class SharedRow:
 
     @property
     def depends_on_attributes(self) -> bool:
-        """Whether restrictions or prerequisites ask for attributes of the student."""
-        return self.found.course.depends_on_attributes or any(one.restriction for one in self.found.sections)
+        """Whether restrictions, pools or prerequisites ask for attributes of the student."""
+        return self.found.course.depends_on_attributes or any(
+            one.restriction or one.pools for one in self.found.sections
+        )
 
 
 class RowPage(Page[SharedRow]):
@@ -134,7 +142,7 @@ class PersonalFacts:
     """What can make a row look different to a student: courses, hours, courses taken before, credits, and so on.
 
     A student who has a hold or a term of their own, or isn't active, `affects_all` rows; one who `has_attributes` may
-    meet a restriction or a prerequisite with them.
+    meet a restriction or a prerequisite, or belong to a pool, with them.
     """
 
     courses: Set[str]
@@ -197,13 +205,20 @@ def shared_row(term: Term, found: CourseSections, now: datetime, *, signed_in: b
     While its course and sections stay the same, later catalogs use the same row.
     """
     nothing = StudentState(taken=[] if signed_in else None)
+    if signed_in and any(one.pools for one in found.sections):
+        found = replace(found, sections=tuple(map(nothing.sees, found.sections)))
     choices = section_actions.for_course(term, found.course, found.sections, nothing, now)
     signature = _signature(term, found.course, tuple(map(_possibilities, found.sections)), now, current_formats())
     return SharedRow(found, choices, hours_of(found.sections), signature)
 
 
 def _possibilities(section: Section) -> tuple[Section, bool, bool, bool]:
-    """Return what affects a student's choices: the section without its numbers, and what these allow."""
+    """Return what affects a student's choices: the section without its numbers, and what these allow.
+
+    Of a section with pools, each student sees other numbers, so they are kept with the choices.
+    """
+    if section.pools:
+        return section, True, True, True
     facts = replace(section, capacity=0, seats_taken=0, waitlist_capacity=0, waiting=0)
     has_place = section.waiting < section.waitlist_capacity
     return facts, section.open_seats > 0, has_place, section.waiting > 0
@@ -316,7 +331,7 @@ class RowRenderer:
             return None
         course = row.found.course
         choices = section_actions.for_course(self._term, course, row.found.sections, state, self._now)
-        return _personal(choices, section_actions.taken_badge(self._term, course, state))
+        return _personal(course, choices, section_actions.taken_badge(self._term, course, state))
 
 
 def render_row(row: SharedRow) -> RowText:
@@ -325,11 +340,14 @@ def render_row(row: SharedRow) -> RowText:
         return row.text
     course, sections = row.found.course, row.found.sections
     term = sections[0].term
-    start = InputFreeText(b"".join([_text("row_start", course, course), _row_times(sections), _row_seats(sections)]))
     details = _text("row_details", (course, term), course, term)
-    row.text = RowText(start, details, _section_texts(sections), InputFreeText())
-    row.text = row.text._replace(whole=_join(row, _personal(row.choices, None)))
+    row.text = RowText(_row_start(course, sections), details, _section_texts(sections), InputFreeText())
+    row.text = row.text._replace(whole=_join(row, _personal(course, row.choices, None)))
     return row.text
+
+
+def _row_start(course: Course, sections: Sequence[Section]) -> InputFreeText:
+    return InputFreeText(b"".join([_text("row_start", course, course), _row_times(sections), _row_seats(sections)]))
 
 
 def _section_texts(sections: Sequence[Section]) -> list[SectionText]:
@@ -342,15 +360,22 @@ def _section_texts(sections: Sequence[Section]) -> list[SectionText]:
 def _join(row: SharedRow, personal: PersonalText) -> InputFreeText:
     """Return the whole text of a row that was rendered before, for a student with these texts."""
     text = cast(RowText, row.text)
-    sections = [
-        part for one, end in zip(text.sections, personal.ends, strict=True) for part in (*one, end, SECTION_END)
-    ]
-    return InputFreeText(b"".join([text.start, personal.badges, text.details, *sections, ROW_END]))
+    texts = text.sections
+    if personal.seats is not None:
+        texts = [one._replace(seats=seats) for one, seats in zip(texts, personal.seats, strict=True)]
+    sections = [part for one, end in zip(texts, personal.ends, strict=True) for part in (*one, end, SECTION_END)]
+    start = personal.start or text.start
+    return InputFreeText(b"".join([start, personal.badges, text.details, *sections, ROW_END]))
 
 
-def _personal(choices: Sequence[SectionActions], taken: Badge | None) -> PersonalText:
+def _personal(course: Course, choices: Sequence[SectionActions], taken: Badge | None) -> PersonalText:
     badges = section_actions.course_badges(choices, taken)
-    return PersonalText(_text("row_badges", badges, badges), tuple(map(_end, choices)))
+    text = PersonalText(_text("row_badges", badges, badges), tuple(map(_end, choices)))
+    sections = [one.section for one in choices]
+    if not any(one.pools for one in sections):
+        return text
+    seats = [one.seats for one in _section_texts(sections)]
+    return text._replace(start=_row_start(course, sections), seats=seats)
 
 
 def _row_times(sections: Sequence[Section]) -> InputFreeText:
@@ -375,6 +400,7 @@ def sum_of_seats(sections: Sequence[Section]) -> Seats:
         sum(one.open_seats for one in active),
         sum(one.capacity for one in active),
         sections[0].waiting if len(sections) == 1 else 0,
+        any(one.reserved_seats for one in active) and not any(one.open_seats for one in active),
     )
 
 
@@ -394,12 +420,18 @@ def _swap(course: Course, section: Section, others: Iterable[Registration]) -> S
 
 
 def _start(section: Section, *, has_times: bool = True) -> InputFreeText:
-    key = section.key, section.meetings, section.instructor, section.room, has_times
+    facts = section.meetings, section.instructor, section.room, section.restriction, section.pool_facts
+    key = section.key, *facts, has_times
     return _text("section_start", key, section, has_times)
 
 
 def _seats(section: Section) -> InputFreeText:
-    return _text("seats_cell", (section.status, section.open_seats, section.capacity, section.waiting), section)
+    return _text("seats_cell", seats_key(section), section)
+
+
+def seats_key(section: Section) -> Hashable:
+    """Return a value that is equal for sections whose seats look the same."""
+    return section.status, section.open_seats, section.capacity, section.waiting, section.is_reserved
 
 
 def _end(choice: SectionActions) -> InputFreeText:

@@ -14,6 +14,7 @@ from quart_enroll.domain.filter_choices import FilterChoices
 from quart_enroll.domain.models import Term
 from quart_enroll.domain.search_words import match_words
 from quart_enroll.domain.student import StudentSnapshot
+from quart_enroll.domain.student_attributes import StudentAttributes
 from quart_enroll.fastpath.per_catalog import cached_per_catalog
 from quart_enroll.fastpath.response_cache import cache_public
 from quart_enroll.forms.search import SearchForm
@@ -74,6 +75,7 @@ class CatalogSearch:
     has_filters: bool
     respelled: str
     choices: FilterChoices
+    attributes: StudentAttributes | None
     mark: object = field(default_factory=object)
 
 
@@ -103,7 +105,8 @@ async def courses(term: str | None = None) -> bytes:
     if chosen in past:
         offered = await past_catalog(chosen.term)
     parameters = SearchForm.parameters_of(request.args)
-    results = _search(offered, chosen.term, parameters)
+    groups = user.attributes if user and "open" in dict(parameters) and offered.has_pools else None
+    results = _search(offered, chosen.term, parameters, groups)
     boundary = last_boundary(chosen, moment)
     page = await _load_page(offered, chosen, results, boundary, snapshot)
     window = closed_window(chosen, moment, snapshot)
@@ -144,17 +147,22 @@ async def courses(term: str | None = None) -> bytes:
 
 
 @cached_per_catalog("searches", _search_size)
-def _search(offered: Catalog, name: str, parameters: tuple[tuple[str, str], ...]) -> CatalogSearch:
-    """Search the term of that name; a search that many visitors make runs once per catalog."""
+def _search(
+    offered: Catalog, name: str, parameters: tuple[tuple[str, str], ...], attributes: StudentAttributes | None
+) -> CatalogSearch:
+    """Search the term of that name; a search that many visitors make runs once per catalog.
+
+    With the `attributes` of a student, seats of their pools count as open.
+    """
     term = _term(offered, name)
     choices = search.choices(offered, term)
     form = SearchForm.from_parameters(parameters, choices)
-    active_filters, wanted = form.active_filters(), form.search()
+    active_filters, wanted = form.active_filters(), replace(form.search(), attributes=attributes)
     has_filters = bool(active_filters.keys() - {"q"} or wanted.sort)
     match = match_words(offered, term, wanted.words)
     found = search.search(offered, term, replace(wanted, sort=wanted.sort or _default_sort(wanted.words)), match)
     respelled = match.words if match.words != wanted.words else ""
-    return CatalogSearch(form, found, active_filters, has_filters, respelled, choices)
+    return CatalogSearch(form, found, active_filters, has_filters, respelled, choices, attributes)
 
 
 def _default_sort(words: str) -> str:
@@ -232,7 +240,7 @@ async def _broader_searches(offered: Catalog, term: Term, results: CatalogSearch
     labels = results.active_filters
 
     def total(without: Collection[str]) -> int:
-        found = search.search(offered, term, results.form.search(without))
+        found = search.search(offered, term, replace(results.form.search(without), attributes=results.attributes))
         return len(_for_student(results.form, found, term, state, without))
 
     def broader(name: str, without: Collection[str], *, is_only: bool) -> BroaderSearch:

@@ -47,6 +47,8 @@ async def instructor(name: str) -> bytes:
     del current[MAX_LISTED_SECTIONS:]
     past = [key for key in await teaching.find_taught(database(), name) if key.term not in coming]
     user = auth.user()
+    if user:
+        current = [one.seen_by(user.attributes) for one in current]
     snapshot = await student_state.load_snapshot(user.user_id) if user and past else None
     own_terms = {term.term for term in student_state.past_terms(snapshot, offered, moment)}
     if not current and not past:

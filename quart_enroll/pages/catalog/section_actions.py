@@ -97,7 +97,7 @@ def for_course(
         _with_permit(state.own_term(term, allowed), course, section, state, now, allowed)
         if (allowed := state.permitted(section))
         else _section_actions(own, course, section, state, now)
-        for section in sections
+        for section in map(state.sees, sections)
     ]
 
 
@@ -254,12 +254,11 @@ def _with_permit(
 ) -> SectionActions:
     """Return what a student whose permits set rules aside for the section can do.
 
-    With a permit for a full section, a student on its waitlist may enroll.
+    With a permit for a section without an open seat, a student on its waitlist may enroll.
     """
     waitlisted = state.waitlist_position(section.key)
-    others = (
-        [one for one in state.waitlisted if one is not waitlisted] if Override.FULL in allowed else state.waitlisted
-    )
+    gives_seat = (Override.RESERVED_SEATS if section.free_seats else Override.FULL) in allowed
+    others = [one for one in state.waitlisted if one is not waitlisted] if gives_seat else state.waitlisted
     eased = permits.ease(term, course, section, allowed)
     found = _section_actions(*eased, replace(state, waitlisted=others), now)
     found = replace(found, section=section, has_permit=True)

@@ -13,6 +13,7 @@ from quart_enroll.pages.catalog.section_actions import section_name
 from quart_enroll.pages.enrollment import schedule_rows, week_grid
 from quart_enroll.pages.enrollment.plan_rows import PlannedOffering
 from quart_enroll.pages.enrollment.week_grid import WeekGrid
+from quart_enroll.pages.student_state import StudentState
 from quart_enroll.services.enrollment.candidates import Offering
 
 
@@ -30,14 +31,17 @@ class BuilderFacts:
     accepted: Mapping[str, Sequence[Section]]
 
     @classmethod
-    def of(cls, found: Sequence[PlannedOffering], enrolled: Sequence[Registration], offered: Catalog) -> "BuilderFacts":
+    def of(cls, found: Sequence[PlannedOffering], state: StudentState, offered: Catalog) -> "BuilderFacts":
         """Return the facts about a plan."""
-        courses = {one.courseID for one in enrolled}
+        courses = {one.courseID for one in state.enrolled}
         pairs = [(one, offering) for one, offering in found if offering.course.courseID not in courses]
         planned = [offering for _, offering in pairs]
-        sections = {one.course.courseID: offered.sections_of(one.course.courseID, one.term) for one in planned}
+        sections = {
+            one.course.courseID: [*map(state.sees, offered.sections_of(one.course.courseID, one.term))]
+            for one in planned
+        }
         accepted = {one.key.courseID: accepted_sections(one, sections[one.key.courseID]) for one, _ in pairs}
-        return cls(planned, sections, enrolled, accepted)
+        return cls(planned, sections, state.enrolled, accepted)
 
     @property
     def has_alternatives(self) -> bool:

@@ -8,6 +8,7 @@ from markupsafe import escape
 from quart_enroll.domain.models import Term
 from quart_enroll.domain.week import WeekEntry
 from quart_enroll.i18n.language import format_day_name
+from quart_enroll.pages.catalog.course_rows import seats_key
 from quart_enroll.pages.enrollment import plan_rows, plan_week, week_texts
 from quart_enroll.pages.enrollment.plan_rows import LostCourse, PlanChoice, PlanRow
 from quart_enroll.pages.student_state import StudentState
@@ -79,6 +80,5 @@ def _row(term: Term, row: PlanRow) -> list[InputFreeText]:
         return [macros.row_start(row, term), macros.row_actions(row), macros.row_end(row)]
 
     start, actions, end = render_shared_parts(PLAN_MACROS, key, render_row)
-    seats = section.status, section.open_seats, section.capacity, section.waiting
     troubles = [render_filled(PLAN_MACROS, "row_troubles", None, found)] if (found := row.troubles) else []
-    return [start, render_shared(SEATS_MACROS, "seats_cell", seats, section), actions, *troubles, end]
+    return [start, render_shared(SEATS_MACROS, "seats_cell", seats_key(section), section), actions, *troubles, end]

@@ -35,7 +35,7 @@ async def builder() -> bytes:
     state = await student_state.load(user, term, offered, snapshot)
     found, _ = plan_rows.find(snapshot, term, offered)
     form = BuilderForm(request.args)
-    facts = BuilderFacts.of(found, state.enrolled, offered)
+    facts = BuilderFacts.of(found, state, offered)
     form.set_choices(facts.keep_choices())
     variables = {"plan": True, "term": term, "form": form, "built": None}
     if facts.planned:

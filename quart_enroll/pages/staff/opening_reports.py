@@ -29,6 +29,7 @@ REASON_NAMES = {
     "appointment_ended": Sentence("After the appointment"),
     "no_appointment": Sentence("No appointment"),
     "section_full": Sentence("Section full"),
+    "seats_reserved": Sentence("Reserved for others"),
     "section_closed": Sentence("Section closed"),
     "restricted": Sentence("Restricted to others"),
     "repeat_limit": Sentence("Repeat limit"),

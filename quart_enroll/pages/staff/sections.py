@@ -9,6 +9,7 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from quart_enroll.domain import permissions
 from quart_enroll.domain.folding import fold
 from quart_enroll.domain.models import Course, Section, SectionKey, Term, User
+from quart_enroll.domain.pools import to_text
 from quart_enroll.domain.roles import Role
 from quart_enroll.domain.section_edits import STATUS_NAMES
 from quart_enroll.forms.staff.sections import SectionListForm
@@ -65,6 +66,7 @@ LISTING: Listing[SectionRow] = Listing(
         Column("waiting", Sentence("Waiting"), lambda row: row.section.waiting, is_sortable=True),
         Column("status", Sentence("Status"), lambda row: STATUS_NAMES[row.section.status], is_sortable=True),
         Column("restriction", Sentence("Restrictions"), lambda row: row.section.restriction, only_in_files=True),
+        Column("pools", Sentence("Reserved seats"), lambda row: to_text(row.section.pools), only_in_files=True),
         Column(
             "roster",
             Sentence("Students"),

@@ -81,7 +81,8 @@ async def _end_running_courses(transaction: SeatTransaction, user_id: int, known
 async def _give_up_seat(
     transaction: SeatTransaction, user_id: int, key: SectionKey, *, withdraws: bool = False
 ) -> None:
+    [pool] = await enrollments.count_pools(transaction.db, key, [user_id], transaction.session) or [""]
     end = enrollments.withdraw if withdraws else enrollments.remove
     await end(transaction.db, user_id, key, transaction.session)
     await seat_changes.record_event(transaction, user_id, "withdraw" if withdraws else "drop", key)
-    await seat_changes.release_seat(transaction, key)
+    await seat_changes.release_seat(transaction, key, pool)

@@ -1,6 +1,6 @@
 """Imports changes for students: each row is a transaction of its own, which also records what became of the row."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,9 +10,17 @@ from quart_enroll.db.collections import courses, enrollments, users, waitlist
 from quart_enroll.db.collections import terms as stored_terms
 from quart_enroll.db.queries import import_guards
 from quart_enroll.db.transactions import transaction
-from quart_enroll.domain import folding, permissions, terms
+from quart_enroll.domain import folding, permissions, pools, terms
 from quart_enroll.domain.actors import Actor, Override
-from quart_enroll.domain.errors import NotEnrolled, Refused, RowProblem, SectionFull, UnknownTerm, WaitlistFull
+from quart_enroll.domain.errors import (
+    NotEnrolled,
+    Refused,
+    RowProblem,
+    SeatsReserved,
+    SectionFull,
+    UnknownTerm,
+    WaitlistFull,
+)
 from quart_enroll.domain.models import SYSTEM_ACTOR, Section, SectionKey, Term, User
 from quart_enroll.domain.roles import Role
 from quart_enroll.domain.stored_import import Outcome
@@ -112,16 +120,23 @@ class Forecast:
     What earlier rows give up is not counted.
     """
 
-    seats_taken: Counter[SectionKey] = field(default_factory=Counter)
+    seats_taken: defaultdict[SectionKey, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     places_taken: Counter[SectionKey] = field(default_factory=Counter)
     changes: set[tuple[int, StaffChange]] = field(default_factory=set)
 
-    def add(self, change: StaffChange, section: Section, overrides: frozenset[Override], title: str) -> set[Override]:
-        """Count what a change takes; return the overrides that it needs, or raise SectionFull or WaitlistFull."""
+    def add(
+        self, change: StaffChange, section: Section, student: User, overrides: frozenset[Override], title: str
+    ) -> set[Override]:
+        """Count what a change takes; return the overrides that it needs.
+
+        Raises SectionFull, SeatsReserved or WaitlistFull.
+        """
         if change.action not in (StaffAction.ENROLL, StaffAction.SWAP, StaffAction.JOIN):
             return set()
-        if self.seats_taken[change.key] < section.free_seats:
-            self.seats_taken[change.key] += 1
+        taken = self.seats_taken[change.key]
+        left = section.with_seats_taken(taken).seen_by(student.attributes)
+        if left.available_seats:
+            taken[pools.choose(left.pools, student.attributes)] += 1
             return set()
         if change.action is StaffAction.JOIN:
             self.places_taken[change.key] += 1
@@ -130,9 +145,11 @@ class Forecast:
             if Override.FULL not in overrides:
                 raise WaitlistFull(title, section.section)
             return {Override.FULL}
-        if Override.FULL not in overrides:
-            raise SectionFull(title, section.section)
-        return {Override.FULL}
+        needed, refusal = (Override.RESERVED_SEATS, SeatsReserved) if left.free_seats else (Override.FULL, SectionFull)
+        if needed not in overrides:
+            raise refusal(title, section.section)
+        taken[""] += 1
+        return {needed}
 
 
 async def import_enrollments(
@@ -209,7 +226,7 @@ async def _preview(
         if is_repeated or await _has_come_true(db, student.user_id, change):
             return _unchanged(row, student, change)
         needed = await staff_changes.check(db, student.user_id, change, author.overrides, known.now)
-        needed |= forecast.add(change, section, author.overrides, known.titles[change.key.courseID])
+        needed |= forecast.add(change, section, student, author.overrides, known.titles[change.key.courseID])
     except Refused as refusal:
         return _refused(row, RowProblem(row.number, refusal.message), student)
     forecast.changes.add((student.user_id, change))

@@ -10,7 +10,7 @@ from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import sections, users
 from quart_enroll.db.collections import terms as stored_terms
 from quart_enroll.db.queries import import_guards
-from quart_enroll.domain import email_addresses, folding, section_edits, terms
+from quart_enroll.domain import email_addresses, folding, pools, section_edits, terms
 from quart_enroll.domain.errors import RowProblem, UnknownTerm
 from quart_enroll.domain.models import SYSTEM_ACTOR, Section, SectionKey, Term
 from quart_enroll.i18n.language import Sentence
@@ -41,6 +41,7 @@ OPTIONAL_SECTION_FIELDS = (
     "instructors",
     "status",
     "restriction",
+    "pools",
 )
 """Fields that keep their stored values if the file lacks their columns."""
 
@@ -171,7 +172,7 @@ def _with_stored_numbers(
 def _sections_after(rows: Sequence[ImportedSection], before: Mapping[SectionKey, Section]) -> list[Section]:
     """Return the sections as they will be after the import; raise InvalidRows for invalid ones."""
     after = [_with_stored_fields(row, before) for row in rows]
-    _refuse_faults(rows, after)
+    _refuse_faults(rows, after, before)
     return after
 
 
@@ -180,8 +181,8 @@ def _with_stored_fields(row: ImportedSection, before: Mapping[SectionKey, Sectio
     after = keep_missing_fields(row.section, old, row.given, OPTIONAL_SECTION_FIELDS)
     if old is None:
         return after
-    kept = ("seats_taken", "waiting", "revision", "accepts_numbers")
-    return replace(after, **{name: getattr(old, name) for name in kept})
+    kept = {name: getattr(old, name) for name in ("seats_taken", "waiting", "revision", "accepts_numbers")}
+    return replace(after, pools=pools.with_counts(after.pools, old.pools), **kept)
 
 
 async def _with_user_ids(db: Database, rows: Sequence[ImportedSection]) -> list[ImportedSection]:
@@ -216,12 +217,14 @@ async def accounts_of(db: Database, texts: Collection[str]) -> dict[str, int]:
     }
 
 
-def _refuse_faults(rows: Sequence[ImportedSection], after: Sequence[Section]) -> None:
+def _refuse_faults(
+    rows: Sequence[ImportedSection], after: Sequence[Section], before: Mapping[SectionKey, Section]
+) -> None:
     refuse(
         [
             RowProblem(row.number, sentence, field)
             for row, section in zip(rows, after, strict=True)
-            for field, sentence in section_edits.find_faults(section).items()
+            for field, sentence in section_edits.find_faults(section, before.get(section.key)).items()
         ]
     )
 

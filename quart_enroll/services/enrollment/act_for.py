@@ -4,7 +4,7 @@ Each change is one transaction, with the event in the student's history, the aud
 and whatever else the caller wants to `record` in it.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -209,7 +209,7 @@ async def _act(
     staff: Actor,
     user_id: int,
     now: datetime,
-    keys: Iterable[SectionKey],
+    keys: Collection[SectionKey],
     body: Callable[[SeatTransaction], Coroutine[Any, Any, Result]],
     record: Record,
 ) -> Result:

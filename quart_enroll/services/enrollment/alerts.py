@@ -1,4 +1,4 @@
-"""Seat alerts: a student who isn't on the waitlist is notified, once, that a seat is open to everybody.
+"""Seat alerts: a student who isn't on the waitlist is notified, once, that a seat is open to them.
 
 `promotion.promote_waitlists` sends them, in the transaction that leaves the seat open.
 """
@@ -42,10 +42,11 @@ async def add(context: EnrollmentContext, user_id: int, request: SectionRequest,
         alert_keys = await alerts.find_by_student(db, user_id, session)
         if key not in alert_keys and len(alert_keys) >= MAX_ALERTS:
             raise TooManyAlerts(MAX_ALERTS)
+        if offering.section.open_seats:
+            raise SeatOpen(offering.course.title, key.section)
         await alerts.add(db, user_id, key, now, offering.term.withdraw_deadline, session)
         # This writes the section, as a drop does, so the one of the two that comes second sees the other.
-        if not await sections.count_alert(db, key, session):
-            raise SeatOpen(offering.course.title, key.section)
+        await sections.count_alert(db, key, session)
         return offering
 
     return await context.locks.run([key], body)

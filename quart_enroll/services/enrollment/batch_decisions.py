@@ -1,12 +1,13 @@
 """Decide on the requests of a batch in turn, by the same rules as if each had come alone. Nothing here is written."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from typing import TypeAlias
 
+from quart_enroll.domain import rules
 from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.errors import AlreadyEnrolled, AlreadyWaiting, Refused, SectionFull, WaitlistFull
 from quart_enroll.domain.holds import HoldBlock
@@ -61,7 +62,8 @@ class Decision:
 
     `candidate` holds the facts behind a seat, a waitlist entry or a full section. Courses that are refused together
     share the refusal, and only one of their decisions `is_recorded`. A seat may be `instead_of` the planned section,
-    and the student's permits have set the `overrides` aside for it.
+    and the student's permits have set the `overrides` aside for it. It belongs to the `pool`, as
+    `Candidate.find_pool` returns it.
     """
 
     key: SectionKey
@@ -70,6 +72,7 @@ class Decision:
     is_recorded: bool = True
     instead_of: SectionKey | None = None
     overrides: frozenset[Override] = NO_OVERRIDES
+    pool: str | None = None
 
     @property
     def may_unblock(self) -> bool:
@@ -82,7 +85,7 @@ class BatchJudge:
     """Decides on one student after the other, and counts the seats and waitlist places that it has given."""
 
     def __init__(self) -> None:
-        self._seats_given: Counter[SectionKey] = Counter()
+        self._seats_given: defaultdict[SectionKey, Counter[str]] = defaultdict(Counter)
         self._places_given: Counter[SectionKey] = Counter()
 
     def decide(
@@ -112,10 +115,9 @@ class BatchJudge:
 
     def remaining(self, section: Section) -> Section:
         """Return the section as it is after the decisions so far."""
-        seats, places = self._seats_given[section.key], self._places_given[section.key]
-        if not seats and not places:
-            return section
-        return replace(section, seats_taken=section.seats_taken + seats, waiting=section.waiting + places)
+        section = section.with_seats_taken(self._seats_given[section.key])
+        places = self._places_given[section.key]
+        return replace(section, waiting=section.waiting + places) if places else section
 
     def _now(self, candidate: Candidate | Refused) -> Candidate | Refused:
         """Return the candidate for the section as it is after the decisions so far."""
@@ -145,27 +147,28 @@ class BatchJudge:
         for key, one in missing.items():
             if one.offering.section.open_seats:
                 continue
-            if Override.FULL in one.permitted(request.now):
-                permitted[key] |= {Override.FULL}
+            if one.seat_override in one.permitted(request.now):
+                permitted[key] |= {one.seat_override}
             elif request.join_waitlist:
                 return [self._wait(one)]
             else:
                 return _refuse_full(group, key, one)
-        for one in missing.values():
-            self._give(one)
+        seat_pools = {key: self._give(one, permitted[key]) for key, one in missing.items()}
         added += new
         return [
-            _seat(key, missing[key], permitted[key])
+            _seat(key, missing[key], permitted[key], seat_pools[key])
             if key in missing
             else Decision(key, AlreadyEnrolled(one.offering.course.title, one.offering.term.term))
             for key, one in wanted.items()
         ]
 
-    def _give(self, candidate: Candidate) -> None:
-        key = candidate.offering.key
-        self._seats_given[key] += 1
+    def _give(self, candidate: Candidate, overrides: frozenset[Override]) -> str | None:
+        """Count the seat that the candidate gets, and return its pool."""
+        key, pool = candidate.offering.key, None if Override.FULL in overrides else candidate.find_pool(overrides)
+        self._seats_given[key][pool or ""] += 1
         for entry in candidate.waitlist_entries:
             self._places_given[entry.key] -= is_left_for(key, entry)
+        return pool
 
     def _wait(self, candidate: Candidate) -> Decision:
         key, section = candidate.offering.key, candidate.offering.section
@@ -198,9 +201,10 @@ def _with_section(candidate: Candidate | Refused, section: Section | None) -> Ca
     return candidate.with_section(section)
 
 
-def _seat(planned: SectionKey, candidate: Candidate, overrides: frozenset[Override]) -> Decision:
+def _seat(planned: SectionKey, candidate: Candidate, overrides: frozenset[Override], pool: str | None) -> Decision:
     key, enrolled = candidate.offering.key, Enrolled(candidate.offering)
-    return Decision(key, enrolled, candidate, instead_of=planned if planned != key else None, overrides=overrides)
+    instead_of = planned if planned != key else None
+    return Decision(key, enrolled, candidate, instead_of=instead_of, overrides=overrides, pool=pool)
 
 
 def _check(request: SeatRequest, candidate: Candidate, courseIDs: Sequence[str]) -> frozenset[Override]:
@@ -219,5 +223,5 @@ def _refuse(group: Group, about: SectionKey, refusal: Refused) -> list[Decision]
 
 
 def _refuse_full(group: Group, about: SectionKey, candidate: Candidate) -> list[Decision]:
-    refusal = SectionFull(candidate.offering.course.title, candidate.offering.key.section)
+    refusal = rules.full_refusal(candidate.offering.course, candidate.offering.section)
     return [Decision(key, refusal, candidate, is_recorded=key == about) for key, _ in group]

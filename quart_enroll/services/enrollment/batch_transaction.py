@@ -16,7 +16,7 @@ from quart_enroll.db.collections import enrollments, events, permits, plans, sch
 from quart_enroll.db.transactions import wait_for_majority
 from quart_enroll.domain.actors import Override
 from quart_enroll.domain.errors import AlreadyEnrolled, Refused, SectionFull
-from quart_enroll.domain.models import Event, Section, SectionKey, WaitlistEntry
+from quart_enroll.domain.models import SYSTEM_ACTOR, Event, Section, SectionKey, WaitlistEntry
 from quart_enroll.domain.permits import choose
 from quart_enroll.domain.plan_fit import accepted_sections
 from quart_enroll.services.enrollment import seat_changes
@@ -27,8 +27,8 @@ from quart_enroll.services.enrollment.batch_decisions import (
     SeatRequest,
     Waitlisted,
 )
-from quart_enroll.services.enrollment.candidates import all_with_course_names, load_candidates
-from quart_enroll.services.enrollment.promotion import promote_waitlists
+from quart_enroll.services.enrollment.candidates import Candidate, all_with_course_names, load_candidates
+from quart_enroll.services.enrollment.promotion import has_due_pools, promote_waitlists
 from quart_enroll.services.enrollment.refusals import section_full
 from quart_enroll.services.enrollment.seat_changes import Enrolled, SeatTransaction
 from quart_enroll.services.enrollment.section_lock import SectionLocks
@@ -159,7 +159,10 @@ async def _decide(db: Database, session: Session, requests: Sequence[SeatRequest
         for request, accepted_by_key in zip(requests, accepted, strict=True)
         for key in request.keys
     ]
-    candidates = iter(await load_candidates(db, wanted, session) if wanted else ())
+    loaded = await load_candidates(db, wanted, session) if wanted else []
+    if loaded and await _release_pools(db, session, requests, loaded):
+        return await _decide(db, session, requests)
+    candidates = iter(loaded)
     judge = BatchJudge()
     decided: list[list[Decision]] = []
     for request, accepted_by_key in zip(requests, accepted, strict=True):
@@ -167,6 +170,20 @@ async def _decide(db: Database, session: Session, requests: Sequence[SeatRequest
         if any(decision.may_unblock for decision in decided[-1]):
             break
     return await _explain_refusals(db, session, judge, decided)
+
+
+async def _release_pools(
+    db: Database, session: Session, requests: Sequence[SeatRequest], candidates: Sequence[Candidate | Refused]
+) -> bool:
+    """Release the pools of these sections that are due, and return whether there were any."""
+    now = max(request.now for request in requests)
+    offerings = [one.offering for one in candidates if isinstance(one, Candidate) and one.offering.section.pools]
+    due = {one.key for one in offerings if has_due_pools(one, now)}
+    if due:
+        transaction = SeatTransaction(db, session, now, SYSTEM_ACTOR)
+        transaction.freed_sections.extend(sorted(due))
+        await promote_waitlists(transaction)
+    return bool(due)
 
 
 async def _find_accepted(
@@ -274,14 +291,14 @@ def _with_limited_attempts(enrolled: Iterable[_Seat]) -> set[int]:
 
 
 async def _put_enrollments(db: Database, session: Session, enrolled: Sequence[_Seat]) -> None:
-    by_being_new: dict[bool, list[tuple[int, SectionKey, datetime]]] = {True: [], False: []}
+    by_being_new: dict[bool, list[tuple[int, SectionKey, datetime, str]]] = {True: [], False: []}
     for seat in enrolled:
         if seat.decision.overrides:
             await _put_permitted(db, session, seat)
             continue
         registrations = seat.decision.candidate.registrations if seat.decision.candidate else ()
         is_new = all(one.courseID != seat.key.courseID for one in registrations)
-        by_being_new[is_new].append((seat.user_id, seat.key, seat.now))
+        by_being_new[is_new].append((seat.user_id, seat.key, seat.now, seat.decision.pool or ""))
         if not is_new and seat.decision.candidate:
             await seat_changes.give_permits_back(db, seat.user_id, seat.decision.candidate, session)
     if by_being_new[True] or by_being_new[False]:
@@ -291,7 +308,7 @@ async def _put_enrollments(db: Database, session: Session, enrolled: Sequence[_S
 async def _put_permitted(db: Database, session: Session, seat: _Seat) -> None:
     """Enroll a student whose permits set rules aside, and note that they are used."""
     candidate, overrides = seat.decision.candidate, seat.decision.overrides
-    await enrollments.put(db, seat.user_id, seat.key, seat.now, session, overrides)
+    await enrollments.put(db, seat.user_id, seat.key, seat.now, session, overrides, seat.decision.pool or "")
     if candidate:
         await seat_changes.give_permits_back(db, seat.user_id, candidate, session)
         used = choose(candidate.permits, seat.key, overrides, seat.now)
@@ -302,7 +319,9 @@ async def _take_seats(db: Database, session: Session, enrolled: Sequence[_Seat])
     """Take the open seats, and then those beyond the capacity that permits allow."""
     beyond = [seat for seat in enrolled if Override.FULL in seat.decision.overrides]
     if len(beyond) < len(enrolled):
-        within = Counter(seat.key for seat in enrolled if Override.FULL not in seat.decision.overrides)
+        within = Counter(
+            (seat.key, seat.decision.pool) for seat in enrolled if Override.FULL not in seat.decision.overrides
+        )
         await sections.take_seats(db, within, session)
     for seat in beyond:
         if not await sections.exceed_capacity(db, seat.key, session):

@@ -9,7 +9,7 @@ from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import courses
 from quart_enroll.db.queries import section_facts
 from quart_enroll.db.queries.section_facts import SectionFacts, StudentRecord
-from quart_enroll.domain import appointments, permits, requisite_rules, requisites, restrictions, rules
+from quart_enroll.domain import appointments, permits, pools, requisite_rules, requisites, restrictions, rules
 from quart_enroll.domain.actors import NO_OVERRIDES, Override
 from quart_enroll.domain.appointments import Appointment
 from quart_enroll.domain.errors import (
@@ -43,7 +43,7 @@ class Offering:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A student who wants a seat in an offering.
+    """A student who wants a seat in an offering, whose section is as the student sees it (`Section.seen_by`).
 
     `registrations` are those of the offering's term, `waitlist_entries` those of all terms, and `waited_courses` their
     courses. `taken_courses` are the courses that the student takes or took in any term, as far as one of all these
@@ -76,8 +76,23 @@ class Candidate:
         return Override.RESTRICTION in self.with_section(section).permitted(now)
 
     def has_seat(self, now: datetime, dropped: Registration | None = None) -> bool:
-        """Return whether a seat is open, or a permit lets the student exceed the capacity."""
-        return self.offering.section.open_seats > 0 or Override.FULL in self.permitted(now, dropped)
+        """Return whether a seat is open to the student, or a permit gives one when none is."""
+        return self.offering.section.open_seats > 0 or self.seat_override in self.permitted(now, dropped)
+
+    @property
+    def seat_override(self) -> Override:
+        """What must be set aside for a seat when none is open to the student."""
+        return Override.RESERVED_SEATS if self.offering.section.free_seats else Override.FULL
+
+    def find_pool(self, overrides: Collection[Override] = NO_OVERRIDES) -> str | None:
+        """Return the name of the pool to which an open seat for the student belongs; empty for an unreserved one.
+
+        None means that pools don't matter: the section has none, or the `overrides` set them aside.
+        """
+        section = self.offering.section
+        if not section.pools or Override.RESERVED_SEATS in overrides:
+            return None
+        return pools.choose(section.pools, self.attributes)
 
     def own_term(self, now: datetime) -> Term:
         """Return the term with the student's own credit limit."""
@@ -85,7 +100,7 @@ class Candidate:
 
     def with_section(self, section: Section) -> "Candidate":
         """Return the candidate for another section of the course, or for the same one in another state."""
-        return replace(self, offering=replace(self.offering, section=section))
+        return replace(self, offering=replace(self.offering, section=section.seen_by(self.attributes)))
 
     def may_unblock(self, courseID: str) -> bool:
         """Return whether a seat in the course may let the student into another one, for which the student waits."""
@@ -141,8 +156,11 @@ def _candidate(key: SectionKey, found: SectionFacts, student: StudentRecord) -> 
     if student.is_closed:
         return AccountGone()
     try:
+        offering = _offering(key, found)
+        if offering.section.pools:
+            offering = replace(offering, section=offering.section.seen_by(student.attributes))
         return Candidate(
-            _offering(key, found),
+            offering,
             student.registrations,
             student.waitlist_entries,
             student.waited_courses,

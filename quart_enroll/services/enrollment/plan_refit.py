@@ -101,7 +101,7 @@ def _open_sections(candidate: Candidate, sections: Sequence[Section], now: datet
     return [
         (rank, section)
         for rank, section in enumerate(sections)
-        if section.open_seats and candidate.is_admitted(section, now)
+        if section.seen_by(candidate.attributes).open_seats and candidate.is_admitted(section, now)
     ]
 
 

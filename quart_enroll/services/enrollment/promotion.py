@@ -4,13 +4,15 @@ Afterwards an open seat means that no waitlisted student could take it. Seats th
 students who set an alert: in the same transaction too, so that no process that dies can lose or repeat an alert.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime
 
-from quart_enroll.db.collections import alerts, enrollments, notices, sections, waitlist
-from quart_enroll.domain import permits, requisite_rules, rules
+from quart_enroll.db.collections import alerts, enrollments, notices, sections, terms, users, waitlist
+from quart_enroll.domain import permits, pools, requisite_rules, rules
 from quart_enroll.domain.actors import Override
 from quart_enroll.domain.errors import AccountGone, Refused, SectionFull, UnknownCourse, UnknownSection, UnknownTerm
-from quart_enroll.domain.models import Notice, SectionKey, WaitlistEntry
+from quart_enroll.domain.models import Notice, Section, SectionKey, SectionStatus, WaitlistEntry
 from quart_enroll.services.enrollment.candidates import (
     Offering,
     check_rules,
@@ -19,6 +21,14 @@ from quart_enroll.services.enrollment.candidates import (
     with_course_names,
 )
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction, bump_version, record_event, take
+
+
+class PoolsDue(Exception):
+    """Pools of the section must be released before anybody gets a seat in it; nothing may be committed."""
+
+    def __init__(self, key: SectionKey) -> None:
+        super().__init__(str(key))
+        self.key = key
 
 
 async def promote_waitlists(transaction: SeatTransaction) -> None:
@@ -33,6 +43,11 @@ async def promote_waitlists(transaction: SeatTransaction) -> None:
             await _retry_unblocked(transaction)
     for key in sorted(transaction.open_sections):
         await _send_alerts(transaction, key)
+
+
+def has_due_pools(offering: Offering, now: datetime) -> bool:
+    """Return whether pools of the section have to be released before somebody gets a seat in it."""
+    return any(one.is_due(offering.term.timezone, now) for one in offering.section.pools)
 
 
 async def promote_students(transaction: SeatTransaction, user_ids: Collection[int]) -> None:
@@ -55,7 +70,9 @@ async def promote_all_waitlists(transaction: SeatTransaction) -> None:
 
 async def _fill_section(transaction: SeatTransaction, key: SectionKey) -> None:
     section = await sections.find(transaction.db, key, transaction.session)
-    if section is None or not section.open_seats:
+    if section is not None and section.pools:
+        section = await _release_pools(transaction, section)
+    if section is None or not section.free_seats or section.status is not SectionStatus.ACTIVE:
         return
     entries = await waitlist.find_by_section(transaction.db, key, transaction.session) if section.waiting else []
     for entry in entries:
@@ -63,6 +80,19 @@ async def _fill_section(transaction: SeatTransaction, key: SectionKey) -> None:
             break
     else:
         transaction.open_sections.add(key)
+
+
+async def _release_pools(transaction: SeatTransaction, section: Section) -> Section:
+    """Release the section's pools that are due, and return the section as it is then."""
+    term = await terms.find(transaction.db, section.term, transaction.session)
+    if term is None:
+        return section
+    released = pools.release(section.pools, term.timezone, transaction.now)
+    if released == section.pools:
+        return section
+    await sections.release_pools(transaction.db, section.key, released, transaction.session)
+    transaction.changed_waitlists.add(section.key)
+    return replace(section, pools=released)
 
 
 async def _retry_unblocked(transaction: SeatTransaction) -> None:
@@ -88,8 +118,14 @@ async def _promote(transaction: SeatTransaction, entry: WaitlistEntry) -> bool:
     except AccountGone:
         return True
     offering, registrations = candidate.offering, candidate.registrations
-    if not offering.section.open_seats or not offering.term.promotes_waitlist(transaction.now):
+    section = offering.section
+    if not section.free_seats or section.status is not SectionStatus.ACTIVE:
         return False
+    if not offering.term.promotes_waitlist(transaction.now):
+        return False
+    if not section.open_seats:  # others may be in a pool that has seats left
+        await bump_version(transaction, entry.user_id, entry.key.term)  # as in a skip
+        return True
     enrolled = (one for one in registrations if one.status == "enrolled")
     dropped = next((one for one in enrolled if one.courseID == entry.drop_if_enrolled), None)
     try:
@@ -133,20 +169,31 @@ async def _skip(transaction: SeatTransaction, entry: WaitlistEntry, offering: Of
     await notices.add(transaction.db, Notice.of(event, offering.course.title, refusal.message), transaction.session)
 
 
+async def _find_admitted(transaction: SeatTransaction, section: Section, students: Sequence[int]) -> Sequence[int]:
+    """Return those of the students to whom a seat is open."""
+    if not section.pools or not section.free_seats:
+        return students if section.open_seats else ()
+    people = await users.find_many(transaction.db, students, transaction.session)
+    return [one for one in students if one in people and section.seen_by(people[one].attributes).open_seats]
+
+
 async def _send_alerts(transaction: SeatTransaction, key: SectionKey) -> None:
     """Notify the students with an alert for the section, if a seat is still open, and remove their alerts.
 
     A student who is enrolled there by now, is on the waitlist, or has just dropped this very seat gets no notice.
     """
     db, session = transaction.db, transaction.session
-    students = await alerts.find_students(db, key, session)
-    if not students:
+    hoping = await alerts.find_students(db, key, session)
+    if not hoping:
         return
     try:
         offering = await find_offering(db, key, session)
     except (UnknownTerm, UnknownCourse, UnknownSection):
         return
-    if not offering.section.open_seats or not offering.term.is_open(transaction.now):
+    if not offering.term.is_open(transaction.now):
+        return
+    students = await _find_admitted(transaction, offering.section, hoping)
+    if not students:
         return
     excluded = await enrollments.find_enrolled(db, key, students, session)
     excluded |= {entry.user_id for entry in await waitlist.find_by_section(db, key, session)}

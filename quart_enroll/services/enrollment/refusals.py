@@ -6,11 +6,7 @@ from datetime import datetime
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import events
 from quart_enroll.domain import requisite_rules, rules
-from quart_enroll.domain.errors import (
-    AlreadyWaiting,
-    Refused,
-    SectionFull,
-)
+from quart_enroll.domain.errors import AlreadyWaiting, Refused
 from quart_enroll.domain.models import Event, Section, SectionKey
 from quart_enroll.services.enrollment.candidates import Candidate, with_course_names
 
@@ -39,7 +35,7 @@ def section_full(candidate: Candidate, offered: Iterable[Section], dropped: str 
         for section in offered
         if (section.term, section.courseID) == (key.term, key.courseID)
         and section.section != key.section
-        and section.open_seats
+        and section.seen_by(candidate.attributes).open_seats
         and rules.fits(offering.term, offering.course, section, registrations, candidate.attributes)
     ]
     term, taken, waitlisted = offering.term, candidate.taken_courses, candidate.waitlisted_courses
@@ -50,9 +46,5 @@ def section_full(candidate: Candidate, offered: Iterable[Section], dropped: str 
         offering.course, term, taken, registrations, waitlisted, candidate.attributes
     )
     has_waitlist_place = offering.section.waiting < offering.section.waitlist_capacity
-    return SectionFull(
-        offering.course.title,
-        key.section,
-        can_wait=has_waitlist_place and not is_missing_requisites,
-        others=others,
-    )
+    can_wait = has_waitlist_place and not is_missing_requisites
+    return rules.full_refusal(offering.course, offering.section, can_wait=can_wait, others=others)

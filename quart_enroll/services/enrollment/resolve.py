@@ -72,14 +72,17 @@ async def find_options(
         return own  # any section will do, so the student's own: otherwise a repeated request would swap back
     staying = [one for one in registrations if one.courseID != dropped]
     attributes = await _find_attributes(db, user_id, offerings)
+    if attributes is not None:
+        offerings = [Offering(term, course, one.section.seen_by(attributes)) for one in offerings]
     fitting = [one for one in offerings if rules.fits(term, course, one.section, staying, attributes)]
     with_seat = [one for one in fitting if one.section.open_seats]
     return with_seat or fitting[:1] or [one for one in offerings if one.section.open_seats][:1] or offerings[:1]
 
 
 async def _find_attributes(db: Database, user_id: int, offerings: Iterable[Offering]) -> StudentAttributes | None:
-    """Return the student's attributes if one of the sections has a restriction, and otherwise None."""
-    return await users.find_attributes(db, user_id) if any(one.section.restriction for one in offerings) else None
+    """Return the student's attributes if one of the sections has a restriction or pools, and otherwise None."""
+    has_groups = any(one.section.restriction or one.section.pools for one in offerings)
+    return await users.find_attributes(db, user_id) if has_groups else None
 
 
 async def find_section(

@@ -17,7 +17,7 @@ from quart_enroll.domain.student_attributes import NO_ATTRIBUTES
 from quart_enroll.services.enrollment import resolve, seat_changes
 from quart_enroll.services.enrollment.candidates import Candidate, Offering, load_candidate
 from quart_enroll.services.enrollment.eligibility import drop_checks, enroll_checks, join_checks, swap_checks
-from quart_enroll.services.enrollment.promotion import promote_waitlists
+from quart_enroll.services.enrollment.promotion import PoolsDue, has_due_pools, promote_waitlists
 from quart_enroll.services.enrollment.seat_changes import Enrolled, SeatTransaction
 
 
@@ -54,13 +54,13 @@ class Reordered:
 
 async def enroll(transaction: SeatTransaction, user_id: int, key: SectionKey) -> Enrolled:
     """Take the seat."""
-    candidate = await load_candidate(transaction.db, user_id, key, transaction.session)
+    candidate = await _load_candidate(transaction, user_id, key)
     return await _take(transaction, user_id, "enroll", candidate, enroll_checks(candidate, transaction.now))
 
 
 async def swap(transaction: SeatTransaction, user_id: int, dropped: str, key: SectionKey) -> Enrolled:
     """Take the seat in exchange for the one in the course `dropped`."""
-    candidate = await load_candidate(transaction.db, user_id, key, transaction.session)
+    candidate = await _load_candidate(transaction, user_id, key)
     old = await resolve.find_dropped(transaction.db, candidate.registrations, dropped, candidate.offering)
     return await _take(transaction, user_id, "swap", candidate, swap_checks(candidate, old, transaction.now), old)
 
@@ -106,7 +106,7 @@ async def join(
 
     The course `drop_if_enrolled` is dropped with the seat.
     """
-    candidate = await load_candidate(transaction.db, user_id, key, transaction.session)
+    candidate = await _load_candidate(transaction, user_id, key)
     offering, dropped = candidate.offering, None
     if drop_if_enrolled is not None and candidate.waitlist_entry is None:
         dropped = await resolve.find_dropped(transaction.db, candidate.registrations, drop_if_enrolled, offering)
@@ -139,6 +139,14 @@ async def reorder(transaction: SeatTransaction, user_id: int, course: Course, te
         transaction.changed_waitlists.add(entry.key)
         await seat_changes.record_event(transaction, user_id, "reorder", entry.key)
     return Reordered(entry.key, before, after)
+
+
+async def _load_candidate(transaction: SeatTransaction, user_id: int, key: SectionKey) -> Candidate:
+    """Return the candidate, as `load_candidate` does; raise PoolsDue if pools must be released first."""
+    candidate = await load_candidate(transaction.db, user_id, key, transaction.session)
+    if has_due_pools(candidate.offering, transaction.now):
+        raise PoolsDue(key)
+    return candidate
 
 
 async def _take(

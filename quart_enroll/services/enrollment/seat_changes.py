@@ -48,8 +48,9 @@ class SeatTransaction:
     changed_waitlists: set[SectionKey] = field(default_factory=set)
     """Waitlists that a student joined or left, or whose students' chances may have changed."""
 
-    provisional_seats: set[SectionKey] = field(default_factory=set)
-    """Sections with a seat that was opened before anybody dropped it: while there is one, nothing may be committed."""
+    provisional_seats: set[tuple[SectionKey, str]] = field(default_factory=set)
+    """Sections and pools with a seat that was opened before anybody dropped it: while there is one, nothing may be
+    committed."""
 
     dropped_seats: set[tuple[int, SectionKey]] = field(default_factory=set)
     """Students with the seats they dropped."""
@@ -97,14 +98,15 @@ async def take(
     """Take a seat for the student, in exchange for the `dropped` one if it is given; raise SectionFull if none is open.
 
     A swap within a course is never a withdrawal: the student keeps the course. The `overrides` are those that were
-    needed; with FULL among them, the capacity is exceeded. The `used_permits` are those that allow some of them.
+    needed; with FULL among them, the capacity is exceeded. The `used_permits` are those that allow some of them. The
+    seat belongs to the first pool that admits the student and has one left, as the transaction has read it.
     The seat is written last, because every other student of this section is waiting for that document.
     """
     db, session, offering = transaction.db, transaction.session, candidate.offering
     key = offering.key
     same_course = dropped is not None and dropped.courseID == key.courseID
     if dropped is not None and same_course:
-        await _free_seat(transaction, user_id, dropped.section.key)
+        await _free_seat(transaction, user_id, dropped)
     elif dropped is not None:
         is_withdrawal = rules.is_withdrawal(offering.term, transaction.now)
         await drop(transaction, user_id, dropped, is_withdrawal=is_withdrawal)
@@ -112,15 +114,19 @@ async def take(
     await schedules.bump_version(db, user_id, key.term, session, more=added_credits)
     if offering.course.max_attempts:
         await guard_attempts(db, [user_id], transaction.now, session)
-    await enrollments.put(db, user_id, key, transaction.now, session, overrides)
+    pool = None if Override.FULL in overrides else candidate.find_pool(overrides)
+    await enrollments.put(db, user_id, key, transaction.now, session, overrides, pool or "")
     await give_permits_back(db, user_id, candidate, session)
     if used_permits:
         await permits.use(db, user_id, used_permits, key, session)
     await leave_waitlists(transaction, user_id, key, candidate.waitlist_entries)
     from_section = dropped.section.section if dropped is not None and same_course else ""
     event = await record_event(transaction, user_id, action, key, from_section=from_section, overrides=overrides)
-    take_seat = sections.exceed_capacity if Override.FULL in overrides else sections.take_seat
-    if not await take_seat(db, key, session):
+    if Override.FULL in overrides:
+        is_taken = await sections.exceed_capacity(db, key, session)
+    else:
+        is_taken = await sections.take_seat(db, key, session, pool)
+    if not is_taken:
         raise SectionFull(offering.course.title, key.section)
     return event
 
@@ -182,7 +188,7 @@ async def drop(
         await permits.give_back(db, [user_id], key, session)
     await schedules.bump_version(db, user_id, key.term, session, more=-registration.course.credits)
     await unblock_attempts(transaction, [user_id], registration.course, key.term)
-    await _free_seat(transaction, user_id, key)
+    await _free_seat(transaction, user_id, registration)
     action = "withdraw" if is_withdrawal else "drop"
     await record_event(transaction, user_id, action, key, overrides=overrides)
 
@@ -208,24 +214,25 @@ async def unblock_attempts(
         transaction.unblocked_students.extend(sorted(one for one in waiting if one[1] != dropped_in))
 
 
-async def open_provisional_seat(transaction: SeatTransaction, key: SectionKey) -> None:
-    """Open a seat that a student must drop later in this transaction."""
-    transaction.provisional_seats.add(key)
-    await release_seat(transaction, key)
+async def open_provisional_seat(transaction: SeatTransaction, key: SectionKey, pool: str) -> None:
+    """Open a seat of the pool, or an unreserved one, that a student must drop later in this transaction."""
+    transaction.provisional_seats.add((key, pool))
+    await release_seat(transaction, key, pool)
 
 
-async def release_seat(transaction: SeatTransaction, key: SectionKey) -> None:
-    """Open a seat in the section, for the first student on the waitlist who can take it."""
-    await sections.release_seat(transaction.db, key, transaction.session)
+async def release_seat(transaction: SeatTransaction, key: SectionKey, pool: str) -> None:
+    """Open a seat in the section and its pool, for the first student on the waitlist who can take it."""
+    await sections.release_seat(transaction.db, key, transaction.session, pool)
     transaction.freed_sections.append(key)
 
 
-async def _free_seat(transaction: SeatTransaction, user_id: int, key: SectionKey) -> None:
+async def _free_seat(transaction: SeatTransaction, user_id: int, dropped: Registration) -> None:
     """Open the student's seat; if a provisional one is open already, it was this one."""
-    if key in transaction.provisional_seats:
-        transaction.provisional_seats.remove(key)
+    key, pool = dropped.section.key, dropped.pool
+    if (key, pool) in transaction.provisional_seats:
+        transaction.provisional_seats.remove((key, pool))
     else:
-        await release_seat(transaction, key)
+        await release_seat(transaction, key, pool)
     transaction.dropped_seats.add((user_id, key))
     transaction.unblocked_students.append((user_id, key.term))
 

@@ -12,7 +12,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import courses, terms, users, waitlist
 from quart_enroll.db.queries import section_facts
 from quart_enroll.domain import rules
-from quart_enroll.domain.actors import NO_OVERRIDES, Actor, Override
+from quart_enroll.domain.actors import NO_OVERRIDES, SEAT_LIMITS, Actor, Override
 from quart_enroll.domain.errors import NotEnrolled, NotWaiting, Refused, UnknownCourse, UnknownTerm
 from quart_enroll.domain.models import SectionKey
 from quart_enroll.domain.rules import Rule
@@ -126,7 +126,7 @@ async def _seat_checks(
     if change.action is StaffAction.ENROLL:
         return eligibility.enroll_checks(candidate, now), candidate.permitted(now)
     if change.action is StaffAction.JOIN:
-        return eligibility.join_checks(candidate, None, now), candidate.permitted(now) - {Override.FULL}
+        return eligibility.join_checks(candidate, None, now), candidate.permitted(now) - SEAT_LIMITS
     old = await resolve.find_dropped(db, candidate.registrations, change.dropped, candidate.offering)
     return eligibility.swap_checks(candidate, old, now), candidate.permitted(now, old)
 

@@ -4,16 +4,17 @@ Ada in X waits to swap to Y, Bob in Y waits to swap to X, and both sections are 
 promotion alone would never help them.
 """
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeVar
 
-from quart_enroll.db.client import DATABASE_UNAVAILABLE, Session
+from quart_enroll.db.client import DATABASE_UNAVAILABLE, Database, Session
 from quart_enroll.db.collections import sections, waitlist
 from quart_enroll.domain.actors import Actor
-from quart_enroll.domain.models import SectionKey
+from quart_enroll.domain.models import SYSTEM_ACTOR, SectionKey
 from quart_enroll.services.enrollment import promotion, seat_changes, section_lock
+from quart_enroll.services.enrollment.promotion import PoolsDue
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
 from quart_enroll.services.enrollment.section_lock import SectionLocks
 
@@ -31,7 +32,7 @@ async def change_seats(
     locks: SectionLocks,
     user_id: int,
     now: datetime,
-    keys: Iterable[SectionKey],
+    keys: Collection[SectionKey],
     body: Callable[[SeatTransaction], Coroutine[Any, Any, Result]],
     *,
     recheck: Callable[[], Coroutine[Any, Any, None]] = section_lock.nothing,
@@ -39,7 +40,7 @@ async def change_seats(
 ) -> Result:
     """Run a student's change as `SectionLocks.run` does, then complete the swap cycles that it made possible.
 
-    `staff` is who makes it for the student.
+    `staff` is who makes it for the student. If pools must be released before, that is a change of its own.
     """
     actor = staff.user_id if staff else user_id
     changed_waitlists: set[SectionKey] = set()
@@ -54,7 +55,21 @@ async def change_seats(
     async def follow_up() -> None:
         await complete_cycles(locks, actor, now, changed_waitlists)
 
-    return await locks.run(keys, attempt, recheck=recheck, follow_up=follow_up)
+    while True:
+        try:
+            return await locks.run(keys, attempt, recheck=recheck, follow_up=follow_up)
+        except PoolsDue as due:
+            await release_pools(locks, due.key, now)
+
+
+async def release_pools(locks: SectionLocks, key: SectionKey, now: datetime) -> None:
+    """Release the pools of the section that are due, and give the seats to waiting students."""
+
+    async def body(transaction: SeatTransaction) -> None:
+        transaction.freed_sections.append(key)
+        await promotion.promote_waitlists(transaction)
+
+    await change_seats(locks, SYSTEM_ACTOR, now, [key], body)
 
 
 async def complete_all_cycles(locks: SectionLocks, actor: int, now: datetime) -> None:
@@ -73,12 +88,21 @@ async def complete_cycles(locks: SectionLocks, actor: int, now: datetime, waitli
         key = min(pending)
         pending.remove(key)
         if await waitlist.has_swaps(locks.db, key):
-            with suppress(NoCycle, *DATABASE_UNAVAILABLE):
-                pending |= await _complete(locks, actor, now, key)
+            for pool in await _find_pools(locks.db, key):
+                with suppress(NoCycle, *DATABASE_UNAVAILABLE):
+                    pending |= await _complete(locks, actor, now, key, pool)
 
 
-async def _complete(locks: SectionLocks, actor: int, now: datetime, key: SectionKey) -> set[SectionKey]:
-    """Complete a cycle through this section, and return the waitlists that changed; raise NoCycle if there is none.
+async def _find_pools(db: Database, key: SectionKey) -> list[str]:
+    """Return the pools to which a seat in the section may belong; empty for the unreserved seats."""
+    section = await sections.find(db, key)
+    return ["", *(one.name for one in section.pools if one.taken)] if section else []
+
+
+async def _complete(locks: SectionLocks, actor: int, now: datetime, key: SectionKey, pool: str) -> set[SectionKey]:
+    """Complete a cycle that goes through a seat of this section and pool, and return the waitlists that changed.
+
+    Raises NoCycle if there is none.
 
     A seat is opened before any student has dropped it, and promotion does the rest: the first student who can take it
     gets it, and the seat that this student drops goes to the next, so no student is passed over. The transaction is
@@ -87,7 +111,7 @@ async def _complete(locks: SectionLocks, actor: int, now: datetime, key: Section
 
     async def body(session: Session) -> set[SectionKey]:
         transaction = SeatTransaction(locks.db, session, now, actor)
-        await seat_changes.open_provisional_seat(transaction, key)
+        await seat_changes.open_provisional_seat(transaction, key, pool)
         await promotion.promote_waitlists(transaction)
         if transaction.provisional_seats:
             raise NoCycle

@@ -93,7 +93,7 @@ async def correct_counts(db: Database, session: Session) -> CorrectedCounts:
     for counted, right in recount.wrong_counts():
         key = counted.section.key
         counts = {"seats_taken": right.seats_taken, "waiting": right.waiting, "queue_tail": right.queue_tail}
-        await audit.set_counts(db, key, counts, session)
+        await audit.set_counts(db, key, counts, session, right.pools)
         sentence = f"{describe_section(key)}: recounted, {right.seats_taken} enrolled and {right.waiting} waiting."
         corrected.sections.append(sentence)
     for user_id, term, number in recount.wrong_credits():

@@ -72,6 +72,12 @@ def _wrong_counters(recount: Recount) -> Iterator[Discrepancy]:
             yield Discrepancy(
                 f"{name}: {section.seats_taken} seats counted as taken, but {right.seats_taken} enrolled."
             )
+        for pool in section.pools:
+            if pool.taken != right.pools[pool.name]:
+                yield Discrepancy(
+                    f"{name}: {pool.taken} seats counted as taken in the pool {pool.name}, but "
+                    f"{right.pools[pool.name]} students have one."
+                )
         if section.waiting != right.waiting:
             yield Discrepancy(f"{name}: {section.waiting} counted as waiting, but {right.waiting} on the waitlist.")
         if counted.queue_tail != right.queue_tail:
@@ -82,6 +88,7 @@ def _wrong_counters(recount: Recount) -> Iterator[Discrepancy]:
 
 def _overfull_sections(recount: Recount) -> Iterator[Discrepancy]:
     taken = Counter(seat.key for seat in recount.enrolled_seats)
+    taken_in_pools = Counter((seat.key, seat.pool) for seat in recount.enrolled_seats)
     for key, counted in recount.rows.sections.items():
         capacity, most = counted.section.capacity, counted.section.waitlist_capacity
         if taken[key] > capacity:
@@ -90,6 +97,12 @@ def _overfull_sections(recount: Recount) -> Iterator[Discrepancy]:
             yield Discrepancy(
                 f"{describe_section(key)}: {taken[key]} enrolled, but the capacity is {capacity}{since}.", not allowed
             )
+        for pool in counted.section.pools:
+            if (in_pool := taken_in_pools[key, pool.name]) > pool.seats:
+                yield Discrepancy(
+                    f"{describe_section(key)}: {in_pool} students have a seat of the pool {pool.name}, which has "
+                    f"{pool.seats}."
+                )
         if len(recount.waitlists[key]) > most:
             yield Discrepancy(
                 f"{describe_section(key)}: {len(recount.waitlists[key])} waiting, but the waitlist has {most} places.",

@@ -1,8 +1,8 @@
 """Recounts seats, waitlists and credits from the rows of a school."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -27,11 +27,15 @@ CREDIT_TOLERANCE = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class SectionCounts:
-    """The counters of a section, as the rows say: enrolled, waiting, and the last place on the waitlist."""
+    """The counters of a section, as the rows say: enrolled, waiting, the last place on the waitlist, and its pools.
+
+    `pools` has the seats taken in each pool, by its name.
+    """
 
     seats_taken: int
     waiting: int
     queue_tail: int
+    pools: Mapping[str, int] = field(default_factory=dict)
 
 
 class Recount:
@@ -64,10 +68,18 @@ class Recount:
     def wrong_counts(self) -> Iterator[tuple[AuditedSection, SectionCounts]]:
         """Yield sections whose counters differ from the rows, with the correct counts."""
         taken = Counter(seat.key for seat in self.enrolled_seats)
+        taken_in_pools = Counter((seat.key, seat.pool) for seat in self.enrolled_seats if seat.pool)
         for key, counted in self.rows.sections.items():
             places = [waiting.place for waiting in self.waitlists[key]]
-            right = SectionCounts(taken[key], len(places), max([counted.queue_tail, *places]))
-            stored = SectionCounts(counted.section.seats_taken, counted.section.waiting, counted.queue_tail)
+            pools = counted.section.pools
+            in_pools = {one.name: taken_in_pools[key, one.name] for one in pools}
+            right = SectionCounts(taken[key], len(places), max([counted.queue_tail, *places]), in_pools)
+            stored = SectionCounts(
+                counted.section.seats_taken,
+                counted.section.waiting,
+                counted.queue_tail,
+                {one.name: one.taken for one in pools},
+            )
             if right != stored or not counted.has_valid_counters:
                 yield counted, right
 
@@ -118,7 +130,7 @@ class Recount:
         """Yield waitlisted students who could take an open seat."""
         for key, counted in self.rows.sections.items():
             term = self.rows.terms.get(key.term)
-            if term and term.promotes_waitlist(now) and counted.section.open_seats:
+            if term and term.promotes_waitlist(now) and counted.section.free_seats:
                 yield from [one for one in self.waitlists[key] if self._could_take(one, counted, now)]
 
     def _missing_reference(self, user_id: Any | None, key: SectionKey) -> str | None:
@@ -154,6 +166,8 @@ class Recount:
             self.counted_as,
         )
         attributes = self.rows.attributes.get(waiting.user_id, NO_ATTRIBUTES)
+        if not counted.section.seen_by(attributes).open_seats:
+            return False
         try:
             rules.check_promotion_holds(self.rows.holds.get(waiting.user_id, ()), now, is_swap=bool(dropped))
             rules.check_active(attributes)

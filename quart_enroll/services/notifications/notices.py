@@ -3,6 +3,7 @@
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import notices, sections
 from quart_enroll.domain.models import Notice, SectionKey
+from quart_enroll.domain.student_attributes import StudentAttributes
 
 
 async def find_unseen(db: Database, user_id: int) -> list[Notice]:
@@ -15,7 +16,7 @@ async def take_unseen(db: Database, user_id: int) -> list[Notice]:
     return await notices.take_unseen(db, user_id)
 
 
-async def has_open_seats(db: Database, key: SectionKey) -> bool:
-    """Tell whether the section has an open seat now; a section that no longer exists counts as open."""
+async def has_open_seats(db: Database, key: SectionKey, attributes: StudentAttributes) -> bool:
+    """Tell whether a seat is open to the student now; a section that no longer exists counts as open."""
     section = await sections.find(db, key)
-    return section is None or bool(section.open_seats)
+    return section is None or bool(section.seen_by(attributes).open_seats)

@@ -120,7 +120,8 @@ async def _cancel_batch(
     is_last = len(batch.rows) == len(affected.rows)
     status = SectionStatus.CANCELLED if is_last else SectionStatus.CLOSED
     await _drop(transaction, batch)
-    new = replace(old, status=status, revision=old.revision + 1)
+    left = await sections.find(db, key, session) or old  # nobody has the seats of its pools any more
+    new = replace(left, status=status, revision=old.revision + 1)
     if not await sections.edit(db, new, session):
         raise SectionEditConflict(old)
     if is_last and (hoping := await alerts.find_students(db, key, session)):
@@ -164,11 +165,13 @@ async def _find_alternatives(
     for user_id, held in await import_guards.find_section_keys(db, students, [term.term], session):
         if held != section.key and held in offered and held.courseID in known:
             schedule[user_id].append(Registration(known[held.courseID], offered[held], "enrolled"))
-    people = await users.find_many(db, students, session) if any(one.restriction for one in others) else {}
+    has_groups = any(one.restriction or one.pools for one in others)
+    people = await users.find_many(db, students, session) if has_groups else {}
 
     def fits(user_id: int, one: Section) -> bool:
         attributes = people[user_id].attributes if user_id in people else None
-        return bool(one.open_seats) and rules.fits(term, course, one, schedule[user_id], attributes)
+        seen = one.seen_by(attributes) if attributes else one
+        return bool(seen.open_seats) and rules.fits(term, course, one, schedule[user_id], attributes)
 
     return {user_id: tuple(sorted(one.section for one in others if fits(user_id, one))) for user_id in students}
 

@@ -24,11 +24,12 @@ async def remove_students(
         (user_id, key.term): -course.credits for user_id in enrolled
     }
     await schedules.bump_versions(db, credits, session)
+    pools = await enrollments.count_pools(db, key, enrolled, session)
     await enrollments.remove_all(db, key, enrolled, session)
     await permits.give_back(db, enrolled, key, session)
     await unblock_attempts(transaction, enrolled, course, key.term)
     await waitlist.remove_all(db, key, waiting, session)
-    await sections.remove_students(db, key, enrolled=len(enrolled), waiting=len(waiting), session=session)
+    await sections.remove_students(db, key, enrolled=len(enrolled), waiting=len(waiting), pools=pools, session=session)
     transaction.dropped_seats.update((user_id, key) for user_id in enrolled)
     transaction.unblocked_students.extend((user_id, key.term) for user_id in enrolled)
     transaction.changed_waitlists.add(key)

@@ -8,7 +8,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import courses, sections, users
 from quart_enroll.db.collections import terms as stored_terms
 from quart_enroll.db.queries import import_guards
-from quart_enroll.domain import folding, section_edits
+from quart_enroll.domain import folding, pools, section_edits
 from quart_enroll.domain.audit import About, AuditEntry
 from quart_enroll.domain.errors import (
     SectionEditConflict,
@@ -95,6 +95,8 @@ async def create(context: EnrollmentContext, staff_id: int, section: Section, no
     new = replace(section, section=number, seats_taken=0, waiting=0, revision=0)
     if new.status is SectionStatus.CANCELLED:
         raise WrongFields({"status": gettext("A new section can’t be canceled.")})
+    if faults := section_edits.find_faults(new):
+        raise WrongFields({field: str(sentence) for field, sentence in faults.items()})
 
     async def body(transaction: SeatTransaction) -> SectionKey:
         session = transaction.session
@@ -128,13 +130,19 @@ async def edit(
         old = await sections.find(context.db, key, transaction.session)
         if old is None:
             raise UnknownSection(key.courseID, key.section, key.term)
-        new = replace(wanted, seats_taken=old.seats_taken, waiting=old.waiting, accepts_numbers=old.accepts_numbers)
+        new = replace(
+            wanted,
+            seats_taken=old.seats_taken,
+            waiting=old.waiting,
+            accepts_numbers=old.accepts_numbers,
+            pools=pools.with_counts(wanted.pools, old.pools),
+        )
         changes = differences(old, new)
         if not changes:
             return Effects(old)
         if old.revision != wanted.revision:
             raise SectionEditConflict(old)
-        if faults := section_edits.find_faults(new):
+        if faults := section_edits.find_faults(new, old):
             raise WrongFields({field: str(sentence) for field, sentence in faults.items()})
         return await _store(transaction, old, replace(new, revision=old.revision + 1), changes)
 

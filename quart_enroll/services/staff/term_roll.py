@@ -8,7 +8,7 @@ from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import courses, sections
 from quart_enroll.db.collections import terms as stored_terms
 from quart_enroll.db.transactions import transaction
-from quart_enroll.domain import folding
+from quart_enroll.domain import folding, pools
 from quart_enroll.domain.audit import About, AuditEntry, Change
 from quart_enroll.domain.errors import UnknownTerm
 from quart_enroll.domain.models import Section, SectionKey, SectionStatus
@@ -49,7 +49,14 @@ def plan(wanted: RollRequest, offered: Sequence[Section], present: Sequence[Sect
 def _copy(wanted: RollRequest, section: Section) -> Section:
     status = SectionStatus.TENTATIVE if wanted.as_tentative else SectionStatus.ACTIVE
     new = replace(
-        section, term=wanted.target, seats_taken=0, waiting=0, revision=0, status=status, accepts_numbers=False
+        section,
+        term=wanted.target,
+        seats_taken=0,
+        waiting=0,
+        revision=0,
+        status=status,
+        accepts_numbers=False,
+        pools=pools.without_students(section.pools),
     )
     return new if wanted.with_instructors else replace(new, instructor="", instructors=())
 

@@ -12,10 +12,12 @@ import pytest
 from quart import Quart
 from quart.typing import TestHTTPConnectionProtocol as Connection
 
+from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import sections, waitlist
 from quart_enroll.domain.models import Section, SectionKey
 from quart_enroll.domain.student import StudentSnapshot
+from quart_enroll.domain.student_attributes import StudentAttributes
 from quart_enroll.fastpath.push_stream import Channel
 from quart_enroll.observability import metrics
 from quart_enroll.pages import live_stream
@@ -611,6 +613,17 @@ async def test_a_change_is_rendered_once_for_all_pages_in_a_language(db: Databas
         await channel.wait_for("1 open")
     assert sorted(rendered) == [("en", 1), ("es", 1)]
     for page in pages:
+        page.disconnect()
+
+
+@pytest.mark.usefixtures("long_streams")
+async def test_a_student_of_a_pool_gets_another_number_of_open_seats(db: Database, broker: UpdateBroker) -> None:
+    pool = {"name": "Nurses", "restriction": "program: Nursing", "seats": 2, "taken": 0}
+    await db.section.update_one(section_keys.to_filter(SECTIONS[1].key), {"$set": {"pools": [pool]}})
+    for attributes, shown in ((StudentAttributes(("Nursing",)), "1111-02: 2"), (None, "1111-02: 0")):
+        page = make_page(broker, attributes=attributes)
+        page.start(channel := RecordingChannel())
+        await channel.wait_for(shown)
         page.disconnect()
 
 

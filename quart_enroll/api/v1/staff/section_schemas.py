@@ -6,12 +6,14 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from quart_enroll.api.v1.schemas import (
+    OPEN_SEATS,
     CourseID,
     Cursor,
     Flag,
     Limit,
     MeetingSchema,
     Next,
+    PoolSchema,
     RestrictionText,
     SectionNumber,
     Text,
@@ -19,6 +21,7 @@ from quart_enroll.api.v1.schemas import (
 )
 from quart_enroll.domain import models
 from quart_enroll.domain.models import Course, SectionKey
+from quart_enroll.domain.pools import MAX_POOLS
 from quart_enroll.services.catalog.imports import FieldChange
 from quart_enroll.services.staff.cancellation import CancelledStudent
 from quart_enroll.services.staff.catalog_edits import audit_change
@@ -64,6 +67,26 @@ Meetings = Annotated[
     list[MeetingSchema], Meta(max_length=50, extra={"sentence": "Send a list of objects with days, start and end."})
 ]
 
+
+class PoolBody(Struct, frozen=True):
+    """Seats to reserve for a group of students."""
+
+    name: ShortText
+    seats: Seats
+    restriction: WrittenRestriction
+    release: ShortText = ""
+
+
+Pools = Annotated[
+    list[PoolBody],
+    Meta(
+        max_length=MAX_POOLS,
+        description="Students take seats from the first pool that admits them. A pool keeps the students who have its "
+        "seats as long as its name stays the same.",
+        extra={"sentence": "Send a list of objects with name, seats, restriction and perhaps release."},
+    ),
+]
+
 SECTION_EXAMPLE = {"term": "Fall 2026", "courseID": "1111", "section": "01"}
 """How examples of requests name a section."""
 
@@ -78,7 +101,7 @@ class StaffSectionSchema(Struct, frozen=True):
     subject: str
     capacity: int
     seats_taken: int
-    open_seats: int
+    open_seats: Annotated[int, Meta(description=OPEN_SEATS)]
     waitlist_capacity: int
     waiting: int
     meetings: list[MeetingSchema]
@@ -87,6 +110,7 @@ class StaffSectionSchema(Struct, frozen=True):
     room: str
     status: Literal["active", "tentative", "closed", "cancelled"]
     restriction: RestrictionText
+    pools: list[PoolSchema]
     revision: Annotated[int, Meta(description="Increases with each edit; send it with your edit.")]
 
     @classmethod
@@ -99,6 +123,7 @@ class StaffSectionSchema(Struct, frozen=True):
                 "title": course.title,
                 "subject": course.subject,
                 "meetings": MeetingSchema.all(section.meetings),
+                "pools": PoolSchema.all(section.pools),
                 "instructors": list(section.instructors),
                 "status": str(section.status),
             }
@@ -163,6 +188,7 @@ class NewSectionBody(Struct, frozen=True):
     room: ShortText = ""
     status: EditedStatus = "active"
     restriction: WrittenRestriction = ""
+    pools: Pools = []
 
 
 class EditSectionBody(SectionKeyQuery, frozen=True, kw_only=True):
@@ -186,6 +212,7 @@ class EditSectionBody(SectionKeyQuery, frozen=True, kw_only=True):
     room: ShortText | UnsetType = UNSET
     status: EditedStatus | UnsetType = UNSET
     restriction: WrittenRestriction | UnsetType = UNSET
+    pools: Pools | UnsetType = UNSET
     dry_run: DryRun = False
 
 

@@ -34,6 +34,7 @@ Override = Literal[
     "time_conflict",
     "credit_limit",
     "section_closed",
+    "reserved_seats",
 ]
 
 StatusName = Literal["active", "leave", "graduated", "inactive"]
