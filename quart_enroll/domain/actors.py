@@ -18,6 +18,7 @@ class Override(StrEnum):
     FULL = "full"
     REQUISITES = "requisites"
     RESTRICTION = "restriction"
+    CONSENT = "consent"
     TIME_CONFLICT = "time_conflict"
     CREDIT_LIMIT = "credit_limit"
     SECTION_CLOSED = "section_closed"
@@ -34,6 +35,7 @@ _LABELS = {
     Override.FULL: Sentence("Exceed the capacity"),
     Override.REQUISITES: Sentence("Waive prerequisites and corequisites"),
     Override.RESTRICTION: Sentence("Set the restriction aside"),
+    Override.CONSENT: Sentence("Give consent"),
     Override.TIME_CONFLICT: Sentence("Allow the time conflict"),
     Override.CREDIT_LIMIT: Sentence("Exceed the credit limit"),
     Override.SECTION_CLOSED: Sentence("Let the student into the closed section"),
@@ -41,7 +43,9 @@ _LABELS = {
 
 NO_OVERRIDES: frozenset[Override] = frozenset()
 
-SEAT_OVERRIDES = frozenset({Override.REQUISITES, Override.RESTRICTION, Override.TIME_CONFLICT, Override.CREDIT_LIMIT})
+SEAT_OVERRIDES = frozenset(
+    {Override.REQUISITES, Override.RESTRICTION, Override.CONSENT, Override.TIME_CONFLICT, Override.CREDIT_LIMIT}
+)
 """The overrides that a waitlist entry keeps until the student gets a seat."""
 
 

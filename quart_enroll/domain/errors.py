@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from quart_enroll.domain.actors import Override
 from quart_enroll.domain.holds import Hold
-from quart_enroll.domain.models import Section
+from quart_enroll.domain.models import Consent, Section
 from quart_enroll.domain.requisites import Concurrently, Requisite, leaves_of
 from quart_enroll.domain.restrictions import Restriction
 from quart_enroll.domain.student_attributes import StudentStatus
@@ -593,6 +593,24 @@ class Restricted(Refused):
                     Sentence("If your record is wrong or you need an exception, ask the registrar."),
                 ]
             )
+        )
+
+
+class ConsentRequired(Refused):
+    """The student hasn't been given the consent that the section needs."""
+
+    code = "consent_required"
+    meaning = "The section requires the consent of the instructor or the department, which you don’t have."
+    is_recorded = True
+    history_reason = Sentence("you didn’t have the consent that the section requires")
+    override = Override.CONSENT
+
+    def __init__(self, title: str, section: Section) -> None:
+        name: Mapping[str, str] = {"title": title, "section": section.section}
+        super().__init__(
+            Sentence("%(title)s, section %(section)s, requires the department’s consent.", **name)
+            if section.consent is Consent.DEPARTMENT
+            else Sentence("%(title)s, section %(section)s, requires the instructor’s consent.", **name)
         )
 
 

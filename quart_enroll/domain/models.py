@@ -271,13 +271,22 @@ class SectionStatus(StrEnum):
     """It has no students. It stays stored, so that its number is never used again in the term."""
 
 
+class Consent(StrEnum):
+    """Whose consent a student needs to enroll in a section. The values never change, because sections store them."""
+
+    NONE = "none"
+    INSTRUCTOR = "instructor"
+    DEPARTMENT = "department"
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """A course offered in a term, with its seats, waitlist, meetings, instructor and room.
 
     `instructor` is the text that people read; `instructors` are the user_ids of those who may see its roster. Each edit
     or import that changes the section increments `revision`. The text `restriction` says which students may enroll, in
-    addition to that of the course. `accepts_numbers` is set with its first permission number.
+    addition to that of the course, and `consent` whose consent each of them needs. `accepts_numbers` is set with its
+    first permission number.
     """
 
     term: str
@@ -294,6 +303,7 @@ class Section:
     status: SectionStatus = SectionStatus.ACTIVE
     revision: int = 0
     restriction: str = ""
+    consent: Consent = Consent.NONE
     accepts_numbers: bool = False
 
     @property
@@ -304,6 +314,11 @@ class Section:
     def restriction_sentences(self) -> list[Sentence]:
         """Which students may enroll, in words."""
         return restrictions.sentences(self.restriction)
+
+    @property
+    def needs_consent(self) -> bool:
+        """Whether a student needs consent to enroll."""
+        return self.consent is not Consent.NONE
 
     @property
     def open_seats(self) -> int:

@@ -8,20 +8,27 @@ from math import inf
 
 from quart_enroll.domain import rules
 from quart_enroll.domain.actors import Override
-from quart_enroll.domain.models import Course, Section, SectionKey, Term
+from quart_enroll.domain.models import Consent, Course, Section, SectionKey, Term
 from quart_enroll.domain.roles import Role
 from quart_enroll.i18n.language import Sentence
 
 PERMIT_OVERRIDES = tuple(one for one in Override if one not in (Override.CLOSED_TERM, Override.SECTION_CLOSED))
 """What a permit by the registrar may set aside."""
 
-SECTION_OVERRIDES = (Override.FULL, Override.REQUISITES, Override.RESTRICTION, Override.TIME_CONFLICT)
+SECTION_OVERRIDES = (
+    Override.FULL,
+    Override.REQUISITES,
+    Override.RESTRICTION,
+    Override.CONSENT,
+    Override.TIME_CONFLICT,
+)
 """What a permit by the section's instructor or scheduler may set aside."""
 
 
-def grantable(roles: Collection[Role]) -> tuple[Override, ...]:
-    """Return what people with these roles may set aside by a permit."""
-    return PERMIT_OVERRIDES if Role.REGISTRAR in roles else SECTION_OVERRIDES
+def grantable(roles: Collection[Role], *, consent: bool) -> tuple[Override, ...]:
+    """Return what people with these roles may set aside by a permit; `consent` if they may give it there."""
+    found = PERMIT_OVERRIDES if Role.REGISTRAR in roles else SECTION_OVERRIDES
+    return tuple(one for one in found if consent or one is not Override.CONSENT)
 
 
 MAX_TEXT_LENGTH = 200
@@ -129,6 +136,8 @@ def ease(term: Term, course: Course, section: Section, overrides: Collection[Ove
         course = replace(course, prerequisites=(), corequisites=(), requisite="")
     if Override.RESTRICTION in overrides:
         course, section = replace(course, restriction=""), replace(section, restriction="")
+    if Override.CONSENT in overrides:
+        section = replace(section, consent=Consent.NONE)
     if Override.CREDIT_LIMIT in overrides:
         term = replace(term, max_credits=inf)
     return term, course, section

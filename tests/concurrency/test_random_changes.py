@@ -22,7 +22,7 @@ from quart_enroll.db.transactions import transaction
 from quart_enroll.domain.actors import Actor, Override
 from quart_enroll.domain.errors import AlreadyEnrolled, Refused, SectionFull, UnknownSection
 from quart_enroll.domain.holds import Hold, HoldBlock
-from quart_enroll.domain.models import Profile, SectionKey, SectionRequest, SectionStatus
+from quart_enroll.domain.models import Consent, Profile, SectionKey, SectionRequest, SectionStatus
 from quart_enroll.domain.permits import PERMIT_OVERRIDES, Permit
 from quart_enroll.domain.plan_fit import ANY_SECTION
 from quart_enroll.domain.student_attributes import StudentAttributes, StudentStatus
@@ -385,16 +385,24 @@ class SchoolMachine(RuleBasedStateMachine):
         status=st.sampled_from([SectionStatus.ACTIVE, SectionStatus.CLOSED]),
         capacity=st.none() | st.integers(0, 3),
         restriction=st.none() | st.sampled_from(["", "not standing: Senior", "program: Biology"]),
+        consent=st.none() | st.sampled_from(Consent),
     )
     def edit_section(
-        self, key: SectionKey, status: SectionStatus, capacity: int | None, restriction: str | None
+        self,
+        key: SectionKey,
+        status: SectionStatus,
+        capacity: int | None,
+        restriction: str | None,
+        consent: Consent | None,
     ) -> None:
-        """Close or reopen a section, perhaps with another capacity or restriction; a cancelled one stays as it is."""
+        """Close or reopen a section, perhaps with other rules or another capacity; a cancelled one stays as it is."""
         section = self.model.sections[key]
         if section.is_listed:
             number = section.capacity if capacity is None else capacity
             text = section.restriction if restriction is None else restriction
-            wanted = replace(section, status=status, capacity=number, restriction=text)
+            wanted = replace(
+                section, status=status, capacity=number, restriction=text, consent=consent or section.consent
+            )
             self._agree(
                 lambda: self.model.edit_section(wanted, self.now),
                 staff_sections.edit(self.context, REGISTRAR, wanted, self.now),

@@ -22,6 +22,8 @@ Where the rules leave room, the model agrees with the docstrings of the services
   student with one keeps the place, and is tried again when it is lifted.
 - A restriction of the course and one of the section both have to admit the student, in all their parts. A part names
   values of an attribute, of which the student needs one, or with "not" must have none. It comes after a closed section.
+- A section may need consent, which only a permit or staff give, whoever must give it. It comes after restrictions. A
+  waiting student without it keeps the place.
 - A student who isn't active is refused like one with a hold on everything but dropping, with a reason of its own.
 - A permit sets reasons aside for a seat in its section, or in all of its course, until a seat that needs it uses it up.
   It can be used again when that seat is dropped without a W, or when another section of the course replaces it. A time
@@ -60,10 +62,11 @@ OVERRIDES = {
     "corequisites_would_go": "requisites",
     "section_closed": "section_closed",
     "restricted": "restriction",
+    "consent_required": "consent",
 }
 """What lets staff set a refusal aside, by its code."""
 
-SEAT_OVERRIDES = {"requisites", "restriction", "time_conflict", "credit_limit"}
+SEAT_OVERRIDES = {"requisites", "restriction", "consent", "time_conflict", "credit_limit"}
 
 
 class ModelRefusal(Exception):
@@ -569,6 +572,8 @@ class ModelSchool:
         texts = self.courses[key.courseID].restriction, self.sections[key].restriction
         if not all(_admits(text, self.attributes.get(student)) for text in texts):
             found.append("restricted")
+        if self.sections[key].consent != "none":
+            found.append("consent_required")
         if any(self.clash(key, where) for where in has.values()):
             found.append("time_conflict")
         wanted = self.courses[key.courseID]

@@ -21,7 +21,7 @@ def test_a_code_is_read_as_people_write_it() -> None:
 
 
 def test_a_number_never_sets_aside_what_concerns_more_than_its_section() -> None:
-    assert {*NUMBER_OVERRIDES} == {Override.FULL, Override.REQUISITES, Override.RESTRICTION}
+    assert {*NUMBER_OVERRIDES} == {Override.FULL, Override.REQUISITES, Override.RESTRICTION, Override.CONSENT}
 
 
 def test_staff_read_what_has_become_of_a_number() -> None:

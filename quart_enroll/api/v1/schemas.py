@@ -113,6 +113,15 @@ RestrictionText = Annotated[
 ]
 
 
+ConsentName = Annotated[
+    Literal["none", "instructor", "department"],
+    Meta(
+        description="Whose consent a student needs to enroll or to join the waitlist.",
+        extra={"sentence": "Send none, instructor or department."},
+    ),
+]
+
+
 class CourseSchema(Struct, frozen=True):
     """A course in the catalog; `term` lists the seasons or terms in which it is offered."""
 
@@ -169,6 +178,7 @@ class SectionSchema(Struct, frozen=True):
         Literal["active", "closed"], Meta(description="A closed section has no open seats, and no waitlist to join.")
     ]
     restriction: RestrictionText
+    consent: ConsentName
 
     @classmethod
     def of(cls, section: models.Section) -> Self:

@@ -11,7 +11,7 @@ from pymongo import IndexModel, ReturnDocument, UpdateOne
 
 from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document, Session, shuffle
-from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, Meeting, Section, SectionKey, SectionStatus
+from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, Consent, Meeting, Section, SectionKey, SectionStatus
 from quart_enroll.domain.section_edits import ANNOUNCED_FIELDS
 from quart_enroll.i18n.language import DAYS
 
@@ -68,12 +68,18 @@ SCHEMA = {
         "status": {"enum": [str(one) for one in SectionStatus]},
         "revision": COUNTER_SCHEMA,
         "restriction": {"bsonType": "string", "maxLength": 1000},
+        "consent": {"enum": [str(one) for one in Consent]},
         "accepts_numbers": {"bsonType": "bool"},
     },
 }
 
 
 _STATUSES = {str(one): one for one in SectionStatus}
+
+_CONSENTS = {str(one): one for one in Consent}
+
+_OPTIONAL_FIELDS = ("restriction", "consent")
+"""Fields that are stored only where they say something."""
 
 VALID_COUNTER = {"$gte": 0}
 """Matches a counter that is a number and not negative; `check-seats` lists the others."""
@@ -268,6 +274,7 @@ def to_section(row: Mapping[str, Any]) -> Section:
         status=_status(row.get("status")),
         revision=to_int(row.get("revision")),
         restriction=str(row.get("restriction") or ""),
+        consent=_consent(row.get("consent")),
         accepts_numbers=row.get("accepts_numbers") is True,
     )
 
@@ -316,6 +323,13 @@ def _status(stored: Any) -> SectionStatus:
     return _STATUSES.get(stored, SectionStatus.CLOSED) if isinstance(stored, str) else SectionStatus.CLOSED
 
 
+def _consent(stored: Any) -> Consent:
+    """Read whose consent is needed; a value that isn't known to this version means the department's."""
+    if stored is None:
+        return Consent.NONE
+    return _CONSENTS.get(stored, Consent.DEPARTMENT) if isinstance(stored, str) else Consent.DEPARTMENT
+
+
 def _meetings(stored: Any) -> tuple[Meeting, ...]:
     meetings = [one for one in stored if isinstance(one, Mapping)] if isinstance(stored, list) else []
     values: list[list[Any]] = [[one.get(name) for name in ("days", "start", "end")] for one in meetings]
@@ -340,11 +354,14 @@ def _put(section: Section, *, only_new: bool = False) -> UpdateOne:
 
 
 def _set(section: Section) -> Document:
-    return {"$set": _values(section)} | ({} if section.restriction else {"$unset": {"restriction": ""}})
+    values = _values(section)
+    removed = {name: "" for name in _OPTIONAL_FIELDS if name not in values}
+    return {"$set": values} | ({"$unset": removed} if removed else {})
 
 
 def _values(section: Section) -> Document:
-    """Return what staff decide about a section, as it is stored; most have no restriction."""
+    """Return what staff decide about a section, as it is stored; most need no consent and have no restriction."""
+    optional = {"restriction": section.restriction, "consent": section.consent if section.needs_consent else ""}
     return {
         "capacity": section.capacity,
         "waitlist_capacity": section.waitlist_capacity,
@@ -354,7 +371,7 @@ def _values(section: Section) -> Document:
         "instructors": list(section.instructors),
         "status": section.status,
         "revision": section.revision,
-    } | ({"restriction": section.restriction} if section.restriction else {})
+    } | {name: value for name, value in optional.items() if value}
 
 
 def _seats_less(number: int) -> Document:

@@ -6,7 +6,7 @@ from wtforms import Form, StringField, ValidationError
 from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, NumberRange, Optional
 
 from quart_enroll.domain import restrictions, terms
-from quart_enroll.domain.models import Section, SectionStatus
+from quart_enroll.domain.models import Consent, Section, SectionStatus
 from quart_enroll.forms.base import lazy, lowered, one_line, several_lines, stripped
 from quart_enroll.forms.imports import cells
 from quart_enroll.forms.imports.base import ImportRow, WholeNumberField, reads
@@ -49,6 +49,10 @@ class SectionRow(ImportRow):
     )
 
     restriction = StringField(validators=RESTRICTION, filters=[stripped])
+    consent = StringField(
+        validators=[Optional(), AnyOf(list(Consent), lazy("This must be none, instructor or department."))],
+        filters=[stripped, lowered],
+    )
 
     def read(self) -> Section:
         """Return the section that the row describes; its term may be a season alone."""
@@ -64,6 +68,7 @@ class SectionRow(ImportRow):
             room=self.room.data or "",
             status=SectionStatus(self.status.data or SectionStatus.ACTIVE),
             restriction=restrictions.to_text(restrictions.parse(self.restriction.data or "")),
+            consent=Consent(self.consent.data or Consent.NONE),
         )
 
     def read_instructors(self) -> tuple[str, ...]:

@@ -6,8 +6,8 @@ from wtforms import Form, HiddenField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its types
 from wtforms.validators import DataRequired, InputRequired, Length
 
-from quart_enroll.domain.models import Section, SectionStatus
-from quart_enroll.domain.section_edits import STATUS_NAMES
+from quart_enroll.domain.models import Consent, Section, SectionStatus
+from quart_enroll.domain.section_edits import CONSENT_NAMES, STATUS_NAMES
 from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
 from quart_enroll.forms.imports.sections import SectionRow
 from quart_enroll.forms.staff.rows import RESTRICTION_HELP, RowForm
@@ -73,6 +73,14 @@ class SectionForm(SeenRevision, RowForm):
     )
 
     restriction = StringField(lazy("Restrictions"), filters=[stripped], description=RESTRICTION_HELP)
+    consent = SelectField(
+        lazy("Consent to enroll"),
+        choices=[SelectChoice(str(one), name) for one, name in CONSENT_NAMES.items()],
+        default=str(Consent.NONE),
+        description=lazy(
+            "Students need it to enroll and to join the waitlist. Schedulers and registrars can give either kind."
+        ),
+    )
 
     @staticmethod
     def values_of(section: Section, emails: list[str]) -> dict[str, str]:
@@ -87,6 +95,7 @@ class SectionForm(SeenRevision, RowForm):
             "instructors": " ".join(emails),
             "status": str(section.status),
             "restriction": section.restriction,
+            "consent": str(section.consent),
         }
 
 

@@ -394,7 +394,15 @@ def _swap(course: Course, section: Section, others: Iterable[Registration]) -> S
 
 
 def _start(section: Section, *, has_times: bool = True) -> InputFreeText:
-    key = section.key, section.meetings, section.instructor, section.room, has_times
+    key = (
+        section.key,
+        section.meetings,
+        section.instructor,
+        section.room,
+        section.restriction,
+        section.consent,
+        has_times,
+    )
     return _text("section_start", key, section, has_times)
 
 

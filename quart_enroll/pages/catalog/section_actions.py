@@ -226,6 +226,7 @@ def _section_actions(
     try:
         if state.signed_in:
             rules.check_restrictions(course, section, state.attributes)
+            rules.check_consent(course, section)
         _check_prerequisites(term, course, section, state)
         dropped = _conflicting_course(term, course, section, state)
         if dropped:

@@ -49,6 +49,11 @@ def may_grant(opened: OpenedSection) -> bool:
     return is_open and in_scope(opened)
 
 
+def may_consent(opened: OpenedSection) -> bool:
+    """Return whether the signed-in person may give consent to enroll in the section."""
+    return permissions.can_consent(auth.signed_in(), opened.course.subject, opened.section)
+
+
 def overrides_text(record: RecordedPermit) -> str:
     """Return what the permit allows in the words of staff."""
     return format_list_of([str(one) for one in permits.describe(record.permit.overrides)])
@@ -94,7 +99,7 @@ async def section_permits() -> ResponseReturnValue | RenderedPage | Response:
     opened = await open_roster()
     key, can_grant = opened.section.key, may_grant(opened)
     form = await SectionPermitForm.from_request()
-    form.offer_overrides(permits.grantable(auth.signed_in().roles))
+    form.offer_overrides(permits.grantable(auth.signed_in().roles, consent=may_consent(opened)))
     if request.method == "POST":
         if not can_grant:
             abort(404)
@@ -129,7 +134,8 @@ async def grant(user_id: int) -> ResponseReturnValue:
     student, offered = await open_record(user_id), await catalog()
     form = await StudentPermitForm.from_request()
     form.offer_terms(offered.terms, offered.current_term(now()))
-    form.offer_overrides(permits.grantable(auth.signed_in().roles))
+    has_consent = any(one.needs_consent for one in offered.sections)
+    form.offer_overrides(permits.grantable(auth.signed_in().roles, consent=has_consent))
     if request.method == "POST" and form.validate():
         try:
             granted = await _grant(user_id, form, form.key)

@@ -10,7 +10,7 @@ from quart_enroll.domain import permissions
 from quart_enroll.domain.folding import fold
 from quart_enroll.domain.models import Course, Section, SectionKey, Term, User
 from quart_enroll.domain.roles import Role
-from quart_enroll.domain.section_edits import STATUS_NAMES
+from quart_enroll.domain.section_edits import CONSENT_NAMES, STATUS_NAMES
 from quart_enroll.forms.staff.sections import SectionListForm
 from quart_enroll.i18n.language import Sentence, TermName, gettext
 from quart_enroll.pages.paging import page_of, page_url, requested_page
@@ -65,6 +65,12 @@ LISTING: Listing[SectionRow] = Listing(
         Column("waiting", Sentence("Waiting"), lambda row: row.section.waiting, is_sortable=True),
         Column("status", Sentence("Status"), lambda row: STATUS_NAMES[row.section.status], is_sortable=True),
         Column("restriction", Sentence("Restrictions"), lambda row: row.section.restriction, only_in_files=True),
+        Column(
+            "consent",
+            Sentence("Consent to enroll"),
+            lambda row: CONSENT_NAMES[row.section.consent] if row.section.needs_consent else "",
+            only_in_files=True,
+        ),
         Column(
             "roster",
             Sentence("Students"),

@@ -241,6 +241,7 @@ def _find_problems(
         *(partial(rules.check_times, course, planned.section, [other]) for other in overlapping),
         partial(rules.check_status, course, planned.section),
         partial(rules.check_restrictions, course, planned.section, attributes),
+        partial(rules.check_consent, course, planned.section),
         partial(requisite_rules.check_prerequisites, course, term, taken, others),
         partial(requisite_rules.check_corequisites, course, term, others, taken),
         partial(rules.check_credits, term, course, before),

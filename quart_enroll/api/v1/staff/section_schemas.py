@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from quart_enroll.api.v1.schemas import (
+    ConsentName,
     CourseID,
     Cursor,
     Flag,
@@ -87,6 +88,7 @@ class StaffSectionSchema(Struct, frozen=True):
     room: str
     status: Literal["active", "tentative", "closed", "cancelled"]
     restriction: RestrictionText
+    consent: ConsentName
     revision: Annotated[int, Meta(description="Increases with each edit; send it with your edit.")]
 
     @classmethod
@@ -163,6 +165,7 @@ class NewSectionBody(Struct, frozen=True):
     room: ShortText = ""
     status: EditedStatus = "active"
     restriction: WrittenRestriction = ""
+    consent: ConsentName = "none"
 
 
 class EditSectionBody(SectionKeyQuery, frozen=True, kw_only=True):
@@ -186,6 +189,7 @@ class EditSectionBody(SectionKeyQuery, frozen=True, kw_only=True):
     room: ShortText | UnsetType = UNSET
     status: EditedStatus | UnsetType = UNSET
     restriction: WrittenRestriction | UnsetType = UNSET
+    consent: ConsentName | UnsetType = UNSET
     dry_run: DryRun = False
 
 

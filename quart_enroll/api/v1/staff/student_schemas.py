@@ -25,7 +25,15 @@ from quart_enroll.domain.student_attributes import StudentAttributes
 from quart_enroll.services.enrollment.staff_changes import StaffAction, StaffChange
 
 Override = Literal[
-    "closed_term", "appointment", "full", "requisites", "restriction", "time_conflict", "credit_limit", "section_closed"
+    "closed_term",
+    "appointment",
+    "full",
+    "requisites",
+    "restriction",
+    "consent",
+    "time_conflict",
+    "credit_limit",
+    "section_closed",
 ]
 
 StatusName = Literal["active", "leave", "graduated", "inactive"]
