@@ -614,6 +614,23 @@ class ConsentRequired(Refused):
         )
 
 
+class ConsentNotNeeded(Refused):
+    """A student requests consent that the section doesn't require, or that the student has."""
+
+    code = "consent_not_needed"
+    meaning = "You don't need consent for the section, or you have it already."
+    severity = "info"
+
+    def __init__(self, title: str, section: str) -> None:
+        super().__init__(
+            Sentence(
+                "You can enroll in %(title)s, section %(section)s, without requesting consent.",
+                title=title,
+                section=section,
+            )
+        )
+
+
 class PrerequisiteMissing(Refused):
     """`missing` has the prerequisites that are not met; `names` has them with the titles of courses."""
 

@@ -797,11 +797,11 @@ class Notice:
 
     `action` is "promote", "alert", "skip" with the reason in `because`, "moved" with the changes there, "cancelled"
     with the other sections there, "no_show" with its author there, "removal_declined" with the registrar's reason
-    there, or "staff", "permit", "hold_placed", "hold_lifted" or "appointment" with the whole message;
-    "account_removed", "password_changed", "password_forgotten" or "confirm_email"; "email_change" to the address in
-    `because`, "new_email" or "email_changed"; "roster_email" with what staff wrote in `subject` and `text`, and who it
-    was in `because`; in a daily digest also "enroll", "drop", "withdraw" or "swap". `before` is a section as it was
-    before its changes.
+    there, or "staff", "permit", "consent", "consent_requested", "hold_placed", "hold_lifted" or "appointment" with the
+    whole message; "account_removed", "password_changed", "password_forgotten" or "confirm_email"; "email_change" to the
+    address in `because`, "new_email" or "email_changed"; "roster_email" with what staff wrote in `subject` and `text`,
+    and who it was in `because`; in a daily digest also "enroll", "drop", "withdraw" or "swap". `before` is a section as
+    it was before its changes.
     """
 
     at: datetime
@@ -835,7 +835,7 @@ class Notice:
                 return gettext(
                     "A seat opened: you’re now enrolled in %(title)s, section %(section)s, for %(term)s.", **where
                 )
-            case "staff" | "permit" | "hold_placed" | "hold_lifted" | "appointment":
+            case "staff" | "permit" | "consent" | "consent_requested" | "hold_placed" | "hold_lifted" | "appointment":
                 return str(self.because or "")
             case "alert":
                 return SEAT_OPENED % where

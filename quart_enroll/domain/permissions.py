@@ -86,6 +86,12 @@ def can_consent(staff: User, subject: str, section: Section) -> bool:
     return False
 
 
+def decides_requests(staff: User, subject: str, section: Section) -> bool:
+    """Return whether requests for consent are the person's to decide, not only as a stand-in for an instructor."""
+    is_instructors = section.consent is Consent.INSTRUCTOR and bool(section.instructors)
+    return can_consent(staff, subject, section) and (not is_instructors or staff.user_id in section.instructors)
+
+
 def can_revoke(staff: User, granted: RecordedPermit | PermissionNumber) -> bool:
     """Return whether the person may revoke the permit or number, given that they may grant permits there."""
     return Role.REGISTRAR in staff.roles or not granted.by_registrar

@@ -24,13 +24,15 @@ class TermDates:
 
 
 async def help_page() -> bytes:
-    coming = terms.active((await catalog()).terms, now())
+    offered = await catalog()
+    coming = terms.active(offered.terms, now())
     user = auth.user()
     known = await student_state.load_snapshot(user.user_id) if user else None
     has_holds = bool(known and known.holds)  # a school without holds has nothing to explain
     is_inactive = bool(user and not user.attributes.is_active)
     dates = [_dates(term) for term in coming]
-    return render("help.html", dates=dates, has_holds=has_holds, is_inactive=is_inactive)
+    has_consent = any(one.needs_consent for one in offered.sections)
+    return render("help.html", dates=dates, has_holds=has_holds, is_inactive=is_inactive, has_consent=has_consent)
 
 
 def _dates(term: Term) -> TermDates:

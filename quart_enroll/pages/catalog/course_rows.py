@@ -147,7 +147,7 @@ class PersonalFacts:
     @classmethod
     def of(cls, state: StudentState, term: Term) -> "PersonalFacts":
         keys = [one.section.key for one in state.enrolled] + [one.entry.key for one in state.waitlisted]
-        permitted = {one.courseID for one in state.permits}
+        permitted = {one.courseID for one in state.permits} | {one.courseID for one in state.consent_requests}
         return cls(
             {key.courseID for key in [*keys, *state.planned, *state.alerts]} | permitted,
             hours_of(one.section for one in state.enrolled),

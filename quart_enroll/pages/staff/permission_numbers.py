@@ -12,10 +12,11 @@ from quart_enroll.domain.models import SectionKey
 from quart_enroll.domain.permission_numbers import NUMBER_OVERRIDES, UNUSED, NumberBatch, PermissionNumber, write_code
 from quart_enroll.forms.staff.permits import PermissionNumbersForm, RevokeNumbersForm
 from quart_enroll.i18n.language import Sentence, format_list_of, gettext, ngettext
+from quart_enroll.pages.staff.consent import may_consent
 from quart_enroll.pages.staff.effects import section_name
 from quart_enroll.pages.staff.layout import render_staff
 from quart_enroll.pages.staff.listing import Column, Listing, export, requested_format
-from quart_enroll.pages.staff.permits import in_scope, may_consent, may_grant
+from quart_enroll.pages.staff.permits import in_scope, may_grant
 from quart_enroll.pages.staff.roster import open_roster
 from quart_enroll.pages.staff.section import HERE
 from quart_enroll.pages.staff.sections import in_batches, section_url
