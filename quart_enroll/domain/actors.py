@@ -19,6 +19,7 @@ class Override(StrEnum):
     REQUISITES = "requisites"
     RESTRICTION = "restriction"
     REPEAT = "repeat"
+    CONSENT = "consent"
     TIME_CONFLICT = "time_conflict"
     CREDIT_LIMIT = "credit_limit"
     SECTION_CLOSED = "section_closed"
@@ -37,6 +38,7 @@ _LABELS = {
     Override.REQUISITES: Sentence("Waive prerequisites and corequisites"),
     Override.RESTRICTION: Sentence("Set the restriction aside"),
     Override.REPEAT: Sentence("Allow another attempt at the course"),
+    Override.CONSENT: Sentence("Give consent"),
     Override.TIME_CONFLICT: Sentence("Allow the time conflict"),
     Override.CREDIT_LIMIT: Sentence("Exceed the credit limit"),
     Override.SECTION_CLOSED: Sentence("Let the student into the closed section"),
@@ -49,7 +51,14 @@ SEAT_LIMITS = frozenset({Override.FULL, Override.RESERVED_SEATS})
 NO_OVERRIDES: frozenset[Override] = frozenset()
 
 SEAT_OVERRIDES = frozenset(
-    {Override.REQUISITES, Override.RESTRICTION, Override.REPEAT, Override.TIME_CONFLICT, Override.CREDIT_LIMIT}
+    {
+        Override.REQUISITES,
+        Override.RESTRICTION,
+        Override.REPEAT,
+        Override.CONSENT,
+        Override.TIME_CONFLICT,
+        Override.CREDIT_LIMIT,
+    }
 )
 """The overrides that a waitlist entry keeps until the student gets a seat."""
 

@@ -41,6 +41,10 @@ ACTIONS: Mapping[str, Sentence] = {
     "numbers.add": Sentence("Permission numbers created"),
     "numbers.revoke": Sentence("Permission numbers revoked"),
     "numbers.use": Sentence("Permission number used"),
+    "consent.request": Sentence("Consent requested"),
+    "consent.withdraw": Sentence("Request for consent withdrawn"),
+    "consent.give": Sentence("Consent given"),
+    "consent.decline": Sentence("Consent declined"),
     "hold_type.save": Sentence("Type of hold saved"),
     "hold_type.remove": Sentence("Type of hold removed"),
     "view.begin": Sentence("Started viewing as a student"),
@@ -77,7 +81,8 @@ class About:
 class AuditEntry:
     """A change that staff made: who, when, which of ACTIONS, and what it is `about`.
 
-    That a student used a permission number is one too: it makes the change that staff prepared.
+    That a student used a permission number is one too: it makes the change that staff prepared. So is a request for
+    consent, about which staff decide.
     `user_id` is the person it concerns, if any. `overrides` are the rules that were set aside.
     """
 

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from quart_enroll.domain.actors import Override
 from quart_enroll.domain.holds import Hold
-from quart_enroll.domain.models import Section
+from quart_enroll.domain.models import Consent, Section
 from quart_enroll.domain.requisites import Permission, Requisite, WithGrade, leaves_of
 from quart_enroll.domain.restrictions import Restriction
 from quart_enroll.domain.student_attributes import StudentStatus
@@ -630,6 +630,41 @@ class RepeatLimit(Refused):
                     Sentence("It’s already on your record: %(attempts)s.", attempts=attempts),
                     Sentence("If you need another attempt, ask the registrar."),
                 ]
+            )
+        )
+
+
+class ConsentRequired(Refused):
+    """The student hasn't been given the consent that the section needs."""
+
+    code = "consent_required"
+    meaning = "The section requires the consent of the instructor or the department, which you don’t have."
+    is_recorded = True
+    history_reason = Sentence("you didn’t have the consent that the section requires")
+    override = Override.CONSENT
+
+    def __init__(self, title: str, section: Section) -> None:
+        name: Mapping[str, str] = {"title": title, "section": section.section}
+        super().__init__(
+            Sentence("%(title)s, section %(section)s, requires the department’s consent.", **name)
+            if section.consent is Consent.DEPARTMENT
+            else Sentence("%(title)s, section %(section)s, requires the instructor’s consent.", **name)
+        )
+
+
+class ConsentNotNeeded(Refused):
+    """A student requests consent that the section doesn't require, or that the student has."""
+
+    code = "consent_not_needed"
+    meaning = "You don't need consent for the section, or you have it already."
+    severity = "info"
+
+    def __init__(self, title: str, section: str) -> None:
+        super().__init__(
+            Sentence(
+                "You can enroll in %(title)s, section %(section)s, without requesting consent.",
+                title=title,
+                section=section,
             )
         )
 

@@ -309,14 +309,23 @@ class SectionStatus(StrEnum):
     """It has no students. It stays stored, so that its number is never used again in the term."""
 
 
+class Consent(StrEnum):
+    """Whose consent a student needs to enroll in a section. The values never change, because sections store them."""
+
+    NONE = "none"
+    INSTRUCTOR = "instructor"
+    DEPARTMENT = "department"
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """A course offered in a term, with its seats, waitlist, meetings, instructor and room.
 
     `instructor` is the text that people read; `instructors` are the user_ids of those who may see its roster. Each edit
     or import that changes the section increments `revision`. The text `restriction` says which students may enroll, in
-    addition to that of the course. `accepts_numbers` is set with its first permission number. The `pools`
-    reserve seats; `own_pool_seats` is how many of them are left for the student who sees the section, and not stored.
+    addition to that of the course, and `consent` whose consent each of them needs. `accepts_numbers` is set with its
+    first permission number. The `pools` reserve seats; `own_pool_seats` is how many of them are left for the student
+    who sees the section, and not stored.
     """
 
     term: str
@@ -333,6 +342,7 @@ class Section:
     status: SectionStatus = SectionStatus.ACTIVE
     revision: int = 0
     restriction: str = ""
+    consent: Consent = Consent.NONE
     accepts_numbers: bool = False
     pools: tuple[Pool, ...] = ()
     own_pool_seats: int = 0
@@ -355,6 +365,11 @@ class Section:
     def pool_sentences(self) -> list[Sentence]:
         """For whom seats are reserved, in words."""
         return pools.sentences(self.pools)
+
+    @property
+    def needs_consent(self) -> bool:
+        """Whether a student needs consent to enroll."""
+        return self.consent is not Consent.NONE
 
     @property
     def open_seats(self) -> int:
@@ -881,11 +896,11 @@ class Notice:
 
     `action` is "promote", "alert", "skip" with the reason in `because`, "moved" with the changes there, "cancelled"
     with the other sections there, "no_show" with its author there, "removal_declined" with the registrar's reason
-    there, or "staff", "permit", "hold_placed", "hold_lifted" or "appointment" with the whole message;
-    "account_removed", "password_changed", "password_forgotten" or "confirm_email"; "email_change" to the address in
-    `because`, "new_email" or "email_changed"; "roster_email" with what staff wrote in `subject` and `text`, and who it
-    was in `because`; in a daily digest also "enroll", "drop", "withdraw" or "swap". `before` is a section as it was
-    before its changes.
+    there, or "staff", "permit", "consent", "consent_requested", "hold_placed", "hold_lifted" or "appointment" with the
+    whole message; "account_removed", "password_changed", "password_forgotten" or "confirm_email"; "email_change" to the
+    address in `because`, "new_email" or "email_changed"; "roster_email" with what staff wrote in `subject` and `text`,
+    and who it was in `because`; in a daily digest also "enroll", "drop", "withdraw" or "swap". `before` is a section as
+    it was before its changes.
     """
 
     at: datetime
@@ -919,7 +934,7 @@ class Notice:
                 return gettext(
                     "A seat opened: you’re now enrolled in %(title)s, section %(section)s, for %(term)s.", **where
                 )
-            case "staff" | "permit" | "hold_placed" | "hold_lifted" | "appointment":
+            case "staff" | "permit" | "consent" | "consent_requested" | "hold_placed" | "hold_lifted" | "appointment":
                 return str(self.because or "")
             case "alert":
                 return SEAT_OPENED % where

@@ -6,7 +6,7 @@ admitted person's scope, pages respond with 404.
 
 from collections.abc import Collection
 
-from quart_enroll.domain.models import User
+from quart_enroll.domain.models import Consent, Section, User
 from quart_enroll.domain.permission_numbers import PermissionNumber
 from quart_enroll.domain.permits import RecordedPermit
 from quart_enroll.domain.roles import Role
@@ -71,6 +71,25 @@ def can_grant_permits(staff: User, subject: str, instructors: Collection[int]) -
     """Return whether the person may grant permits for a section, and revoke those that no registrar granted."""
     is_instructor = Role.INSTRUCTOR in staff.roles and staff.user_id in instructors
     return is_instructor or can_change_section(staff, subject)
+
+
+def can_consent(staff: User, subject: str, section: Section) -> bool:
+    """Return whether the person may give consent to enroll in the section; False for one that needs none.
+
+    That of the department isn't the instructor's to give.
+    """
+    match section.consent:
+        case Consent.INSTRUCTOR:
+            return can_grant_permits(staff, subject, section.instructors)
+        case Consent.DEPARTMENT:
+            return can_change_section(staff, subject)
+    return False
+
+
+def decides_requests(staff: User, subject: str, section: Section) -> bool:
+    """Return whether requests for consent are the person's to decide, not only as a stand-in for an instructor."""
+    is_instructors = section.consent is Consent.INSTRUCTOR and bool(section.instructors)
+    return can_consent(staff, subject, section) and (not is_instructors or staff.user_id in section.instructors)
 
 
 def can_revoke(staff: User, granted: RecordedPermit | PermissionNumber) -> bool:

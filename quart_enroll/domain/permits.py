@@ -8,7 +8,7 @@ from math import inf
 
 from quart_enroll.domain import rules
 from quart_enroll.domain.actors import Override
-from quart_enroll.domain.models import Course, Section, SectionKey, Term
+from quart_enroll.domain.models import Consent, Course, Section, SectionKey, Term
 from quart_enroll.domain.roles import Role
 from quart_enroll.i18n.language import Sentence
 
@@ -20,32 +20,47 @@ SECTION_OVERRIDES = (
     Override.REQUISITES,
     Override.RESTRICTION,
     Override.REPEAT,
+    Override.CONSENT,
     Override.TIME_CONFLICT,
     Override.RESERVED_SEATS,
 )
 """What a permit by the section's instructor or scheduler may set aside."""
 
 
-def grantable(roles: Collection[Role]) -> tuple[Override, ...]:
-    """Return what people with these roles may set aside by a permit."""
-    return PERMIT_OVERRIDES if Role.REGISTRAR in roles else SECTION_OVERRIDES
+def grantable(roles: Collection[Role], *, consent: bool) -> tuple[Override, ...]:
+    """Return what people with these roles may set aside by a permit; `consent` if they may give it there."""
+    found = PERMIT_OVERRIDES if Role.REGISTRAR in roles else SECTION_OVERRIDES
+    return tuple(one for one in found if consent or one is not Override.CONSENT)
 
 
 MAX_TEXT_LENGTH = 200
 """The maximum number of characters in a reason."""
 
+MAX_MESSAGE_LENGTH = 500
+"""The maximum number of characters in the message of a student who requests consent."""
+
+GIVES_CONSENT = frozenset({Override.CONSENT})
+"""What a permit sets aside that gives nothing but consent."""
+
 
 class PermitStatus(StrEnum):
-    """What has become of a permit. The values never change, because permits are stored with them."""
+    """What has become of a permit. The values never change, because permits are stored with them.
+
+    Students request only consent.
+    """
 
     GRANTED = "granted"
     REVOKED = "revoked"
+    REQUESTED = "requested"
+    DECLINED = "declined"
 
 
 IN_EFFECT = Sentence("In effect")
 USED = Sentence("Used")
 EXPIRED = Sentence("Expired")
 REVOKED = Sentence("Revoked")
+REQUESTED = Sentence("Requested")
+DECLINED = Sentence("Declined")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +94,10 @@ class Permit:
 
 @dataclass(frozen=True, slots=True)
 class RecordedPermit:
-    """A permit on a student's record, with its author, date and reason; one `by_registrar` is left to registrars."""
+    """A permit on a student's record, with its author, date and reason; one `by_registrar` is left to registrars.
+
+    The student who requests one is its author, and may have left a `message`, until staff decide about it.
+    """
 
     permit: Permit
     user_id: int
@@ -88,18 +106,31 @@ class RecordedPermit:
     author: int
     reason: str
     by_registrar: bool = True
+    message: str = ""
 
     def state(self, now: datetime) -> Sentence:
         """Return the state of the permit in the words of staff."""
-        if self.status is PermitStatus.REVOKED:
-            return REVOKED
+        if self.status is not PermitStatus.GRANTED:
+            return _STATES[self.status]
         if self.permit.used_for:
             return USED
         return IN_EFFECT if self.permit.is_in_effect(now) else EXPIRED
 
+    @property
+    def key(self) -> SectionKey:
+        """The section that the permit is for; its number is empty for a whole course."""
+        return SectionKey(self.permit.term, self.permit.courseID, self.permit.section)
+
     def is_usable(self, now: datetime) -> bool:
         """Return whether the student may use the permit."""
         return self.status is PermitStatus.GRANTED and self.permit.is_usable(now)
+
+
+_STATES = {
+    PermitStatus.REVOKED: REVOKED,
+    PermitStatus.REQUESTED: REQUESTED,
+    PermitStatus.DECLINED: DECLINED,
+}
 
 
 def in_effect(permits: Iterable[Permit], now: datetime) -> list[Permit]:
@@ -140,6 +171,8 @@ def ease(term: Term, course: Course, section: Section, overrides: Collection[Ove
         course, section = replace(course, restriction=""), replace(section, restriction="")
     if Override.REPEAT in overrides:
         course = replace(course, max_attempts=0)
+    if Override.CONSENT in overrides:
+        section = replace(section, consent=Consent.NONE)
     if Override.CREDIT_LIMIT in overrides:
         term = replace(term, max_credits=inf)
     return term, course, section
@@ -162,6 +195,12 @@ def granted_in(permits: Iterable[RecordedPermit], term: str, now: datetime) -> t
     """Return those of the permits for the term that are in effect, used ones included."""
     granted = (one.permit for one in permits if one.status is PermitStatus.GRANTED)
     return tuple(one for one in granted if one.term == term and one.is_in_effect(now))
+
+
+def consent_requests(permits: Iterable[RecordedPermit], term: str) -> dict[SectionKey, RecordedPermit]:
+    """Return the latest of the student's open or declined requests for each section in the term."""
+    asked = (one for one in permits if one.status in (PermitStatus.REQUESTED, PermitStatus.DECLINED))
+    return {one.key: one for one in asked if one.permit.term == term}
 
 
 def describe(overrides: Collection[Override]) -> list[Sentence]:

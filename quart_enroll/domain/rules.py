@@ -15,6 +15,7 @@ from quart_enroll.domain.appointments import Appointment
 from quart_enroll.domain.errors import (
     AlreadyEnrolled,
     Closed,
+    ConsentRequired,
     CreditLimit,
     DropDeadlinePassed,
     NotActive,
@@ -55,6 +56,7 @@ class Rule(Enum):
     STATUS = Sentence("The section is open to new students")
     RESTRICTIONS = Sentence("No restriction excludes the student")
     REPEATS = Sentence("The student has attempts left")
+    CONSENT = Sentence("The student has the required consent")
     TIMES = Sentence("No time conflict")
     CREDITS = Sentence("Within the credit limit")
     PREREQUISITES = Sentence("Prerequisites met")
@@ -196,6 +198,12 @@ def check_restrictions(course: Course, section: Section, attributes: StudentAttr
         raise Restricted(name, unmet)
 
 
+def check_consent(course: Course, section: Section) -> None:
+    """Raise ConsentRequired if the section needs consent, which only a permit or another override can give."""
+    if section.needs_consent:
+        raise ConsentRequired(course.title, section)
+
+
 def check_times(course: Course, section: Section, enrolled: Iterable[Registration]) -> None:
     """Raise TimeConflict with all courses that overlap the section."""
     clashes = [(one.course.title, when.when) for one in enrolled if (when := overlap(section, one.section))]
@@ -247,6 +255,8 @@ def eligibility_checks(
         yield Rule.RESTRICTIONS, partial(check_restrictions, course, section, attributes)
     if is_new and course.max_attempts:
         yield Rule.REPEATS, partial(repeat_rules.check, course, term, taken_courses)
+    if section.needs_consent:
+        yield Rule.CONSENT, partial(check_consent, course, section)
     yield Rule.TIMES, partial(check_times, course, section, staying)
     yield Rule.CREDITS, partial(check_credits, term, course, staying)
     facts = course, term, taken_courses, staying, together_with, attributes
@@ -272,8 +282,12 @@ def fits(
     registrations: Iterable[Registration],
     attributes: StudentAttributes | None = None,
 ) -> bool:
-    """Return whether the section fits the student's schedule, and admits a student with the attributes, if given."""
+    """Return whether the section fits the student's schedule, and admits a student with the attributes, if given.
+
+    One that needs consent doesn't fit.
+    """
     try:
+        check_consent(course, section)
         if attributes is not None:
             check_restrictions(course, section, attributes)
         check_fits(term, course, section, registrations)

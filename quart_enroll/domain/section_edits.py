@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from quart_enroll.domain import pools
-from quart_enroll.domain.models import Section, SectionStatus
+from quart_enroll.domain.models import Consent, Section, SectionStatus
 from quart_enroll.i18n.language import Sentence
 
 STATUS_NAMES: Mapping[SectionStatus, Sentence] = {
@@ -12,6 +12,13 @@ STATUS_NAMES: Mapping[SectionStatus, Sentence] = {
     SectionStatus.CLOSED: Sentence("Closed to new students"),
     SectionStatus.CANCELLED: Sentence("Canceled"),
 }
+
+CONSENT_NAMES: Mapping[Consent, Sentence] = {
+    Consent.NONE: Sentence("Not required"),
+    Consent.INSTRUCTOR: Sentence("The instructor’s"),
+    Consent.DEPARTMENT: Sentence("The department’s"),
+}
+"""Whose consent a student needs, in the words of staff."""
 
 ANNOUNCED_FIELDS = ("meetings", "instructor", "room", "status")
 """The fields whose changes are told to the students of the section."""

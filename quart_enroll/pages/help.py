@@ -31,8 +31,9 @@ async def help_page() -> bytes:
     has_holds = bool(known and known.holds)  # a school without holds has nothing to explain
     is_inactive = bool(user and not user.attributes.is_active)
     dates = [_dates(term) for term in coming]
-    facts = {"has_holds": has_holds, "has_pools": offered.has_pools, "is_inactive": is_inactive}
-    return render("help.html", dates=dates, **facts)
+    has_consent = any(one.needs_consent for one in offered.sections)
+    facts = {"has_holds": has_holds, "has_pools": offered.has_pools, "has_consent": has_consent}
+    return render("help.html", dates=dates, is_inactive=is_inactive, **facts)
 
 
 def _dates(term: Term) -> TermDates:

@@ -22,7 +22,7 @@ from quart_enroll.domain.models import (
     WaitlistEntry,
     deleted_section,
 )
-from quart_enroll.domain.permits import Permit
+from quart_enroll.domain.permits import Permit, RecordedPermit
 from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.domain.student_attributes import NO_ATTRIBUTES, StudentAttributes
 from quart_enroll.services.enrollment import student
@@ -50,8 +50,8 @@ class StudentState:
     """What a student has in one term, and the courses taken in any term; a visitor has nothing, and `taken` is None.
 
     `fingerprint` is that of the student's snapshot. Changes that are `blocked` now have the hold that blocks them.
-    The `permits` are those in effect now, used ones included. The `appointment` is the one for the term, and the
-    `moment` the one of all this; a student who has nothing has none.
+    The `permits` are those in effect now, used ones included, and `consent_requests` those that are open or declined.
+    The `appointment` is the one for the term, and the `moment` the one of all this; a student who has nothing has none.
     """
 
     enrolled: Sequence[Registration] = ()
@@ -65,6 +65,7 @@ class StudentState:
     attributes: StudentAttributes = NO_ATTRIBUTES
     appointment: Appointment | None = None
     moment: datetime | None = None
+    consent_requests: Mapping[SectionKey, RecordedPermit] = field(default_factory=dict)
 
     @property
     def signed_in(self) -> bool:
@@ -125,6 +126,7 @@ def build(
         attributes,
         appointments.in_term(known.appointments, term),
         now(),
+        permits.consent_requests(known.permits, term.term),
     )
 
 

@@ -20,6 +20,7 @@ from quart_enroll.pages.catalog import course, courses, instructor
 from quart_enroll.pages.enrollment import (
     alerts,
     calendar,
+    consent,
     enrollment,
     enrollment_form,
     history,
@@ -116,6 +117,24 @@ ROUTES = [
         query_parameters=("term", "courseID"),
         survives_disconnect=True,
         sign_in_purpose=Sentence("Please sign in to use a permission number."),
+    ),
+    Route(
+        "/enrollment/consent",
+        "consent",
+        consent.consent,
+        GET + POST,
+        audience=SIGNED_IN,
+        query_parameters=("term", "courseID", "section", "ask"),
+        survives_disconnect=True,
+        sign_in_purpose=Sentence("Please sign in to request consent."),
+    ),
+    Route(
+        "/enrollment/consent/withdraw",
+        "consent_withdraw",
+        consent.withdraw,
+        POST,
+        audience=SIGNED_IN,
+        survives_disconnect=True,
     ),
     Route(
         "/enrollment/history",

@@ -23,7 +23,7 @@ from quart_enroll.domain import pools
 from quart_enroll.domain.actors import Actor, Override
 from quart_enroll.domain.errors import AlreadyEnrolled, Refused, SectionFull, UnknownSection
 from quart_enroll.domain.holds import Hold, HoldBlock
-from quart_enroll.domain.models import Profile, SectionKey, SectionRequest, SectionStatus
+from quart_enroll.domain.models import Consent, Profile, SectionKey, SectionRequest, SectionStatus
 from quart_enroll.domain.permits import PERMIT_OVERRIDES, Permit
 from quart_enroll.domain.plan_fit import ANY_SECTION
 from quart_enroll.domain.pools import Pool
@@ -399,6 +399,7 @@ class SchoolMachine(RuleBasedStateMachine):
         capacity=st.none() | st.integers(0, 3),
         restriction=st.none() | st.sampled_from(["", "not standing: Senior", "program: Biology"]),
         reserved=st.none() | st.sampled_from(POOLS),
+        consent=st.none() | st.sampled_from(Consent),
     )
     def edit_section(
         self,
@@ -407,14 +408,16 @@ class SchoolMachine(RuleBasedStateMachine):
         capacity: int | None,
         restriction: str | None,
         reserved: tuple[Pool, ...] | None,
+        consent: Consent | None,
     ) -> None:
-        """Close or reopen a section, perhaps with another capacity, restriction or pools; a cancelled one stays."""
+        """Close or reopen a section, perhaps with other rules, pools or capacity; a cancelled one stays as it is."""
         section = self.model.sections[key]
         if section.is_listed:
             number = section.capacity if capacity is None else capacity
             text = section.restriction if restriction is None else restriction
             kept = section.pools if reserved is None else pools.with_counts(reserved, section.pools)
-            wanted = replace(section, status=status, capacity=number, restriction=text, pools=kept)
+            rules = {"restriction": text, "pools": kept, "consent": consent or section.consent}
+            wanted = replace(section, status=status, capacity=number, **rules)
             self._agree(
                 lambda: self.model.edit_section(wanted, self.now),
                 staff_sections.edit(self.context, REGISTRAR, wanted, self.now),

@@ -10,6 +10,9 @@ from tests.support.people import ADA, FALL_MORNING, RITA
 PERMIT_ID = "65a000000000000000000002"
 """The key of ada's permit."""
 
+REQUEST_ID = "65a000000000000000000003"
+"""The key of ada's request for consent."""
+
 NUMBER = "4K7M2PXW9TRC"
 """A permission number for the only section of PHP 202."""
 
@@ -27,6 +30,26 @@ async def permit_ada(db: Database) -> None:
         "at": FALL_MORNING,
         "author": RITA.user_id,
         "reason": "=Graduates in spring",
+    }
+    await db.permit.insert_one(row)
+
+
+async def ada_requests_consent(db: Database) -> None:
+    """Let the only section of PHP 202 require its instructor's consent, and ada request it, as she would have done."""
+    await db.section.update_one({"courseID": "3333"}, {"$set": {"consent": "instructor", "status": "active"}})
+    row = {
+        "_id": ObjectId(REQUEST_ID),
+        "user_id": ADA.user_id,
+        "term": "Fall 2026",
+        "courseID": "3333",
+        "section": "01",
+        "overrides": ["consent"],
+        "status": "requested",
+        "at": FALL_MORNING,
+        "author": ADA.user_id,
+        "reason": "",
+        "by_registrar": False,
+        "message": "=Graduates in spring",
     }
     await db.permit.insert_one(row)
 

@@ -27,6 +27,8 @@ Where the rules leave room, the model agrees with the docstrings of the services
   those from which the student has withdrawn only if the course says so. Another section of a course that the student
   has is always possible. It comes after the restrictions. A seat that is given up may make a waitlist entry for the
   course in another term possible.
+- A section may need consent, which only a permit or staff give, whoever must give it. It comes after restrictions. A
+  waiting student without it keeps the place.
 - A student who isn't active is refused like one with a hold on everything but dropping, with a reason of its own.
 - A permit sets reasons aside for a seat in its section, or in all of its course, until a seat that needs it uses it up.
   It can be used again when that seat is dropped without a W, or when another section of the course replaces it. A time
@@ -71,10 +73,11 @@ OVERRIDES = {
     "restricted": "restriction",
     "repeat_limit": "repeat",
     "seats_reserved": "reserved_seats",
+    "consent_required": "consent",
 }
 """What lets staff set a refusal aside, by its code."""
 
-SEAT_OVERRIDES = {"requisites", "restriction", "repeat", "time_conflict", "credit_limit"}
+SEAT_OVERRIDES = {"requisites", "restriction", "repeat", "consent", "time_conflict", "credit_limit"}
 
 
 class ModelRefusal(Exception):
@@ -641,6 +644,8 @@ class ModelSchool:
         wanted = self.courses[key.courseID]
         if without != key.courseID and 0 < wanted.max_attempts <= self._attempts(student, key):
             found.append("repeat_limit")
+        if self.sections[key].consent != "none":
+            found.append("consent_required")
         if any(self.clash(key, where) for where in has.values()):
             found.append("time_conflict")
         if sum(self.courses[courseID].credits for courseID in has) + wanted.credits > self.terms[key.term].max_credits:

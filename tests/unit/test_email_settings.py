@@ -13,7 +13,7 @@ AT_ONCE, DAILY, OFF = EmailTiming
 
 def test_only_emails_of_a_kind_can_be_turned_off() -> None:
     mandatory = {action for action in (*SEAT_SUBJECTS, "password_changed") if ALL_OFF.timing(action) is AT_ONCE}
-    assert mandatory == {"promote", "cancelled", "staff", "no_show", "permit", "password_changed"}
+    assert mandatory == {"promote", "cancelled", "staff", "no_show", "permit", "consent", "password_changed"}
     assert {ALL_OFF.timing(action) for action in CONFIRMED_CHANGES} == {OFF}
 
 

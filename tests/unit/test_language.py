@@ -42,6 +42,7 @@ TRANSLATING_CALLS = {"Sentence", "gettext", "lazy", "ngettext", "plural"}
 MODULES_WITH_SENTENCES = [
     *("app.py", "domain/actors.py", "domain/audit.py", "domain/errors.py", "domain/models.py", "domain/roles.py"),
     *("domain/permission_numbers.py", "forms/permission_number.py", "forms/staff/permits.py"),
+    *("domain/permits.py", "forms/consent.py", "services/staff/consent.py"),
     *("domain/rules.py", "services/enrollment/act_for.py", "domain/appointments.py", "forms/staff/appointments.py"),
     *("domain/email_settings.py", "forms/email_settings.py"),
     *("domain/section_edits.py", "forms/staff/catalog.py", "forms/staff/imports.py", "forms/staff/logs.py"),

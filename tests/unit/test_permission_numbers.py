@@ -26,6 +26,7 @@ def test_a_number_never_sets_aside_what_concerns_more_than_its_section() -> None
         Override.REQUISITES,
         Override.RESTRICTION,
         Override.REPEAT,
+        Override.CONSENT,
         Override.RESERVED_SEATS,
     }
 

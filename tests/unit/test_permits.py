@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from quart_enroll.domain import permits, rules
+from quart_enroll.domain import permissions, permits, rules
 from quart_enroll.domain.actors import Override
 from quart_enroll.domain.errors import Refused
-from quart_enroll.domain.models import Registration, Section
+from quart_enroll.domain.models import Consent, Registration, Section, User
 from quart_enroll.domain.permits import Permit, PermitStatus, RecordedPermit
 from quart_enroll.domain.roles import Role
 from tests.concurrency.school import FALL, NOW, course, section, term
@@ -49,7 +49,7 @@ def test_a_seat_uses_only_the_permits_that_it_needs() -> None:
 
 
 def test_an_eased_section_meets_exactly_the_rules_that_are_set_aside() -> None:
-    full = replace(section("A", 1, "MWF 09:00 09:50"), seats_taken=1)
+    full = replace(section("A", 1, "MWF 09:00 09:50"), seats_taken=1, consent=Consent.INSTRUCTOR)
     wanted = replace(course("A"), prerequisites=("C",), corequisites=("D",), requisite="E")
     taken = [Registration(course("B", 16), OVERLAPPING, "enrolled")]
 
@@ -59,7 +59,13 @@ def test_an_eased_section_meets_exactly_the_rules_that_are_set_aside() -> None:
         return {one.override for one in rules.find_refusals(checks).values() if one}
 
     everything = refused()
-    assert everything == {Override.FULL, Override.TIME_CONFLICT, Override.REQUISITES, Override.CREDIT_LIMIT}
+    assert everything == {
+        Override.FULL,
+        Override.TIME_CONFLICT,
+        Override.REQUISITES,
+        Override.CONSENT,
+        Override.CREDIT_LIMIT,
+    }
     for one in everything:
         assert refused(one) == everything - {one}
 
@@ -97,6 +103,22 @@ def test_staff_read_what_has_become_of_a_permit(status: PermitStatus, used_for: 
 
 
 def test_only_registrars_permit_more_than_what_concerns_the_section() -> None:
-    assert Override.CREDIT_LIMIT in permits.grantable({Role.REGISTRAR})
-    assert Override.CREDIT_LIMIT not in permits.grantable({Role.INSTRUCTOR, Role.SCHEDULER})
-    assert Override.CLOSED_TERM not in permits.grantable({Role.REGISTRAR})
+    assert Override.CREDIT_LIMIT in permits.grantable({Role.REGISTRAR}, consent=True)
+    assert Override.CREDIT_LIMIT not in permits.grantable({Role.INSTRUCTOR, Role.SCHEDULER}, consent=True)
+    assert Override.CLOSED_TERM not in permits.grantable({Role.REGISTRAR}, consent=True)
+    assert Override.CONSENT not in permits.grantable({Role.REGISTRAR}, consent=False)
+
+
+def test_the_department_s_consent_is_not_the_instructor_s_to_give() -> None:
+    instructor = User(7, "ivan@school.example", "Ivan", "Ivanov", frozenset({Role.INSTRUCTOR}))
+    scheduler = User(8, "sara@school.example", "Sara", "Sands", frozenset({Role.SCHEDULER}), subjects=("MATH",))
+    own = replace(MORNING, instructors=(7,), consent=Consent.INSTRUCTOR)
+    for consent, by_instructor, by_scheduler in [
+        (Consent.INSTRUCTOR, True, True),
+        (Consent.DEPARTMENT, False, True),
+        (Consent.NONE, False, False),
+    ]:
+        wanted = replace(own, consent=consent)
+        assert permissions.can_consent(instructor, "MATH", wanted) == by_instructor
+        assert permissions.can_consent(scheduler, "MATH", wanted) == by_scheduler
+        assert not permissions.can_consent(scheduler, "ART", wanted)

@@ -120,6 +120,14 @@ RestrictionText = Annotated[
 RepeatAction = Literal["refuse", "warn"]
 REPEAT_ACTION = "What happens after `max_attempts`: the student is refused with `repeat_limit`, or only warned."
 
+ConsentName = Annotated[
+    Literal["none", "instructor", "department"],
+    Meta(
+        description="Whose consent a student needs to enroll or to join the waitlist.",
+        extra={"sentence": "Send none, instructor or department."},
+    ),
+]
+
 
 class CourseSchema(Struct, frozen=True):
     """A course in the catalog; `term` lists the seasons or terms in which it is offered."""
@@ -210,6 +218,7 @@ class SectionSchema(Struct, frozen=True):
         Literal["active", "closed"], Meta(description="A closed section has no open seats, and no waitlist to join.")
     ]
     restriction: RestrictionText
+    consent: ConsentName
     pools: list[PoolSchema]
 
     @classmethod

@@ -1,19 +1,29 @@
 """The collection `permit`: permits of students. `section` is empty for all sections of the course."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 from typing import Any
 
 from bson import ObjectId
 from pymongo import IndexModel
 
+from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document, Session
 from quart_enroll.domain.actors import Override
 from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, SectionKey
-from quart_enroll.domain.permits import Permit, PermitStatus, RecordedPermit
+from quart_enroll.domain.permits import MAX_MESSAGE_LENGTH, Permit, PermitStatus, RecordedPermit
+
+IS_REQUESTED: Document = {"status": PermitStatus.REQUESTED}
+"""Matches requests that nobody has decided yet."""
 
 INDEXES = [
     IndexModel([("user_id", 1), ("term", 1)]),
     IndexModel([("term", 1), ("courseID", 1), ("at", -1)]),
+    # A student has one open request for a section; staff look for those of many sections.
+    IndexModel(
+        [("term", 1), ("courseID", 1), ("section", 1), ("user_id", 1)],
+        unique=True,
+        partialFilterExpression=IS_REQUESTED,
+    ),
 ]
 
 SCHEMA = {
@@ -30,13 +40,14 @@ SCHEMA = {
         "author": {"bsonType": ["int", "long"]},
         "reason": {"bsonType": "string"},
         "by_registrar": {"bsonType": "bool"},
+        "message": {"bsonType": "string", "maxLength": MAX_MESSAGE_LENGTH},
         "expires_at": {"bsonType": "date"},
         "used_for": {"bsonType": "string", "minLength": 1, "maxLength": 10},
     },
 }
 
 IS_GRANTED: Document = {"status": PermitStatus.GRANTED}
-"""Matches permits that weren't revoked, used ones included."""
+"""Matches permits that were granted and not revoked, used ones included."""
 
 
 def to_permit(row: Mapping[str, Any]) -> Permit:
@@ -60,7 +71,7 @@ def to_permits(rows: Iterable[Mapping[str, Any]]) -> list[Permit]:
 def to_record(row: Mapping[str, Any]) -> RecordedPermit:
     """Return the permit of a row, as staff see it on the record."""
     status = PermitStatus(row["status"])
-    about = row["author"], row["reason"], row.get("by_registrar", True)
+    about = row["author"], row["reason"], row.get("by_registrar", True), row.get("message", "")
     return RecordedPermit(to_permit(row), row["user_id"], status, row["at"], *about)
 
 
@@ -78,7 +89,9 @@ async def add(db: Database, wanted: RecordedPermit, session: Session) -> Recorde
         "author": wanted.author,
         "reason": wanted.reason,
         "by_registrar": wanted.by_registrar,
-    } | ({"expires_at": permit.expires_at} if permit.expires_at else {})
+    }
+    row |= {"expires_at": permit.expires_at} if permit.expires_at else {}
+    row |= {"message": wanted.message} if wanted.message else {}
     await db.permit.insert_one(row, session=session)
     return to_record(row)
 
@@ -104,6 +117,42 @@ async def find_of_section(db: Database, key: SectionKey) -> list[RecordedPermit]
     """Return the permits for the section or for its whole course, the latest first."""
     wanted = {"term": key.term, "courseID": key.courseID, "section": {"$in": ["", key.section]}}
     return [to_record(row) for row in await db.permit.find(wanted).sort("at", -1).to_list(None)]
+
+
+async def find_requested(db: Database, keys: Set[SectionKey]) -> list[RecordedPermit]:
+    """Return the open requests for these sections, the earliest first."""
+    terms, courseIDs = {one.term for one in keys}, {one.courseID for one in keys}
+    wanted = IS_REQUESTED | {"term": {"$in": sorted(terms)}, "courseID": {"$in": sorted(courseIDs)}}
+    found = [to_record(row) async for row in db.permit.find(wanted).sort("_id")]
+    return [one for one in found if one.key in keys]
+
+
+async def decide(db: Database, decided: RecordedPermit, session: Session) -> bool:
+    """Store what staff decided about a request; return False if it is no longer open."""
+    change = {
+        "status": decided.status,
+        "at": decided.at,
+        "author": decided.author,
+        "reason": decided.reason,
+        "by_registrar": decided.by_registrar,
+    }
+    wanted = IS_REQUESTED | {"_id": ObjectId(decided.permit.permit_id)}
+    return (await db.permit.update_one(wanted, {"$set": change}, session=session)).modified_count == 1
+
+
+async def remove_requests(db: Database, user_id: int, permit: Permit, session: Session) -> bool:
+    """Remove the student's open requests for what the permit covers; return whether there was one."""
+    where = {"term": permit.term, "courseID": permit.courseID} | ({"section": permit.section} if permit.section else {})
+    result = await db.permit.delete_many(IS_REQUESTED | where | {"user_id": user_id}, session=session)
+    return bool(result.deleted_count)
+
+
+async def remove_all_requests(db: Database, key: SectionKey, session: Session) -> list[int]:
+    """Remove all open requests for the section, and return the students."""
+    wanted = IS_REQUESTED | section_keys.to_filter(key)
+    students = [row["user_id"] async for row in db.permit.find(wanted, {"user_id": 1}, session=session)]
+    await db.permit.delete_many(wanted, session=session)
+    return students
 
 
 async def use(db: Database, user_id: int, permits: Collection[Permit], key: SectionKey, session: Session) -> None:

@@ -12,7 +12,7 @@ from pymongo import IndexModel, ReturnDocument, UpdateOne
 
 from quart_enroll.db import section_keys
 from quart_enroll.db.client import Database, Document, Session, shuffle
-from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, Meeting, Section, SectionKey, SectionStatus
+from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, Consent, Meeting, Section, SectionKey, SectionStatus
 from quart_enroll.domain.pools import MAX_NAME_LENGTH, Pool
 from quart_enroll.domain.section_edits import ANNOUNCED_FIELDS
 from quart_enroll.i18n.language import DAYS
@@ -70,6 +70,7 @@ SCHEMA = {
         "status": {"enum": [str(one) for one in SectionStatus]},
         "revision": COUNTER_SCHEMA,
         "restriction": {"bsonType": "string", "maxLength": 1000},
+        "consent": {"enum": [str(one) for one in Consent]},
         "accepts_numbers": {"bsonType": "bool"},
         "pools": {
             "bsonType": "array",
@@ -91,6 +92,11 @@ SCHEMA = {
 
 
 _STATUSES = {str(one): one for one in SectionStatus}
+
+_CONSENTS = {str(one): one for one in Consent}
+
+_OPTIONAL_FIELDS = ("restriction", "consent", "pools")
+"""Fields that are stored only where they say something."""
 
 VALID_COUNTER = {"$gte": 0}
 """Matches a counter that is a number and not negative; `check-seats` lists the others."""
@@ -296,6 +302,7 @@ def to_section(row: Mapping[str, Any]) -> Section:
         status=_status(row.get("status")),
         revision=to_int(row.get("revision")),
         restriction=str(row.get("restriction") or ""),
+        consent=_consent(row.get("consent")),
         accepts_numbers=row.get("accepts_numbers") is True,
         pools=_pools(stored) if (stored := row.get("pools")) else (),
     )
@@ -349,6 +356,13 @@ def _status(stored: Any) -> SectionStatus:
     if stored is None:
         return SectionStatus.ACTIVE
     return _STATUSES.get(stored, SectionStatus.CLOSED) if isinstance(stored, str) else SectionStatus.CLOSED
+
+
+def _consent(stored: Any) -> Consent:
+    """Read whose consent is needed; a value that isn't known to this version means the department's."""
+    if stored is None:
+        return Consent.NONE
+    return _CONSENTS.get(stored, Consent.DEPARTMENT) if isinstance(stored, str) else Consent.DEPARTMENT
 
 
 def _meetings(stored: Any) -> tuple[Meeting, ...]:
@@ -409,13 +423,18 @@ def _put(section: Section, *, only_new: bool = False) -> UpdateOne:
 
 
 def _set(section: Section) -> Document:
-    missing = [name for name in ("restriction", "pools") if not getattr(section, name)]
-    return {"$set": _values(section)} | ({"$unset": dict.fromkeys(missing, "")} if missing else {})
+    values = _values(section)
+    removed = {name: "" for name in _OPTIONAL_FIELDS if name not in values}
+    return {"$set": values} | ({"$unset": removed} if removed else {})
 
 
 def _values(section: Section) -> Document:
-    """Return what staff decide about a section, as it is stored; most have no restriction and no pools."""
-    optional: Document = {"restriction": section.restriction, "pools": _to_rows(section.pools)}
+    """Return what staff decide about a section, as it is stored; most have none of the optional rules."""
+    optional: Document = {
+        "restriction": section.restriction,
+        "consent": section.consent if section.needs_consent else "",
+        "pools": _to_rows(section.pools),
+    }
     return {
         "capacity": section.capacity,
         "waitlist_capacity": section.waitlist_capacity,

@@ -223,6 +223,13 @@ async def find_registrars(db: Database, session: Session | None = None) -> set[i
     return {row["user_id"] async for row in found}
 
 
+async def find_schedulers(db: Database, subject: str, session: Session) -> set[int]:
+    """Return the user_ids of the schedulers of the subject."""
+    wanted = {"roles": Role.SCHEDULER, "subjects": subject}
+    found = db.user.find(wanted, {"user_id": 1}, collation=CASE_INSENSITIVE, session=session)
+    return {row["user_id"] async for row in found}
+
+
 async def hold_registrars(db: Database, session: Session) -> None:
     """Make this transaction conflict with others that check how many registrars there are."""
     await db.counter.update_one({"_id": "registrar"}, {"$inc": {"value": 1}}, upsert=True, session=session)

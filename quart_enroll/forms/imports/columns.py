@@ -66,6 +66,7 @@ COLUMN_SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
         "instructors": ("instructor email", "instructor emails", "instructor ids"),
         "status": ("section status",),
         "restriction": _RESTRICTION,
+        "consent": ("consent required", "instructor consent", "special approval", "approval code"),
         "pools": ("reserved seats", "reserved pools", "reserve capacity", "reserve caps"),
     },
     EnrollmentRow: {

@@ -6,7 +6,7 @@ from wtforms import Form, StringField, TextAreaField, ValidationError
 from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, NumberRange, Optional
 
 from quart_enroll.domain import pools, restrictions, terms
-from quart_enroll.domain.models import Section, SectionStatus
+from quart_enroll.domain.models import Consent, Section, SectionStatus
 from quart_enroll.forms.base import lazy, lowered, one_line, several_lines, stripped
 from quart_enroll.forms.imports import cells
 from quart_enroll.forms.imports.base import ImportRow, WholeNumberField, reads
@@ -62,6 +62,10 @@ class SectionRow(ImportRow):
     )
 
     restriction = StringField(validators=RESTRICTION, filters=[stripped])
+    consent = StringField(
+        validators=[Optional(), AnyOf(list(Consent), lazy("This must be none, instructor or department."))],
+        filters=[stripped, lowered],
+    )
     pools = TextAreaField(validators=[several_lines, Length(max=MAX_POOLS_CHARACTERS), reads(_are_pools)])
 
     def read(self) -> Section:
@@ -78,6 +82,7 @@ class SectionRow(ImportRow):
             room=self.room.data or "",
             status=SectionStatus(self.status.data or SectionStatus.ACTIVE),
             restriction=restrictions.to_text(restrictions.parse(self.restriction.data or "")),
+            consent=Consent(self.consent.data or Consent.NONE),
             pools=pools.parse(self.pools.data or ""),
         )
 

@@ -7,8 +7,8 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import DataRequired, InputRequired, Length
 
 from quart_enroll.domain import pools
-from quart_enroll.domain.models import Section, SectionStatus
-from quart_enroll.domain.section_edits import STATUS_NAMES
+from quart_enroll.domain.models import Consent, Section, SectionStatus
+from quart_enroll.domain.section_edits import CONSENT_NAMES, STATUS_NAMES
 from quart_enroll.forms.base import SiteForm, lazy, one_line, stripped
 from quart_enroll.forms.imports.sections import SectionRow
 from quart_enroll.forms.staff.rows import RESTRICTION_HELP, RowForm
@@ -74,6 +74,14 @@ class SectionForm(SeenRevision, RowForm):
     )
 
     restriction = StringField(lazy("Restrictions"), filters=[stripped], description=RESTRICTION_HELP)
+    consent = SelectField(
+        lazy("Consent to enroll"),
+        choices=[SelectChoice(str(one), name) for one, name in CONSENT_NAMES.items()],
+        default=str(Consent.NONE),
+        description=lazy(
+            "Students need it to enroll and to join the waitlist. Schedulers and registrars can give either kind."
+        ),
+    )
     pools = TextAreaField(
         lazy("Reserved seats"),
         filters=[stripped],
@@ -98,6 +106,7 @@ class SectionForm(SeenRevision, RowForm):
             "instructors": " ".join(emails),
             "status": str(section.status),
             "restriction": section.restriction,
+            "consent": str(section.consent),
             "pools": pools.to_text(section.pools),
         }
 

@@ -155,7 +155,7 @@ class PersonalFacts:
     @classmethod
     def of(cls, state: StudentState, term: Term) -> "PersonalFacts":
         keys = [one.section.key for one in state.enrolled] + [one.entry.key for one in state.waitlisted]
-        permitted = {one.courseID for one in state.permits}
+        permitted = {one.courseID for one in state.permits} | {one.courseID for one in state.consent_requests}
         return cls(
             {key.courseID for key in [*keys, *state.planned, *state.alerts]} | permitted,
             hours_of(one.section for one in state.enrolled),
@@ -420,7 +420,7 @@ def _swap(course: Course, section: Section, others: Iterable[Registration]) -> S
 
 
 def _start(section: Section, *, has_times: bool = True) -> InputFreeText:
-    facts = section.meetings, section.instructor, section.room, section.restriction, section.pool_facts
+    facts = section.meetings, section.instructor, section.room, section.restriction, section.consent, section.pool_facts
     key = section.key, *facts, has_times
     return _text("section_start", key, section, has_times)
 

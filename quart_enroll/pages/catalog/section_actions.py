@@ -9,6 +9,7 @@ from quart_enroll.domain.actors import Override
 from quart_enroll.domain.errors import (
     AlreadyEnrolled,
     AlreadyWaiting,
+    ConsentRequired,
     CorequisiteMissing,
     Refused,
     RepeatLimit,
@@ -17,6 +18,7 @@ from quart_enroll.domain.errors import (
 )
 from quart_enroll.domain.holds import Hold, HoldBlock
 from quart_enroll.domain.models import Course, Registration, Section, SectionKey, Term
+from quart_enroll.domain.permits import PermitStatus
 from quart_enroll.domain.student_attributes import StudentAttributes
 from quart_enroll.i18n.language import Sentence, TermName, format_list_of, gettext
 from quart_enroll.pages.student_state import StudentState
@@ -61,8 +63,9 @@ class SectionActions:
     """What a visitor sees about a section.
 
     `state` is "enrolled", "waiting", "planned" or empty, and `status` says it in words. `conflicts` says that another
-    of the student's courses meets at the same time, and `has_permit` that a permit sets rules aside. `reason` says why
-    there is no button to enroll, or what to consider first. The secondary button is for later: an alert, or the plan.
+    of the student's courses meets at the same time, and `has_permit` that a permit sets rules aside; `request`
+    says what has become of a request for consent. `reason` says why there is no button to enroll, or what to consider
+    first. The secondary button is for later: an alert, or the plan.
     """
 
     section: Section
@@ -73,18 +76,20 @@ class SectionActions:
     secondary_button: Button | None = None
     conflicts: bool = False
     has_permit: bool = False
+    request: str = ""
 
     @property
     def appearance(self) -> tuple[Hashable, ...]:
         """Return a value that is equal for visitors who see the same."""
         buttons = (self.button and self.button.appearance, self.secondary_button and self.secondary_button.appearance)
-        return self.state, self.status, self.conflicts, self.has_permit, self.reason, *buttons
+        return self.state, self.status, self.conflicts, self.has_permit, self.request, self.reason, *buttons
 
     @property
     def badges(self) -> tuple[Badge, ...]:
         """What the student has in the section, and whether it conflicts."""
         own = (Badge(self.state, self.status),) if self.state else ()
         own = (*own, Badge("permit", gettext("Permit"))) if self.has_permit else own
+        own = (*own, Badge("permit", self.request)) if self.request else own
         return (*own, conflict_badge()) if self.conflicts else own
 
 
@@ -187,6 +192,12 @@ def plan_button(course: Course, key: SectionKey, state: StudentState, *, strong:
     return Button("plan_add", gettext("Add to plan"), this, section_fields(key), strong, in_place=True)
 
 
+def consent_button(course: Course, key: SectionKey) -> Button:
+    """Return the button that opens the student's request for consent."""
+    of_this = gettext("for %(title)s, section %(section)s", title=course.title, section=key.section)
+    return Button("consent", gettext("Request consent"), of_this, section_fields(key) | ASK_FIRST, in_plan=True)
+
+
 def alert_button(title: str, key: SectionKey, *, is_set: bool) -> Button:
     """Return the button that sets an alert for the section, or removes it."""
     if is_set:
@@ -231,6 +242,8 @@ def _section_actions(
     try:
         if state.signed_in:
             rules.check_restrictions(course, section, state.attributes)
+            rules.check_status(course, section)
+            rules.check_consent(course, section)
         if warning := _check_repeats(term, course, state):
             own = replace(own, reason=str(warning))
         _check_prerequisites(term, course, section, state)
@@ -245,6 +258,8 @@ def _section_actions(
             button = None if dropped else _enroll_together_button(course, section, missing.names)
             return replace(own, reason=missing.text, button=button)
         return replace(own, button=_button(course, section, state, dropped))
+    except ConsentRequired as refusal:
+        return _with_request(replace(own, reason=refusal.text), course, state)
     except Refused as refusal:
         return replace(own, reason=refusal.text)
 
@@ -286,11 +301,24 @@ def _change(section: Section, dropped: Registration | None) -> HoldBlock:
 
 
 def _before_opening(course: Course, section: Section, state: StudentState) -> SectionActions:
-    """Return what a student can do before the term opens: plan the section."""
+    """Return what a student can do before the term opens: plan the section, and request the consent that it needs."""
     own = _before_seat(section, state)
-    if own.state:
-        return replace(own, secondary_button=plan_button(course, section.key, state))
-    return replace(own, button=plan_button(course, section.key, state, strong=True))
+    planning = plan_button(course, section.key, state, strong=not own.state)
+    if section.needs_consent and not any(one.courseID == course.courseID for one in state.enrolled):
+        return _with_request(replace(own, secondary_button=planning), course, state)
+    return replace(own, secondary_button=planning) if own.state else replace(own, button=planning)
+
+
+def _with_request(own: SectionActions, course: Course, state: StudentState) -> SectionActions:
+    """Add the button to request consent for the section, or what has become of the request."""
+    key = own.section.key
+    found, button = state.consent_requests.get(key), consent_button(course, key)
+    if found is None:
+        return replace(own, button=button)
+    if found.status is PermitStatus.REQUESTED:
+        viewing = replace(button, label=gettext("View request"), strong=False)
+        return replace(own, request=gettext("Consent requested"), button=viewing)
+    return replace(own, request=gettext("Consent declined"), button=replace(button, strong=False))
 
 
 def _before_seat(section: Section, state: StudentState, secondary: Button | None = None) -> SectionActions:

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from quart_enroll.db.client import Database
-from quart_enroll.domain.models import Meeting, SectionKey, SectionStatus
-from quart_enroll.domain.section_edits import STATUS_NAMES
+from quart_enroll.domain.models import Consent, Meeting, SectionKey, SectionStatus
+from quart_enroll.domain.section_edits import CONSENT_NAMES, STATUS_NAMES
 from quart_enroll.i18n.language import gettext, plural
 from quart_enroll.services.catalog.imports import ImportResult
 from quart_enroll.services.staff import sections as service
@@ -103,6 +103,8 @@ def value_text(value: object) -> str:
     match value:
         case SectionStatus():
             return str(STATUS_NAMES[value])
+        case Consent():
+            return str(CONSENT_NAMES[value])
         case tuple() if all(isinstance(one, Meeting) for one in value):
             return ", ".join(map(str, value)) or gettext("No fixed times")
         case tuple():

@@ -7,10 +7,12 @@ from quart import Response, abort, flash, redirect, request
 from quart.typing import ResponseReturnValue
 
 from quart_enroll.domain import permissions, permits
+from quart_enroll.domain.actors import Override
 from quart_enroll.domain.models import SectionKey
 from quart_enroll.domain.permission_numbers import NUMBER_OVERRIDES, UNUSED, NumberBatch, PermissionNumber, write_code
 from quart_enroll.forms.staff.permits import PermissionNumbersForm, RevokeNumbersForm
 from quart_enroll.i18n.language import Sentence, format_list_of, gettext, ngettext
+from quart_enroll.pages.staff.consent import may_consent
 from quart_enroll.pages.staff.effects import section_name
 from quart_enroll.pages.staff.layout import render_staff
 from quart_enroll.pages.staff.listing import Column, Listing, export, requested_format
@@ -50,7 +52,7 @@ async def numbers() -> ResponseReturnValue | RenderedPage | Response:
     opened = await open_roster(in_scope)  # fewer people may see the codes than the roster
     key, can_create = opened.section.key, may_grant(opened)
     form = await PermissionNumbersForm.from_request()
-    form.offer_overrides(NUMBER_OVERRIDES)
+    form.offer_overrides([one for one in NUMBER_OVERRIDES if one is not Override.CONSENT or may_consent(opened)])
     if request.method == "POST":
         if not can_create:
             abort(404)

@@ -17,10 +17,12 @@ from quart_enroll.domain.errors import (
     UnknownTerm,
 )
 from quart_enroll.domain.models import SectionKey, SectionStatus
-from quart_enroll.domain.permits import Permit, RecordedPermit
+from quart_enroll.domain.permits import Permit, PermitStatus, RecordedPermit
 from quart_enroll.domain.roles import Role
+from quart_enroll.forms.consent import ConsentDecisionForm
 from quart_enroll.forms.staff.permits import OverridesUntilForm, RevokePermitForm, SectionPermitForm, StudentPermitForm
 from quart_enroll.i18n.language import Sentence, format_list_of, gettext, ngettext
+from quart_enroll.pages.staff.consent import find_requests, may_consent
 from quart_enroll.pages.staff.effects import section_name
 from quart_enroll.pages.staff.layout import render_staff
 from quart_enroll.pages.staff.listing import Column, Listing, export, requested_format
@@ -94,7 +96,7 @@ async def section_permits() -> ResponseReturnValue | RenderedPage | Response:
     opened = await open_roster()
     key, can_grant = opened.section.key, may_grant(opened)
     form = await SectionPermitForm.from_request()
-    form.offer_overrides(permits.grantable(auth.signed_in().roles))
+    form.offer_overrides(permits.grantable(auth.signed_in().roles, consent=may_consent(opened)))
     if request.method == "POST":
         if not can_grant:
             abort(404)
@@ -102,10 +104,13 @@ async def section_permits() -> ResponseReturnValue | RenderedPage | Response:
             await flash(_granted_text(granted, form.chosen_overrides), "success")
             return redirect(section_url(key, "staff_permits"), 303)
     listing = _listing(key, now(), can_grant=can_grant)
-    rows = await named_records.add_names(database(), await service.find_of_section(database(), key))
+    found = await service.find_of_section(database(), key)
+    decided = [one for one in found if one.status is not PermitStatus.REQUESTED]
+    rows = await named_records.add_names(database(), decided)
     if requested_format():
         return await export(listing, in_batches(rows))
     facts = {"opened": opened, "section": opened.section, "form": form, "can_grant": can_grant}
+    facts |= {"requests": await find_requests(opened), "decision": ConsentDecisionForm()}
     page = render_staff("staff/permits.html", HERE, **facts, listing=listing, rows=rows)
     return (page, 422) if form.errors else page
 
@@ -129,7 +134,8 @@ async def grant(user_id: int) -> ResponseReturnValue:
     student, offered = await open_record(user_id), await catalog()
     form = await StudentPermitForm.from_request()
     form.offer_terms(offered.terms, offered.current_term(now()))
-    form.offer_overrides(permits.grantable(auth.signed_in().roles))
+    has_consent = any(one.needs_consent for one in offered.sections)
+    form.offer_overrides(permits.grantable(auth.signed_in().roles, consent=has_consent))
     if request.method == "POST" and form.validate():
         try:
             granted = await _grant(user_id, form, form.key)

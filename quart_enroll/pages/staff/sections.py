@@ -11,7 +11,7 @@ from quart_enroll.domain.folding import fold
 from quart_enroll.domain.models import Course, Section, SectionKey, Term, User
 from quart_enroll.domain.pools import to_text
 from quart_enroll.domain.roles import Role
-from quart_enroll.domain.section_edits import STATUS_NAMES
+from quart_enroll.domain.section_edits import CONSENT_NAMES, STATUS_NAMES
 from quart_enroll.forms.staff.sections import SectionListForm
 from quart_enroll.i18n.language import Sentence, TermName, gettext
 from quart_enroll.pages.paging import page_of, page_url, requested_page
@@ -67,6 +67,12 @@ LISTING: Listing[SectionRow] = Listing(
         Column("status", Sentence("Status"), lambda row: STATUS_NAMES[row.section.status], is_sortable=True),
         Column("restriction", Sentence("Restrictions"), lambda row: row.section.restriction, only_in_files=True),
         Column("pools", Sentence("Reserved seats"), lambda row: to_text(row.section.pools), only_in_files=True),
+        Column(
+            "consent",
+            Sentence("Consent to enroll"),
+            lambda row: CONSENT_NAMES[row.section.consent] if row.section.needs_consent else "",
+            only_in_files=True,
+        ),
         Column(
             "roster",
             Sentence("Students"),

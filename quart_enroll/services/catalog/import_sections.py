@@ -41,6 +41,7 @@ OPTIONAL_SECTION_FIELDS = (
     "instructors",
     "status",
     "restriction",
+    "consent",
     "pools",
 )
 """Fields that keep their stored values if the file lacks their columns."""

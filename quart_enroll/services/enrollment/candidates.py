@@ -70,10 +70,13 @@ class Candidate:
         return permits.permitted(permits.in_effect(self.permits, now), self.offering.section, staying)
 
     def is_admitted(self, section: Section, now: datetime) -> bool:
-        """Return whether this section's own restriction admits the student, or a permit sets it aside."""
-        if not restrictions.unmet(section.restriction, self.attributes):
-            return True
-        return Override.RESTRICTION in self.with_section(section).permitted(now)
+        """Return whether the section's own restriction admits the student, who has the consent that it needs.
+
+        Permits count.
+        """
+        needed = {Override.RESTRICTION} if restrictions.unmet(section.restriction, self.attributes) else set()
+        needed |= {Override.CONSENT} if section.needs_consent else set()
+        return not needed or needed <= self.with_section(section).permitted(now)
 
     def has_seat(self, now: datetime, dropped: Registration | None = None) -> bool:
         """Return whether a seat is open to the student, or a permit gives one when none is."""

@@ -242,6 +242,7 @@ def _find_problems(
         partial(rules.check_status, course, planned.section),
         partial(rules.check_restrictions, course, planned.section, attributes),
         partial(repeat_rules.check, course, term, taken),
+        partial(rules.check_consent, course, planned.section),
         partial(requisite_rules.check_prerequisites, course, term, taken, others, attributes=attributes),
         partial(requisite_rules.check_corequisites, course, term, others, taken),
         partial(rules.check_credits, term, course, before),

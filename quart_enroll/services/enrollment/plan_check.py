@@ -36,7 +36,7 @@ def check(
     enrolled: Sequence[Registration],
     taken: Sequence[TakenCourse],
     attributes: StudentAttributes,
-    granted: Collection[Permit],
+    granted: Sequence[Permit],
     now: datetime,
     catalog: Catalog,
 ) -> list[CheckedSection]:
@@ -50,7 +50,7 @@ def check(
     def sections_of(key: SectionKey) -> Sequence[Section]:
         return catalog.sections_in(key.courseID, key.term)
 
-    substitutes = refit(found, sections_of, enrolled, taken, attributes, max(now, found[0][1].term.opens_at))
+    substitutes = refit(found, sections_of, enrolled, taken, attributes, granted, max(now, found[0][1].term.opens_at))
     checked = [CheckedSection(planned, offering, substitutes.get(planned.key), ()) for planned, offering in found]
     wanted = [one.wanted for one in checked]
     problems = find_problems([_ease(one, wanted, enrolled, granted) for one in wanted], enrolled, taken, attributes)

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from quart_enroll.domain import requisite_rules
 from quart_enroll.domain.errors import Refused
 from quart_enroll.domain.models import (
+    Consent,
     Course,
     PlannedSection,
     Registration,
@@ -17,6 +18,7 @@ from quart_enroll.domain.models import (
     TakenCourse,
     WaitlistEntry,
 )
+from quart_enroll.domain.permits import Permit
 from quart_enroll.domain.plan_fit import PlanFit, accepted_sections
 from quart_enroll.domain.student_attributes import StudentAttributes
 from quart_enroll.services.enrollment.candidates import Candidate, Offering, check_can_enroll
@@ -32,18 +34,22 @@ def refit(
     registrations: Iterable[Registration],
     taken_courses: Iterable[TakenCourse],
     attributes: StudentAttributes,
+    granted: Sequence[Permit],
     now: datetime,
 ) -> dict[SectionKey, Section]:
     """Return the other sections that a plan would take if its student enrolled now, by the planned ones.
 
-    `offered` returns all sections of the planned section's course in its term. The student is supposed to be allowed to
-    enroll `now`, whatever appointments say.
+    Permits that are `granted` set rules aside. `offered` returns all sections of the planned section's course in its
+    term. The student is supposed to be allowed to enroll `now`, whatever appointments say.
     """
     if not any(one.alternatives for one, _ in planned):
         return {}
     facts = list(registrations), list[WaitlistEntry](), list[Course](), list(taken_courses)
     candidates = {
-        one.key.courseID: (one.key, Candidate(_without_appointments(offering), *facts, attributes=attributes))
+        one.key.courseID: (
+            one.key,
+            Candidate(_without_appointments(offering), *facts, permits=granted, attributes=attributes),
+        )
         for one, offering in planned
     }
     needs = {courseID: needed_in_plan(one, candidates) for courseID, (_, one) in candidates.items()}
@@ -110,7 +116,9 @@ def _eligible(group: Sequence[Candidate], added: Sequence[Registration], now: da
     courseIDs = [one.offering.course.courseID for one in group] if len(group) > 1 else []
     new: list[Registration] = []
     for one in group:
-        section = replace(one.offering.section, meetings=(), status=SectionStatus.ACTIVE, restriction="")
+        section = replace(
+            one.offering.section, meetings=(), status=SectionStatus.ACTIVE, restriction="", consent=Consent.NONE
+        )
         candidate = replace(one.with_section(section), registrations=[*one.registrations, *added, *new])
         try:
             check_can_enroll(candidate, now, courseIDs)

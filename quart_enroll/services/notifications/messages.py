@@ -73,6 +73,7 @@ SEAT_SUBJECTS = {
     "cancelled": Sentence("Your section of %(title)s was canceled"),
     "staff": Sentence("Your registration for %(title)s has changed"),
     "permit": Sentence("Your permit for %(title)s"),
+    "consent": Sentence("Your request for consent: %(title)s"),
     "no_show": Sentence("You were dropped from %(title)s"),
 }
 """The subject for each action of a notice about a seat, with the title of the course."""
@@ -215,6 +216,9 @@ def _subject_and_text(notice: Notice, to: Credentials, links: EmailLinks, now: d
             return gettext("A hold on your account was lifted"), notice.sentence
         case "appointment":
             return gettext("Your enrollment appointment"), notice.sentence
+        case "consent_requested":
+            subject = gettext("Request for consent: %(title)s", title=" ".join(notice.title.split()))
+            return subject, gettext("%(sentence)s\n\nSign in to decide.", sentence=notice.sentence)
         case "removal_declined":
             return gettext("Your request to remove your account"), notice.sentence
         case _:

@@ -47,7 +47,7 @@ from quart_enroll.domain.models import (
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.promotion import promote_waitlists
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
-from quart_enroll.services.staff import audit, group_drop
+from quart_enroll.services.staff import audit, consent, group_drop
 from quart_enroll.services.staff.section_effects import change_section
 
 MAX_STUDENTS_IN_TRANSACTION = 500
@@ -126,6 +126,8 @@ async def _cancel_batch(
         raise SectionEditConflict(old)
     if is_last and (hoping := await alerts.find_students(db, key, session)):
         await alerts.remove_all(db, key, hoping, session)
+    if is_last:
+        await consent.close_requests(transaction, affected.course, key)
     await promote_waitlists(transaction)
     about = About("section", key.term, key.courseID, key.section)
     changes = (Change("status", old.status, new.status),) if old.status != new.status else ()

@@ -107,7 +107,9 @@ async def use(
                 return number
         if not await permission_numbers.use(db, number, user_id, now, session):
             raise PermissionNumberUsed
-        await permits.add(db, _permit(number, user_id, now), session)
+        added = await permits.add(db, _permit(number, user_id, now), session)
+        if Override.CONSENT in number.overrides:
+            await permits.remove_requests(db, user_id, added.permit, session)
         await _record(transaction, "numbers.use", number.key, number.reason, number.overrides, user_id)
         transaction.unblocked_students.append((user_id, term))
         await promote_waitlists(transaction)

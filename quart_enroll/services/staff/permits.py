@@ -7,6 +7,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import courses, notices, permits, schedules, users
 from quart_enroll.db.collections import sections as stored_sections
 from quart_enroll.domain import permissions
+from quart_enroll.domain.actors import Override
 from quart_enroll.domain.audit import About, AuditEntry
 from quart_enroll.domain.errors import (
     AccountGone,
@@ -83,6 +84,8 @@ async def grant(
             permit, user_id, PermitStatus.GRANTED, now, staff.user_id, reason, Role.REGISTRAR in staff.roles
         )
         added = await permits.add(db, granted, session)
+        if Override.CONSENT in permit.overrides:
+            await permits.remove_requests(db, user_id, permit, session)
         await _record(transaction, "permit.grant", user_id, permit, reason)
         await notices.add(db, _notice(user_id, permit, course, now), session)
         transaction.unblocked_students.append((user_id, permit.term))

@@ -136,6 +136,7 @@ async def test_sections_have_their_number_of_open_seats(anyone: Browser, ada: Br
                 "room": "Lab 1",
                 "status": "active",
                 "restriction": "",
+                "consent": "none",
                 "pools": [],
             }
         ],

@@ -74,6 +74,7 @@ async def test_pages_and_api_clients_of_one_account_share_its_rate_limit(
     "path",
     [
         *("/enrollment", "/enrollment/drop", "/enrollment/swap", "/enrollment/permission-number"),
+        *("/enrollment/consent", "/enrollment/consent/withdraw"),
         *("/waitlist", "/waitlist/leave"),
         *(
             "/plan/add",

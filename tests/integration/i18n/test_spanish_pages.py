@@ -371,6 +371,14 @@ async def test_spanish_pages_for_students_contain_no_english(
     await ada.submit("/enrollment/calendar/end")
     shared = {"content": "plan", "term": "Fall 2026", "password": PASSWORD}
     await ada.submit("/enrollment/permission-number?term=Fall+2026&courseID=3333", code="x")
+    await db.section.update_one({"courseID": "3333"}, {"$set": {"consent": "department"}})
+    ask = "/enrollment/consent?term=Fall+2026&courseID=3333&section=01"
+    for path in (ask, ask.replace("?", "/withdraw?"), ask):
+        await ada.submit(path, message="x")
+        await ada.get(ask)
+    await db.permit.update_many({}, {"$set": {"status": "declined"}})
+    await ada.get(ask)
+    await db.section.update_one({"courseID": "3333"}, {"$unset": {"consent": ""}})
     await ada.submit("/enrollment/links", content="x")
     created = await text(await ada.post("/enrollment/links", form=shared))
     for path in re.findall(r'value="http://localhost(/shared/[^"]+)"', created):

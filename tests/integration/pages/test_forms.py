@@ -72,6 +72,7 @@ INVALID_FORMS = [
     ),
     ("numbers_revoke.html", f"/staff/section/numbers/revoke?{PHP_SECTION}", {}, ["which", "reason"]),
     ("permission_number.html", "/enrollment/permission-number?term=Fall+2026&courseID=3333", {}, ["code"]),
+    ("consent.html", f"/enrollment/consent?{PHP_SECTION}", {"message": "x" * 501}, ["message"]),
     ("permit_revoke.html", f"/staff/permit/revoke?permit={PERMIT_ID}", {}, ["reason"]),
     ("import_new.html", "/staff/import/new", {"kind": "course"}, ["file"]),
 ]
@@ -102,6 +103,8 @@ async def test_errors_are_listed_on_top_and_link_to_their_fields(
         await hold_ada(db)
     if "/permit/" in path:
         await permit_ada(db)
+    if "/consent" in path:
+        await db.section.update_one({"courseID": "3333"}, {"$set": {"consent": "instructor"}})
     if path == "/password/reset":
         await browser.get(await _reset_link(browser, db, clock))
     response = await browser.post(path, form=form)
@@ -115,7 +118,7 @@ async def test_errors_are_listed_on_top_and_link_to_their_fields(
     assert re.findall('<a href="#([^"]+)">', summary) == fields
     assert "<li>" in summary
     for field in fields:
-        [control] = re.findall(rf'<(?:input|select) [^>]*id="{field}"[^>]*>', page)
+        [control] = re.findall(rf'<(?:input|select|textarea) [^>]*id="{field}"[^>]*>', page)
         assert 'aria-invalid="true"' in control
         assert f"{field}-error" in re.findall('aria-describedby="([^"]+)"', control)[0]
         assert f'id="{field}-error"' in page

@@ -347,6 +347,15 @@ async def grant_and_revoke_permits(full: FullRun, rita: Browser, bob: Browser) -
     use = "/enrollment/permission-number?term=Fall+2026&courseID=1111"
     await full.request(bob, "POST", use, code=number and number["code"])
     await full.request(rita, "POST", f"/staff/section/numbers/revoke{where}", reason="A mistake")
+    await full.db.section.update_many({"courseID": "1111"}, {"$set": {"consent": "department"}})
+    ask = f"/enrollment/consent{where}"
+    for path in (ask, f"/enrollment/consent/withdraw{where}", ask):
+        await full.request(bob, "POST", path, message="I need it")
+    await full.request(rita, "GET", "/staff")
+    request = await full.db.permit.find_one({"status": "requested"})
+    decision = {"requests": str(request and request["_id"]), "decision": "decline"}
+    await full.request(rita, "POST", f"/staff/section/consent{where}", **decision)
+    await full.db.section.update_many({"courseID": "1111"}, {"$unset": {"consent": ""}})
 
 
 async def import_in_the_browser(full: FullRun, rita: Browser) -> None:

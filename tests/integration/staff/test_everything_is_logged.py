@@ -24,7 +24,14 @@ from quart_enroll.web.route import Audience, Route
 from tests.support.appointments import appoint_ada
 from tests.support.holds import BURSAR, HOLD_ID, add_type, hold_ada
 from tests.support.people import ADA, BOB, FALL_MORNING, RITA, Browser
-from tests.support.permits import NUMBER, PERMIT_ID, number_for_php, permit_ada
+from tests.support.permits import (
+    NUMBER,
+    PERMIT_ID,
+    REQUEST_ID,
+    ada_requests_consent,
+    number_for_php,
+    permit_ada,
+)
 
 STAFF_ROUTES = [route for route in ROUTES if route.audience is Audience.STAFF and not route.api_tag]
 """The pages; test_api_is_logged.py has the API."""
@@ -128,6 +135,9 @@ CHANGE_EXAMPLES: dict[str, Change] = {
     ),
     "staff_numbers_revoke": Change(
         f"/staff/section/numbers/revoke?{PHP_SECTION}", {"which": NUMBER, "reason": "A mistake"}, number_for_php
+    ),
+    "staff_consent": Change(
+        f"/staff/section/consent?{PHP_SECTION}", {"requests": REQUEST_ID, "decision": "decline"}, ada_requests_consent
     ),
     "staff_appointment_remove": Change(REMOVE_APPOINTMENT, {}, appoint_ada),
     "staff_appointments": Change("/staff/appointments?term=Fall+2026", {"student": "1", "starts_at": "2026-08-21"}),

@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from quart_enroll.api.v1.schemas import (
     OPEN_SEATS,
+    ConsentName,
     CourseID,
     Cursor,
     Flag,
@@ -110,6 +111,7 @@ class StaffSectionSchema(Struct, frozen=True):
     room: str
     status: Literal["active", "tentative", "closed", "cancelled"]
     restriction: RestrictionText
+    consent: ConsentName
     pools: list[PoolSchema]
     revision: Annotated[int, Meta(description="Increases with each edit; send it with your edit.")]
 
@@ -188,6 +190,7 @@ class NewSectionBody(Struct, frozen=True):
     room: ShortText = ""
     status: EditedStatus = "active"
     restriction: WrittenRestriction = ""
+    consent: ConsentName = "none"
     pools: Pools = []
 
 
@@ -212,6 +215,7 @@ class EditSectionBody(SectionKeyQuery, frozen=True, kw_only=True):
     room: ShortText | UnsetType = UNSET
     status: EditedStatus | UnsetType = UNSET
     restriction: WrittenRestriction | UnsetType = UNSET
+    consent: ConsentName | UnsetType = UNSET
     pools: Pools | UnsetType = UNSET
     dry_run: DryRun = False
 

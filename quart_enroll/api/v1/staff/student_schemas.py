@@ -31,6 +31,7 @@ Override = Literal[
     "requisites",
     "restriction",
     "repeat",
+    "consent",
     "time_conflict",
     "credit_limit",
     "section_closed",
