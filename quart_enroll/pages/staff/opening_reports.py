@@ -33,6 +33,7 @@ REASON_NAMES = {
     "section_closed": Sentence("Section closed"),
     "restricted": Sentence("Restricted to others"),
     "repeat_limit": Sentence("Repeat limit"),
+    "consent_required": Sentence("No consent"),
     "waitlist_full": Sentence("Waitlist full"),
     "time_conflict": Sentence("Time conflict"),
     "credit_limit": Sentence("Credit limit"),
