@@ -31,7 +31,7 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
     setAll(row, {
       "hx-get": row.parentElement.dataset.rows ?? course.querySelector("a").getAttribute("href"),
       "hx-select": `#${row.id}`,
-      "hx-select-oob": "#messages:beforeend",
+      "hx-select-oob": "#messages:beforeend,#side-week",
       "hx-swap": "outerHTML",
       "hx-trigger": `sse:${row.id}-${turn}, moved`,
     });
@@ -175,7 +175,7 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
     if (!response.ok || !part() || !page.includes(`id="${id}"`)) return submitPlainly(url, body);
     restores.set(response, remember(part()));
     const others = `,#act${document.getElementById("found") ? ",#found:innerHTML" : ""}`;
-    const parts = { select: `#${id}`, selectOOB: `#messages:innerHTML${onlyRow ? "" : others}` };
+    const parts = { select: `#${id}`, selectOOB: `#messages:innerHTML,#side-week${onlyRow ? "" : others}` };
     htmx.swap(part(), page, { swapStyle: "outerHTML", settleDelay: 0 }, { ...parts, eventInfo: { xhr: response } });
     showOutcome(row);
   }

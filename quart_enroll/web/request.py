@@ -108,6 +108,11 @@ def normalize_path(path: str) -> str:
     return path if path.isascii() else path.encode("utf-8", "replace").decode()
 
 
+def is_from_phone() -> bool:
+    """Tell whether the browser says that it runs on a phone; not all browsers do."""
+    return current_request().header_map.get("sec-ch-ua-mobile") == "?1"
+
+
 def wants_json() -> bool:
     """Tell whether the client prefers JSON to a page."""
     request = current_request()

@@ -68,6 +68,11 @@ async def test_a_student_enrolls_swaps_and_drops_in_place(base_url: str, page: P
         await button.dblclick()
         await expect(page.get_by_role("button", name="Drop PYT 101")).to_be_visible()
         assert requests.count("POST") == 1
+        await page.set_viewport_size({"width": 1440, "height": 900})  # with the week beside the catalog
+        await expect(page.locator("#side-week .is-enrolled").first).to_be_visible()
+        await page.locator(".section", has_text="Section 02").hover()
+        await expect(page.locator("#side-week .candidate").first).to_be_visible()
+        await expect(page.locator("#side-week .candidate.clashes")).to_have_count(0)  # it would replace section 01
 
 
 async def test_a_refusal_is_beside_its_button(base_url: str, db: Database, page: Page, scripts: bool) -> None:

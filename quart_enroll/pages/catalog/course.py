@@ -17,7 +17,7 @@ from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.domain.waitlist_odds import PastFill
 from quart_enroll.i18n.language import TermName, gettext, ngettext
 from quart_enroll.pages import hold_banner, student_state
-from quart_enroll.pages.catalog import section_actions
+from quart_enroll.pages.catalog import own_week, section_actions
 from quart_enroll.pages.catalog.course_rows import section_parts
 from quart_enroll.pages.catalog.section_actions import swappable_courses
 from quart_enroll.pages.live_url import live_url
@@ -66,8 +66,8 @@ async def course(courseID: str) -> bytes:
     term, not_taught = _term(offered, found, [past] if past else offered.active_terms(moment), moment)
     state = await student_state.load(user, term, offered, snapshot) if term else StudentState()
     sections = offered.sections_of(courseID, term) if term else []
-    shown = section_actions.for_course(term, found, sections, state, moment) if term else []
-    choices = [(one, swappable_courses(term, found, one, state, moment)) for one in shown] if term else []
+    offers = section_actions.for_course(term, found, sections, state, moment) if term else []
+    choices = [(one, swappable_courses(term, found, one, state, moment)) for one in offers] if term else []
     facts: dict[str, Any] = {
         "course": found,
         "term": term,
@@ -94,8 +94,10 @@ async def course(courseID: str) -> bytes:
         **(window.gaps if window else {}),
         **({"number_url": [escape(number_url).encode()]} if number_url else {}),
         **(holds := hold_banner.gaps(snapshot)),
+        **(week := own_week.gaps(snapshot, term, offered, moment) if term else {}),
     }
-    key = term is None, facts["not_taught"], window, bool(choices), bool(state.fingerprint), bool(holds), has_numbers
+    shown = bool(choices), bool(state.fingerprint), bool(holds), has_numbers, bool(week)
+    key = term is None, facts["not_taught"], window, *shown
     return render_frame("course.html", key, gaps, lambda: facts | more)
 
 

@@ -19,6 +19,7 @@ from quart_enroll.fastpath.per_catalog import cached_per_catalog
 from quart_enroll.fastpath.response_cache import cache_public
 from quart_enroll.forms.search import SearchForm
 from quart_enroll.pages import hold_banner, student_state
+from quart_enroll.pages.catalog import own_week
 from quart_enroll.pages.catalog.course_rows import (
     RowPage,
     RowRenderer,
@@ -139,7 +140,7 @@ async def courses(term: str | None = None) -> bytes:
     where = request.path, request.query_string
     shown = page.number, page.total, page.courseIDs
     gaps = {"rows": await _rows(offered, chosen, page, boundary, snapshot), **(window.gaps if window else {})}
-    gaps |= hold_banner.gaps(snapshot)
+    gaps |= hold_banner.gaps(snapshot) | own_week.gaps(snapshot, chosen, offered, moment)
     key = where, offered.course_index, results.choices, boundary, window, parameters, term_names, *shown, *gaps
     if snapshot:
         gaps["fingerprint"] = [snapshot.fingerprint.encode()]

@@ -64,15 +64,18 @@ def render(
     *,
     is_mentioned: Callable[[Conflict], bool] = lambda _: True,
     own: bool = True,
+    listed: bool = True,
 ) -> list[bytes]:
     """Return the texts of the week of these entries; nothing without any.
 
     `name` is the ID of its heading, which has that level. It is the reader's `own` week, or one that a student shares.
+    Unless the meetings are `listed` too, they are only in the picture, into which week.js draws other sections.
     """
     if not entries:
         return []
     found = plain_week(entries) or _overlapping_week(entries, is_mentioned)
-    start, picture, list_start, list_end, day_end, clash, end, *day_starts = _frame(found, name, term, level, own=own)
+    frame = _frame(found, name, term, level, own=own, listed=listed)
+    start, picture, picture_end, list_start, list_end, day_end, clash, end, *day_starts = frame
     parts: list[bytes] = [start]
     if found.conflicts:
         parts.append(render_filled(WEEK_MACROS, "week_conflicts", own, found.conflicts, own))
@@ -83,6 +86,8 @@ def render(
         for one in found.meetings:
             before, between, after = texts[one.entry][one.number].box
             parts += (before, looks[one.entry], one.look, between, one.place, after)
+        parts.append(picture_end)
+    if found.meetings and listed:
         parts.append(list_start)
         for day, group in groupby(found.meetings, attrgetter("day")):
             parts.append(day_starts[day])
@@ -96,13 +101,17 @@ def render(
     return [*parts, end]
 
 
-def _frame(found: WeekPicture, name: str, term: Term, level: int, *, own: bool) -> Sequence[InputFreeText]:
+def _frame(
+    found: WeekPicture, name: str, term: Term, level: int, *, own: bool, listed: bool
+) -> Sequence[InputFreeText]:
     """Return what is the same in all weeks of that layout."""
-    key = "frame", name, term.term, level, own, found.layout, found.lanes
+    key = "frame", name, term.term, level, own, listed, found.layout, found.lanes
 
     def render_frame(macros: Any) -> Iterator[str]:
         yield macros.week_start(name, found.lanes, level, own)
-        yield macros.week_picture(week_grid.empty(found.layout), name, term.term, own)
+        layout = None if listed else found.layout
+        yield macros.week_picture(week_grid.empty(found.layout), name, term.term, own, layout)
+        yield macros.week_picture_end()
         yield macros.week_list_start()
         yield macros.week_list_end()
         yield macros.week_day_end()

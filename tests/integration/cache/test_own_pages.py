@@ -41,6 +41,7 @@ PATHS = (
     "/enrollment?term=Spring+2027",
     "/plan",
     "/plan?term=Spring",
+    "/courses/",
     "/course/1111",
     "/course/4444",
     "/",

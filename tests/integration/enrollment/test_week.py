@@ -2,8 +2,10 @@
 
 import re
 
+import pytest
+
 from quart_enroll.db.client import Database
-from tests.support.people import ADA, FALL, NOONS, Browser, Clock, offer_course, set_clock
+from tests.support.people import ADA, FALL, NOONS, Browser, Clock, offer_course, set_clock, text
 
 
 async def week_boxes(browser: Browser) -> list[tuple[str, str]]:
@@ -132,3 +134,16 @@ async def test_a_course_has_one_color_in_the_picture_and_in_the_list(ada: Browse
         assert len(found) == page.count(number)
         [colors[courseID]] = set(found)
     assert colors["1111"] != colors["3333"]
+
+
+@pytest.mark.parametrize("path", ["/courses/", "/course/3333"])
+async def test_the_week_is_beside_the_sections_but_not_sent_to_phones(ada: Browser, path: str) -> None:
+    assert 'id="own-week"' not in await ada.read(path)
+    await ada.post("/enrollment", form={"courseID": "1111"})
+    await ada.post("/plan/add", form={"courseID": "3333"})
+    page = await ada.read(path)
+    week = page[page.index('id="side-week"') : page.index("looked-at")]
+    assert {*re.findall(r'class="box is-(\w+)', week)} == {"enrolled", "planned"}
+    assert "data-meetings=" in page
+    phone = await ada.get(path, headers={"Sec-CH-UA-Mobile": "?1"})
+    assert 'id="own-week"' not in await text(phone)
