@@ -4,6 +4,7 @@ import json
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -250,6 +251,15 @@ def test_half_a_letter_is_refused_with_its_row_and_column() -> None:
     assert said[0] == "row 1: reason “\ufffd”: This contains unreadable characters. Type it again."
     assert any(one.startswith("row 2: student") and "unreadable" in one for one in said)
     assert refusal("users.json", r'[{"\ud800": 1, "\ud801": 2}]') == ["A JSON object has “\ufffd” twice."]
+
+
+def test_the_times_of_a_hold_are_checked_in_the_schools_timezone() -> None:
+    row = "1,Fees,place,Unpaid,2026-11-"
+    rows = f"student,type,action,reason,begins_on\n{row}01T01:30\n{row}02\n"
+    file = read_rows(ROW_FORMS["hold"], "holds.csv", BytesIO(rows.encode()))
+    wrong, hold = kinds.read("hold", file, kinds.TermDefaults("America/New_York", 18), [])
+    assert "In America/New_York, this time occurs twice." in str(wrong.text)
+    assert hold.begins_at == datetime(2026, 11, 2, 5, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("field", [one.name for one in ROW_FORMS["user"]()])

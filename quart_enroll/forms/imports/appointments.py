@@ -1,29 +1,14 @@
 """The form that checks an enrollment appointment in an imported file."""
 
-from collections.abc import Callable
-from datetime import datetime
-from typing import Any
-from zoneinfo import ZoneInfo
-
-from wtforms import DecimalField, Form, StringField
+from wtforms import DecimalField, StringField
 from wtforms.validators import DataRequired, Length, NumberRange, Optional
 
 from quart_enroll.domain.appointments import Appointment
 from quart_enroll.forms.base import one_line, stripped
 from quart_enroll.forms.imports import cells
 from quart_enroll.forms.imports.base import number, reads
-from quart_enroll.forms.imports.students import StudentRow
+from quart_enroll.forms.imports.students import StudentRow, reads_in_timezone
 from quart_enroll.services.catalog.import_appointments import ImportedAppointment
-
-
-def _reads_in_timezone(read: Callable[[str, ZoneInfo], datetime]) -> Callable[[Form, Any], None]:
-    """Return a validator that reads a cell with `read`, in the row's timezone if that is known."""
-
-    def validator(form: Form, field: Any) -> None:
-        if not form["timezone"].errors:
-            reads(lambda text: read(text, cells.timezone(form["timezone"].data)))(form, field)
-
-    return validator
 
 
 class AppointmentRow(StudentRow):
@@ -31,8 +16,8 @@ class AppointmentRow(StudentRow):
 
     term = StringField(validators=[DataRequired(), one_line], filters=[stripped])
     timezone = StringField(validators=[DataRequired(), one_line, Length(max=50), reads(cells.timezone)])
-    starts_at = StringField(validators=[DataRequired(), _reads_in_timezone(cells.opening)], filters=[stripped])
-    ends_at = StringField(validators=[Optional(), _reads_in_timezone(cells.deadline)], filters=[stripped])
+    starts_at = StringField(validators=[DataRequired(), reads_in_timezone(cells.opening)], filters=[stripped])
+    ends_at = StringField(validators=[Optional(), reads_in_timezone(cells.deadline)], filters=[stripped])
     max_credits = DecimalField(validators=[Optional(), NumberRange(0, 100)])
 
     def read(self, row_number: int) -> ImportedAppointment:

@@ -85,6 +85,7 @@ COLUMN_SYNONYMS: Mapping[type[ImportRow], Mapping[str, tuple[str, ...]]] = {
     HoldRow: {
         "student": _STUDENT,
         "type": ("hold", "hold type"),
+        "timezone": (),
         "begins_on": ("begins", "first day", "start date"),
         "ends_on": ("ends", "last day", "end date"),
     },

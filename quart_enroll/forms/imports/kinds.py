@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 from quart_enroll.domain import terms
 from quart_enroll.domain.models import Term, User
@@ -22,6 +21,7 @@ from quart_enroll.services.catalog.import_appointments import ImportedAppointmen
 from quart_enroll.services.catalog.import_courses import ImportedCourse
 from quart_enroll.services.catalog.import_enrollments import ImportedEnrollment
 from quart_enroll.services.catalog.import_grades import ImportedGrade
+from quart_enroll.services.catalog.import_holds import ImportedHold
 from quart_enroll.services.catalog.import_sections import ImportedSection
 from quart_enroll.services.catalog.import_terms import ImportedTerm
 from quart_enroll.services.catalog.imported_users import ImportedUser
@@ -50,8 +50,7 @@ def read(kind: str, rows: FileRows, defaults: TermDefaults, known: Sequence[Term
     if kind == APPOINTMENTS:
         return _read_appointments(rows, defaults, known)
     if kind == HOLDS:
-        zone = ZoneInfo(defaults.timezone)
-        return check_rows_of_students(HoldRow, rows, lambda number, row: row.read(number, zone))
+        return _read_holds(rows, defaults)
     return READERS[kind](rows)
 
 
@@ -74,23 +73,34 @@ def _read_users(rows: FileRows) -> Sequence[ImportedUser]:
 def _read_appointments(
     rows: FileRows, defaults: TermDefaults, known: Sequence[Term]
 ) -> Sequence[ImportedAppointment | RefusedRow]:
-    by_key, default = {terms.key(term.term): term for term in known}, {"timezone": defaults.timezone}
+    by_key = {terms.key(term.term): term for term in known}
 
-    def fill_in(row: FileRow) -> FileRow:
-        term = by_key.get(terms.key(str(row.cells.get("term", ""))))
-        known_cells = {} if term is None else {"term": term.term, "timezone": term.timezone}
-        given = {name: cell for name, cell in row.cells.items() if cell not in (None, "") and name != "term"}
-        return FileRow(row.number, default | dict(row.cells) | known_cells | given)
+    def fill_in(given: dict[str, Any]) -> dict[str, Any]:
+        term = by_key.get(terms.key(str(given.get("term", ""))))
+        if term is None:
+            return {"timezone": defaults.timezone} | given
+        return {"timezone": term.timezone} | given | {"term": term.term}
 
-    filled = replace(rows, rows=CompactList(map(fill_in, rows.rows)))
-    return check_rows_of_students(AppointmentRow, filled, lambda number, row: row.read(number))
+    return check_rows_of_students(AppointmentRow, _filled(rows, fill_in), lambda number, row: row.read(number))
+
+
+def _read_holds(rows: FileRows, defaults: TermDefaults) -> Sequence[ImportedHold | RefusedRow]:
+    filled = _filled(rows, lambda given: {"timezone": defaults.timezone} | given)
+    return check_rows_of_students(HoldRow, filled, lambda number, row: row.read(number))
+
+
+def _filled(rows: FileRows, fill_in: Callable[[dict[str, Any]], dict[str, Any]]) -> FileRows:
+    """Return the rows with what `fill_in` makes of the cells that aren't empty."""
+    return replace(rows, rows=CompactList(FileRow(row.number, fill_in(_given_cells(row))) for row in rows.rows))
+
+
+def _given_cells(row: FileRow) -> dict[str, Any]:
+    return {name: cell for name, cell in row.cells.items() if cell not in (None, "")}
 
 
 def _read_terms(rows: FileRows, defaults: TermDefaults, known: Sequence[Term]) -> Sequence[ImportedTerm]:
     stored = {terms.key(term.term): {"timezone": term.timezone} for term in known}
-    given_cells = {
-        row.number: {name: cell for name, cell in row.cells.items() if cell not in (None, "")} for row in rows.rows
-    }
+    given_cells = {row.number: _given_cells(row) for row in rows.rows}
     # Times are in the timezone of the row, or else in that of the existing term.
     filled = [
         FileRow(number, defaults._asdict() | stored.get(terms.key(TermRow.about(given)), {}) | given)
