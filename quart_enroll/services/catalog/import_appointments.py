@@ -7,25 +7,20 @@ from datetime import datetime
 from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import appointments as stored
 from quart_enroll.db.collections import terms as stored_terms
-from quart_enroll.db.collections import users
-from quart_enroll.db.transactions import transaction
 from quart_enroll.domain import appointments
 from quart_enroll.domain.appointments import Appointment
 from quart_enroll.domain.errors import AccountGone, RowProblem, UnknownTerm, WrongFields
 from quart_enroll.domain.models import Term, User
-from quart_enroll.domain.roles import Role
 from quart_enroll.domain.stored_import import Outcome
 from quart_enroll.i18n.language import Sentence
-from quart_enroll.services.catalog.import_sections import accounts_of
+from quart_enroll.services.catalog import import_students
+from quart_enroll.services.catalog.import_students import StudentRow, find_students, refused, unknown_student
 from quart_enroll.services.catalog.imports import (
-    IMPORT_RETRY_SECONDS,
     FieldChange,
     ImportAuthor,
     ImportResult,
-    ImportTotal,
     RefusedRow,
     RowChange,
-    leave_out,
 )
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.staff import appointments as changes
@@ -33,11 +28,9 @@ from quart_enroll.system.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
-class ImportedAppointment:
-    """Row `number` of a file: a student, by user_id or email, and the student's appointment."""
+class ImportedAppointment(StudentRow):
+    """A row with the student's appointment."""
 
-    number: int
-    student: str
     appointment: Appointment
 
 
@@ -55,8 +48,7 @@ class KnownFacts:
     def find_problem(self, row: ImportedAppointment) -> RowProblem | None:
         """Return what is wrong with the row, or None."""
         if row.student not in self.students:
-            sentence = Sentence("There is no student %(student)s.", student=row.student)
-            return RowProblem(row.number, sentence, "student")
+            return unknown_student(row.number, row.student)
         term = self.terms.get(row.appointment.term)
         if term is None:
             return RowProblem(row.number, UnknownTerm(row.appointment.term, []).message, "term")
@@ -96,21 +88,20 @@ async def import_appointments(
 
     An appointment that the student has already changes nothing.
     """
-    known, total = await _find_facts(context.db, rows, with_current=dry_run), ImportTotal()
-    for row in rows:
-        if isinstance(row, RefusedRow):
-            total.add(await leave_out(context.db, row, author, dry_run=dry_run))
-        elif dry_run:
-            total.add(_preview(row, known))
-        elif row.number not in author.recorded_rows:
-            total.add(await _make(context, row, known, author, clock()))
-    return total.result()
+    known = await _find_facts(context.db, rows, with_current=dry_run)
+    return await import_students.import_rows(
+        context.db,
+        rows,
+        author,
+        make=lambda row: _make(context, row, known, author, clock()),
+        preview=(lambda row: _preview(row, known)) if dry_run else None,
+    )
 
 
-def _preview(row: ImportedAppointment, known: KnownFacts) -> ImportResult:
+async def _preview(row: ImportedAppointment, known: KnownFacts) -> ImportResult:
     """Return what would become of a row after the earlier ones."""
     if problem := known.find_problem(row):
-        return _refused(row, problem, known)
+        return refused(row, problem, known.students)
     result = known.result(row)
     known.current[known.students[row.student].user_id, row.appointment.term] = row.appointment
     return result
@@ -123,7 +114,7 @@ async def _make(
     if student := known.students.get(row.student):
         current = await stored.find(context.db, student.user_id, row.appointment.term)
         known.current = {(student.user_id, row.appointment.term): current.appointment} if current else {}
-    result = _preview(row, known)
+    result = await _preview(row, known)
 
     async def record(session: Session) -> None:
         await author.record(session, result)
@@ -133,26 +124,17 @@ async def _make(
             user_id = known.students[row.student].user_id
             await changes.assign(context, author.user_id, user_id, row.appointment, now, record)
         except (AccountGone, UnknownTerm, WrongFields) as refusal:
-            result = _refused(row, RowProblem(row.number, refusal.message), known)
+            result = refused(row, RowProblem(row.number, refusal.message), known.students)
         else:
             return result
-    await transaction(context.db, record, IMPORT_RETRY_SECONDS)
+    await import_students.record(context.db, author, result)
     return result
-
-
-def _refused(row: ImportedAppointment, bad: RowProblem, known: KnownFacts) -> ImportResult:
-    student = known.students.get(row.student)
-    name = student.full_name if student else row.student
-    outcome = Outcome(row.number, "refused", bad.sentence, bad.field, name)
-    return ImportResult(0, 0, 0, refused=[bad], outcomes=[outcome])
 
 
 async def _find_facts(
     db: Database, rows: Sequence[ImportedAppointment | RefusedRow], *, with_current: bool
 ) -> KnownFacts:
-    accounts = await accounts_of(db, {row.student for row in rows})
-    people = await users.find_many(db, set(accounts.values()))
-    students = {text: people[one] for text, one in accounts.items() if Role.STUDENT in people[one].roles}
+    students = await find_students(db, {row.student for row in rows})
     terms = {term.term: term for term in await stored_terms.find_all(db)}
     named = {row.appointment.term for row in rows if isinstance(row, ImportedAppointment)}
     return KnownFacts(students, terms, await stored.find_in_terms(db, named) if with_current else {})

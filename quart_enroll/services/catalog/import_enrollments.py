@@ -9,7 +9,6 @@ from quart_enroll.db.client import Database, Session
 from quart_enroll.db.collections import courses, enrollments, users, waitlist
 from quart_enroll.db.collections import terms as stored_terms
 from quart_enroll.db.queries import import_guards
-from quart_enroll.db.transactions import transaction
 from quart_enroll.domain import folding, permissions, pools, terms
 from quart_enroll.domain.actors import Actor, Override
 from quart_enroll.domain.errors import (
@@ -25,17 +24,16 @@ from quart_enroll.domain.models import SYSTEM_ACTOR, Section, SectionKey, Term, 
 from quart_enroll.domain.roles import Role
 from quart_enroll.domain.stored_import import Outcome
 from quart_enroll.i18n.language import Sentence, TermName, join_sentences
+from quart_enroll.services.catalog import import_students
 from quart_enroll.services.catalog.import_courses import KnownCourseIDs
 from quart_enroll.services.catalog.import_sections import accounts_of
+from quart_enroll.services.catalog.import_students import StudentRow, refused, unknown_student
 from quart_enroll.services.catalog.imports import (
-    IMPORT_RETRY_SECONDS,
     FieldChange,
     ImportAuthor,
     ImportResult,
-    ImportTotal,
     RefusedRow,
     RowChange,
-    leave_out,
     unknown_course,
 )
 from quart_enroll.services.enrollment import staff_changes
@@ -55,14 +53,9 @@ PREVIEW_PAGE = "staff_act"
 
 
 @dataclass(frozen=True, slots=True)
-class ImportedEnrollment:
-    """Row `number` of a file: a student, by user_id or email, and one of ACTIONS in a section.
+class ImportedEnrollment(StudentRow):
+    """A row with one of ACTIONS in a section; a swap gives up the course `dropped`."""
 
-    A swap gives up the course `dropped`.
-    """
-
-    number: int
-    student: str
     term: str
     courseID: str
     section: str
@@ -97,8 +90,7 @@ class KnownNames:
             (term, courseID, folding.section_key(row.section))
         )
         if row.student not in self.students:
-            sentence = Sentence("There is no student %(student)s.", student=row.student)
-            return RowProblem(row.number, sentence, "student")
+            return unknown_student(row.number, row.student)
         if courseID not in self.courses:
             return unknown_course(row.number, courseID, "courseID")
         if section is None:
@@ -166,15 +158,14 @@ async def import_enrollments(
     true already changes nothing. Students for whom the author may not act are, to the author, not there.
     """
     known = await _find_names(context.db, rows, clock(), author)
-    forecast, total = Forecast(), ImportTotal()
-    for row in rows:
-        if isinstance(row, RefusedRow):
-            total.add(await leave_out(context.db, row, author, dry_run=dry_run))
-        elif dry_run:
-            total.add(await _preview(context.db, row, known, author, forecast))
-        elif row.number not in author.recorded_rows:
-            total.add(await _make(context, row, known, author, clock))
-    return total.result()
+    forecast = Forecast()
+    return await import_students.import_rows(
+        context.db,
+        rows,
+        author,
+        make=lambda row: _make(context, row, known, author, clock),
+        preview=(lambda row: _preview(context.db, row, known, author, forecast)) if dry_run else None,
+    )
 
 
 async def _make(
@@ -187,7 +178,7 @@ async def _make(
     """Make the change of a row and record its result, both in one transaction."""
     found = known.resolve(row)
     if isinstance(found, RowProblem):
-        result = _refused(row, found, known.students.get(row.student))
+        result = refused(row, found, known.students)
     else:
         student, change, _ = found
         made = _made(row, student, change)
@@ -202,12 +193,8 @@ async def _make(
                 return made
             result = _unchanged(row, student, change)
         except Refused as refusal:
-            result = _refused(row, RowProblem(row.number, refusal.message), student)
-
-    async def record(session: Session) -> None:
-        await author.record(session, result)
-
-    await transaction(context.db, record, IMPORT_RETRY_SECONDS)
+            result = refused(row, RowProblem(row.number, refusal.message), known.students)
+    await import_students.record(context.db, author, result)
     return result
 
 
@@ -217,7 +204,7 @@ async def _preview(
     """Return what would become of a row after the earlier ones."""
     found = known.resolve(row)
     if isinstance(found, RowProblem):
-        return _refused(row, found, known.students.get(row.student))
+        return refused(row, found, known.students)
     student, change, section = found
     if author.user_id != SYSTEM_ACTOR:
         await access.record_student(db, author.user_id, student.user_id, PREVIEW_PAGE, known.now)
@@ -228,7 +215,7 @@ async def _preview(
         needed = await staff_changes.check(db, student.user_id, change, author.overrides, known.now)
         needed |= forecast.add(change, section, student, author.overrides, known.titles[change.key.courseID])
     except Refused as refusal:
-        return _refused(row, RowProblem(row.number, refusal.message), student)
+        return refused(row, RowProblem(row.number, refusal.message), known.students)
     forecast.changes.add((student.user_id, change))
     return _made(row, student, change, needed)
 
@@ -274,12 +261,6 @@ def _made(row: ImportedEnrollment, student: User, change: StaffChange, needed: I
 def _unchanged(row: ImportedEnrollment, student: User, change: StaffChange) -> ImportResult:
     outcome = Outcome(row.number, "unchanged", _in_words(change), student=student.full_name)
     return ImportResult(0, 0, 1, outcomes=[outcome])
-
-
-def _refused(row: ImportedEnrollment, bad: RowProblem, student: User | None) -> ImportResult:
-    name = student.full_name if student else row.student
-    outcome = Outcome(row.number, "refused", bad.sentence, bad.field, name)
-    return ImportResult(0, 0, 0, refused=[bad], outcomes=[outcome])
 
 
 def _in_words(change: StaffChange) -> Sentence:

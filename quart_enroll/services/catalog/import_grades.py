@@ -14,6 +14,7 @@ from quart_enroll.domain.models import Term
 from quart_enroll.i18n.language import Sentence, TermName
 from quart_enroll.services.catalog.import_courses import KnownCourseIDs, known_course_ids
 from quart_enroll.services.catalog.import_sections import accounts_of
+from quart_enroll.services.catalog.import_students import unknown_student
 from quart_enroll.services.catalog.imports import (
     BATCH_ROWS,
     SYSTEM,
@@ -99,7 +100,7 @@ def _resolve_row(
     now: datetime,
 ) -> ResolvedGrade | RowProblem:
     if row.student not in accounts:
-        return RowProblem(row.number, Sentence("There is no student %(student)s.", student=row.student), "student")
+        return unknown_student(row.number, row.student)
     try:
         term = terms.find(row.term, known_terms, now).term
     except UnknownTerm as unknown:

@@ -5,24 +5,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from quart_enroll.db.client import Database, Session
-from quart_enroll.db.collections import hold_types, holds, users
-from quart_enroll.db.transactions import transaction
+from quart_enroll.db.collections import hold_types, holds
 from quart_enroll.domain.errors import AccountGone, RowProblem
 from quart_enroll.domain.holds import HoldType, RecordedHold, can_take_effect
 from quart_enroll.domain.models import SYSTEM_ACTOR, User
-from quart_enroll.domain.roles import Role
 from quart_enroll.domain.stored_import import Outcome
 from quart_enroll.i18n.language import Sentence
-from quart_enroll.services.catalog.import_sections import accounts_of
+from quart_enroll.services.catalog import import_students
+from quart_enroll.services.catalog.import_students import StudentRow, find_students, refused, unknown_student
 from quart_enroll.services.catalog.imports import (
-    IMPORT_RETRY_SECONDS,
     FieldChange,
     ImportAuthor,
     ImportResult,
-    ImportTotal,
     RefusedRow,
     RowChange,
-    leave_out,
 )
 from quart_enroll.services.enrollment.act_for import Record, record_nothing
 from quart_enroll.services.enrollment.context import EnrollmentContext
@@ -40,11 +36,9 @@ PREVIEW_PAGE = "staff_student"
 
 
 @dataclass(frozen=True, slots=True)
-class ImportedHold:
-    """Row `number` of a file: a student, by user_id or email, and a hold of a `type` to place or lift."""
+class ImportedHold(StudentRow):
+    """A row with a hold of a `type` to place or lift."""
 
-    number: int
-    student: str
     type: str
     action: str
     reason: str
@@ -63,8 +57,7 @@ class KnownNames:
     def find_problem(self, row: ImportedHold, now: datetime) -> RowProblem | None:
         """Return what is wrong with the row, or None."""
         if row.student not in self.students:
-            sentence = Sentence("There is no student %(student)s.", student=row.student)
-            return RowProblem(row.number, sentence, "student")
+            return unknown_student(row.number, row.student)
         if row.action == PLACE and row.type not in self.types:
             return RowProblem(row.number, Sentence("There is no type of hold %(name)s.", name=row.type), "type")
         if not can_take_effect(row.begins_at, row.ends_at, now):
@@ -84,15 +77,14 @@ async def import_holds(
 
     A hold that the student has already is not placed again, and without one to lift, nothing is changed.
     """
-    known, total = await _find_names(context.db, rows), ImportTotal()
-    for row in rows:
-        if isinstance(row, RefusedRow):
-            total.add(await leave_out(context.db, row, author, dry_run=dry_run))
-        elif dry_run:
-            total.add(await _preview(context.db, row, known, author, clock()))
-        elif row.number not in author.recorded_rows:
-            total.add(await _make(context, row, known, author, clock))
-    return total.result()
+    known = await _find_names(context.db, rows)
+    return await import_students.import_rows(
+        context.db,
+        rows,
+        author,
+        make=lambda row: _make(context, row, known, author, clock),
+        preview=(lambda row: _preview(context.db, row, known, author, clock())) if dry_run else None,
+    )
 
 
 async def _make(
@@ -111,12 +103,8 @@ async def _make(
                 return made
         except AccountGone as refusal:
             problem = RowProblem(row.number, refusal.message, "student")
-    result = _refused(row, problem, known) if problem else _unchanged(row, known.students[row.student])
-
-    async def record(session: Session) -> None:
-        await author.record(session, result)
-
-    await transaction(context.db, record, IMPORT_RETRY_SECONDS)
+    result = refused(row, problem, known.students) if problem else _unchanged(row, known.students[row.student])
+    await import_students.record(context.db, author, result)
     return result
 
 
@@ -148,7 +136,7 @@ async def _preview(
 ) -> ImportResult:
     """Return what would become of a row after the earlier ones."""
     if problem := known.find_problem(row, now):
-        return _refused(row, problem, known)
+        return refused(row, problem, known.students)
     student = known.students[row.student]
     if author.user_id != SYSTEM_ACTOR:
         await access.record_student(db, author.user_id, student.user_id, PREVIEW_PAGE, now)
@@ -183,14 +171,6 @@ def _unchanged(row: ImportedHold, student: User) -> ImportResult:
     return ImportResult(0, 0, 1, outcomes=[outcome])
 
 
-def _refused(row: ImportedHold, bad: RowProblem, known: KnownNames) -> ImportResult:
-    student = known.students.get(row.student)
-    name = student.full_name if student else row.student
-    return ImportResult(
-        0, 0, 0, refused=[bad], outcomes=[Outcome(row.number, "refused", bad.sentence, bad.field, name)]
-    )
-
-
 def _in_words(row: ImportedHold) -> Sentence:
     if row.action == PLACE:
         return Sentence("Place hold: %(type)s, “%(reason)s”.", type=row.type, reason=row.reason)
@@ -198,7 +178,5 @@ def _in_words(row: ImportedHold) -> Sentence:
 
 
 async def _find_names(db: Database, rows: Sequence[ImportedHold | RefusedRow]) -> KnownNames:
-    accounts = await accounts_of(db, {row.student for row in rows})
-    people = await users.find_many(db, set(accounts.values()))
-    students = {text: people[one] for text, one in accounts.items() if Role.STUDENT in people[one].roles}
+    students = await find_students(db, {row.student for row in rows})
     return KnownNames(students, {one.name: one for one in await hold_types.find_all(db)})

@@ -197,21 +197,6 @@ async def run_catalog_import(
     return result
 
 
-async def leave_out(db: Database, row: RefusedRow, author: ImportAuthor, *, dry_run: bool) -> ImportResult:
-    """Record that the row is refused, unless that is done already, and return its result; a dry run records nothing."""
-    result = row.result()
-
-    async def record(session: Session) -> None:
-        await author.record(session, result)
-
-    if dry_run:
-        return result
-    if row.number in author.recorded_rows:
-        return ImportResult(0, 0, 0)
-    await transaction(db, record, IMPORT_RETRY_SECONDS)
-    return result
-
-
 class ImportTotal:
     """The results of the parts of an import, added up; it takes little memory however many parts there are."""
 

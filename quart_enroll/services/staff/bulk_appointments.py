@@ -23,6 +23,7 @@ from quart_enroll.domain.roles import STUDENT_ONLY
 from quart_enroll.domain.stored_import import APPOINTMENTS
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.services.catalog.import_sections import accounts_of
+from quart_enroll.services.catalog.import_students import unknown_student
 from quart_enroll.services.catalog.imports import refuse
 from quart_enroll.services.staff import imports
 
@@ -84,8 +85,7 @@ async def find_ranks(db: Database, rows: Sequence[tuple[int, str, int | float]])
     for number, student, rank in rows:
         user_id = accounts.get(student)
         if user_id is None:
-            sentence = Sentence("There is no student %(student)s.", student=student)
-            problems.append(RowProblem(number, sentence, "student"))
+            problems.append(unknown_student(number, student))
         elif user_id in found:
             sentence = Sentence("%(name)s is in the file twice.", name=student)
             problems.append(RowProblem(number, sentence, "student"))
