@@ -6,7 +6,7 @@ from functools import partial
 from quart import Response, abort, current_app, request, url_for
 from quart.typing import ResponseReturnValue
 
-from quart_enroll.domain import moments
+from quart_enroll.domain import moments, permissions
 from quart_enroll.domain.models import Term
 from quart_enroll.domain.roles import Role
 from quart_enroll.forms.staff.catalog import NewTermForm, TermForm
@@ -23,8 +23,6 @@ from quart_enroll.web import auth
 from quart_enroll.web.compression import RenderedPage
 
 HERE = "staff_terms"
-
-READERS_OF_APPOINTMENTS = {Role.REGISTRAR, Role.AUDITOR}
 
 
 def _deadline(name: str, term: Term) -> str:
@@ -105,7 +103,7 @@ def _can_change() -> bool:
 
 
 def _appointments_url(term: Term) -> str:
-    may_read = not READERS_OF_APPOINTMENTS.isdisjoint(auth.signed_in().roles)
+    may_read = permissions.can_read_all_students(auth.signed_in())
     return url_for("staff_appointments", term=term.term) if may_read else ""
 
 
