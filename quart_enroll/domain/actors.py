@@ -42,7 +42,7 @@ _LABELS = {
     Override.TIME_CONFLICT: Sentence("Allow the time conflict"),
     Override.CREDIT_LIMIT: Sentence("Exceed the credit limit"),
     Override.SECTION_CLOSED: Sentence("Let the student into the closed section"),
-    Override.RESERVED_SEATS: Sentence("Give the student a seat that is reserved for others"),
+    Override.RESERVED_SEATS: Sentence("Give the student a seat reserved for others"),
 }
 
 SEAT_LIMITS = frozenset({Override.FULL, Override.RESERVED_SEATS})

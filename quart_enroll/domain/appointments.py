@@ -142,7 +142,7 @@ def problems(term: Term, appointment: Appointment) -> dict[str, Sentence]:
     closes = term.open_enrollment_at or term.add_deadline
     if not term.opens_at <= appointment.starts_at < closes:
         found["starts_at"] = Sentence(
-            "Choose a time from %(opens)s until before %(closes)s.",
+            "Choose a time no earlier than %(opens)s and before %(closes)s.",
             opens=localized_moment(term, term.opens_at),
             closes=localized_moment(term, closes),
         )

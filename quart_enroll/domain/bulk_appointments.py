@@ -185,7 +185,7 @@ def problems(term: Term, rules: BulkRules, number: int) -> dict[str, Sentence]:
     """Return what is wrong with the rules for that number of students, by field."""
     zone = ZoneInfo(term.timezone)
     if rules.last_start and rules.starts_at.astimezone(zone).time() > rules.last_start:
-        return {"last_start": Sentence("Choose a time from that of the first slot on.")}
+        return {"last_start": Sentence("Choose a time no earlier than the first slot.")}
     first = Appointment(term.term, rules.starts_at)
     if found := appointments.problems(term, first):
         return found

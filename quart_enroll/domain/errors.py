@@ -445,10 +445,10 @@ class SeatsReserved(SectionFull):
     """Seats are left, but pools reserve all of them for other students."""
 
     code = "seats_reserved"
-    meaning = "The seats that are left are reserved for other students."
-    history_reason = Sentence("the seats that were left were reserved for other students")
+    meaning = "The remaining seats are reserved for other students."
+    history_reason = Sentence("the remaining seats were reserved for other students")
     override = Override.RESERVED_SEATS
-    reason = Sentence("The seats that are left in %(title)s, section %(section)s, are reserved for other students.")
+    reason = Sentence("The remaining seats in %(title)s, section %(section)s, are reserved for other students.")
 
 
 class SectionClosed(Refused):
@@ -593,7 +593,7 @@ class Restricted(Refused):
     code = "restricted"
     meaning = "The course or the section is restricted to other students."
     is_recorded = True
-    history_reason = Sentence("a restriction didn’t admit you")
+    history_reason = Sentence("a restriction excluded you")
     override = Override.RESTRICTION
 
     def __init__(self, name: str | Sentence, unmet: Sequence[Restriction]) -> None:
@@ -640,7 +640,7 @@ class ConsentRequired(Refused):
     code = "consent_required"
     meaning = "The section requires the consent of the instructor or the department, which you don’t have."
     is_recorded = True
-    history_reason = Sentence("you didn’t have the consent that the section requires")
+    history_reason = Sentence("you didn’t have the required consent")
     override = Override.CONSENT
 
     def __init__(self, title: str, section: Section) -> None:
@@ -971,7 +971,7 @@ class OwnPermit(Refused):
     meaning = "You can't grant yourself a permit."
 
     def __init__(self) -> None:
-        super().__init__(Sentence("You can’t grant yourself a permit. Ask someone else who may."))
+        super().__init__(Sentence("You can’t grant yourself a permit. Ask someone else who can grant one."))
 
 
 class UnknownPermissionNumber(Refused):

@@ -6,7 +6,7 @@ Staff write one pool a line, and those above come first: `Nursing majors: 10 for
     release = date | date time        a date alone includes that day; both are by the clock of the term
 
 A student takes a seat from the first pool that admits them and has one left, otherwise an unreserved seat. The
-enrollment remembers the pool, and the seat goes back to it. A pool that is released reserves nothing any more: the
+enrollment remembers the pool, and the seat goes back to it. A pool that is released no longer reserves anything: the
 release is a change of the section, in the transaction that also offers the seats to the waitlist.
 """
 
@@ -162,7 +162,7 @@ def find_fault(pools: Sequence[Pool], old: Sequence[Pool], capacity: int) -> Sen
     shrunk = [one for one in old if one.taken > (kept[one.name].seats if one.name in kept else 0)]
     if shrunk:
         return Sentence(
-            "Students have seats in these pools, so keep at least as many there: %(pools)s.",
+            "Students have seats in these pools. Keep at least this many in each: %(pools)s.",
             pools=NameList(tuple(f"{one.name}: {one.taken}" for one in shrunk)),
         )
     reserved = sum(one.seats for one in pools if not one.is_released)
@@ -187,11 +187,12 @@ def _sentences(pool: Pool) -> Iterator[Sentence]:
         pool.seats,
         name=pool.name,
     )
-    if pool.release:
-        day, _, clock = pool.release.partition(" ")
-        when = date.fromisoformat(day) + timedelta(days=0 if clock else 1)
-        text = f"{format_day(when)}, {format_clock(clock)}" if clock else format_day(when)
-        yield Sentence("Those still open on %(when)s are released.", when=text)
+    day, _, clock = pool.release.partition(" ")
+    when = format_day(date.fromisoformat(day)) if day else ""
+    if clock:
+        yield Sentence("Seats still open on %(when)s are released.", when=f"{when}, {format_clock(clock)}")
+    elif when:
+        yield Sentence("Seats still open at the end of %(day)s are released.", day=when)
 
 
 def _parse_line(line: str) -> Pool:
@@ -199,7 +200,7 @@ def _parse_line(line: str) -> Pool:
     if match is None:
         raise PoolError(
             Sentence(
-                "Write a name, a colon, the number of seats and for whom they are, such as Nursing majors: 10 for "
+                "Write a name, a colon, the number of seats and who they’re for, such as Nursing majors: 10 for "
                 "program: Nursing until 2026-08-15."
             )
         )

@@ -180,7 +180,7 @@ def named(requisite: Requisite, names: Mapping[str, str]) -> str | Sentence | Na
         case Standing(standing):
             return Sentence("%(standing)s standing", standing=standing)
         case Placement(test, score):
-            return Sentence("a score of %(score)s or better in %(test)s placement", score=score, test=test)
+            return Sentence("a score of %(score)s or better on the %(test)s placement test", score=score, test=test)
         case Permission():
             return Sentence("the permission of the instructor")
         case AllOf():

@@ -66,7 +66,8 @@ def _are_names(_: Form, field: Any) -> None:
     if any(len(name) > MAX_VALUE_LENGTH for name in names):
         raise ValidationError(
             lazy(
-                "A name can have at most %(number)s characters. Separate names by semicolons.", number=MAX_VALUE_LENGTH
+                "A name can have at most %(number)s characters. Separate names with semicolons.",
+                number=MAX_VALUE_LENGTH,
             )
         )
     if any(RESERVED.search(name) for name in names):

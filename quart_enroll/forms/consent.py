@@ -16,7 +16,9 @@ class ConsentForm(SiteForm):
         lazy("Message"),
         [several_lines, Length(max=MAX_MESSAGE_LENGTH, message=lazy("Use at most 500 characters."))],
         filters=[stripped],
-        description=lazy("Optional: why you want to take the section. Only those who decide see it."),
+        description=lazy(
+            "Optional: why you want to take this section. Only the people who decide on your request see it."
+        ),
         render_kw={"rows": 4, "maxlength": MAX_MESSAGE_LENGTH},
     )
 
@@ -32,5 +34,5 @@ class ConsentDecisionForm(SiteForm):
         lazy("Reason"),
         [one_line, Length(max=MAX_TEXT_LENGTH, message=lazy("Use at most 200 characters."))],
         filters=[stripped],
-        description=lazy("Optional: the students see it."),
+        description=lazy("Optional. The students will see it."),
     )

@@ -27,7 +27,7 @@ POLL_SECONDS = 5.0
 MAX_FAILURES = 50
 """Refused rows that an import names which failed although its preview was fine."""
 
-UNEXPECTED = Sentence("Something went wrong on our side. The log of the site has the details.")
+UNEXPECTED = Sentence("Something went wrong on our side. The site’s log has the details.")
 
 logger = logging.getLogger(__name__)
 

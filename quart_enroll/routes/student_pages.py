@@ -72,7 +72,7 @@ ROUTES = [
         instructor.instructor,
         query_parameters=(),
         shows_notices=True,
-        opens_record=Sentence("Instructor, as the student sees them"),
+        opens_record=Sentence("Instructor page, as the student sees it"),
     ),
     Route("/live", "live", live_stream.live, works_in_views=True),
     Route("/register", "register", sign_in.register, GET + POST),

@@ -27,8 +27,8 @@ Where the rules leave room, the model agrees with the docstrings of the services
   those from which the student has withdrawn only if the course says so. Another section of a course that the student
   has is always possible. It comes after the restrictions. A seat that is given up may make a waitlist entry for the
   course in another term possible.
-- A section may need consent, which only a permit or staff give, whoever must give it. It comes after restrictions. A
-  waiting student without it keeps the place.
+- A section may need consent, which only a permit or staff give, whether it is the instructor's or the department's. It
+  comes after restrictions. A waiting student without it keeps the place.
 - A student who isn't active is refused like one with a hold on everything but dropping, with a reason of its own.
 - A permit sets reasons aside for a seat in its section, or in all of its course, until a seat that needs it uses it up.
   It can be used again when that seat is dropped without a W, or when another section of the course replaces it. A time

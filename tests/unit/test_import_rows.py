@@ -127,7 +127,10 @@ def test_the_end_of_a_day_is_right_where_the_clock_changes_at_midnight(
         ({"term": "", "season": "2026FA"}, "season: The term is 2026FA."),
         ({"season": "Spring"}, "season: The term is Fall 2026."),
         ({"year": "2027"}, "year: The term is Fall 2026."),
-        ({"timezone": "Mars/Olympus"}, "timezone: Use the name of a timezone, like Europe/Berlin or America/New_York."),
+        (
+            {"timezone": "Mars/Olympus"},
+            "timezone: Use the name of a time zone, like Europe/Berlin or America/New_York.",
+        ),
         (
             {"opens_at": "soon"},
             "opens_at: Use a time like 2026-08-01T09:00 or 2026-08-01T09:00-04:00, or a date like 2026-08-01.",

@@ -50,6 +50,7 @@ MODULES_WITH_SENTENCES = [
     *(
         "services/staff/appointments.py",
         "services/catalog/import_appointments.py",
+        "services/catalog/import_students.py",
         "domain/bulk_appointments.py",
         "services/staff/bulk_appointments.py",
         "forms/staff/bulk_appointments.py",

@@ -87,9 +87,9 @@ def test_students_read_when_seats_are_released() -> None:
     ]
     assert list(map(str, pools.sentences(reserved))) == [
         "2 seats are reserved for Nurses.",
-        "Those still open on Jan 1, 2027 are released.",
+        "Seats still open at the end of Dec 31, 2026 are released.",
         "1 seat is reserved for Seniors.",
-        "Those still open on Aug 15, 2026, 12:00 PM are released.",
+        "Seats still open on Aug 15, 2026, 12:00 PM are released.",
     ]
 
 

@@ -253,8 +253,8 @@ def test_a_refusal_names_the_other_terms_too() -> None:
     with pytest.raises(PrerequisiteMissing) as refused:
         check_prerequisites(course, SPRING, [])
     assert refused.value.text == (
-        "BIO 300 requires (Algebra or 60 earned credits), Junior standing, a score of 70 or better in Math placement, "
-        "and (Essays or the permission of the instructor). For permission, ask the instructor."
+        "BIO 300 requires (Algebra or 60 earned credits), Junior standing, a score of 70 or better on the Math "
+        "placement test, and (Essays or the permission of the instructor). For permission, ask the instructor."
     )
     assert message_codec.decode(message_codec.encode(refused.value.message)) == refused.value.message
 

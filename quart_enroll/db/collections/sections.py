@@ -383,7 +383,7 @@ def _is_valid(meeting: Meeting) -> bool:
 
 
 def _pools(stored: Any) -> tuple[Pool, ...]:
-    """Read the pools. One without a valid counter is full: a guess could give away a seat of somebody else."""
+    """Read the pools. One without a valid counter is full: a guess could give away another student's seat."""
     rows = [one for one in stored if isinstance(one, Mapping)] if isinstance(stored, list) else []
     return tuple(
         Pool(

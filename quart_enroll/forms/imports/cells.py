@@ -50,7 +50,7 @@ def damage(value: Any) -> Sentence | None:
 def timezone(text: str) -> ZoneInfo:
     """Return the timezone of that name."""
     if (zone := find_timezone(text)) is None:
-        raise ValueError(Sentence("Use the name of a timezone, like Europe/Berlin or America/New_York."))
+        raise ValueError(Sentence("Use the name of a time zone, like Europe/Berlin or America/New_York."))
     return zone
 
 
@@ -147,7 +147,8 @@ def subjects(text: str) -> tuple[str, ...]:
     found = tuple(dict.fromkeys(filter(None, names)))
     if any(len(name) > MAX_SUBJECT_CHARACTERS for name in found):
         sentence = Sentence(
-            "A subject has at most %(number)s characters. Separate them by semicolons.", number=MAX_SUBJECT_CHARACTERS
+            "A subject can have at most %(number)s characters. Separate subjects with semicolons.",
+            number=MAX_SUBJECT_CHARACTERS,
         )
         raise ValueError(sentence)
     return found

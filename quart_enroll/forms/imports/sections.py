@@ -40,7 +40,7 @@ class SectionRow(ImportRow):
         "instructors": (cells.names_text, Sentence("This must be a list of emails or user_ids.")),
         "pools": (
             cells.pools_text,
-            Sentence("This must be a list of objects with name, seats, restriction and perhaps release."),
+            Sentence("This must be a list of objects with name, seats, restriction and, optionally, release."),
         ),
     }
 

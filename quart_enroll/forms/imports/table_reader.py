@@ -85,7 +85,7 @@ def _read_workbook(file: IO[bytes]) -> Table:
     try:
         sheet = read_sheet(file)
     except SheetTooLarge:
-        sentence = Sentence("The workbook unpacks to more than can be read. Split it into several files.")
+        sentence = Sentence("The workbook is too large when unpacked. Split it into several files.")
         raise UnreadableFile(sentence) from None
     except SheetDamaged:
         raise save_as_csv(Sentence("This is not an .xlsx file, or it is damaged.")) from None

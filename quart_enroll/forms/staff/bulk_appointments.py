@@ -52,7 +52,7 @@ class BulkAppointmentsForm(PeriodForm, FileForm):
         RESTRICTION,
         filters=[stripped],
         description=lazy(
-            "All active students, or only those whom a restriction admits, such as cohort: Athletes; not level: "
+            "Leave it empty for all active students, or enter a restriction, such as cohort: Athletes; not level: "
             "First-year."
         ),
     )
@@ -73,18 +73,18 @@ class BulkAppointmentsForm(PeriodForm, FileForm):
             "ID) and rank; 1 goes first. Students who aren’t in it get no appointment."
         ),
     )
-    slot_size = _whole_number(lazy("Students in a slot"), MAX_SLOT_SIZE)
+    slot_size = _whole_number(lazy("Students per slot"), MAX_SLOT_SIZE)
     interval_minutes = _whole_number(lazy("Minutes between slots"), MAX_INTERVAL_MINUTES)
     last_start = ClockField(
-        lazy("Last slot of a day"),
+        lazy("Latest start of a slot"),
         [Optional()],
         description=lazy(
-            "No slot begins later in the day; the next one begins on the next day, at the time of the first slot. "
-            "Without a time, slots go on through the night."
+            "No slot begins later than this; the next one begins the next day, at the time of the first slot. Without "
+            "a time, slots go on through the night."
         ),
     )
     duration_minutes = _whole_number(
-        lazy("Minutes until an appointment ends"),
+        lazy("Length of an appointment in minutes"),
         MAX_DURATION_MINUTES,
         is_optional=True,
         description=lazy("Without a number, appointments last as long as enrollment."),
@@ -106,7 +106,7 @@ class BulkAppointmentsForm(PeriodForm, FileForm):
     def validate_levels(self, field: StringField) -> None:
         """Require levels for a ranking by level."""
         if self.ranking.data == Ranking.LEVEL and not read_names(field.data or ""):
-            raise ValidationError(gettext("Enter the levels in their order."))
+            raise ValidationError(gettext("Enter the levels in order."))
 
     def validate_file(self, field: SpreadsheetField) -> None:
         """Require a file for a ranking by file."""

@@ -44,8 +44,8 @@ class TermForm(CatalogForm):
         lazy("Open enrollment begins"),
         filters=[stripped],
         description=lazy(
-            "Only with enrollment appointments. Until then, only students with an appointment may enroll; from then "
-            "on, all students may."
+            "Only for terms with enrollment appointments. Until then, only students with an appointment may enroll; "
+            "from then on, all students may."
         ),
     )
     add_deadline = StringField(
@@ -143,7 +143,7 @@ class CourseForm(CatalogForm):
         lazy("Maximum number of attempts"),
         filters=[stripped],
         description=lazy(
-            "In how many terms a student can take the course, such as 2. Leave it empty if it can be repeated freely."
+            "The number of terms in which a student can take the course, such as 2. Leave it empty for no limit."
         ),
     )
     withdrawals_count = SelectField(

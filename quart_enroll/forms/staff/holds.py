@@ -70,7 +70,7 @@ class PlaceHoldForm(SiteForm):
         filters=[stripped],
         description=lazy("The student sees it, together with the office and how to reach it."),
     )
-    begins_on = DayField(lazy("First day"), [Optional()], description=lazy("Without one, it’s in effect at once."))
+    begins_on = DayField(lazy("First day"), [Optional()], description=lazy("Without one, it takes effect at once."))
     ends_on = DayField(lazy("Last day"), [Optional()], description=lazy("Without one, it lasts until it’s lifted."))
 
     def offer_types(self, types: Iterable[HoldType]) -> None:

@@ -86,7 +86,7 @@ class SectionForm(SeenRevision, RowForm):
         lazy("Reserved seats"),
         filters=[stripped],
         description=lazy(
-            "One pool a line, such as Nursing majors: 10 for program: Nursing until 2026-08-15. The group is written "
+            "One pool per line, such as Nursing majors: 10 for program: Nursing until 2026-08-15. The group is written "
             "like a restriction. Students take seats from the first pool that admits them. Without a date, the seats "
             "stay reserved."
         ),

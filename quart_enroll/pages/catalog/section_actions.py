@@ -258,8 +258,8 @@ def _section_actions(
             button = None if dropped else _enroll_together_button(course, section, missing.names)
             return replace(own, reason=missing.text, button=button)
         return replace(own, button=_button(course, section, state, dropped))
-    except ConsentRequired as refusal:
-        return _with_request(replace(own, reason=refusal.text), course, state)
+    except ConsentRequired:  # the section says so itself
+        return _with_request(own, course, state)
     except Refused as refusal:
         return replace(own, reason=refusal.text)
 

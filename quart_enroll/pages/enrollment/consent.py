@@ -29,7 +29,7 @@ async def consent() -> ResponseReturnValue:
         except Refused as refusal:
             return await flash_refusal(refusal, back)
         user_cache().invalidate(user_id)
-        await flash(gettext("Consent requested. We’ll notify you of the answer."), "success")
+        await flash(gettext("Consent requested. We’ll notify you of the decision."), "success")
         return redirect(back, 303)
     state = await student_state.load(auth.signed_in(), term, await catalog())
     asked = state.consent_requests.get(section.key)

@@ -155,10 +155,10 @@ def _facts(found: BulkAssignment) -> list[tuple[Sentence, str]]:
         (Sentence("Students"), format_value(found.students)),
         (Sentence("Which students"), rules.restriction),
         (Sentence("Ranked by"), "; ".join(filter(None, [*ranked_by, found.filename]))),
-        (Sentence("Students in a slot"), format_value(rules.slot_size)),
+        (Sentence("Students per slot"), format_value(rules.slot_size)),
         (Sentence("Minutes between slots"), format_value(rules.interval_minutes)),
-        (Sentence("Last slot of a day"), str(ClockTime(f"{rules.last_start:%H:%M}")) if rules.last_start else ""),
-        (Sentence("Minutes until an appointment ends"), format_value(rules.duration_minutes or "")),
+        (Sentence("Latest start of a slot"), str(ClockTime(f"{rules.last_start:%H:%M}")) if rules.last_start else ""),
+        (Sentence("Length of an appointment in minutes"), format_value(rules.duration_minutes or "")),
         (Sentence("Credit limit"), "" if rules.max_credits is None else format_value(rules.max_credits)),
         (Sentence("Seed"), rules.seed),
     ]

@@ -88,8 +88,8 @@ def _outcome(number: int, *, approve: bool) -> str:
         return gettext("These requests have already been decided or withdrawn. No changes were made.")
     if approve:
         return ngettext(
-            "Consent given to %(number)s student. The student will be notified, and must still enroll.",
-            "Consent given to %(number)s students. They’ll be notified, and must still enroll.",
+            "Consent given to %(number)s student. The student will be notified and must still enroll.",
+            "Consent given to %(number)s students. They’ll be notified and must still enroll.",
             number,
         )
     return ngettext(

@@ -37,7 +37,7 @@ async def hold_type() -> ResponseReturnValue:
             return await _to_list(gettext("Removed. Holds of this type stay in effect until they’re lifted."))
         changed = replace(form.hold_type(), name=name) if found else form.hold_type()
         if found is None and await service.find(database(), changed.name):
-            form.name.errors = [gettext("There is already a type of this name.")]
+            form.name.errors = [gettext("There is already a type with this name.")]
         else:
             is_new = await service.save(database(), auth.signed_in().user_id, changed, now())
             saved = gettext("Saved. Holds that are already placed stay as they are.")

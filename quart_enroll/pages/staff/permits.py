@@ -163,7 +163,7 @@ async def _grant(user_id: int, form: OverridesUntilForm, key: SectionKey) -> Gra
 
 
 def _granted_text(granted: Granted, overrides: frozenset[Override]) -> str:
-    text = gettext("Permit granted. The student will be notified, and must still enroll.")
+    text = gettext("Permit granted. The student will be notified and must still enroll.")
     if Override.FULL in overrides and granted.waiting:
         text += " " + ngettext(
             "%(number)s student is on the waitlist, which this permit bypasses.",

@@ -40,9 +40,9 @@ def describe_effects(before: Profile, after: Profile, advisees: int, *, is_self:
         )
         sentences.append(str(sentence))
     if before.attributes.is_active and not after.attributes.is_active:
-        sentences.append(gettext("Can no longer enroll or join waitlists, and keeps courses and places on waitlists."))
+        sentences.append(gettext("Can no longer enroll or join waitlists, but keeps courses and places on waitlists."))
     elif after.attributes.is_active and not before.attributes.is_active:
-        sentences.append(gettext("Can enroll again, and gets a seat at once where one is open on a waitlist."))
+        sentences.append(gettext("Can enroll again, and gets any open seat on a waitlist at once."))
     if Role.REGISTRAR in lost and is_self:
         sentences.append(gettext("This is your own account. After you save, you won’t be able to open this page."))
     return sentences

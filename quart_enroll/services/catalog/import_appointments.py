@@ -69,7 +69,7 @@ class KnownFacts:
         outcome = Outcome(
             row.number,
             "changed",
-            Sentence("%(new)s Before this: %(old)s", new=text, old=old),
+            Sentence("%(new)s Previously: %(old)s", new=text, old=old),
             student=student.full_name,
         )
         changed = RowChange(row.number, f"user {student.user_id}", [FieldChange("appointment", str(old), str(text))])

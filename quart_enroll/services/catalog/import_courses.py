@@ -184,14 +184,14 @@ def _requisite_problems(row: ImportedCourse, courseID: str, known: KnownCourseID
 
 
 def _refuse_unknown_terms(rows: Sequence[ImportedCourse], known: Sequence[Term]) -> None:
-    """Raise InvalidRows for courses with a term that is neither a season nor a term of the catalog."""
+    """Raise InvalidRows for courses with a term that is neither a season nor a term in the catalog."""
     seasons = ", ".join(SEASONS)
     refuse(
         [
             RowProblem(
                 row.number,
                 Sentence(
-                    "“%(name)s” is neither a season (%(seasons)s) nor a term of the catalog.",
+                    "“%(name)s” is neither a season (%(seasons)s) nor a term in the catalog.",
                     name=name,
                     seasons=seasons,
                 ),

@@ -120,7 +120,7 @@ async def _cancel_batch(
     is_last = len(batch.rows) == len(affected.rows)
     status = SectionStatus.CANCELLED if is_last else SectionStatus.CLOSED
     await _drop(transaction, batch)
-    left = await sections.find(db, key, session) or old  # nobody has the seats of its pools any more
+    left = await sections.find(db, key, session) or old  # the seats of its pools are no longer taken
     new = replace(left, status=status, revision=old.revision + 1)
     if not await sections.edit(db, new, session):
         raise SectionEditConflict(old)

@@ -118,9 +118,9 @@ async def test_other_spellings_of_a_term_mean_the_stored_term(run: Run, db: Data
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ("Monsoon", "“Monsoon” is neither a season (Winter, Spring, Summer, Fall) nor a term of the catalog."),
-        ('"Fall, 2027FA"', "“2027FA” is neither a season (Winter, Spring, Summer, Fall) nor a term of the catalog."),
-        ("Every Fall", "“Every Fall” is neither a season (Winter, Spring, Summer, Fall) nor a term of the catalog."),
+        ("Monsoon", "“Monsoon” is neither a season (Winter, Spring, Summer, Fall) nor a term in the catalog."),
+        ('"Fall, 2027FA"', "“2027FA” is neither a season (Winter, Spring, Summer, Fall) nor a term in the catalog."),
+        ("Every Fall", "“Every Fall” is neither a season (Winter, Spring, Summer, Fall) nor a term in the catalog."),
         ("Fall;Spring", "Separate seasons with commas, like Fall, Spring."),
         ('"Fall, Spring 2019"', ""),
         ("autumn and spring", ""),

@@ -74,7 +74,7 @@ async def test_a_later_deadline_says_first_who_gets_a_seat(
         ("drop_deadline", "2026-09-01", "This must not come before “Last day to enroll”."),
         ("add_deadline", "soon", "Use a time like"),
         ("withdraw_deadline", "2026-09-01", "This must not come before"),
-        ("timezone", "Mars", "Use the name of a timezone"),
+        ("timezone", "Mars", "Use the name of a time zone"),
         ("ends_on", "2026-12-01", ""),
     ],
 )

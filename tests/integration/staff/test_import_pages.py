@@ -193,7 +193,7 @@ async def test_a_zip_bomb_is_refused(rita: Browser) -> None:
         for _ in range(300):
             sheet.write(b" " * 2**20)
     response = await upload(rita, "user", packed.getvalue(), "bomb.xlsx")
-    assert "The workbook unpacks to more than can be read." in await text(response)
+    assert "The workbook is too large when unpacked." in await text(response)
 
 
 async def upload_too_long(browser: Browser) -> Response:

@@ -84,7 +84,7 @@ Pools = Annotated[
         max_length=MAX_POOLS,
         description="Students take seats from the first pool that admits them. A pool keeps the students who have its "
         "seats as long as its name stays the same.",
-        extra={"sentence": "Send a list of objects with name, seats, restriction and perhaps release."},
+        extra={"sentence": "Send a list of objects with name, seats, restriction and, optionally, release."},
     ),
 ]
 
