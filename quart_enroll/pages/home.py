@@ -12,6 +12,7 @@ from quart_enroll.domain.student import StudentSnapshot
 from quart_enroll.domain.upcoming import Deadline
 from quart_enroll.i18n.language import DAYS, Sentence, format_day, format_day_name, gettext
 from quart_enroll.pages import appointment_banner, hold_banner
+from quart_enroll.pages.enrollment.credits import summarize_credits
 from quart_enroll.pages.enrollment.history import in_words
 from quart_enroll.pages.student_state import load_snapshot, load_waitlist_positions, with_own_limit
 from quart_enroll.services.enrollment import student
@@ -119,7 +120,7 @@ def _credits(
     for term in terms.by_relevance(offered.terms, moment):
         if term.term in enrolled_terms and term.is_ongoing(moment):
             credits = sum(one.course.credits for one in registrations if one.section.term == term.term)
-            yield _text("credits", term.term, credits, with_own_limit(known, term).max_credits)
+            yield _text("credits", term.term, summarize_credits(with_own_limit(known, term).max_credits, credits))
             return
 
 

@@ -9,6 +9,7 @@ from quart_enroll.domain import appointments
 from quart_enroll.domain.appointments import Appointment
 from quart_enroll.domain.errors import AppointmentEnded, AppointmentNotBegun, NoAppointment, Refused
 from quart_enroll.domain.models import Term
+from quart_enroll.pages.enrollment.credits import summarize_credits
 from tests.support.people import FALL
 
 HOUR = timedelta(hours=1)
@@ -93,3 +94,14 @@ def test_an_appointment_is_described_with_what_it_has() -> None:
     assert "Your credit limit is 6 for now. Open enrollment begins on" in text
     assert "began on" in str(appointments.describe(FALL, ENDLESS, STARTS))
     assert "ended on" in str(appointments.describe(FALL, OWN, ENDS))
+
+
+def test_credits_above_a_lower_limit_are_not_counted_as_part_of_it() -> None:
+    summaries = [summarize_credits(6, *credits) for credits in ((6,), (9,), (0, 6), (0, 9), (3, 6))]
+    assert summaries == [
+        "6 of 6 credits",
+        "9 credits (limit 6)",
+        "6 of 6 credits planned",
+        "9 credits planned (limit 6)",
+        "3 credits enrolled, 6 planned (limit 6)",
+    ]

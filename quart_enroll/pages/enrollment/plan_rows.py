@@ -9,9 +9,10 @@ from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import Course, PlannedSection, Section, SectionKey, Term
 from quart_enroll.domain.plan_fit import ANY_SECTION, MAX_ALTERNATIVES
 from quart_enroll.domain.student import StudentSnapshot
-from quart_enroll.i18n.language import gettext, plural
+from quart_enroll.i18n.language import gettext
 from quart_enroll.pages.catalog import section_actions
 from quart_enroll.pages.catalog.section_actions import Button, SectionActions, section_fields
+from quart_enroll.pages.enrollment.credits import summarize_credits
 from quart_enroll.pages.student_state import StudentState
 from quart_enroll.services.enrollment import saved_plans
 from quart_enroll.services.enrollment.candidates import Offering
@@ -239,30 +240,13 @@ def build(
 
 def credits_summary(term: Term, rows: Iterable[PlanRow], state: StudentState) -> str:
     """Return how many credits the student has and plans."""
-    return summarize_credits(*credits_of(rows, state), term.max_credits)
+    return summarize_credits(term.max_credits, *credits_of(rows, state))
 
 
 def credits_of(rows: Iterable[PlanRow], state: StudentState) -> tuple[float, float]:
     """Return the credits of the enrolled courses and of the planned ones."""
     enrolled = sum(one.course.credits for one in state.enrolled)
     return enrolled, sum(row.course.credits for row in rows if row.is_pending)
-
-
-def summarize_credits(enrolled: float, planned: float, limit: float) -> str:
-    """Return these numbers of credits in words; the row of a course says that it exceeds the limit."""
-    if not planned:
-        return gettext("%(number)s of %(limit)s credits", number=enrolled, limit=limit)
-    if not enrolled and round(planned, 2) <= limit:
-        return gettext("%(planned)s of %(limit)s credits planned", planned=planned, limit=limit)
-    total = plural("%(number)s credit planned", "%(number)s credits planned", planned)
-    if enrolled:
-        total = plural(
-            "%(number)s credit enrolled, %(planned)s planned",
-            "%(number)s credits enrolled, %(planned)s planned",
-            enrolled,
-            planned=planned,
-        )
-    return gettext("%(credits)s (limit %(limit)s)", credits=total, limit=limit)
 
 
 def _find_section(planned: PlannedSection, offered: Catalog) -> Section | None:

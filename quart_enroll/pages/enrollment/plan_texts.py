@@ -10,6 +10,7 @@ from quart_enroll.domain.week import WeekEntry
 from quart_enroll.i18n.language import format_day_name
 from quart_enroll.pages.catalog.course_rows import seats_key
 from quart_enroll.pages.enrollment import plan_rows, plan_week, week_texts
+from quart_enroll.pages.enrollment.credits import summarize_credits
 from quart_enroll.pages.enrollment.plan_rows import LostCourse, PlanChoice, PlanRow
 from quart_enroll.pages.student_state import StudentState
 from quart_enroll.web.compression import InputFreeText
@@ -30,10 +31,10 @@ def render(term: Term, rows: Iterable[PlanRow], lost: Iterable[LostCourse]) -> l
 
 def render_total(term: Term, rows: Iterable[PlanRow], state: StudentState) -> list[bytes]:
     """Return the text of the sum of credits."""
-    total = *plan_rows.credits_of(rows, state), term.max_credits
+    total = term.max_credits, *plan_rows.credits_of(rows, state)
 
     def render_summary(macros: Any) -> list[str]:
-        return [macros.total(plan_rows.summarize_credits(*total))]
+        return [macros.total(summarize_credits(*total))]
 
     return [*render_shared_parts(PLAN_MACROS, total, render_summary)]
 
@@ -55,7 +56,7 @@ def render_week(term: Term, sections: Sequence[WeekEntry], rows: Iterable[PlanRo
 
     def render_facts(macros: Any) -> list[str]:
         free_days = [format_day_name(day) for day in facts.free_days]
-        return [macros.week_facts(facts.hours, free_days, plan_rows.summarize_credits(*credits, term.max_credits))]
+        return [macros.week_facts(facts.hours, free_days, summarize_credits(term.max_credits, *credits))]
 
     week = week_texts.render(WEEK_NAME, term, sections, WEEK_LEVEL, is_mentioned=plan_week.is_mentioned)
     parts = [*week, *render_shared_parts(PLAN_MACROS, key, render_facts)]

@@ -7,6 +7,7 @@ from quart_enroll.domain.catalog import Catalog
 from quart_enroll.domain.models import Registration, Term
 from quart_enroll.pages.enrollment import schedule_rows, week_texts
 from quart_enroll.pages.enrollment.alerts import AlertRow
+from quart_enroll.pages.enrollment.credits import summarize_credits
 from quart_enroll.pages.enrollment.schedule_rows import StudentTerm, TermPhase, WaitlistRow
 from quart_enroll.web.compression import InputFreeText
 from quart_enroll.web.templating import render_shared, render_shared_parts
@@ -38,7 +39,7 @@ def _term(student: StudentTerm, offered: Catalog) -> Iterator[bytes]:
     def render_frame(macros: Any) -> Iterator[str]:
         yield macros.term_start(phase.term, student.is_empty)
         yield macros.courses_start(has_courses)
-        yield macros.courses_end(has_courses, student.credits, student.max_credits)
+        yield macros.courses_end(has_courses, summarize_credits(student.max_credits, student.credits))
         yield macros.term_end()
 
     key = "term", phase.term, student.is_empty, has_courses, student.credits, student.max_credits
