@@ -16,6 +16,7 @@ from quart_enroll.domain.permission_numbers import PermissionNumber
 from quart_enroll.forms.permission_number import PermissionNumberForm
 from quart_enroll.i18n.language import gettext
 from quart_enroll.pages.form_errors import please_wait, show_beside
+from quart_enroll.pages.student_state import load_snapshot
 from quart_enroll.services.accounts import attempt_limits
 from quart_enroll.services.staff import permission_numbers
 from quart_enroll.state import catalog, database, enrollment_context, now, user_cache
@@ -52,13 +53,7 @@ async def permission_number() -> ResponseReturnValue:
     except REFUSALS as refusal:
         show_beside(form.code, refusal)
         return page(form), 422
-    done = gettext(
-        "You have a permit to enroll in %(title)s, section %(section)s. It doesn’t hold a seat: you still need to "
-        "enroll.",
-        title=course.title,
-        section=used.key.section,
-    )
-    await flash(done, "success")
+    await flash(await _outcome(course, used), "success")
     return redirect(back, 303)
 
 
@@ -69,3 +64,20 @@ async def _use(form: PermissionNumberForm, course: Course, term: Term) -> Permis
     used = await permission_numbers.use(enrollment_context(), user_id, *facts)
     user_cache().invalidate(user_id)
     return used
+
+
+async def _outcome(course: Course, used: PermissionNumber) -> str:
+    """Return what the number has given the student: a waiting student may have gotten the seat at once."""
+    snapshot = await load_snapshot(auth.signed_in().user_id)
+    if any(one.key == used.key and one.status == "enrolled" for one in snapshot.seats):
+        return gettext(
+            "You used your permit for %(title)s, section %(section)s, and are now enrolled.",
+            title=course.title,
+            section=used.key.section,
+        )
+    return gettext(
+        "You have a permit to enroll in %(title)s, section %(section)s. It doesn’t hold a seat: you still need to "
+        "enroll.",
+        title=course.title,
+        section=used.key.section,
+    )

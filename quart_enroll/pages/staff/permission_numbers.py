@@ -70,9 +70,11 @@ async def numbers() -> ResponseReturnValue | RenderedPage | Response:
 async def _create(form: PermissionNumbersForm, key: SectionKey) -> ResponseReturnValue:
     number, expires_at = int(form.number.data or 0), form.ends_on.end or abort(422)
     batch = NumberBatch(key, number, tuple(sorted(form.chosen_overrides)), expires_at, form.reason.data or "")
-    await service.create(enrollment_context(), auth.signed_in(), batch, form.button.data or "", now())
-    done = ngettext("%(number)s permission number created.", "%(number)s permission numbers created.", number)
-    await flash(done, "success")
+    if await service.create(enrollment_context(), auth.signed_in(), batch, form.button.data or "", now()):
+        done = ngettext("%(number)s permission number created.", "%(number)s permission numbers created.", number)
+        await flash(done, "success")
+    else:
+        await flash(gettext("These permission numbers were already created."), "info")
     return redirect(section_url(key, "staff_numbers"), 303)
 
 

@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Collection
-from contextlib import suppress
 from datetime import datetime
 
 from quart_enroll.db.client import Database
@@ -36,8 +35,8 @@ async def find_of_section(db: Database, key: SectionKey) -> list[NamedRecord[Per
     return await named_records.add_names(db, await permission_numbers.find_of_section(db, key))
 
 
-async def create(context: EnrollmentContext, staff: User, batch: NumberBatch, button: str, now: datetime) -> None:
-    """Create the permission numbers; the same `button` creates a batch only once.
+async def create(context: EnrollmentContext, staff: User, batch: NumberBatch, button: str, now: datetime) -> bool:
+    """Create the permission numbers; return False if the same `button` has created them before.
 
     Raises UnknownSection if there is no such section.
     """
@@ -53,8 +52,11 @@ async def create(context: EnrollmentContext, staff: User, batch: NumberBatch, bu
         await permission_numbers.add_all(db, new, session)
         await _record(transaction, "numbers.add", key, batch.reason, batch.overrides)
 
-    with suppress(AlreadyMade):
+    try:
         await change_seats(context.locks, staff.user_id, now, [key], body)
+    except AlreadyMade:
+        return False
+    return True
 
 
 async def revoke(

@@ -34,10 +34,11 @@ async def test_a_student_with_a_number_gets_a_permit_once(
     await db.section.update_one({"courseID": "3333"}, {"$set": {"instructors": [IVAN.user_id]}})
     await ada.post("/enrollment", form=SEAT)  # the only seat
     assert "permission number" not in await bob.read("/course/3333")
-    for _ in range(2):  # the second time, the same button was pressed twice
-        created = await ivan.post(NUMBERS, form=TWO)
+    created = await ivan.post(NUMBERS, form=TWO)
     page = await ivan.read(created.location)
     assert "2 permission numbers created." in page
+    await ivan.post(NUMBERS, form=TWO)  # the same button, pressed twice
+    assert "These permission numbers were already created." in await ivan.read(created.location)
     assert "Dec 31, 2026<" in page
     first, second = [one["code"] async for one in db.permission_number.find().sort("code")]
     assert write_code(first) in await text(await ivan.get(f"{NUMBERS}&format=csv"))
@@ -45,7 +46,7 @@ async def test_a_student_with_a_number_gets_a_permit_once(
     assert "This isn’t a permission number for this course." in await error_of(bob, NUMBER)
     for _ in range(2):  # repeating it is safe
         used = await bob.post(USE, form={"code": write_code(first).lower()})
-    assert "You have a permit to enroll in PHP 202, section 01." in await bob.read(used.location)
+        assert "You have a permit to enroll in PHP 202, section 01." in await bob.read(used.location)
     await bob.post(USE, form={"code": second})  # it allows nothing more
     assert await db.permit.count_documents({"user_id": BOB.user_id, "author": IVAN.user_id}) == 1
     assert await db.permission_number.count_documents({"used_by": BOB.user_id}) == 1
@@ -66,6 +67,20 @@ async def test_a_student_with_a_number_gets_a_permit_once(
         ("numbers.use", BOB.user_id, BOB.user_id),
         ("numbers.revoke", IVAN.user_id, None),
     ]
+
+
+async def test_a_number_lets_a_waiting_student_in_at_once(ada: Browser, bob: Browser, db: Database) -> None:
+    await ada.post("/enrollment", form=SEAT)
+    await bob.post("/waitlist", form=SEAT)
+    await db.section.update_one({"courseID": "3333"}, {"$set": {"restriction": "program: Nursing"}})
+    await ada.post("/enrollment/drop", form=SEAT)
+    await number_for_php(db)
+    await db.permission_number.update_one({}, {"$set": {"overrides": ["restriction"]}})
+    for _ in range(2):  # repeating it is safe
+        used = await bob.post(USE, form={"code": NUMBER})
+        page = await bob.read(used.location)
+        assert "You used your permit for PHP 202, section 01, and are now enrolled." in page
+        assert "still need to enroll" not in page
 
 
 async def test_a_number_expires_and_wrong_ones_are_limited(bob: Browser, db: Database, clock: Clock) -> None:
