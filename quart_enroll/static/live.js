@@ -171,13 +171,24 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
     } finally {
       part()?.removeAttribute("aria-busy");
     }
-    // A question, an error, or a sign-in needs the whole page. Every button is safe to repeat.
-    if (!response.ok || !part() || !page.includes(`id="${id}"`)) return submitPlainly(url, body);
+    // A question or an error needs the whole page. Every button is safe to repeat.
+    if (!response.ok || !part()) return submitPlainly(url, body);
+    if (!page.includes(`id="${id}"`)) return response.redirected ? show(page, response.url) : submitPlainly(url, body);
     restores.set(response, remember(part()));
     const others = `,#act${document.getElementById("found") ? ",#found:innerHTML" : ""}`;
     const parts = { select: `#${id}`, selectOOB: `#messages:innerHTML,#side-week${onlyRow ? "" : others}` };
     htmx.swap(part(), page, { swapStyle: "outerHTML", settleDelay: 0 }, { ...parts, eventInfo: { xhr: response } });
     showOutcome(row);
+  }
+
+  // Shows the page to which a button has led, because no other response has its messages.
+  function show(page, url) {
+    history.pushState(null, "", url);
+    dispatchEvent(new Event("pagehide")); // ends the streams
+    document.open();
+    document.write(page);
+    document.close();
+    addEventListener("popstate", () => location.reload());
   }
 
   // What is about to be replaced needs no update of its own.
@@ -196,18 +207,23 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
     showOutcome(button.closest(".section")?.id);
   }
 
+  let outcome = []; // its messages, until a click or Escape
+
   // Shows the outcome in sight, and a refusal beside its button too.
   function showOutcome(row) {
     const messages = document.getElementById("messages");
     messages.classList.add("in-place");
+    outcome = [...messages.children];
     const refusals = [...messages.querySelectorAll(".alert-warning, .alert-danger")];
     document.getElementById(row)?.append(...refusals.map(({ textContent }) => span("outcome", textContent)));
   }
 
-  // A click or Escape takes the outcome away from what it covers.
+  // A click or Escape takes the outcome away from what it covers. Messages that live updates have added since then stay.
   for (const type of ["click", "keydown"]) {
     document.addEventListener(type, ({ key = "Escape" }) => {
-      if (key === "Escape") document.querySelector("#messages.in-place")?.replaceChildren();
+      if (key !== "Escape") return;
+      for (const message of outcome.splice(0)) message.remove();
+      document.getElementById("messages").classList.remove("in-place");
     });
   }
 

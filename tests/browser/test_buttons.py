@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from quart_enroll.db.client import Database
 from tests.browser.student import press, reveal, sign_in, wait_until_catalog_is_current
@@ -73,6 +73,32 @@ async def test_a_student_enrolls_swaps_and_drops_in_place(base_url: str, page: P
         await page.locator(".section", has_text="Section 02").hover()
         await expect(page.locator("#side-week .candidate").first).to_be_visible()
         await expect(page.locator("#side-week .candidate.clashes")).to_have_count(0)  # it would replace section 01
+        await _expect_outcome_to_give_way(page)
+        await _expect_page_elsewhere(page, requests)
+
+
+async def _expect_outcome_to_give_way(page: Page) -> None:
+    """Expect Escape to take the outcome away, but not what a live update has added."""
+    await page.evaluate("document.getElementById('messages').append('A seat opened')")
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#messages")).to_have_text("A seat opened")
+
+
+async def _lead_to_schedule(route: Route) -> None:
+    response = await route.fetch(max_redirects=0)
+    await route.fulfill(response=response, headers={**response.headers, "location": "/enrollment"})
+
+
+async def _expect_page_elsewhere(page: Page, requests: list[str]) -> None:
+    """Expect the page to which a button leads if it lacks the button's part, and its message, after one request."""
+    await page.route("**/enrollment/drop*", _lead_to_schedule)
+    requests.clear()
+    await page.get_by_role("button", name="Drop PYT 101").click()
+    await expect(page.locator("#messages")).to_have_text("You dropped PYT 101 for Fall 2026.")
+    await expect(page).to_have_url(re.compile("/enrollment"))
+    assert requests.count("POST") == 1
+    await page.go_back()
+    await expect(page.get_by_role("button", name="Enroll in PYT 101, section 01", include_hidden=True)).to_be_attached()
 
 
 async def test_a_refusal_is_beside_its_button(base_url: str, db: Database, page: Page, scripts: bool) -> None:
