@@ -2,7 +2,6 @@
 
 import os
 import select
-import shutil
 import signal
 import socket
 import subprocess
@@ -23,12 +22,11 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the proce
 @pytest.fixture
 def project(quick_folder: Path, request: pytest.FixtureRequest) -> Path:
     """Return a checkout of the test's own, without a database yet."""
-    copy = quick_folder / request.node.name
-    for folder in ("quart_enroll", "data"):
-        shutil.copytree(PROJECT / folder, copy / folder)
-    for file in (".quartenv", "asgi.py", "config.py", "hypercorn_conf.py"):
-        shutil.copy(PROJECT / file, copy)
-    return copy
+    checkout = quick_folder / request.node.name
+    checkout.mkdir()
+    for name in (".quartenv", "asgi.py", "config.py", "data", "hypercorn_conf.py", "quart_enroll"):
+        (checkout / name).symlink_to(PROJECT / name)
+    return checkout
 
 
 @contextmanager
