@@ -15,12 +15,14 @@ os.environ["MOTOR_MAX_WORKERS"] = str(config.database_pool)
 
 from quart_enroll.app import create_app  # noqa: E402  # must follow the line above
 from quart_enroll.cli.command_context import open_site_database  # noqa: E402
+from quart_enroll.i18n.language import load_translations  # noqa: E402
 
 logging_setup.configure()
 app = create_app(config, open_database=open_site_database)
 
-if config.app_env == "production":  # otherwise there is no router
-    app.while_serving(client_connections().drain_at_sigterm)
+if config.app_env == "production":
+    app.while_serving(client_connections().drain_at_sigterm)  # elsewhere there is no router
+    load_translations()
 if (worker := this_worker()) is not None:
     app.while_serving(worker.report_ready)  # after everything else that starts with serving
 

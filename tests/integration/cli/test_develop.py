@@ -2,7 +2,6 @@
 
 import os
 import select
-import shutil
 import signal
 import socket
 import subprocess
@@ -14,7 +13,9 @@ from urllib.request import urlopen
 
 import pytest
 
+from quart_enroll.app import create_app
 from quart_enroll.system.usage import descendants
+from tests.support.people import config
 from tests.support.processes import PROJECT, QUART, SERVER, TIMEOUT_SECONDS, environment, expect_exit, free_port, quart
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of the site in /proc")
@@ -23,21 +24,11 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the proce
 @pytest.fixture
 def project(quick_folder: Path, request: pytest.FixtureRequest) -> Path:
     """Return a checkout of the test's own, without a database yet."""
-    copy = quick_folder / request.node.name
-    for folder in ("quart_enroll", "data"):
-        shutil.copytree(PROJECT / folder, copy / folder)
-    for file in (".quartenv", "asgi.py", "config.py", "hypercorn_conf.py"):
-        shutil.copy(PROJECT / file, copy)
-    return copy
-
-
-@contextmanager
-def running(
-    command: Sequence[str], project: Path, ready: bytes, **settings: object
-) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """Run the command while the block lasts; yield the process and its output until the site was ready."""
-    with _started(command, project, **settings) as process:
-        yield process, _wait_until_ready(process, ready)
+    checkout = quick_folder / request.node.name
+    checkout.mkdir()
+    for name in (".quartenv", "asgi.py", "config.py", "data", "hypercorn_conf.py", "quart_enroll"):
+        (checkout / name).symlink_to(PROJECT / name)
+    return checkout
 
 
 @contextmanager
@@ -72,9 +63,8 @@ def _wait_until_ready(process: subprocess.Popen[bytes], ready: bytes) -> str:
 @contextmanager
 def developing(project: Path, port: int | None = None) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """Run `develop`, as `make run` does."""
-    command = [*QUART, "develop", "--no-browser"]
-    with running(command, project, b"Quart Enroll is ready", PORT=port or free_port()) as site:
-        yield site
+    with _started([*QUART, "develop", "--no-browser"], project, PORT=port or free_port()) as process:
+        yield process, _wait_until_ready(process, b"Quart Enroll is ready")
 
 
 def test_develop_prints_one_line_per_step_and_leaves_no_process_however_it_ends(project: Path) -> None:
@@ -102,18 +92,19 @@ def test_develop_prints_one_line_per_step_and_leaves_no_process_however_it_ends(
         assert process.wait(TIMEOUT_SECONDS) == 1
 
 
-def test_a_port_in_use_is_named_with_a_suggestion(project: Path) -> None:
+def test_a_port_in_use_is_named_with_a_suggestion() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other_program:
         port = other_program.getsockname()[1]
-        result = quart("develop", "--no-browser", cwd=project, PORT=port)
-    assert result.returncode == 1
-    assert f"PORT={port + 1} make run" in result.stderr
+        result = create_app(config(port=port)).test_cli_runner().invoke(args=["develop", "--no-browser"])
+    assert result.exit_code == 1
+    assert f"PORT={port + 1} make run" in result.output
 
 
-def test_develop_refuses_production(project: Path) -> None:
-    result = quart("develop", cwd=project, APP_ENV="production", MONGO_URI="mongodb+srv://db.school.example/")
-    assert result.returncode == 1
-    assert "APP_ENV=development" in result.stderr
+def test_develop_refuses_production() -> None:
+    production = config(app_env="production", mongo_uri="mongodb+srv://db.school.example/")
+    result = create_app(production).test_cli_runner().invoke(args=["develop"])
+    assert result.exit_code == 1
+    assert "APP_ENV=development" in result.output
 
 
 def test_a_failed_upgrade_is_shown(project: Path, fresh_uri: str) -> None:
@@ -124,30 +115,24 @@ def test_a_failed_upgrade_is_shown(project: Path, fresh_uri: str) -> None:
     assert "`upgrade-db` failed, so the site was not started." in result.stderr
 
 
-def test_quart_run_starts_its_own_database(project: Path) -> None:
-    port = free_port()
-    command = (sys.executable, "-m", "quart", "run")
-    with running(command, project, b'event="Running on', QUART_RUN_PORT=port) as (process, output):
-        assert "the local database was empty: `quart seed --demo` fills it" in output
-        with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=TIMEOUT_SECONDS) as response:
-            assert response.status == 200
-        assert quart("check-seats", cwd=project).returncode == 0  # uses the same database
-        with expect_exit(descendants(process.pid)):
-            process.terminate()
-            assert process.wait(TIMEOUT_SECONDS) == 0
-
-
-def test_two_sites_that_start_at_once_share_the_local_database(project: Path) -> None:
+def test_two_sites_that_start_at_once_share_a_new_local_database(project: Path) -> None:
     with ExitStack() as stack:
         ports = [free_port(), free_port()]
         sites = [
             stack.enter_context(_started((sys.executable, "-m", "quart", "run"), project, QUART_RUN_PORT=port))
             for port in ports
         ]
-        for site, port in zip(sites, ports, strict=True):
-            _wait_until_ready(site, b'event="Running on')
+        outputs = [_wait_until_ready(site, b'event="Running on') for site in sites]
+        hint = "the local database was empty: `quart seed --demo` fills it"
+        assert sum(hint in output for output in outputs) == 1
+        for port in ports:
             with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=TIMEOUT_SECONDS) as response:
                 assert response.status == 200
+        assert quart("check-seats", cwd=project).returncode == 0  # uses the same database
+        with expect_exit([pid for site in sites for pid in descendants(site.pid)]):
+            for site in reversed(sites):  # the first one runs the database
+                site.terminate()
+                assert site.wait(TIMEOUT_SECONDS) == 0
 
 
 def test_quart_lists_the_routes(project: Path) -> None:

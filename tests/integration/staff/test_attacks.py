@@ -54,22 +54,18 @@ async def scopes(db: Database, other_staff: None) -> None:
 
 
 @pytest.mark.parametrize("page", ["section", "roster", "roster/email", "roster/no-show", "section/cancel"])
-@pytest.mark.parametrize(
-    "more", [{}, {"format": "csv"}, {"format": "xlsx", "opted_out": "y"}], ids=["page", "csv", "xlsx"]
-)
 @pytest.mark.usefixtures("scopes")
-async def test_a_section_outside_the_scope_is_not_found(
-    ivan: Browser, sami: Browser, page: str, more: dict[str, str]
-) -> None:
+async def test_a_section_outside_the_scope_is_not_found(ivan: Browser, sami: Browser, page: str) -> None:
     missing = PHP | {"section": "99"}
     for browser in (ivan, sami):
-        answers = []
-        for section in (PYT, missing):
-            for headers in ({}, {"HX-Request": "true", "HX-Target": "roster"}):
-                response = await browser.get(url(page, section, **more), headers=headers)
-                answers.append((response.status_code, len(await response.get_data())))
-        assert {status for status, _ in answers} <= {403, 404}
-        assert len({*answers}) == 1
+        for more in ({}, {"format": "csv"}, {"format": "xlsx", "opted_out": "y"}):
+            answers = []
+            for section in (PYT, missing):
+                for headers in ({}, {"HX-Request": "true", "HX-Target": "roster"}):
+                    response = await browser.get(url(page, section, **more), headers=headers)
+                    answers.append((response.status_code, len(await response.get_data())))
+            assert {status for status, _ in answers} <= {403, 404}, more
+            assert len({*answers}) == 1, more
 
 
 @pytest.mark.parametrize(
@@ -162,16 +158,16 @@ async def test_a_role_that_is_lost_while_a_page_is_open_no_longer_counts(rita: B
             assert (await rita.post(path_of(route), form=SECTION_FORM)).status_code == 403, route.path
 
 
-@pytest.mark.parametrize("route", FORMS, ids=lambda route: route.path)
-async def test_no_form_for_staff_is_accepted_from_another_site(route: Route, rita: Browser, db: Database) -> None:
+async def test_no_form_for_staff_is_accepted_from_another_site(rita: Browser, db: Database) -> None:
     before = await everything(db)
-    for headers in (
-        {"Sec-Fetch-Site": "cross-site"},
-        {"Sec-Fetch-Site": "same-site"},
-        {"Origin": "http://evil.example"},
-    ):
-        response = await rita.client.post(path_of(route), form=SECTION_FORM | {"csrf_token": "x"}, headers=headers)
-        assert response.status_code == 400
+    for route in FORMS:
+        for headers in (
+            {"Sec-Fetch-Site": "cross-site"},
+            {"Sec-Fetch-Site": "same-site"},
+            {"Origin": "http://evil.example"},
+        ):
+            response = await rita.client.post(path_of(route), form=SECTION_FORM | {"csrf_token": "x"}, headers=headers)
+            assert response.status_code == 400, (route.path, headers)
     assert await everything(db) == before
 
 
@@ -246,11 +242,11 @@ async def test_two_removals_of_registrars_at_once_leave_one(rita: Browser, ada: 
     assert await db.user.count_documents({"roles": "registrar"}) == 1
 
 
-@pytest.mark.parametrize("revision", ["9" * 5000, "9" * 30, "-1", "1e3", "٣", "x"])
-async def test_only_the_current_revision_is_accepted(rita: Browser, db: Database, revision: str) -> None:
-    form = SECTION_FORM | {"revision": revision, "reason": "x", "capacity": "5"}
-    for page in ("section", "section/cancel"):
-        assert (await rita.post(url(page), form=form)).status_code == 409
+async def test_only_the_current_revision_is_accepted(rita: Browser, db: Database) -> None:
+    for revision in ("9" * 5000, "9" * 30, "-1", "1e3", "٣", "x"):
+        form = SECTION_FORM | {"revision": revision, "reason": "x", "capacity": "5"}
+        for page in ("section", "section/cancel"):
+            assert (await rita.post(url(page), form=form)).status_code == 409, revision
     assert await db.audit.count_documents({}) == 0
 
 
@@ -332,25 +328,26 @@ async def test_no_text_becomes_markup_on_the_pages_of_the_student(ada: Browser, 
             assert "<i id=x>" not in await browser.read(path), path
 
 
-@pytest.mark.parametrize("courseID", ["PÄD 1", "日本", "a;b", 'a"b', "a/b", "a'b,c"])
-async def test_a_file_is_named_after_any_course(rita: Browser, db: Database, courseID: str) -> None:
+@pytest.mark.usefixtures("unlimited")
+async def test_a_file_is_named_after_any_course(rita: Browser, db: Database) -> None:
     php = next(one for one in SECTIONS if one.key == PHP_KEY)
-    await db.course.insert_one({"courseID": courseID, "title": "x", "description": "", "credits": 1, "term": "Fall"})
-    await sections.put_all(db, [replace(php, courseID=courseID)])
-    for format in ("csv", "xlsx"):
-        response = await rita.get(url("roster", PHP | {"courseID": courseID}, format=format))
-        assert response.status_code == 200
-        header = response.headers["Content-Disposition"]
-        assert header.isascii()
-        kind, options = parse_options_header(header)
-        assert (kind, options) == ("attachment", {"filename": f"roster-{courseID}-01-2026-09-01.{format}"})
+    for courseID in ("PÄD 1", "日本", "a;b", 'a"b', "a/b", "a'b,c"):
+        course = {"courseID": courseID, "title": "x", "description": "", "credits": 1, "term": "Fall"}
+        await db.course.insert_one(course)
+        await sections.put_all(db, [replace(php, courseID=courseID)])
+        for format in ("csv", "xlsx"):
+            response = await rita.get(url("roster", PHP | {"courseID": courseID}, format=format))
+            assert response.status_code == 200
+            header = response.headers["Content-Disposition"]
+            assert header.isascii()
+            kind, options = parse_options_header(header)
+            assert (kind, options) == ("attachment", {"filename": f"roster-{courseID}-01-2026-09-01.{format}"})
 
 
 LISTS = ["students", "people", "sections", "courses", "terms", "removals", "audit", "access", "dashboard", "roster"]
 
 
-@pytest.mark.parametrize("page", LISTS)
-async def test_no_name_becomes_a_formula_in_any_file(rita: Browser, ada: Browser, db: Database, page: str) -> None:
+async def test_no_name_becomes_a_formula_in_any_file(rita: Browser, ada: Browser, db: Database) -> None:
     await db.course.update_many({}, {"$set": {"title": FORMULA, "subject": FORMULA}})
     await db.section.update_many({}, {"$set": {"instructor": FORMULA, "room": FORMULA}})
     await db.user.update_many({}, {"$set": {"first_name": FORMULA, "last_name": FORMULA}})
@@ -359,10 +356,11 @@ async def test_no_name_becomes_a_formula_in_any_file(rita: Browser, ada: Browser
     act = f"/staff/students/{BOB.user_id}/act?" + urlencode({"action": "enroll", **PYT})
     await rita.post(act, form={"reason": FORMULA})
     await db.removal.insert_one({"user_id": ADA.user_id, "asked_at": FALL_MORNING})
-    file = await text(await rita.get(url(page, format="csv")))
-    assert "=1+1" in file or page == "terms"
-    cells = [cell for line in file.lstrip("\ufeff").splitlines() for cell in line.replace('"', "").split(",")]
-    assert [cell for cell in cells if cell.strip().startswith(("=", "+", "-", "@"))] == []
+    for page in LISTS:
+        file = await text(await rita.get(url(page, format="csv")))
+        assert "=1+1" in file or page == "terms"
+        cells = [cell for line in file.lstrip("\ufeff").splitlines() for cell in line.replace('"', "").split(",")]
+        assert [cell for cell in cells if cell.strip().startswith(("=", "+", "-", "@"))] == [], page
 
 
 # Input that no form sends.
@@ -385,11 +383,11 @@ NAMES = sorted(_field_names().union(*(route.query_parameters or () for route in 
 @pytest.mark.parametrize("value", ODD_VALUES, ids=lambda value: ascii(value)[:12])
 @pytest.mark.usefixtures("unlimited", "scopes")
 async def test_no_parameter_breaks_a_page_for_staff(rita: Browser, value: str) -> None:
-    for route in PAGES:
+    for number, route in enumerate(PAGES, ODD_VALUES.index(value)):
         odd = _encode(dict.fromkeys(route.query_parameters or (), value))
-        for query in (f"{odd}&{odd}", f"format=csv&{urlencode(PHP)}&{odd}"):
-            response = await rita.get(f"{path_of(route)}?{query}")
-            assert response.status_code < 500, (route.path, query)
+        query = f"{odd}&{odd}" if number % 2 else f"format=csv&{urlencode(PHP)}&{odd}"  # each route gets both
+        response = await rita.get(f"{path_of(route)}?{query}")
+        assert response.status_code < 500, (route.path, query)
 
 
 @pytest.mark.usefixtures("unlimited", "scopes")
@@ -414,10 +412,9 @@ async def test_no_field_breaks_a_form_for_staff(rita: Browser, value: str) -> No
             assert response.status_code < 500, (route.path, body[:200])
 
 
-@pytest.mark.parametrize("user_id", ["0", "77", "9" * 18, "9" * 19, "9" * 30, "9" * 300])
-async def test_no_number_breaks_a_page_about_a_person(rita: Browser, user_id: str) -> None:
+async def test_no_number_breaks_a_page_about_a_person(rita: Browser) -> None:
     for route in STAFF_ROUTES:
-        if "user_id" in route.path:
+        for user_id in ("0", "77", "9" * 18, "9" * 19, "9" * 30, "9" * 300) if "user_id" in route.path else ():
             path = route.path.replace("<int:user_id>", user_id)
             assert (await rita.get(path)).status_code == 404, path
             assert (await rita.post(path)).status_code in (303, 404, 405, 422), path
