@@ -221,6 +221,7 @@ def no_due_work(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(quart_enroll.app, "lift_ended_forever", do_nothing)
     monkeypatch.setattr(quart_enroll.app, "retry_at_open_enrollment", do_nothing)
+    monkeypatch.setattr(quart_enroll.app, "release_due_forever", do_nothing)
 
 
 @pytest.fixture(autouse=True)
