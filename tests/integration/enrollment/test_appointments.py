@@ -138,7 +138,7 @@ async def test_a_bulk_assignment_can_be_recomputed(app: Quart, rita: Browser, db
     await settle(app)
     preview = await rita.read(prepared.location)
     assert "3 slots" in preview
-    assert "Before this" in preview
+    assert "Previously:" in preview
     assert await db.appointment.count_documents({}) == 1
     for _ in range(2):
         await rita.post(prepared.location, form={"checks": "1"})
