@@ -570,7 +570,7 @@ class ModelSchool:
         )
 
     def open_seats(self, key: SectionKey) -> int:
-        """Return the number of seats that somebody could take."""
+        """Return the number of seats that someone could take."""
         return self.free_seats(key) if self.sections[key].status is SectionStatus.ACTIVE else 0
 
     def free_seats(self, key: SectionKey) -> int:

@@ -26,7 +26,7 @@ REFRESH_SECONDS = 5
 """How often a page asks for newer figures while it is live."""
 
 LIVE_BEFORE, LIVE_AFTER = timedelta(minutes=10), timedelta(hours=1)
-"""The time around the opening in which pages are live by themselves."""
+"""The time around the opening in which pages are live by default."""
 
 SHOWN_MARK = "Shown-Report"
 """The header with the mark of the report that the page already shows."""

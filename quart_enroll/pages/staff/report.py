@@ -89,7 +89,7 @@ class Report:
 async def cached(
     key: tuple[object, ...], compute: Callable[[], Awaitable[Sequence[R]]]
 ) -> tuple[CachedReport[R], datetime]:
-    """Return the rows of a report, which several readers share, and of when they are."""
+    """Return the rows of a report, which several readers share, and when they were computed."""
     cache = report_cache()
     found = await cache.get_or_compute(key, compute)
     return found, now() - timedelta(seconds=cache.age(found))

@@ -41,7 +41,7 @@ class PlanAddition:
 
 @dataclass(frozen=True, slots=True)
 class PlanPosition:
-    """A planned course, and its position in a plan with so many courses, from 1."""
+    """A planned course, and its position in a plan with that many courses, from 1."""
 
     course: Course
     term: Term

@@ -1,4 +1,4 @@
-"""The access log: which student's record, or which roster, a member of the staff opened."""
+"""The access log: which student's record, or which roster, a staff member opened."""
 
 from collections.abc import AsyncGenerator
 from datetime import datetime

@@ -118,7 +118,7 @@ async def choose_columns(db: Database, import_id: str, columns: Mapping[str, str
 
 
 async def begin(db: Database, import_id: str, author: int, checks: int, now: datetime) -> bool:
-    """Let the import run, for the author who saw its preview after so many checks; its bulk assignment begins with it.
+    """Let the import run for the author who saw its preview after that many checks; its bulk assignment begins with it.
 
     Returns False if it has already begun, so that a second click does nothing; or if it was checked again, so that
     nobody imports what they haven't seen.

@@ -29,7 +29,7 @@ ROW_BYTES = 150
 
 @dataclass(slots=True)
 class CachedReport(Generic[R]):
-    """The rows of a report: when it was computed, in how many seconds, and when somebody last asked for it."""
+    """The rows of a report: when it was computed, in how many seconds, and when someone last asked for it."""
 
     rows: Sequence[R]
     computed_at: float

@@ -1,4 +1,4 @@
-"""The schemas of rosters, and of the drop of students who don't come."""
+"""The schemas of rosters, and of dropping no-shows."""
 
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal, Self
@@ -93,7 +93,7 @@ class RosterPage(Struct, frozen=True):
 
 
 class NoShowBody(SectionKeyQuery, frozen=True, kw_only=True):
-    """The section, and the students who don't come."""
+    """The section, and the students who didn't attend."""
 
     example: ClassVar = {**SECTION_EXAMPLE, "students": [1, 2], "dry_run": True}
 
