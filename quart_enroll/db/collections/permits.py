@@ -13,7 +13,7 @@ from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, SectionKey
 from quart_enroll.domain.permits import MAX_MESSAGE_LENGTH, Permit, PermitStatus, RecordedPermit
 
 IS_REQUESTED: Document = {"status": PermitStatus.REQUESTED}
-"""Matches requests that nobody has decided yet."""
+"""Matches requests that haven't been decided yet."""
 
 INDEXES = [
     IndexModel([("user_id", 1), ("term", 1)]),

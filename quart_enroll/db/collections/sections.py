@@ -486,7 +486,7 @@ _RESERVED = {
         }
     }
 }
-"""The number of seats that the pools of a section reserve and nobody has taken."""
+"""The number of seats that the pools of a section reserve and no student has taken."""
 
 
 def _take(key: SectionKey, number: int, pool: str | None) -> tuple[Document, Document]:

@@ -1,4 +1,4 @@
-"""What the reports of the dashboard have in common: what was chosen, and what a page shows."""
+"""What the reports of the dashboard have in common: the choice, and the rows and charts that a page shows."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The plan: the sections that a student collects before a term opens, and what the rules will say against them."""
+"""The plan: the sections that a student collects before a term opens, and the rules that will refuse them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The roster of a section: who is on it, who may see it, and the same as a file."""
+"""The roster of a section: its students, the roles that may see it, and the same as a file."""
 
 import csv
 import io

@@ -32,7 +32,7 @@ class DepartureSchema(Struct, frozen=True):
         Literal["student", "staff", "automatic"],
         Meta(description="Who did it; automatic is what followed from something else, such as a promotion."),
     ]
-    author: Annotated[str, Meta(description="The name of the member of the staff; otherwise empty.")]
+    author: Annotated[str, Meta(description="The name of the staff member; otherwise empty.")]
     reason: Annotated[str, Meta(description="Why staff did it; otherwise empty.")]
     moved_to: Annotated[str, Meta(description="The section to which the student moved; otherwise empty.")]
 
