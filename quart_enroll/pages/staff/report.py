@@ -55,7 +55,7 @@ class Choice:
 
 
 @dataclass(frozen=True, eq=False)
-class Shown(Generic[R]):
+class ReportContent(Generic[R]):
     """A report as a page shows it: the rows of a list, charts that say the same, and totals on top.
 
     `mark` differs for each computation. `complete` adds to rows what is only read for those that are shown, and in
@@ -79,7 +79,7 @@ class Report:
     key: str
     name: Sentence
     purpose: Sentence
-    show: Callable[[Choice], Awaitable[Shown[Any]]]
+    show: Callable[[Choice], Awaitable[ReportContent[Any]]]
     filters: Sequence[str] = ("term",)
     roles: frozenset[Role] = READERS
     follows_opening: bool = True
