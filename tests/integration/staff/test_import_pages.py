@@ -179,7 +179,7 @@ async def test_the_preview_says_who_gains_a_seat(
         (b"PK\x03\x04 no archive", "file.xlsx", "it is damaged"),
     ],
 )
-async def test_a_file_that_cant_be_read_is_refused_beside_the_field(
+async def test_an_unreadable_file_is_refused_beside_the_field(
     rita: Browser, data: bytes, filename: str, sentence: str
 ) -> None:
     response = await upload(rita, "user", data, filename)
