@@ -144,7 +144,7 @@ class Rectangle:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class DrawnBar:
     """A drawn bar: the middle of the row, its label and total as texts, and where the total begins."""
 
     y: float
@@ -184,20 +184,20 @@ class BarChart:
         )
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[DrawnBar]:
         """The bars as they are drawn."""
         longest = max((sum(bar.values) for bar in self.bars), default=0) or 1
         scale = (WIDTH - BAR_LEFT - BAR_RIGHT) / longest
         return [self._row(index, bar, scale) for index, bar in enumerate(self.bars)]
 
-    def _row(self, index: int, bar: Bar, scale: float) -> Row:
+    def _row(self, index: int, bar: Bar, scale: float) -> DrawnBar:
         x, y, rectangles = float(BAR_LEFT), index * ROW_HEIGHT + (ROW_HEIGHT - BAR_HEIGHT) / 2, []
         for number, value in enumerate(bar.values, 1):
             if value:
                 rectangles.append(Rectangle(number, x, y, value * scale, BAR_HEIGHT))
             x += value * scale
         label = bar.label if len(bar.label) <= LABEL_LENGTH else f"{bar.label[: LABEL_LENGTH - 1]}…"
-        return Row(y + BAR_HEIGHT / 2, label, _number(sum(bar.values)), x, rectangles)
+        return DrawnBar(y + BAR_HEIGHT / 2, label, _number(sum(bar.values)), x, rectangles)
 
 
 def _step(span: float) -> float:

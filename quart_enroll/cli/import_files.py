@@ -1,4 +1,4 @@
-"""`import COLLECTION FILE`: import courses, terms, sections or users from Excel, CSV or JSON, all rows or none."""
+"""`import COLLECTION FILE`: import terms, courses, sections, users and more from Excel, CSV or JSON."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""`rehearse`: let invented students through an opening, and report what to expect on the day."""
+"""`rehearse`: simulate an opening with invented students, and report what to expect on the day."""
 
 import asyncio
 import json

@@ -50,7 +50,7 @@ DUPLICATE_KEY_CODE = 11000
 """MongoDB's code for a write that violates a unique index."""
 
 DEFAULT_MAX_CONNECTIONS = 64
-"""Most connections of one process by default, besides those of its change streams: as many as Motor has threads."""
+"""Connections of one process by default, besides those of its change streams: as many as Motor has threads."""
 
 CHANGE_STREAMS = 2
 """Change streams of one process, each with a connection of its own."""

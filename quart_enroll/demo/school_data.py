@@ -51,7 +51,7 @@ def load(data: Path, unusable_password: str) -> SchoolData:
         sections=tuple(_read(data / "sections.json", SectionRow, SectionRow.read)),
         people=tuple(_read(data / "users.json", UserRow, _credentials)),
         unusable_password=unusable_password,
-        subjects={name: Subject(one["building"], tuple(one["teachers"])) for name, one in names["subjects"].items()},
+        subjects={name: Subject(one["building"], tuple(one["instructors"])) for name, one in names["subjects"].items()},
         first_names=names["first_names"],
         last_names=names["last_names"],
     )

@@ -30,7 +30,7 @@ class Appointment:
 
 @dataclass(frozen=True, slots=True)
 class RecordedAppointment:
-    """The appointment of a student, when it was assigned or changed last, and by whom."""
+    """The appointment of a student, when it was last assigned or changed, and by whom."""
 
     user_id: int
     appointment: Appointment

@@ -32,7 +32,7 @@ MAX_SEED_LENGTH = 64
 
 
 class Ranking(StrEnum):
-    """By what students are ranked. The values never change, because assignments are stored with them."""
+    """What students are ranked by. The values never change, because assignments are stored with them."""
 
     CREDITS = "credits"
     LEVEL = "level"
@@ -56,8 +56,8 @@ class BulkRules:
     """How a bulk assignment orders the students of a term, and when their appointments are.
 
     `levels` are those of a ranking by level, the first to enroll first. `restriction` says which students take part;
-    empty, all do. Slots begin at most at the time `last_start` of a day, if there is one, and go on the next day at the
-    time of the first one. Without a duration, appointments don't end.
+    empty, all do. No slot begins later in the day than `last_start`, if it is given; the next one begins the next day,
+    at the time of the first one. Without a duration, appointments don't end.
     """
 
     term: str

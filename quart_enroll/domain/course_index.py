@@ -45,7 +45,7 @@ class CourseIndex:
 
     @cached_property
     def counted_as(self) -> Mapping[str, Sequence[str]]:
-        """The courses as which each equivalent course counts."""
+        """What each equivalent course counts as."""
         return requisite_rules.counted_as({one.courseID: one.equivalents for one in self._courses if one.equivalents})
 
     @cached_property

@@ -138,7 +138,7 @@ def can_take_effect(begins_at: datetime | None, ends_at: datetime | None, now: d
 
 
 def consequences(blocks: Collection[HoldBlock]) -> Sentence:
-    """Return in sentences what a student can't do whose hold blocks these changes."""
+    """Return in sentences what a student whose hold blocks these changes can't do."""
     return join_sentences([sentence for block, sentence in _CONSEQUENCES.items() if block in blocks])
 
 

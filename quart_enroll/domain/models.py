@@ -178,10 +178,9 @@ class Course:
     The `prerequisites` must be taken in an earlier term, the `corequisites` in the same term or an earlier one. The
     text `requisite` has prerequisites too, of which some are alternatives or may be taken in the same term. The text
     `restriction` says which students may enroll. A student can take the course in `max_attempts` terms, 0 for any
-    number; it says whether `withdrawals_count`, and the `repeat_action` what happens then. Where it is required, its
-    `equivalents`, taken in an earlier term, count as well. `needs` and
-    `corequisite_names` are the names of the `prerequisite_courses` and the `corequisites`, in the same order; only the
-    catalog in memory has them.
+    number; `withdrawals_count` says whether those count, and `repeat_action` what happens beyond that. Where it is
+    required, its `equivalents`, taken in an earlier term, count as well. `needs` and `corequisite_names` are the names
+    of the `prerequisite_courses` and the `corequisites`, in the same order; only the catalog in memory has them.
     """
 
     courseID: str
@@ -363,7 +362,7 @@ class Section:
 
     @property
     def pool_sentences(self) -> list[Sentence]:
-        """For whom seats are reserved, in words."""
+        """Who seats are reserved for, in words."""
         return pools.sentences(self.pools)
 
     @property
@@ -402,7 +401,7 @@ class Section:
         return self.reserved_seats > 0 and not self.open_seats
 
     def with_seats_taken(self, more: Mapping[str, int]) -> "Section":
-        """Return the section with so many more seats taken, by the names of the pools; empty for unreserved ones."""
+        """Return the section with `more` seats taken, by the names of the pools; empty for unreserved ones."""
         if not more:
             return self
         taken = self.seats_taken + sum(more.values())
@@ -456,8 +455,8 @@ class Registration:
 class TakenCourse(NamedTuple):
     """A course in which a student is enrolled in a term, or was; the `grade` is empty until it is recorded.
 
-    It is WITHDRAWN for a course from which the student has withdrawn. The student took another course for one that
-    `is_equivalent`.
+    It is WITHDRAWN for a course from which the student has withdrawn. If it `is_equivalent`, the student took another
+    course, which counts as this one.
     """
 
     courseID: str

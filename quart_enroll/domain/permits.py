@@ -40,7 +40,7 @@ MAX_MESSAGE_LENGTH = 500
 """The maximum number of characters in the message of a student who requests consent."""
 
 GIVES_CONSENT = frozenset({Override.CONSENT})
-"""What a permit sets aside that gives nothing but consent."""
+"""What a permit that gives nothing but consent sets aside."""
 
 
 class PermitStatus(StrEnum):

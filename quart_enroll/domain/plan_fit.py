@@ -77,7 +77,7 @@ class PlanFit:
             return None
 
     def _search(self, courses: Sequence[Sequence[tuple[int, Section]]], most_changes: int) -> list[Section] | None:
-        """Return the first sections that fit together, at most so many of them other than planned."""
+        """Return the first sections that fit together, at most that many of them other than planned."""
         chosen: list[Section] = []
         later_changes = [_count_changes(courses[place:]) for place in range(1, len(courses) + 1)]
 

@@ -1,6 +1,6 @@
 """Reserved pools: seats of a section that are kept for a group of students until they are released.
 
-Staff write one pool a line, and those above come first: `Nursing majors: 10 for program: Nursing until 2026-08-15`.
+Staff write one pool per line, and those above come first: `Nursing majors: 10 for program: Nursing until 2026-08-15`.
 
     pool    = name ":" seats "for" restriction ["until" release]
     release = date | date time        a date alone includes that day; both are by the clock of the term
@@ -88,7 +88,7 @@ class Pool:
 
 
 def to_text(pools: Iterable[Pool]) -> str:
-    """Return the pools in their usual spelling, one a line."""
+    """Return the pools in their usual spelling, one per line."""
     return "\n".join(map(str, pools))
 
 
@@ -129,12 +129,12 @@ def release(pools: Iterable[Pool], timezone: str, now: datetime) -> tuple[Pool, 
 
 
 def without_students(pools: Iterable[Pool]) -> tuple[Pool, ...]:
-    """Return the pools for another term: nobody has a seat, and they are reserved until staff enter a date."""
+    """Return the pools for another term: no student has a seat, and they are reserved until staff enter a date."""
     return tuple(Pool(one.name, one.restriction, one.seats) for one in pools)
 
 
 def seats_left(pools: Iterable[Pool]) -> int:
-    """Return the number of seats that the pools reserve and nobody has taken."""
+    """Return the number of seats that the pools reserve and no student has taken."""
     return sum(one.seats_left for one in pools)
 
 
@@ -152,7 +152,7 @@ def choose(pools: Iterable[Pool], attributes: StudentAttributes) -> str:
 
 
 def with_seats_taken(pools: Iterable[Pool], more: Mapping[str, int]) -> tuple[Pool, ...]:
-    """Return the pools with so many more seats taken, by the names of the pools."""
+    """Return the pools with `more` seats taken, by the names of the pools."""
     return tuple(replace(one, taken=one.taken + more.get(one.name, 0)) for one in pools)
 
 

@@ -206,7 +206,7 @@ def taken_before(term: Term, needed: Collection[str], taken_courses: Iterable[Ta
 
 
 def counted_as(equivalents: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
-    """Return the courses as which each course counts, given the `equivalents` that count as each course."""
+    """Return what each course counts as, given the `equivalents` that count as each course."""
     found = defaultdict[str, list[str]](list)
     for courseID, others in equivalents.items():
         for other in others:
@@ -215,7 +215,7 @@ def counted_as(equivalents: Mapping[str, Iterable[str]]) -> dict[str, list[str]]
 
 
 def with_equivalents(taken_courses: Iterable[TakenCourse], counted: Mapping[str, Sequence[str]]) -> list[TakenCourse]:
-    """Return the courses, and those as which they count."""
+    """Return the courses, and those that they count as."""
     taken = list(taken_courses)
     others = [
         TakenCourse(courseID, one.term, one.grade, is_equivalent=True)

@@ -32,7 +32,7 @@ class WithGrade:
 
 @dataclass(frozen=True, slots=True)
 class MinimumCredits:
-    """A requisite that is met by so many earned credits."""
+    """A requisite that is met by that many earned credits."""
 
     credits: int | float
 

@@ -244,8 +244,8 @@ def eligibility_checks(
 ) -> Checks:
     """Yield the rules for the section, in exchange for the courses `dropped`.
 
-    The courses `together_with` count as courses of this term. A swap within a course requires no corequisites and is no
-    new attempt, because the course stays.
+    The courses `together_with` count as courses of this term. A swap within a course requires no corequisites and isn't
+    a new attempt, because the course stays.
     """
     staying = [one for one in registrations if one.status == "enrolled" and one not in dropped]
     is_new = all(one.courseID != course.courseID for one in dropped)

@@ -35,7 +35,7 @@ class Search:
     which). Sections meet only on `days`; `time` is one of TIMES_OF_DAY or NO_FIXED_TIMES; each word of `instructor`
     begins one of the instructor's names. `sort` is "number", for the numbers that pages show, or one of SORT_KEYS;
     empty, it is how well the courses match the words, or without words the order of the catalog: by courseID. With
-    `attributes`, seats are `open` that a student with them can take; without, those that everybody can.
+    `attributes`, seats are `open` that a student with them can take; without, those that everyone can.
     """
 
     words: str = ""

@@ -11,7 +11,7 @@ from quart_enroll.domain.models import PlannedSection, SavedPlan, SectionKey, Wa
 from quart_enroll.domain.permits import RecordedPermit
 
 DERIVED_BYTES = 3000
-"""Bytes of what pages compute from a snapshot."""
+"""Bytes of the results that pages compute from a snapshot."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ class WeekForm(TermForm):
             raise ValidationError(lazy("This field was sent more than once. Fill it in only once."))
 
     def validate_section(self, field: Field) -> None:
-        """Refuse texts that no section number has, and another number of sections than of courses."""
+        """Refuse texts that no section number has, and numbers of sections and courses that differ."""
         _check_texts(field.data or (), 10)
         if len(field.data) != len(self.courseID.data or ()):
             raise ValidationError(lazy("Choose one section of each course."))

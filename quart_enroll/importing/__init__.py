@@ -1,4 +1,4 @@
 """Imports of files from their bytes to their rows in the database: the same for commands and for pages.
 
-Commands import at once. What pages begin, a task in the background of some process does, in `runner`.
+Commands import at once. Imports that pages begin are done in the background of some process, by `runner`.
 """

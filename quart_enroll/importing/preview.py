@@ -62,7 +62,7 @@ def _counts(result: ImportResult) -> PreviewCounts:
 
 
 def _in_words(rows: FileRows, result: ImportResult, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
-    """Give the rows that would be added or refused what the file has in them, unless they are about students."""
+    """Add the text in the file to rows that would be added or refused, unless they are about students."""
     if result.outcomes:
         return CompactList(one._replace(column=rows.labels.get(one.column, one.column)) for one in outcomes)
     described = CompactList(_refusal(rows, bad) for bad in result.refused)

@@ -25,7 +25,7 @@ POLL_SECONDS = 5.0
 """How often each process looks for imports that another one has left behind."""
 
 MAX_FAILURES = 50
-"""Refused rows that an import names which failed although its preview was fine."""
+"""Refused rows that are named by an import that failed although its preview was fine."""
 
 UNEXPECTED = Sentence("Something went wrong on our side. The site’s log has the details.")
 

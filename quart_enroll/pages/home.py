@@ -1,4 +1,4 @@
-"""The home page; for a student, what comes next and what has changed."""
+"""The home page; for a student, also the next dates and the latest changes."""
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace

@@ -218,7 +218,7 @@ def _registrations(known: StudentSnapshot, term: Term, offered: Catalog) -> Iter
 
 
 def taken_courses(known: StudentSnapshot, offered: Catalog) -> list[TakenCourse]:
-    """Return every course that the student takes or ever took, and those as which they count."""
+    """Return every course that the student takes or ever took, and those that they count as."""
     terms = {term.term: term for term in offered.terms}
     seats = [seat for seat in known.seats if seat.status in _GRADES and seat.key.term in terms]
     taken = [TakenCourse(seat.key.courseID, terms[seat.key.term], _GRADES[seat.status] or seat.grade) for seat in seats]

@@ -16,7 +16,7 @@ class Wakeup:
         self._called.set()
 
     async def wait(self, seconds: float) -> None:
-        """Wait until somebody calls, or for so many seconds."""
+        """Wait until someone calls, or for that many seconds."""
         if not self._called.is_set():
             self._idle.set()
         with suppress(TimeoutError):

@@ -46,7 +46,7 @@ MAX_ENCODINGS_LENGTH = 200
 
 
 class SharedText(bytes):
-    """A part of a page that many visitors share; if it repeats an input, it has nothing of anybody else."""
+    """A part of a page that many visitors share; if it repeats an input, it has nothing of anyone else's."""
 
     @cached_property
     def deflated(self) -> bytes:
@@ -65,7 +65,7 @@ class InputFreeText(SharedText):
 
 
 class Secret(bytes):
-    """A part of a page that nobody else may guess."""
+    """A part of a page that no one else may guess."""
 
     __slots__ = ()
 

@@ -33,7 +33,7 @@ class PageTokenField(CSRFTokenField):
     """The field of the token, which is generated when a page shows the field: most forms are only sent."""
 
     def process(self, *args: Any, **options: Any) -> None:
-        """Read what was sent."""
+        """Read the token that was sent."""
         HiddenField.process(self, *args, **options)
 
     @property

@@ -1,6 +1,6 @@
 """Staff see the site as a student sees it: whose pages a request gets, and what it may do.
 
-Pages for students then belong to the student; pages for staff and the API still belong to the member of the staff.
+Pages for students then belong to the student; pages for staff and the API still belong to the staff member.
 Nothing can be changed. Such requests never take the fast path, and the banner is added to the finished page, so that
 no cache of pages or their parts knows about it.
 """
@@ -31,7 +31,7 @@ BANNER_TEMPLATE = "includes/view_banner.html"
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A member of the staff, and the student as whom they see the site."""
+    """A staff member, and the student as whom they see the site."""
 
     staff: User
     student: User
@@ -56,7 +56,7 @@ def was_begun() -> bool:
 async def apply(login: Login, staff: User) -> None:
     """Let the request belong to the student as whom the sign-in sees the site, if there is one.
 
-    The student's notices are shown, and not those of the member of the staff.
+    The student's notices are shown, and not those of the staff member.
     """
     student = await view_as.find_student(database(), staff, login.viewing, now()) if login.viewing else None
     if student is None:
@@ -127,5 +127,5 @@ def _insert(banner: Sequence[bytes], parts: Sequence[bytes]) -> Iterator[bytes]:
 
 
 def _is_for_staff(request: SiteRequest) -> bool:
-    """Tell whether the request still belongs to the member of the staff."""
+    """Tell whether the request still belongs to the staff member."""
     return request.route.audience is Audience.STAFF or problem_details.is_api_request()

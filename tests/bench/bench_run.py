@@ -136,7 +136,7 @@ class BenchRun:
         return MeasuredPages(self.bare, wrk.write_script(self.folder, "bare", requests))
 
     def measure_bare(self) -> MeasuredPages:
-        """Measure bare Quart once, as the unit of what follows."""
+        """Measure bare Quart once, as the unit of the other figures."""
         bare = self.bare_pages()
         bare.run(self.plan.seconds)
         return bare

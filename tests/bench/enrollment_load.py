@@ -27,7 +27,7 @@ TOKEN_FIELD = b"csrf_token=" + b"a" * 120
 """The body of a press. The site doesn't check this token, because the browser says that the request is its own."""
 
 MAX_ERROR_LENGTH = 2000
-"""Characters of what `check-seats` found that are shown."""
+"""Characters of the findings of `check-seats` that are shown."""
 
 Seat = tuple[int, str]
 """A student's user_id and the courseID."""

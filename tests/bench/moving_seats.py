@@ -86,7 +86,7 @@ class History(Generic[Value]):
 
 @dataclass(slots=True)
 class Watcher:
-    """The state of the process: what was written when, and what pages have shown."""
+    """The state of the process: the times of writes, and what pages have shown."""
 
     port: int
     requests: Mapping[int, dict[str, str]]

@@ -55,7 +55,7 @@ SYLLABLES = [
 ]
 
 SEARCHES = ("", "m", "ma", "mari", "makale", "students.school", "s a", "el ma", "a students", "20117", "nobody")
-"""From one letter, with which thousands of names begin, to a word that nobody has."""
+"""From one letter, with which thousands of names begin, to a word that no name has."""
 
 LISTS: Mapping[str, tuple[str, ...]] = {
     "/staff/students": ("user_id", "-user_id", "name", "-name", "email", "-email"),

@@ -124,7 +124,7 @@ async def test_the_search_for_fitting_sections_does_not_try_every_combination(
     assert len(calls) < 500  # there are 8000 combinations
 
 
-async def test_a_course_that_another_needs_can_not_be_swapped_away(bio: Database, context: EnrollmentContext) -> None:
+async def test_a_course_that_another_requires_cannot_be_swapped_away(bio: Database, context: EnrollmentContext) -> None:
     await enroll(context, ADA, request("BIO"), NOW)
     assert await outcome(swap(context, ADA, "BIO", request("LAB"), NOW)) == "corequisite_missing"
     await enroll(context, ADA, request("LAB"), NOW)

@@ -240,7 +240,7 @@ class SchoolMachine(RuleBasedStateMachine):
     async def _press_together(
         self, crowd: list[tuple[int, list[SectionKey], list[bool]]]
     ) -> list[dict[SectionKey, str]]:
-        """Store the plans, press, and return each outcome; the plans keep exactly what was refused."""
+        """Store the plans, press, and return each outcome; the plans keep exactly the refused sections."""
         await self.db.plan.delete_many({})
         await self.db.plan.insert_many(
             section_keys.to_filter(key)

@@ -26,7 +26,7 @@ class LastResponses:
     refused: Counter[str] = field(default_factory=Counter)
 
     def contradictions(self, rows: Rows) -> list[str]:
-        """Return each reported outcome that contradicts the rows; a canceled section has no students any more."""
+        """Return each reported outcome that contradicts the rows; a canceled section no longer has students."""
         seated = {(row["user_id"], row["courseID"]) for row in rows["enrollment"] if row["status"] == "enrolled"}
         waiting = {(row["user_id"], row["courseID"]) for row in rows["waitlist"]}
         lost = {(row["user_id"], row["courseID"]) for row in rows["event"] if row["action"] == "cancelled"}

@@ -35,7 +35,7 @@ EARLY_SHARE = 0.25
 """The fraction of the time in which students arrive, before enrollment opens."""
 
 SIGN_INS_PER_SECOND = 5.0
-"""Arrivals with a password each second, for each core: a third of what a core can check (docs/deploy.md)."""
+"""Arrivals with a password each second, for each core: a third of a core's limit (docs/deploy.md)."""
 
 STARTUP_SECONDS = 6.0
 """The time until Locust and its processes have started."""

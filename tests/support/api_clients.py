@@ -1,4 +1,4 @@
-"""Programs that use the API for a student or a member of the staff."""
+"""Programs that use the API for a student or a staff member."""
 
 from typing import Any
 

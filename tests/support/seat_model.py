@@ -335,7 +335,7 @@ class ModelSchool:
         self._complete_cycles(now)
 
     def _complete_cycles(self, now: datetime) -> None:
-        """Open a seat that nobody has dropped; it counts if a promotion then drops that very seat."""
+        """Open a seat that no student has dropped; it counts if a promotion then drops that very seat."""
         while any(
             self._complete_cycle(key, pool, now)
             for key in self.sections
@@ -456,7 +456,7 @@ class ModelSchool:
     def _check_allowed(
         self, reasons: Iterable[str | None], overrides: Collection[str], permitted: Collection[str] = ()
     ) -> set[str]:
-        """Raise the first reason that is not set aside; return what was needed for the others."""
+        """Raise the first reason that is not set aside; return the overrides that the others needed."""
         codes = [code for code in reasons if code]
         for code in codes:
             if OVERRIDES.get(code) not in overrides and not _is_permitted(code, permitted):
@@ -570,7 +570,7 @@ class ModelSchool:
         )
 
     def open_seats(self, key: SectionKey) -> int:
-        """Return the number of seats that somebody could take."""
+        """Return the number of seats that someone could take."""
         return self.free_seats(key) if self.sections[key].status is SectionStatus.ACTIVE else 0
 
     def free_seats(self, key: SectionKey) -> int:

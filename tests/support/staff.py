@@ -1,4 +1,4 @@
-"""What rita has done as a member of the staff, what she sees on the dashboard, and the paths of her pages."""
+"""What rita has done as a staff member, what she sees on the dashboard, and the paths of her pages."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -56,7 +56,7 @@ def test_everybody_gets_one_slot_in_the_order_of_ranks(
     ]
 
 
-def test_slots_go_on_the_next_day_after_the_last_start_of_a_day() -> None:
+def test_slots_continue_the_next_day_after_the_latest_start() -> None:
     # On November 1, 2026, New York's clocks are set back.
     rules = replace(
         RULES, starts_at=datetime(2026, 10, 31, 12, tzinfo=UTC), interval_minutes=240, last_start=time(12), slot_size=1

@@ -89,7 +89,7 @@ def _is_ascii_or_no_utf_8(data: bytes) -> bool:
 
 
 def seen(cell: str) -> str:
-    """Return what somebody looking at the spreadsheet sees in a cell."""
+    """Return what someone looking at the spreadsheet sees in a cell."""
     text, before = cell, ""
     while text != before:
         text, before = text.strip().strip(AT_THE_EDGES), text

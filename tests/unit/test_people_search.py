@@ -42,5 +42,5 @@ def test_the_longest_word_is_looked_up_first() -> None:
 
 
 @pytest.mark.parametrize("word", ["Winters,", '"Winters"', "(Winters)", "<winters>", "winters;"])
-def test_signs_around_a_word_are_ignored(word: str) -> None:
+def test_punctuation_around_a_word_is_ignored(word: str) -> None:
     assert prefixes([word]) == [["winters"]]

@@ -37,7 +37,7 @@ def test_a_students_record_is_for_the_advisor_the_registrar_and_the_auditor(
         ("Music", (BOB.user_id,), ["Rita", "Uma"], ["Rita"]),
     ],
 )
-def test_a_section_is_for_those_in_whose_scope_it_is(
+def test_a_section_can_be_read_and_changed_by_those_in_its_scope(
     subject: str, instructors: tuple[int, ...], readers: list[str], editors: list[str]
 ) -> None:
     assert admitted(permissions.can_read_section, subject, instructors) == readers

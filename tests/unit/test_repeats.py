@@ -65,7 +65,7 @@ def test_students_read_when_they_took_it_and_whom_to_ask() -> None:
         assert "Primavera 2027" in str(warning)
 
 
-def test_another_section_of_a_course_is_no_new_attempt_and_a_permit_allows_one() -> None:
+def test_another_section_of_a_course_is_not_a_new_attempt_and_a_permit_allows_one() -> None:
     offered, wanted, held = ONCE, section("A", 1), section("A", 1, number="02")
     own = Registration(offered, held, "enrolled")
     new = rules.find_refusals(rules.eligibility_checks(FALL, offered, wanted, [], [FAILED]))

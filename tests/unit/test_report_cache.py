@@ -58,7 +58,7 @@ async def test_slow_reports_in_use_take_no_more_than_the_share_together() -> Non
     assert 0.5 * COMPUTING_SHARE < len(calls) / 2 * sum(costs.values()) / elapsed <= COMPUTING_SHARE * 1.02
 
 
-async def test_a_report_that_nobody_reads_any_more_does_not_slow_down_the_others() -> None:
+async def test_a_report_that_is_no_longer_read_does_not_slow_down_the_others() -> None:
     cache = ReportCache(time := Time())
     await cache.get_or_compute("slow", computing(time, 2, []))
     assert cache.lifetime == 2 / COMPUTING_SHARE

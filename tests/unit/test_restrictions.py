@@ -68,7 +68,7 @@ def test_every_part_must_admit_the_student(text: str, attributes: StudentAttribu
     assert (not unmet(text, attributes)) == is_admitted
 
 
-def test_the_refusal_says_for_whom_the_section_is() -> None:
+def test_the_refusal_says_who_can_enroll() -> None:
     restricted = replace(section("A", 1), restriction="program: Art, Biology; not level: Graduate")
     with pytest.raises(Restricted) as refused:
         check_restrictions(course("A"), restricted, NURSE)

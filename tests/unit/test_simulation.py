@@ -1,4 +1,4 @@
-"""The simulation of large schools: its kernel, and whether it predicts what was measured on one machine."""
+"""The simulation of large schools: its kernel, and whether it predicts the measurements of one machine."""
 
 import json
 

@@ -78,7 +78,7 @@ def test_a_course_after_two_conflicting_ones_has_the_full_width() -> None:
     assert [(block.entry.title, block.lanes) for block in found.blocks] == [("A", 2), ("B", 2), ("C", 1)]
 
 
-def test_a_course_that_begins_when_another_ends_is_no_conflict() -> None:
+def test_a_course_that_begins_when_another_ends_does_not_conflict() -> None:
     found = week([entry("A", Meeting("M", "09:00", "10:00")), entry("B", Meeting("M", "10:00", "11:00"))])
     assert found.conflicts == []
     assert {block.lanes for block in found.blocks} == {1}
@@ -90,7 +90,7 @@ def test_a_withdrawn_course_conflicts_with_nothing() -> None:
     assert not any(box.clashes for box in drawing.boxes)
 
 
-def test_a_course_to_be_dropped_is_no_conflict() -> None:
+def test_a_course_to_be_dropped_does_not_conflict() -> None:
     assert week([entry("A", MORNING), entry("B", MORNING, status="waiting", instead_of="A")]).conflicts == []
 
 

@@ -190,7 +190,9 @@ class PoolSchema(Struct, frozen=True):
             examples=["2026-08-15", "2026-08-15 12:00"],
         ),
     ] = ""
-    seats_left: Annotated[int, Meta(description="Reserved seats that nobody has taken; 0 once they are released.")] = 0
+    seats_left: Annotated[
+        int, Meta(description="Reserved seats that no student has taken; 0 once they are released.")
+    ] = 0
 
     @classmethod
     def all(cls, pools: tuple[Pool, ...]) -> list[Self]:

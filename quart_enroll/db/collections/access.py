@@ -1,4 +1,4 @@
-"""The collection `access`: which student's record, or which roster, a member of the staff opened. Rows stay forever.
+"""The collection `access`: which student's record, or which roster, a staff member opened. Rows stay forever.
 
 The row of a roster has no `user_id`; `about` names the section.
 """

@@ -1,4 +1,4 @@
-"""The collection `appointment_rank`: by what each student of a bulk assignment was ranked.
+"""The collection `appointment_rank`: the rank of each student in a bulk assignment.
 
 Its rows stay when an account is deleted, because the places of all other students follow from them too.
 """

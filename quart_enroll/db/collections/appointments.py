@@ -1,6 +1,6 @@
 """The collection `appointment`: enrollment appointments, at most one for each student and term.
 
-`at` is when it was assigned or changed last, and `author` by whom.
+`at` is when it was last assigned or changed, and `author` is who did it.
 """
 
 from collections.abc import AsyncGenerator, Collection, Mapping, Sequence

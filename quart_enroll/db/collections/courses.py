@@ -82,14 +82,14 @@ async def is_needed_beside(db: Database, courseID: str, courseIDs: Collection[st
 
 
 async def find_equivalents(db: Database, courseIDs: Collection[str], session: Session | None) -> dict[str, list[str]]:
-    """Return the equivalents of those of the courses that have any."""
+    """Return the equivalents of the courses that have any."""
     wanted = {"courseID": {"$in": list(courseIDs)}, "equivalents": {"$exists": True}}
     found = db.course.find(wanted, {"_id": 0, "courseID": 1, "equivalents": 1}, session=session)
     return {row["courseID"]: list(_names(row["equivalents"])) for row in await found.to_list(None)}
 
 
 async def find_counted_as(db: Database, courseIDs: Collection[str], session: Session | None) -> dict[str, list[str]]:
-    """Return the courses as which these courses count, where there are any."""
+    """Return what each of these courses counts as, if anything."""
     found = db.course.find({"equivalents": {"$in": list(courseIDs)}}, session=session)
     return counted_as({row["courseID"]: _names(row["equivalents"]) for row in await found.to_list(None)})
 

@@ -110,7 +110,7 @@ async def end_check(
 
 
 async def begin(db: Database, import_id: str, author: int, checks: int, session: Session) -> bool:
-    """Let an import run, for this author, that was checked so many times; return False if it has begun, or may not."""
+    """Let the import run for this author if it was checked that many times; return False if it has begun or may not."""
     wanted = {"import_id": import_id, "state": ImportState.CHECKED, "checks": checks}
     change = {"$set": {"state": ImportState.RUNNING, "author": author}}
     return bool((await db["import"].update_one(wanted, change, session=session)).matched_count)

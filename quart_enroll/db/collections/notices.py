@@ -2,7 +2,7 @@
 
 A notice with `next_try_at` waits to be emailed. A process that sends it replaces that field by `sending_at`, and then
 adds `sent_at` or `failed_at`, or sets `next_try_at` again. With `sending_at` alone, the process has died, and nobody
-knows whether the email was sent. A notice that says nothing new any more has `replaced_at`, and is neither shown nor
+knows whether the email was sent. A notice that no longer says anything new has `replaced_at`, and is neither shown nor
 emailed. One with `digest_at` waits for the student's daily digest (`db.queries.digests`), and one whose student has
 turned off such emails has `turned_off_at`.
 
@@ -61,7 +61,7 @@ NO_USER = 0
 """The user_id of notices to an email address."""
 
 TO_FORMER_USERS = ("account_removed", "email_changed")
-"""Notices to an address that has no account any more."""
+"""Notices to an address that no longer has an account."""
 
 TO_NEW_ADDRESSES = ("new_email",)
 """Notices to a user's new address; if it already has an account, the owner of that account gets another text."""
@@ -73,7 +73,7 @@ EMAIL_LIFETIME = timedelta(days=30)
 """How long a copy of an email by staff is stored for each recipient; the audit log keeps the text."""
 
 MAX_NOTICES_PER_PAGE = 20
-"""Most notices on one page; the others are shown on the next one."""
+"""Notices on one page; the others are shown on the next one."""
 
 
 UNDELIVERED: Document = {

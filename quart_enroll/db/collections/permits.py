@@ -13,7 +13,7 @@ from quart_enroll.domain.models import MAX_TERM_NAME_LENGTH, SectionKey
 from quart_enroll.domain.permits import MAX_MESSAGE_LENGTH, Permit, PermitStatus, RecordedPermit
 
 IS_REQUESTED: Document = {"status": PermitStatus.REQUESTED}
-"""Matches requests that nobody has decided yet."""
+"""Matches requests that haven't been decided yet."""
 
 INDEXES = [
     IndexModel([("user_id", 1), ("term", 1)]),
@@ -162,7 +162,7 @@ async def use(db: Database, user_id: int, permits: Collection[Permit], key: Sect
 
 
 async def give_back(db: Database, user_ids: Collection[int], key: SectionKey, session: Session | None) -> None:
-    """Let these students use the permits again that their seats in the section used up."""
+    """Make the permits that these students' seats in the section used up usable again."""
     wanted = {
         "user_id": {"$in": list(user_ids)},
         "term": key.term,

@@ -274,7 +274,7 @@ async def accept_numbers(db: Database, key: SectionKey, session: Session) -> boo
 async def remove_students(
     db: Database, key: SectionKey, *, enrolled: int, waiting: int, pools: Mapping[str, int], session: Session
 ) -> None:
-    """Subtract so many students from the counters, and from those of the pools."""
+    """Subtract that many students from the counters, and from those of the pools."""
     less = _seats_less(enrolled) | _pool_seats_less(pools) | {"waiting": {"$subtract": ["$waiting", waiting]}}
     change = [{"$set": less}]
     await db.section.update_one(section_keys.to_filter(key), change, session=session)
@@ -448,7 +448,7 @@ def _values(section: Section) -> Document:
 
 
 def _seats_less(number: int) -> Document:
-    """Return the new values of the counters when so many students leave.
+    """Return the new values of the counters when that many students leave.
 
     Where students are enrolled beyond the capacity, that many less may be from then on.
     """
@@ -458,7 +458,7 @@ def _seats_less(number: int) -> Document:
 
 
 def _pool_seats_less(numbers: Mapping[str, int]) -> Document:
-    """Return the new values of the pools' counters when so many students leave, by the names of their pools."""
+    """Return the new values of the pools' counters when that many students leave, by the names of the pools."""
     if not numbers:
         return {}
     less = {"$switch": {"branches": [_branch(*one) for one in numbers.items()], "default": 0}}
@@ -486,11 +486,11 @@ _RESERVED = {
         }
     }
 }
-"""The number of seats that the pools of a section reserve and nobody has taken."""
+"""The number of seats that the pools of a section reserve and no student has taken."""
 
 
 def _take(key: SectionKey, number: int, pool: str | None) -> tuple[Document, Document]:
-    """Return the filter and the change that take so many seats."""
+    """Return the filter and the change that take that many seats."""
     wanted = section_keys.to_filter(key) | {"seats_taken": VALID_COUNTER}
     if not pool:
         reserved = [] if pool is None else [_RESERVED]

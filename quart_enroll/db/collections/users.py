@@ -206,7 +206,7 @@ async def find_by_emails(db: Database, emails: Collection[str], session: Session
 
 
 async def find_names(db: Database, user_ids: Collection[int]) -> dict[int, str]:
-    """Return the full names of these users by user_id, without those who have no account any more."""
+    """Return the full names of these users by user_id, without those who no longer have an account."""
     return {user_id: user.full_name for user_id, user in (await find_many(db, user_ids)).items()}
 
 
@@ -482,7 +482,7 @@ def derived_fields(user: User) -> Document:
 async def store_derived_fields(db: Database, *, of_all: bool = False) -> int:
     """Store the derived fields of rows that lack them, because an older version wrote them; return how many changed.
 
-    With `of_all`, also those that don't fit the rest of their rows any more; that reads every row.
+    With `of_all`, also those that no longer fit the rest of their rows; that reads every row.
     """
     changed = 0
     wanted = HAS_USER_ID if of_all else HAS_USER_ID | {"is_student": None}

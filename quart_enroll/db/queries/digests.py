@@ -51,7 +51,7 @@ async def find_due(db: Database, since: datetime, until: datetime) -> PendingDig
 
 
 async def claim(db: Database, digest: PendingDigest, at: datetime) -> PendingDigest:
-    """Reserve the digest for sending; return it with the notices that no other process was faster to reserve."""
+    """Reserve the digest for sending; return it with the notices that no other process has reserved."""
     change = {"$set": {"sending_at": at}, "$inc": {"tries": 1}, "$unset": {"digest_at": ""}}
     claimed = {}
     for key, notice in digest.notices.items():

@@ -1,7 +1,7 @@
 """What an import writes besides its rows, so that it conflicts with simultaneous changes that depend on them.
 
 MongoDB runs two transactions side by side as long as they write different documents. A seat that is released while an
-import moves a meeting could thus skip a student whom only the import makes able to take it. So where an import changes
+import moves a meeting could thus skip a student who can take it only because of the import. So where an import changes
 what such a decision depends on, it also writes a document that the decision writes.
 """
 

@@ -22,7 +22,7 @@ BATCH_SIZE = 500
 """People in memory at the same time: some 250 kB."""
 
 MAX_FOUND = 250
-"""The most people that the pages of a search show: nobody reads on, and files have all of them."""
+"""People that the pages of a search show at most: nobody reads on, and files have all of them."""
 
 MAX_COUNTED_WORDS = 4
 """The most words of a search that are counted before it, the longest first."""

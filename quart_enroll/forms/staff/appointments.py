@@ -18,7 +18,7 @@ from quart_enroll.i18n.language import TermName
 
 
 class PeriodForm(SiteForm):
-    """When appointments begin, and with which credit limit."""
+    """When appointments begin, and their credit limit."""
 
     starts_at = StringField(
         lazy("Begins"),

@@ -24,7 +24,7 @@ YES_OR_NO_CHOICES = [SelectChoice("yes", lazy("Yes")), SelectChoice("no", lazy("
 
 
 class CatalogForm(RowForm):
-    """A form for a term or a course; `seen` identifies what was stored when the form was shown."""
+    """A form for a term or a course; `seen` identifies the row as it was when the form was shown."""
 
     seen = HiddenField()
 

@@ -32,8 +32,8 @@ from quart_enroll.web.templating import is_overridden, render, render_frame, ren
 class NeededCourse:
     """A prerequisite or corequisite, and a `note` about what exactly is needed.
 
-    `is_taken` says whether the student has taken it accordingly; it is None for visitors. A prerequisite that is no
-    course has a title alone.
+    `is_taken` says whether the student has taken it accordingly; it is None for visitors. A prerequisite that isn't a
+    course has only a title.
     """
 
     courseID: str

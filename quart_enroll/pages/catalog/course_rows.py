@@ -215,7 +215,7 @@ def shared_row(term: Term, found: CourseSections, now: datetime, *, signed_in: b
 def _possibilities(section: Section) -> tuple[Section, bool, bool, bool]:
     """Return what affects a student's choices: the section without its numbers, and what these allow.
 
-    Of a section with pools, each student sees other numbers, so they are kept with the choices.
+    Students see different numbers for a section with pools, so these are kept with the choices.
     """
     if section.pools:
         return section, True, True, True

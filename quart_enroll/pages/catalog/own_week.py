@@ -22,7 +22,7 @@ WEEK_NAME, WEEK_LEVEL = "own-week", 2
 def gaps(snapshot: StudentSnapshot | None, term: Term, offered: Catalog, now: datetime) -> dict[str, Sequence[bytes]]:
     """Return the week for a page of the term, as its gap.
 
-    There is none for visitors, without courses in the term, after its deadline to enroll, and for phones.
+    There is none for visitors or phones, without courses in the term, or after its deadline to enroll.
     """
     if snapshot is None or now >= term.add_deadline or is_from_phone():
         return {}

@@ -385,7 +385,7 @@ def _can_replace(term: Term, course: Course, section: Section, state: StudentSta
 
 
 def _check_repeats(term: Term, course: Course, state: StudentState) -> Sentence | None:
-    """Return the warning about another attempt, or raise RepeatLimit; another section of a course is no attempt."""
+    """Return the warning about another attempt, or raise RepeatLimit; another section of a course isn't an attempt."""
     if state.taken is None or any(one.courseID == course.courseID for one in state.enrolled):
         return None
     repeat_rules.check(course, term, state.taken)

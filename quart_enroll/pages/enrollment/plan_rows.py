@@ -1,4 +1,4 @@
-"""The rows of a student's plan: what stands against each planned course, and what the student can do about it."""
+"""The rows of a student's plan: the problems of each planned course, and what the student can do about them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ class PlanRow:
 
     @property
     def troubles(self) -> list[str]:
-        """What stands against the course, and the refusal of the last try."""
+        """The problems of the course, and the refusal of the last try."""
         last = gettext("Last attempt: %(because)s", because=self.last_refusal) if self.last_refusal else ""
         return [*self.problems, *([last] if last else ())]
 

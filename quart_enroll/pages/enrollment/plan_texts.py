@@ -68,7 +68,7 @@ def render_week(term: Term, sections: Sequence[WeekEntry], rows: Iterable[PlanRo
 
 
 def _row(term: Term, row: PlanRow) -> list[InputFreeText]:
-    """Return the texts of a row; what stands against the course is filled in, because few students share it."""
+    """Return the texts of a row; the problems of the course are filled in, because few students share them."""
     section, choice, course = row.choice.section, row.choice, row.course
     key = (
         *("row", section.key, course, section.meetings, section.instructor, section.room),

@@ -120,7 +120,7 @@ def _term_phases(offered: Catalog, moment: datetime, since: datetime, days: tupl
 
 
 def _named_term(offered: Catalog, moment: datetime) -> Term | None:
-    """Return the term that the URL names; None without a name, and for one that no term has any more."""
+    """Return the term that the URL names; None without a name, and for one that no term has now."""
     text = request.args.get("term", "")
     try:
         return terms.find(text, offered.terms, moment) if text else None

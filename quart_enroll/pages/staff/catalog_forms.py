@@ -19,7 +19,7 @@ from quart_enroll.web import access_log
 from quart_enroll.web.compression import RenderedPage
 
 Save = Callable[[bool], Awaitable[ImportResult]]
-"""Saves what was entered; with True, it only finds out what would happen."""
+"""Saves the form; with True, it only finds out what would happen."""
 
 
 Reread = Callable[[], Awaitable[Mapping[str, str]]]

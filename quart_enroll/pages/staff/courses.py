@@ -127,7 +127,7 @@ async def new_course() -> ResponseReturnValue:
     page = partial(_page, form, gettext("Add a course"), can_change=True)
     if request.method != "POST":
         return page()
-    form.confirmed.data = "y"  # nobody waits for a section of a course that doesn't exist yet
+    form.confirmed.data = "y"  # no student waits for a section of a course that doesn't exist yet
     if not form.validate():
         return page(), 422
 

@@ -16,7 +16,7 @@ from quart_enroll.pages.paging import page_of, page_url, requested_page
 from quart_enroll.pages.staff import opening_reports, section_reports, student_reports
 from quart_enroll.pages.staff.layout import render_staff
 from quart_enroll.pages.staff.listing import ROWS_PER_PAGE, export, requested_format
-from quart_enroll.pages.staff.report import OVERSEERS, Choice, Report, Shown
+from quart_enroll.pages.staff.report import OVERSEERS, Choice, Report, ReportContent
 from quart_enroll.pages.staff.sections import in_batches
 from quart_enroll.state import catalog, now
 from quart_enroll.web import auth
@@ -26,7 +26,7 @@ REFRESH_SECONDS = 5
 """How often a page asks for newer figures while it is live."""
 
 LIVE_BEFORE, LIVE_AFTER = timedelta(minutes=10), timedelta(hours=1)
-"""The time around the opening in which pages are live by themselves."""
+"""The time around the opening in which pages are live by default."""
 
 SHOWN_MARK = "Shown-Report"
 """The header with the mark of the report that the page already shows."""
@@ -153,7 +153,7 @@ def _is_live(term: Term, report: Report) -> bool:
     return asked == "y" or (asked != "n" and report.follows_opening and is_opening)
 
 
-async def _file_rows(shown: Shown[Any]) -> AsyncGenerator[Sequence[Any], None]:
+async def _file_rows(shown: ReportContent[Any]) -> AsyncGenerator[Sequence[Any], None]:
     async with aclosing(in_batches(shown.rows)) as batches:
         async for rows in batches:
             yield await shown.complete_file(rows)

@@ -12,7 +12,7 @@ from quart_enroll.services.staff import sections as service
 from quart_enroll.services.staff.section_effects import Effects, GainedSeat
 
 MAX_NAMES = 100
-"""Most people whom a page names; it only counts the others."""
+"""People whom a page names; it only counts the others."""
 
 
 class EffectLine(NamedTuple):

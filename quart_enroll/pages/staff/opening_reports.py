@@ -12,7 +12,7 @@ from quart_enroll.forms.staff.dashboard import WHOLE_TERM
 from quart_enroll.i18n.language import Sentence, gettext
 from quart_enroll.observability.sampler import Sample
 from quart_enroll.pages.staff.listing import Column, Listing
-from quart_enroll.pages.staff.report import Choice, Shown, bar_chart, cached
+from quart_enroll.pages.staff.report import Choice, ReportContent, bar_chart, cached
 from quart_enroll.pages.staff.sections import sort_rows
 from quart_enroll.services.staff import reports as service
 from quart_enroll.services.staff.report_cache import CachedReport
@@ -85,7 +85,7 @@ def events_of(choice: Choice) -> tuple[EventFilter, int]:
     return wanted, period.part_seconds
 
 
-async def opening(choice: Choice) -> Shown[ActivityInterval]:
+async def opening(choice: Choice) -> ReportContent[ActivityInterval]:
     """Show what happened second by second after the opening."""
     wanted, part_seconds = events_of(choice)
     found, as_of = await _moments(choice.term, wanted, part_seconds)
@@ -96,7 +96,7 @@ async def opening(choice: Choice) -> Shown[ActivityInterval]:
         (Sentence("refusals"), sum(row.refused for row in found.rows)),
     ]
     charts = [_curve(found.rows, part_seconds)] if found.rows else []
-    return Shown(_moments_listing(choice.term), found.rows, charts, totals, as_of, str(found.computed_at))
+    return ReportContent(_moments_listing(choice.term), found.rows, charts, totals, as_of, str(found.computed_at))
 
 
 async def _moments(
@@ -158,16 +158,16 @@ def _moments_listing(term: Term) -> Listing[ActivityInterval]:
     )
 
 
-async def refusals(choice: Choice) -> Shown[ReasonCount]:
+async def refusals(choice: Choice) -> ReportContent[ReasonCount]:
     """Show why students were refused."""
     wanted, _ = events_of(choice)
     found, as_of = await cached(("refusals", wanted), partial(service.refusal_reasons, database(), wanted))
     bars = [Bar(reason_name(row.reason), (row.attempts,)) for row in found.rows]
     charts = bar_chart(Sentence("Refusals by reason"), [Sentence("attempts")], bars)
-    return Shown(REASONS, sort_rows(REASONS, list(found.rows)), charts, (), as_of, str(found.computed_at))
+    return ReportContent(REASONS, sort_rows(REASONS, list(found.rows)), charts, (), as_of, str(found.computed_at))
 
 
-async def load(_: Choice) -> Shown[tuple[float, Sample]]:
+async def load(_: Choice) -> ReportContent[tuple[float, Sample]]:
     """Show the load of the process that answers, which is one of several."""
     samples = list(load_history())
     latest = samples[-1].at if samples else 0.0
@@ -192,4 +192,4 @@ async def load(_: Choice) -> Shown[tuple[float, Sample]]:
             (gettext("passwords"), lambda one: one.pending_hashes),
         ),
     ]
-    return Shown(LOAD, rows[::-1], charts if rows else [], (), now(), str(latest))
+    return ReportContent(LOAD, rows[::-1], charts if rows else [], (), now(), str(latest))

@@ -1,4 +1,4 @@
-"""What the reports of the dashboard have in common: what was chosen, and what a page shows."""
+"""What the reports of the dashboard have in common: the choice, and the rows and charts that a page shows."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -55,7 +55,7 @@ class Choice:
 
 
 @dataclass(frozen=True, eq=False)
-class Shown(Generic[R]):
+class ReportContent(Generic[R]):
     """A report as a page shows it: the rows of a list, charts that say the same, and totals on top.
 
     `mark` differs for each computation. `complete` adds to rows what is only read for those that are shown, and in
@@ -79,7 +79,7 @@ class Report:
     key: str
     name: Sentence
     purpose: Sentence
-    show: Callable[[Choice], Awaitable[Shown[Any]]]
+    show: Callable[[Choice], Awaitable[ReportContent[Any]]]
     filters: Sequence[str] = ("term",)
     roles: frozenset[Role] = READERS
     follows_opening: bool = True
@@ -89,7 +89,7 @@ class Report:
 async def cached(
     key: tuple[object, ...], compute: Callable[[], Awaitable[Sequence[R]]]
 ) -> tuple[CachedReport[R], datetime]:
-    """Return the rows of a report, which several readers share, and of when they are."""
+    """Return the rows of a report, which several readers share, and when they were computed."""
     cache = report_cache()
     found = await cache.get_or_compute(key, compute)
     return found, now() - timedelta(seconds=cache.age(found))

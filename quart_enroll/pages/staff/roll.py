@@ -16,7 +16,7 @@ from quart_enroll.web import auth
 from quart_enroll.web.compression import RenderedPage
 
 MAX_LISTED_SECTIONS = 200
-"""Most sections that the preview names; it only counts the others."""
+"""Sections that the preview names; it only counts the others."""
 
 
 async def roll() -> ResponseReturnValue:

@@ -9,7 +9,7 @@ from quart_enroll.charts import Bar, BarChart
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.pages.staff.effects import section_name, value_text
 from quart_enroll.pages.staff.listing import Column, Listing, Sort
-from quart_enroll.pages.staff.report import MAX_BARS, Choice, Shown, bar_chart, cached
+from quart_enroll.pages.staff.report import MAX_BARS, Choice, ReportContent, bar_chart, cached
 from quart_enroll.pages.staff.sections import section_url, sort_rows
 from quart_enroll.services.staff import reports as service
 from quart_enroll.services.staff.report_cache import CachedReport
@@ -77,7 +77,7 @@ CONFLICTS: Listing[PlanConflict] = Listing(
 )
 
 
-async def subjects(choice: Choice) -> Shown[SubjectDemand]:
+async def subjects(choice: Choice) -> ReportContent[SubjectDemand]:
     """Show fill and demand by subject."""
     found, as_of = await _demand(choice)
     rows = service.by_subject(_included(choice, found.rows))
@@ -95,10 +95,10 @@ async def subjects(choice: Choice) -> Shown[SubjectDemand]:
         _bar(choice, str(_subject_name(row.subject)), row.taken, row.open, row.waiting, row.planned) for row in largest
     ]
     charts = _demand_chart(choice, Sentence("Seats and demand by subject"), bars)
-    return Shown(SUBJECTS, sort_rows(SUBJECTS, rows), charts, totals, as_of, str(found.computed_at))
+    return ReportContent(SUBJECTS, sort_rows(SUBJECTS, rows), charts, totals, as_of, str(found.computed_at))
 
 
-async def sections(choice: Choice) -> Shown[SectionDemand]:
+async def sections(choice: Choice) -> ReportContent[SectionDemand]:
     """Show fill and demand by section."""
     found, as_of = await _demand(choice)
     rows = _included(choice, found.rows)
@@ -115,10 +115,10 @@ async def sections(choice: Choice) -> Shown[SectionDemand]:
         for row in wanted[:MAX_BARS]
     ]
     charts = _demand_chart(choice, Sentence("The sections with the most demand"), bars)
-    return Shown(SECTIONS, sort_rows(SECTIONS, rows), charts, (), as_of, str(found.computed_at))
+    return ReportContent(SECTIONS, sort_rows(SECTIONS, rows), charts, (), as_of, str(found.computed_at))
 
 
-async def small(choice: Choice) -> Shown[SectionDemand]:
+async def small(choice: Choice) -> ReportContent[SectionDemand]:
     """Show the sections with few students."""
     found, as_of = await _demand(choice)
     rows = _included(choice, found.rows)
@@ -127,10 +127,10 @@ async def small(choice: Choice) -> Shown[SectionDemand]:
     bars = [Bar(_size_name(first, last), (sizes[first],)) for first, last in SIZES] if rows else []
     charts = bar_chart(Sentence("Sections by number of students"), [Sentence("sections")], bars)
     few = [row for row in rows if row.section.seats_taken < limit]
-    return Shown(SMALL, sort_rows(SMALL, few), charts, (), as_of, str(found.computed_at))
+    return ReportContent(SMALL, sort_rows(SMALL, few), charts, (), as_of, str(found.computed_at))
 
 
-async def conflicts(choice: Choice) -> Shown[PlanConflict]:
+async def conflicts(choice: Choice) -> ReportContent[PlanConflict]:
     """Show the sections that students plan together although they are at the same time."""
     compute = partial(service.plan_conflicts, database(), choice.offered, choice.term)
     found, as_of = await cached(("conflicts", choice.term.term), compute)
@@ -138,7 +138,7 @@ async def conflicts(choice: Choice) -> Shown[PlanConflict]:
     rows = [row for row in found.rows if any(choice.includes(subjects.get(key.courseID, "")) for key in row[:2])]
     bars = [Bar(f"{section_name(row.one)} + {section_name(row.other)}", (row.students,)) for row in rows[:MAX_BARS]]
     charts = bar_chart(Sentence("Planned together, but at the same time"), [Sentence("students")], bars)
-    return Shown(CONFLICTS, rows, charts, (), as_of, str(found.computed_at))
+    return ReportContent(CONFLICTS, rows, charts, (), as_of, str(found.computed_at))
 
 
 async def _demand(choice: Choice) -> tuple[CachedReport[SectionDemand], datetime]:

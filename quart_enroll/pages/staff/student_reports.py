@@ -13,7 +13,7 @@ from quart_enroll.domain.models import User
 from quart_enroll.i18n.language import Sentence, gettext
 from quart_enroll.pages.staff.listing import Column, Listing
 from quart_enroll.pages.staff.opening_reports import events_of, reason_name
-from quart_enroll.pages.staff.report import Choice, Shown, bar_chart, cached
+from quart_enroll.pages.staff.report import Choice, ReportContent, bar_chart, cached
 from quart_enroll.services.staff import reports as service
 from quart_enroll.services.staff.reports import RefusedStudent, StudentCredits
 from quart_enroll.state import database
@@ -70,7 +70,7 @@ FEW_CREDITS: Listing[StudentRow] = Listing(
 )
 
 
-async def unserved(choice: Choice) -> Shown[StudentRow]:
+async def unserved(choice: Choice) -> ReportContent[StudentRow]:
     """Show the students who were refused and have no seat in the term."""
     wanted, _ = events_of(choice)
     found, as_of = await cached(("unserved", wanted), partial(service.unserved_students, database(), wanted))
@@ -78,7 +78,7 @@ async def unserved(choice: Choice) -> Shown[StudentRow]:
     bars = [Bar(reason_name(reason), (number,)) for reason, number in reasons.most_common()]
     charts = bar_chart(Sentence("Students without a seat, by reason"), [Sentence("students")], bars)
     rows = [_unserved_row(row) for row in found.rows]
-    return Shown(
+    return ReportContent(
         UNSERVED,
         rows,
         charts,
@@ -94,13 +94,13 @@ def _unserved_row(row: RefusedStudent) -> StudentRow:
     return StudentRow(row.user_id, attempts=row.attempts, reasons=row.reasons, courseIDs=row.courseIDs)
 
 
-async def few_credits(choice: Choice) -> Shown[StudentRow]:
+async def few_credits(choice: Choice) -> ReportContent[StudentRow]:
     """Show the students with few credits in the term."""
     compute = partial(service.student_credits, database(), choice.term)
     found, as_of = await cached(("credits", choice.term.term), compute)
     limit = int(choice.form.credits.data)
     rows = [StudentRow(row.user_id, credits=row.credits) for row in found.rows if row.credits < limit]
-    return Shown(
+    return ReportContent(
         FEW_CREDITS,
         rows,
         bar_chart(Sentence("Students by credits"), [Sentence("students")], _credit_bars(found.rows)),

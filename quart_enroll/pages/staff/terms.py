@@ -87,7 +87,7 @@ async def new_term() -> ResponseReturnValue:
     page = partial(_page, form, gettext("Add a term"), can_change=True)
     if request.method != "POST":
         return page()
-    form.confirmed.data = "y"  # nobody waits for a section of a term that doesn't exist yet
+    form.confirmed.data = "y"  # no student waits for a section of a term that doesn't exist yet
     if not form.validate():
         return page(), 422
 

@@ -28,7 +28,7 @@ from quart_enroll.i18n.language import Sentence, join_sentences
 from quart_enroll.services.catalog.imports import IMPORT_RETRY_SECONDS
 
 MAX_NOTICES_IN_TRANSACTION = 5000
-"""Most notices in one transaction, which must fit, with the import itself, into the smallest cache of a mongod."""
+"""Notices in one transaction, which must fit, with the import itself, into the smallest cache of a mongod."""
 
 
 class SectionChange(NamedTuple):

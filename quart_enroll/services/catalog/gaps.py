@@ -8,7 +8,7 @@ from quart_enroll.domain.models import Course, SectionKey, Term
 from quart_enroll.i18n.language import Sentence, plural
 
 MAX_LISTED_NAMES = 10
-"""Most names that a sentence lists; it only counts the others."""
+"""Names that a sentence lists; it only counts the others."""
 
 
 def without_sections(courses: Iterable[Course], known: Sequence[Term]) -> list[Sentence]:

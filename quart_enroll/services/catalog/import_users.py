@@ -70,7 +70,7 @@ async def import_users(
     users without one. All rows are compared with the database before the first BATCH_ROWS of them are stored, and the
     author's `record` is called for each batch. A waiting student whose new attributes let them take an open seat gets
     it. Raises InvalidRows if rows share a user_id or an email address, if an address belongs to a user with another
-    user_id, if a user whose address is not confirmed would get a staff role, if somebody named as an advisor isn't one,
+    user_id, if a user whose address is not confirmed would get a staff role, if someone named as an advisor isn't one,
     and if no registrar would be left.
     """
     await asyncio.to_thread(_refuse_duplicates, rows)

@@ -156,7 +156,7 @@ async def run_import(
 
 @dataclass(frozen=True, slots=True)
 class ImportAuthor:
-    """Who imports: a member of staff whose page does it, or the system; `record` runs in the import's transaction.
+    """Who imports: a staff member whose page does it, or the system; `record` runs in the import's transaction.
 
     The `reason` is told to students whose enrollments change, and the `overrides` are set aside for them. What has
     become of `recorded_rows` was recorded by an earlier run, which was interrupted.

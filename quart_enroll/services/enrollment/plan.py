@@ -1,4 +1,4 @@
-"""The plan: the sections that a student collects before a term opens, and what the rules will say against them."""
+"""The plan: the sections that a student collects before a term opens, and the rules that will refuse them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class PlanAddition:
 
 @dataclass(frozen=True, slots=True)
 class PlanPosition:
-    """A planned course, and its position in a plan with so many courses, from 1."""
+    """A planned course, and its position in a plan with that many courses, from 1."""
 
     course: Course
     term: Term

@@ -1,4 +1,4 @@
-"""What would come of a plan now: the section that each planned course would get, and what stands against it."""
+"""What would come of a plan now: the section that each planned course would get, and the reasons against it."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace

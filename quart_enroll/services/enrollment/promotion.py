@@ -24,7 +24,7 @@ from quart_enroll.services.enrollment.seat_changes import SeatTransaction, bump_
 
 
 class PoolsDue(Exception):
-    """Pools of the section must be released before anybody gets a seat in it; nothing may be committed."""
+    """Pools of the section must be released before anyone gets a seat in it; nothing may be committed."""
 
     def __init__(self, key: SectionKey) -> None:
         super().__init__(str(key))
@@ -46,7 +46,7 @@ async def promote_waitlists(transaction: SeatTransaction) -> None:
 
 
 def has_due_pools(offering: Offering, now: datetime) -> bool:
-    """Return whether pools of the section have to be released before somebody gets a seat in it."""
+    """Return whether pools of the section have to be released before anyone gets a seat in it."""
     return any(one.is_due(offering.term.timezone, now) for one in offering.section.pools)
 
 

@@ -153,7 +153,7 @@ async def find_dropped(
 
 
 async def taken_courses(db: Database, user_id: int, session: Session | None = None) -> list[TakenCourse]:
-    """Return the courses in which the student is enrolled in any term, and those as which they count."""
+    """Return the courses in which the student is enrolled in any term, and those that they count as."""
     known = {term.term: term for term in await stored_terms.find_all(db, session)}
     found = await enrollments.find_taken(db, user_id, session)
     counted = await courses.find_counted_as(db, {courseID for courseID, *_ in found}, session)

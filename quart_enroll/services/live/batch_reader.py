@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Generic, TypeVar
 
 MAX_KEYS_PER_READ = 100
-"""Most keys that are read in one query."""
+"""Keys that are read in one query."""
 
 Key = TypeVar("Key")
 Result = TypeVar("Result")

@@ -23,16 +23,16 @@ from quart_enroll.services.catalog.cache import CatalogCache
 from quart_enroll.system.background import run_in_background
 
 MAX_OPEN_PAGES = 5000
-"""Most pages of one process that are updated at the same time; further pages work, but without updates."""
+"""Pages of one process that are updated at the same time; further pages work, but without updates."""
 
 MAX_ANONYMOUS_PAGES = 3000
-"""Most pages of visitors who are not signed in. The rest is for students, and these too if students need them."""
+"""Pages of visitors who are not signed in. The rest is for students, and these too if students need them."""
 
 MAX_PAGES_PER_NETWORK = 500
-"""Most pages of visitors who are not signed in from one network, which may be a whole campus."""
+"""Pages of visitors who are not signed in from one network, which may be a whole campus."""
 
 MAX_PAGES_PER_USER = 20
-"""Most pages of one account, on all its devices."""
+"""Pages of one account, on all its devices."""
 
 SUBSCRIBERS_PER_TURN = 100
 """Pages that are notified before other requests get their turn: some ten milliseconds of work."""

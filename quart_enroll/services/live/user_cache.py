@@ -35,10 +35,10 @@ REFRESH_PAUSE_SECONDS = 0.05
 student costs a sixth of a query for one, and with a hundred a fifteenth."""
 
 MAX_STUDENTS_PER_REFRESH = 100
-"""Most students who are read in one query."""
+"""Students who are read in one query."""
 
 MAX_STUDENTS_TO_REFRESH = 2000
-"""Most students who wait to be read again; when more change at once, the next page of the others reads them."""
+"""Students who wait to be read again; when more change at once, the next page of the others reads them."""
 
 MAX_UNUSED_REFRESHES = 6
 """How often a student is read again without opening a page in this process. With two processes, every other page is

@@ -24,7 +24,7 @@ REPAIR_RETRY_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """Sentences about discrepancies and about unusual but valid facts (`notes`), and what was counted."""
+    """Sentences about discrepancies and about unusual but valid facts (`notes`), and the counts."""
 
     discrepancies: list[str]
     notes: list[str]

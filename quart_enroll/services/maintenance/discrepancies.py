@@ -18,7 +18,7 @@ from quart_enroll.services.maintenance.recount import Recount, describe_section
 
 @dataclass(frozen=True, slots=True)
 class Discrepancy:
-    """A sentence about something unusual; it may be valid if it is no `fault`."""
+    """A sentence about something unusual; it may be valid if it isn't a `fault`."""
 
     sentence: str
     fault: bool = True

@@ -49,7 +49,7 @@ class Recount:
         self.seats_by_student: defaultdict[tuple[Any, str], list[tuple[Registration, AuditedSeat]]] = defaultdict(list)
         self.credits: defaultdict[tuple[Any, str], float] = defaultdict(float)
         for seat in rows.seats:
-            if seat.is_anonymous:  # nobody has a schedule to which it belongs
+            if seat.is_anonymous:  # it belongs to no schedule
                 continue
             grade = seat.grade if seat.is_enrolled else grades.WITHDRAWN
             self.taken[seat.user_id][seat.key.courseID, seat.key.term] = grade

@@ -38,7 +38,7 @@ class UpgradeDefaults:
 
 @dataclass(frozen=True, slots=True)
 class UpgradeReport:
-    """Sentences about what was changed, what was not changed and why, and which indexes failed."""
+    """Sentences about changes, about rows that were left unchanged and why, and about indexes that failed."""
 
     changes: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""The access log: which student's record, or which roster, a member of the staff opened."""
+"""The access log: which student's record, or which roster, a staff member opened."""
 
 from collections.abc import AsyncGenerator
 from datetime import datetime
@@ -13,7 +13,7 @@ from quart_enroll.services.staff.named_entries import NamedEntry
 
 
 async def open_record(db: Database, staff: User, user_id: int, page: str, now: datetime) -> User | None:
-    """Return the student, and log that the member of the staff opens the record on the page with this endpoint.
+    """Return the student, and log that the staff member opens the record on the page with this endpoint.
 
     Returns None if there is no such student among those whose record the person may see.
     """
@@ -25,13 +25,13 @@ async def open_record(db: Database, staff: User, user_id: int, page: str, now: d
 
 
 async def record_roster(db: Database, staff_id: int, key: SectionKey, page: str, now: datetime) -> None:
-    """Log that the member of the staff opens the section's roster on the page with this endpoint."""
+    """Log that the staff member opens the section's roster on the page with this endpoint."""
     about = About("section", key.term, key.courseID, key.section)
     await access.add(db, AccessEntry(now, staff_id, None, page, about))
 
 
 async def record_student(db: Database, staff_id: int, user_id: int, page: str, now: datetime) -> None:
-    """Log that the member of the staff sees what the page with this endpoint shows of the student's record."""
+    """Log that the staff member sees what the page with this endpoint shows of the student's record."""
     await access.add(db, AccessEntry(now, staff_id, user_id, page))
 
 

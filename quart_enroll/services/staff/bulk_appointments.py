@@ -126,7 +126,7 @@ async def batches(
 
 
 async def _remove_abandoned(db: Database, now: datetime) -> None:
-    """Remove assignments that nobody has confirmed, and whose imports are forgotten by now."""
+    """Remove assignments that were never confirmed, and whose imports are forgotten by now."""
     for assignment_id in await bulk_assignments.find_not_begun(db, now - LIFETIME):
         await appointment_ranks.remove(db, assignment_id)
         await bulk_assignments.remove(db, assignment_id)

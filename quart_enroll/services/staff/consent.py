@@ -166,7 +166,7 @@ def _check_open(term: Term, now: datetime) -> None:
 
 
 async def _find_deciders(transaction: SeatTransaction, course: Course, section: Section) -> set[int]:
-    """Return the section's instructors, or for want of any, or for the department, its schedulers or the registrars."""
+    """Return the section's instructors; if it has none, or for the department, the schedulers or the registrars."""
     if section.consent is Consent.INSTRUCTOR and section.instructors:
         return set(section.instructors)
     schedulers = await users.find_schedulers(transaction.db, course.subject, transaction.session)

@@ -20,7 +20,7 @@ from quart_enroll.system.background import work_at_dates
 from quart_enroll.system.clock import Clock
 
 MAX_HOLDS_AT_ONCE = 100
-"""Most ended holds that are read at once."""
+"""Ended holds that are read at once."""
 
 
 async def find_of_student(db: Database, user_id: int) -> list[RecordedHold]:

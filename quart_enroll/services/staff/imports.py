@@ -1,6 +1,6 @@
 """Imports in the browser: the uploaded file is stored, so that any process can continue after another one has died.
 
-What reads the file and its rows is in forms, so whoever calls `check` and `run` passes on how that is done. Importing
+What reads the file and its rows is in forms, so the callers of `check` and `run` pass in how that is done. Importing
 the same rows again changes nothing, so a run begins at the first row, whatever an earlier one has done. Only rows about
 students that an earlier run has recorded are passed over, because the student may have changed something since then.
 """
@@ -73,7 +73,7 @@ async def upload(
     reason: str = "",
     overrides: Collection[Override] = (),
 ) -> str:
-    """Store a file, and return the import_id; with its `columns`, nobody has to match them, and it is checked."""
+    """Store a file, and return the import_id; with its `columns`, they needn't be matched, and it is checked."""
     import_id = secrets.token_urlsafe(16)
     new = StoredImport(
         import_id,
@@ -118,7 +118,7 @@ async def choose_columns(db: Database, import_id: str, columns: Mapping[str, str
 
 
 async def begin(db: Database, import_id: str, author: int, checks: int, now: datetime) -> bool:
-    """Let the import run, for the author who saw its preview after so many checks; its bulk assignment begins with it.
+    """Let the import run for the author who saw its preview after that many checks; its bulk assignment begins with it.
 
     Returns False if it has already begun, so that a second click does nothing; or if it was checked again, so that
     nobody imports what they haven't seen.

@@ -43,7 +43,7 @@ async def named_batches(
 
 
 async def find_person(db: Database, text: str) -> int | None:
-    """Return the user_id that the text is, or that has it as email address; None if nobody has it.
+    """Return the user_id that the text names, as a number or an email address; None if no user has that address.
 
     A number needs no account: the logs still have the entries of deleted ones.
     """

@@ -100,10 +100,10 @@ async def change_profile(
 ) -> User:
     """Set the person's profile, and return the person as they were before.
 
-    If other attributes let a waiting student take an open seat, the student gets it.
-    `seen` is the fingerprint of the profile that the registrar saw; a dry run only checks. Raises AccountGone,
-    EditConflict, EmailUnconfirmed, LastRegistrar and NotAnAdvisor, and NotPermitted if `staff` is no registrar any
-    more. Repeating the request changes nothing.
+    If other attributes let a waiting student take an open seat, the student gets it. `seen` is the fingerprint of the
+    profile that the registrar saw; a dry run only checks. Raises AccountGone, EditConflict, EmailUnconfirmed,
+    LastRegistrar and NotAnAdvisor, and NotPermitted if `staff` is no longer a registrar. Repeating the request changes
+    nothing.
     """
 
     async def body(transaction: SeatTransaction) -> User:

@@ -98,7 +98,7 @@ async def grant(
 async def revoke(context: EnrollmentContext, staff: User, permit_id: str, reason: str, now: datetime) -> bool:
     """Revoke the permit; return False if it is revoked, used or unknown. A seat that it was used for stays.
 
-    Raises RegistrarsPermit if a registrar granted it and the member of the staff is none.
+    Raises RegistrarsPermit if a registrar granted it and the staff member isn't one.
     """
 
     async def body(transaction: SeatTransaction) -> bool:

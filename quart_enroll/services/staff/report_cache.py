@@ -21,7 +21,7 @@ MIN_AGE_SECONDS = 5.0
 """Seconds for which a result is kept at least."""
 
 IN_USE_SECONDS = 60.0
-"""Seconds after which a report that nobody has asked for no longer counts."""
+"""Seconds after which an unused report no longer counts."""
 
 ROW_BYTES = 150
 """Bytes of a row in memory: a small tuple, whose texts are shared with other rows."""
@@ -29,7 +29,7 @@ ROW_BYTES = 150
 
 @dataclass(slots=True)
 class CachedReport(Generic[R]):
-    """The rows of a report: when it was computed, in how many seconds, and when somebody last asked for it."""
+    """The rows of a report: when it was computed, in how many seconds, and when someone last asked for it."""
 
     rows: Sequence[R]
     computed_at: float
@@ -48,7 +48,7 @@ class ReportCache:
         )
 
     async def get_or_compute(self, key: Hashable, compute: Callable[[], Awaitable[Sequence[R]]]) -> CachedReport[R]:
-        """Return the rows, computed by one caller for all that ask for it at the same time."""
+        """Return the rows, computed by one caller for all who ask at the same time."""
         if (found := self._find(key)) is not None:
             return found
         async with self._lock:  # one report at a time, so that several don't add up

@@ -140,7 +140,7 @@ async def moments(
 ) -> list[ActivityInterval]:
     """Return what happened in each part of the period, up to the last one in which anything did.
 
-    `known` are the first parts, which an earlier call has returned and which can't change any more.
+    `known` are the first parts, which an earlier call has returned and which can no longer change.
     """
     first = len(known)
     rest = replace(wanted, begins=wanted.begins + timedelta(seconds=first * part_seconds))
@@ -152,7 +152,7 @@ async def moments(
 
 
 def settled(rows: Sequence[ActivityInterval], part_seconds: int, age: timedelta) -> Sequence[ActivityInterval]:
-    """Return the first of these parts, which can't change any more; they were read `age` after the opening."""
+    """Return the first of these parts, which can no longer change; they were read `age` after the opening."""
     return rows[: max(0, (age - SETTLING_TIME) // timedelta(seconds=part_seconds))]
 
 

@@ -28,7 +28,7 @@ class RosterRow:
     """A student on a roster, since when, and for those who left the `departure`.
 
     `position` is that on the waitlist, from 1, and `place` the stored number, which stays the same when others leave.
-    `author` is the name of the member of the staff who dropped the student, if it was one: another student, whose
+    `author` is the name of the staff member who dropped the student, if it was one: another student, whose
     change led to a promotion and so to this drop, stays private.
     """
 

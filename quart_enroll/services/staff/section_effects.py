@@ -53,7 +53,7 @@ class Effects:
 
     @property
     def affects_people(self) -> bool:
-        """Whether anybody's seat or timetable changes."""
+        """Whether anyone's seat or timetable changes."""
         return bool(self.gained or self.conflicts or self.notified or self.overbooked)
 
 

@@ -155,7 +155,7 @@ def differences(old: Section, new: Section) -> list[FieldChange]:
 
 
 async def _store(transaction: SeatTransaction, old: Section, new: Section, changes: Sequence[FieldChange]) -> Effects:
-    """Store the section, notify its students of what changes for them, and promote those who can take a seat now."""
+    """Store the section, notify its students of the changes, and promote those who can take a seat now."""
     db, session, key = transaction.db, transaction.session, new.key
     resized = [new] if old.capacity != new.capacity else []
     rescheduled = [new] if old.meetings != new.meetings else []

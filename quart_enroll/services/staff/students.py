@@ -1,4 +1,4 @@
-"""The students in the scope of a member of the staff."""
+"""The students in the scope of a staff member."""
 
 from collections.abc import Iterable
 from typing import Any

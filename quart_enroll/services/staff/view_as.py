@@ -1,6 +1,6 @@
 """Staff see the site as a student sees it, for a while and without changing anything.
 
-It is a fact about the sign-in of the member of the staff, stored on the server, and ends with it.
+It is a fact about the sign-in of the staff member, stored on the server, and ends with it.
 """
 
 from dataclasses import replace
@@ -46,7 +46,7 @@ async def begin(db: Database, cache: UserCache, login: Login, staff: User, user_
 async def find_student(db: Database, staff: User, viewing: Viewing, now: datetime) -> User | None:
     """Return the student as whom the person sees the site, with no other role.
 
-    Returns None once the time is over, the student is gone, or is nobody whom the person may act for.
+    Returns None once the time is over, the student is gone, or the person may not act for them.
     """
     student = await users.find(db, viewing.user_id) if now < viewing.until else None
     if student is None or not permissions.can_view_as(staff, student):

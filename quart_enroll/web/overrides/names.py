@@ -78,14 +78,14 @@ FIRST_PAGES = {"all", "home", "index", "list"}
 """The names that blueprints give to their first page."""
 
 
-class Flag(list["Row"]):
+class Flag(list["RowNames"]):
     """A page's list under the name of the page's flag: true even when it is empty."""
 
     def __bool__(self) -> bool:
         return True
 
 
-class Row:
+class RowNames:
     """A row of a list, whose attributes have other names too."""
 
     __slots__ = ("_row",)
@@ -129,7 +129,7 @@ def add_names(template: str, context: dict[str, Any]) -> None:
     context.setdefault("title", str(TITLES.get(template, "")))
     for name, others in LISTS.items():
         if name in context:
-            rows = [Row(one) for one in context[name]]
+            rows = [RowNames(one) for one in context[name]]
             for other in (name, *others):
                 context[other] = rows
             context[FLAGS[name]] = Flag(rows)

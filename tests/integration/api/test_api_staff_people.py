@@ -1,4 +1,4 @@
-"""Version 1 of the API: people and their roles, and the logs of what staff did."""
+"""Version 1 of the API: people and their roles, and the logs of changes by staff."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""Tokens for staff: who can create one, what it allows, and that it never allows more than its owner's roles."""
+"""Tokens for staff: the roles that can create one, its scope, and that it never exceeds its owner's roles."""
 
 from typing import Any
 

@@ -136,7 +136,7 @@ async def test_two_students_see_what_differs(
     await _compare(apps, cookies)
 
 
-async def test_a_drop_asks_first_once_somebody_is_waiting(apps: tuple[Quart, Quart], db: Database) -> None:
+async def test_a_drop_asks_first_once_someone_is_waiting(apps: tuple[Quart, Quart], db: Database) -> None:
     cookies = {ADA: await sign_in(apps[0], ADA)}
     await db.enrollment.insert_one(_enrollment(ADA, "1111"))
     section = {"term": FALL.term, "courseID": "1111", "section": "01"}

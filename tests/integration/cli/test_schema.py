@@ -194,7 +194,7 @@ async def test_a_student_waits_once_for_a_course_and_a_place_belongs_to_one(olde
         await older_db.waitlist.insert_one(row | ({"user_id": 2} if again == "place" else {"section": "02"}))
 
 
-async def test_an_index_that_can_not_be_replaced_yet_stays(older_db: Database) -> None:
+async def test_an_index_that_cannot_be_replaced_yet_stays(older_db: Database) -> None:
     await older_db.waitlist.drop_index("term_1_courseID_1_section_1_place_1")
     row = {"user_id": 1, "term": "Fall 2026", "courseID": "1111", "section": "01", "place": 1, "joined_at": NOW}
     await older_db.waitlist.insert_many([row | {"_id": user_id, "user_id": user_id} for user_id in (1, 2)])

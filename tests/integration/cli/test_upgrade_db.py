@@ -105,7 +105,7 @@ async def test_every_student_keeps_every_seat_once(db: Database) -> None:
     assert "enrollment: 2 rows merged into another in Fall 2026" in report.changes
 
 
-async def test_of_double_enrollments_the_oldest_stays(db: Database) -> None:
+async def test_the_oldest_of_duplicate_enrollments_stays(db: Database) -> None:
     await upgrade(db, NOW, DEFAULTS)
     row = await db.enrollment.find_one({"user_id": 1, "courseID": "1111"})
     assert row == {

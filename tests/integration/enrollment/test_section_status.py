@@ -1,4 +1,4 @@
-"""The status of a section: who sees it, and who gets a seat in it."""
+"""The status of a section: which people see it and can get a seat in it."""
 
 from datetime import timedelta
 

@@ -309,7 +309,7 @@ async def test_waitlists_that_together_exceed_the_credit_limit_show_one_warning(
     await ada.post("/waitlist", form={"courseID": "6666"})
     assert ALL_WAITLISTS_WARNING in await ada.read("/enrollment")
     await set_clock(FALL.add_deadline, clock, (ada, ADA))
-    assert ALL_WAITLISTS_WARNING not in await ada.read("/enrollment")  # no student is promoted any more
+    assert ALL_WAITLISTS_WARNING not in await ada.read("/enrollment")  # no student is promoted from now on
 
 
 @pytest.mark.usefixtures("section_full")

@@ -52,7 +52,7 @@ async def test_a_waitlisted_course_at_the_same_time_shows_the_conflict(
     assert ("waiting clashes", "3333 PHP 202 waitlisted 12:00–1:15 Lab 1") in await week_boxes(ada)
 
 
-async def test_a_waitlisted_replacement_is_no_conflict(ada: Browser, bob: Browser, db: Database) -> None:
+async def test_a_waitlisted_replacement_is_not_a_conflict(ada: Browser, bob: Browser, db: Database) -> None:
     await offer_course(db, "7777", "BIO 101", NOONS)
     await bob.post("/enrollment", form={"courseID": "3333"})
     await ada.post("/enrollment", form={"courseID": "7777"})

@@ -617,7 +617,7 @@ async def test_a_change_is_rendered_once_for_all_pages_in_a_language(db: Databas
 
 
 @pytest.mark.usefixtures("long_streams")
-async def test_a_student_of_a_pool_gets_another_number_of_open_seats(db: Database, broker: UpdateBroker) -> None:
+async def test_a_student_in_a_pool_sees_more_open_seats(db: Database, broker: UpdateBroker) -> None:
     pool = {"name": "Nurses", "restriction": "program: Nursing", "seats": 2, "taken": 0}
     await db.section.update_one(section_keys.to_filter(SECTIONS[1].key), {"$set": {"pools": [pool]}})
     for attributes, shown in ((StudentAttributes(("Nursing",)), "1111-02: 2"), (None, "1111-02: 0")):

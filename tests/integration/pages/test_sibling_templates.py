@@ -10,7 +10,7 @@ from quart import Quart
 from quart_enroll.app import create_app
 from quart_enroll.db.client import Database
 from quart_enroll.web.overrides import names
-from quart_enroll.web.overrides.names import FormNames, Row, endpoints
+from quart_enroll.web.overrides.names import FormNames, RowNames, endpoints
 from tests.support.people import ADA, BOB, COURSES, PASSWORD, Browser, Clock, config, registration, text
 
 TEMPLATES = Path(__file__).parents[2] / "support/sibling_templates"
@@ -133,12 +133,12 @@ async def test_every_alternative_endpoint_name_resolves_to_an_endpoint(app: Quar
 
 
 def test_a_row_has_alternative_names_but_no_private_attributes() -> None:
-    row = Row(COURSES[0])
+    row = RowNames(COURSES[0])
     assert row.r2.result_2.course_id == row.courseID == row.get("id") == "1111"
     assert row.get("no such name", "otherwise") == "otherwise"
     with pytest.raises(AttributeError):
         _ = row.password
-    assert Row(ADA).id == ADA.user_id
+    assert RowNames(ADA).id == ADA.user_id
 
 
 def test_iterating_a_form_yields_its_real_fields() -> None:

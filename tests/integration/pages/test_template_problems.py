@@ -119,7 +119,7 @@ async def test_an_unknown_name_is_logged_once_and_the_rest_is_shown(
         "{% include './includes/menu.html' %}{% include '/includes//menu.html' %}",
     ],
 )
-async def test_a_guarded_unknown_name_is_no_problem(
+async def test_a_guarded_unknown_name_is_not_a_problem(
     start: Start, folder: Path, log: pytest.LogCaptureFixture, line: str
 ) -> None:
     add_line(folder, "courses.html", line)

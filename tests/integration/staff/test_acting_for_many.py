@@ -1,4 +1,4 @@
-"""Acting for many students: a list and a change, the preview, the outcome, and who may do it for whom."""
+"""Acting for many students: a list and a change, the preview, the outcome, and the roles that permit it."""
 
 import io
 from collections.abc import Sequence

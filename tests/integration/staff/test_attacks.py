@@ -208,7 +208,7 @@ async def test_the_second_editor_of_a_course_or_term_sees_what_the_first_changed
     assert await db.audit.count_documents({}) == 2
 
 
-async def test_the_same_form_sent_twice_is_no_conflict(rita: Browser, db: Database) -> None:
+async def test_the_same_form_sent_twice_is_not_a_conflict(rita: Browser, db: Database) -> None:
     path = "/staff/course?courseID=3333"
     seen = (await rita.read(path)).split('name="seen" type="hidden" value="')[1].split('"')[0]
     form = COURSE_FORM | {"seen": seen, "prerequisites": "1111"}
@@ -253,7 +253,7 @@ async def test_only_the_current_revision_is_accepted(rita: Browser, db: Database
 # How many students a section may have, and what the counters say.
 
 
-async def test_no_shows_lower_what_a_section_may_exceed(
+async def test_no_shows_lower_how_far_a_section_may_be_over_capacity(
     rita: Browser, ada: Browser, db: Database, clock: Clock
 ) -> None:
     await ada.post("/enrollment", form=PHP)

@@ -49,7 +49,7 @@ async def test_the_preview_names_the_students_and_changes_nothing(db: Database) 
     assert (await find(db)).seats_taken == 1
 
 
-async def test_a_section_that_does_not_fit_is_no_alternative(ada: Browser, db: Database) -> None:
+async def test_a_section_that_does_not_fit_is_not_an_alternative(ada: Browser, db: Database) -> None:
     await ada.post("/enrollment", form={"courseID": "1111", "section": "01"})  # in the mornings
     [morning] = [one.meetings for one in SECTIONS if one.key == SectionKey("Fall 2026", "1111", "01")]
     await sections.put_all(db, [replace(PHP, section="02", capacity=5, meetings=morning)])

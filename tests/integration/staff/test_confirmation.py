@@ -74,7 +74,7 @@ async def test_wrong_passwords_are_limited_as_at_sign_in(rita: Browser, clock: C
 
 @pytest.fixture
 def upload(app: Quart) -> list[str]:
-    """Add a form with a file at /staff/upload; return the names of what reaches its view."""
+    """Add a form with a file at /staff/upload; return the names of the fields that reach its view."""
     reached: list[str] = []
 
     async def view() -> str:

@@ -88,7 +88,7 @@ async def test_nobody_imports_what_they_have_not_seen(app: Quart, rita: Browser,
     uploaded = await upload(rita, "user", PEOPLE)
     url = await match(app, rita, uploaded, **PEOPLE_COLUMNS)
     assert 'name="checks" value="1"' in await page(rita, url)
-    await match(app, rita, uploaded, **PEOPLE_COLUMNS | {"column_2": ""})  # in another tab, or by somebody else
+    await match(app, rita, uploaded, **PEOPLE_COLUMNS | {"column_2": ""})  # in another tab, or by someone else
     await begin(rita, url)
     await settle(app)
     assert await db.user.count_documents({"email": "nina@school.example"}) == 0
@@ -179,7 +179,7 @@ async def test_the_preview_says_who_gains_a_seat(
         (b"PK\x03\x04 no archive", "file.xlsx", "it is damaged"),
     ],
 )
-async def test_a_file_that_cant_be_read_is_refused_beside_the_field(
+async def test_an_unreadable_file_is_refused_beside_the_field(
     rita: Browser, data: bytes, filename: str, sentence: str
 ) -> None:
     response = await upload(rita, "user", data, filename)

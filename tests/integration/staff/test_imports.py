@@ -91,7 +91,7 @@ async def test_an_uploaded_file_is_stored_in_parts(db: Database, stored: StoredI
 
 async def test_columns_can_be_chosen_until_the_import_begins(db: Database) -> None:
     import_id = await imports.upload(db, RITA.user_id, "user", "people.csv", BytesIO(DATA), FALL_MORNING)
-    assert not await imports.begin(db, import_id, RITA.user_id, 0, FALL_MORNING)  # nobody has seen yet what it would do
+    assert not await imports.begin(db, import_id, RITA.user_id, 0, FALL_MORNING)  # its preview hasn't been seen
     await check(db, import_id)
     await check(db, import_id, "$Con.tact")
     # This is not what the second check has found.

@@ -119,7 +119,7 @@ async def test_a_granted_request_frees_the_seats_and_leaves_an_entry(ada: Browse
     ],
 )
 @pytest.mark.usefixtures("seats")
-async def test_courses_that_can_not_be_dropped_any_more_stay_on_record_without_a_name(
+async def test_courses_past_their_drop_deadline_stay_on_record_without_a_name(
     db: Database, moment: datetime, status: str, taken: int
 ) -> None:
     await removals.add(db, ADA.user_id, moment, None)
@@ -206,7 +206,7 @@ async def test_a_request_is_decided_only_once(ada: Browser, rita: Browser, db: D
     assert await entries(db) == []
 
 
-async def test_the_last_registrar_can_not_be_removed(rita: Browser, db: Database) -> None:
+async def test_the_last_registrar_cannot_be_removed(rita: Browser, db: Database) -> None:
     await ask(rita)
     with pytest.raises(LastRegistrar):
         await service.grant(EnrollmentContext(db), RITA.user_id, RITA.user_id, NOW)

@@ -1,4 +1,4 @@
-"""The roster of a section: who is on it, who may see it, and the same as a file."""
+"""The roster of a section: its students, the roles that may see it, and the same as a file."""
 
 import csv
 import io
@@ -183,7 +183,7 @@ async def test_names_lead_to_records_that_the_reader_may_open(rita: Browser, iva
     assert 'href="/staff/students/1"' not in await ivan.read(URL)
 
 
-async def test_the_page_is_live_until_nobody_can_leave_any_more(rita: Browser, clock: Clock) -> None:
+async def test_the_page_is_live_until_the_last_day_to_withdraw(rita: Browser, clock: Clock) -> None:
     assert "sse-connect" in await rita.read(URL)
     await set_clock(FALL.withdraw_deadline, clock, (rita, RITA))
     assert "sse-connect" not in await rita.read(URL)

@@ -128,7 +128,7 @@ async def test_an_email_that_is_interrupted_reaches_nobody_or_everybody(
 
 
 @pytest.mark.parametrize("line_break", ["\r\n", "\n", "\r", "\u2028", "\x85", "\x0b"])
-async def test_a_subject_can_not_add_a_header(ivan: Browser, db: Database, clock: Clock, line_break: str) -> None:
+async def test_a_subject_cannot_add_a_header(ivan: Browser, db: Database, clock: Clock, line_break: str) -> None:
     await db.notice.delete_many({})
     await ivan.post(URL, form=SEND | {"subject": f"Hello{line_break}Bcc: eve@evil.example"})
     async with mail_server() as mail:
@@ -196,7 +196,7 @@ async def test_too_many_emails_have_to_wait(ivan: Browser, db: Database) -> None
     assert len(await queued(db)) == 2 * ROSTER_EMAILS_PER_PERSON.limit
 
 
-async def test_an_email_is_no_notice_on_the_site(ivan: Browser, ada: Browser) -> None:
+async def test_an_email_is_not_a_notice_on_the_site(ivan: Browser, ada: Browser) -> None:
     await ada.get("/")
     await ivan.post(URL, form=SEND)
     assert "We meet in Lab 2." not in await ada.read("/")

@@ -123,7 +123,7 @@ async def test_the_same_edit_sent_twice_is_made_once(db: Database) -> None:
 
 @pytest.mark.usefixtures("section_full")
 @pytest.mark.parametrize("status", [SectionStatus.TENTATIVE, SectionStatus.CANCELLED])
-async def test_a_section_with_students_can_not_disappear(db: Database, status: SectionStatus) -> None:
+async def test_a_section_with_students_cannot_disappear(db: Database, status: SectionStatus) -> None:
     with pytest.raises(WrongFields) as refused:
         await edit(db, replace(PHP, status=status))
     assert list(refused.value.fields) == ["status"]

@@ -44,7 +44,7 @@ async def staff_holds(query: HoldQuery) -> Response:
 async def place_hold(body: PlaceHoldBody, user_id: int) -> Response:
     """Place a hold on a student.
 
-    The student is told. A hold like one that the student has already is not placed again.
+    The student is notified. A hold that the student already has isn't placed again.
     """
     await open_record(user_id)
     hold, staff_id = body.hold(await hold_types.find(database(), body.type), now()), auth.signed_in().user_id
@@ -61,7 +61,7 @@ async def place_hold(body: PlaceHoldBody, user_id: int) -> Response:
 async def lift_hold(body: LiftHoldBody, user_id: int) -> Response:
     """Lift a student's hold.
 
-    The student is told, and gets each open seat that they wait for. Lifting a lifted hold changes nothing.
+    The student is notified, and gets each open seat that they're waiting for. Lifting a lifted hold changes nothing.
     """
     await open_record(user_id)
     db, staff_id = database(), auth.signed_in().user_id

@@ -1,4 +1,4 @@
-"""Rosters: the students of a section, and the drop of those who don't come."""
+"""Rosters: the students of a section, and dropping no-shows."""
 
 from quart import Response, abort
 
@@ -45,9 +45,9 @@ async def roster(query: RosterQuery) -> Response:
 @responds_with(NoShowResult, problems=(404, 409))
 @takes_body(NoShowBody)
 async def drop_no_shows(body: NoShowBody) -> Response:
-    """Drop students who don't come, until the census date.
+    """Drop no-shows, until the census date.
 
-    They lose their seats without a W, and each is told. Their seats go to the students who wait.
+    They lose their seats without a W, and each is notified. Their seats go to waiting students.
     """
     key = await _open_roster(body.key, to_manage=True)
     done = await no_show.drop(

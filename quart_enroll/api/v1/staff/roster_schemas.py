@@ -1,4 +1,4 @@
-"""The schemas of rosters, and of the drop of students who don't come."""
+"""The schemas of rosters, and of dropping no-shows."""
 
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal, Self
@@ -32,7 +32,7 @@ class DepartureSchema(Struct, frozen=True):
         Literal["student", "staff", "automatic"],
         Meta(description="Who did it; automatic is what followed from something else, such as a promotion."),
     ]
-    author: Annotated[str, Meta(description="The name of the member of the staff; otherwise empty.")]
+    author: Annotated[str, Meta(description="The name of the staff member; otherwise empty.")]
     reason: Annotated[str, Meta(description="Why staff did it; otherwise empty.")]
     moved_to: Annotated[str, Meta(description="The section to which the student moved; otherwise empty.")]
 
@@ -93,7 +93,7 @@ class RosterPage(Struct, frozen=True):
 
 
 class NoShowBody(SectionKeyQuery, frozen=True, kw_only=True):
-    """The section, and the students who don't come."""
+    """The section, and the students who didn't attend."""
 
     example: ClassVar = {**SECTION_EXAMPLE, "students": [1, 2], "dry_run": True}
 
