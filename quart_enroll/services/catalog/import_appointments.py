@@ -89,16 +89,16 @@ async def import_appointments(
     An appointment that the student has already changes nothing.
     """
     known = await _find_facts(context.db, rows, with_current=dry_run)
-    return await import_students.import_rows(
-        context.db,
-        rows,
-        author,
-        make=lambda row: _make(context, row, known, author, clock()),
-        preview=(lambda row: _preview(row, known)) if dry_run else None,
-    )
+
+    async def change(row: ImportedAppointment) -> ImportResult:
+        if dry_run:
+            return _preview(row, known)
+        return await _make(context, row, known, author, clock())
+
+    return await import_students.import_rows(context.db, rows, author, change, dry_run=dry_run)
 
 
-async def _preview(row: ImportedAppointment, known: KnownFacts) -> ImportResult:
+def _preview(row: ImportedAppointment, known: KnownFacts) -> ImportResult:
     """Return what would become of a row after the earlier ones."""
     if problem := known.find_problem(row):
         return refused(row, problem, known.students)
@@ -114,7 +114,7 @@ async def _make(
     if student := known.students.get(row.student):
         current = await stored.find(context.db, student.user_id, row.appointment.term)
         known.current = {(student.user_id, row.appointment.term): current.appointment} if current else {}
-    result = await _preview(row, known)
+    result = _preview(row, known)
 
     async def record(session: Session) -> None:
         await author.record(session, result)

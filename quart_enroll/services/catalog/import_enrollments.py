@@ -159,13 +159,13 @@ async def import_enrollments(
     """
     known = await _find_names(context.db, rows, clock(), author)
     forecast = Forecast()
-    return await import_students.import_rows(
-        context.db,
-        rows,
-        author,
-        make=lambda row: _make(context, row, known, author, clock),
-        preview=(lambda row: _preview(context.db, row, known, author, forecast)) if dry_run else None,
-    )
+
+    async def change(row: ImportedEnrollment) -> ImportResult:
+        if dry_run:
+            return await _preview(context.db, row, known, author, forecast)
+        return await _make(context, row, known, author, clock)
+
+    return await import_students.import_rows(context.db, rows, author, change, dry_run=dry_run)
 
 
 async def _make(

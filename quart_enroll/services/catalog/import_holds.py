@@ -78,13 +78,13 @@ async def import_holds(
     A hold that the student has already is not placed again, and without one to lift, nothing is changed.
     """
     known = await _find_names(context.db, rows)
-    return await import_students.import_rows(
-        context.db,
-        rows,
-        author,
-        make=lambda row: _make(context, row, known, author, clock),
-        preview=(lambda row: _preview(context.db, row, known, author, clock())) if dry_run else None,
-    )
+
+    async def change(row: ImportedHold) -> ImportResult:
+        if dry_run:
+            return await _preview(context.db, row, known, author, clock())
+        return await _make(context, row, known, author, clock)
+
+    return await import_students.import_rows(context.db, rows, author, change, dry_run=dry_run)
 
 
 async def _make(

@@ -37,24 +37,25 @@ async def import_rows(
     db: Database,
     rows: Sequence[RowT | RefusedRow],
     author: ImportAuthor,
+    change: Callable[[RowT], Awaitable[ImportResult]],
     *,
-    make: Callable[[RowT], Awaitable[ImportResult]],
-    preview: Callable[[RowT], Awaitable[ImportResult]] | None = None,
+    dry_run: bool,
 ) -> ImportResult:
-    """Make the change of each row, one after the other, unless an earlier run did; record refused rows.
+    """Call `change` for each row that no earlier run has recorded, one after the other; record refused rows.
 
-    With a `preview`, only say what would become of each row after the earlier ones.
+    In a dry run, `change` only says what would become of a row after the earlier ones.
     """
     total = ImportTotal()
     for row in rows:
-        if preview is None and row.number in author.recorded_rows:
+        if not dry_run and row.number in author.recorded_rows:
             continue
-        if not isinstance(row, RefusedRow):
-            total.add(await (preview or make)(row))
-            continue
-        if preview is None:
-            await record(db, author, row.result())
-        total.add(row.result())
+        if isinstance(row, RefusedRow):
+            result = row.result()
+            if not dry_run:
+                await record(db, author, result)
+        else:
+            result = await change(row)
+        total.add(result)
     return total.result()
 
 
