@@ -223,7 +223,7 @@ document.addEventListener("htmx:configRequest", ({ detail }) => {
     document.addEventListener(type, ({ key = "Escape" }) => {
       if (key !== "Escape") return;
       for (const message of outcome.splice(0)) message.remove();
-      document.getElementById("messages").classList.remove("in-place");
+      document.querySelector("#messages.in-place")?.classList.remove("in-place");
     });
   }
 
