@@ -105,14 +105,12 @@ async def _build(uri: str) -> None:
         )
 
 
-def start(uri: str, *options: str, folder: Path, workers: int = 1) -> subprocess.Popen[str]:
+def start(uri: str, *options: str, folder: Path) -> subprocess.Popen[str]:
     """Start `rehearse` in a folder of its own."""
     return subprocess.Popen(
         [*QUART, "rehearse", "--yes", "--output", str(folder / "report.html"), *options],
         cwd=PROJECT,
-        env=environment(
-            MONGO_URI=uri, WEB_CONCURRENCY=workers, SMTP_URL="smtp://127.0.0.1:9", MAIL_FROM="a@school.example"
-        ),
+        env=environment(MONGO_URI=uri, WEB_CONCURRENCY=2, SMTP_URL="smtp://127.0.0.1:9", MAIL_FROM="a@school.example"),
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -153,7 +151,7 @@ def test_a_rehearsal_after_a_killed_one_reports_what_happened_and_leaves_nothing
         killed.wait()
     assert school_db.has_rehearsal()
     options = ("--students", "20", "--minutes", "0.05", "--passwords", "20", "--json")
-    process = start(school_db.uri, *options, folder=tmp_path, workers=2)
+    process = start(school_db.uri, *options, folder=tmp_path)
     output, progress = process.communicate(timeout=RUN_SECONDS)
     figures = json.loads(output)
     # On an overloaded machine, requests may fail; the command must say so.

@@ -48,7 +48,7 @@ def database(fresh_uri: str) -> str:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
-@pytest.mark.parametrize(("workers", "stop_signal"), [(1, signal.SIGINT), (2, signal.SIGTERM)])
+@pytest.mark.parametrize(("workers", "stop_signal"), [(1, signal.SIGINT), (1, signal.SIGTERM), (2, signal.SIGTERM)])
 def test_requests_in_flight_are_answered_and_streams_end_when_every_process_is_told_to_stop(
     workers: int, stop_signal: signal.Signals, database: str, tmp_path: Path
 ) -> None:
