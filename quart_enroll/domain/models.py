@@ -178,9 +178,10 @@ class Course:
     The `prerequisites` must be taken in an earlier term, the `corequisites` in the same term or an earlier one. The
     text `requisite` has prerequisites too, of which some are alternatives or may be taken in the same term. The text
     `restriction` says which students may enroll. A student can take the course in `max_attempts` terms, 0 for any
-    number; `withdrawals_count` says whether those count, and `repeat_action` what happens beyond that. Where it is
-    required, its `equivalents`, taken in an earlier term, count as well. `needs` and `corequisite_names` are the names
-    of the `prerequisite_courses` and the `corequisites`, in the same order; only the catalog in memory has them.
+    number; `withdrawals_count` says whether terms with a withdrawal are among them, and `repeat_action` what happens in
+    further terms. Where it is required, its `equivalents`, taken in an earlier term, count as well. `needs` and
+    `corequisite_names` are the names of the `prerequisite_courses` and the `corequisites`, in the same order; only the
+    catalog in memory has them.
     """
 
     courseID: str
@@ -401,7 +402,7 @@ class Section:
         return self.reserved_seats > 0 and not self.open_seats
 
     def with_seats_taken(self, more: Mapping[str, int]) -> "Section":
-        """Return the section with `more` seats taken, by the names of the pools; empty for unreserved ones."""
+        """Return the section with `more` seats taken too, by the names of the pools, empty for unreserved ones."""
         if not more:
             return self
         taken = self.seats_taken + sum(more.values())

@@ -152,7 +152,7 @@ def choose(pools: Iterable[Pool], attributes: StudentAttributes) -> str:
 
 
 def with_seats_taken(pools: Iterable[Pool], more: Mapping[str, int]) -> tuple[Pool, ...]:
-    """Return the pools with `more` seats taken, by the names of the pools."""
+    """Return the pools with `more` seats taken too, by the names of the pools."""
     return tuple(replace(one, taken=one.taken + more.get(one.name, 0)) for one in pools)
 
 

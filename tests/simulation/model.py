@@ -122,9 +122,9 @@ class Outcome:
 class Process:
     """A process of the site: an event loop, and the requests that wait for their batch.
 
-    The processes of a dyno take turns with their batches, which consist of all that wait when the turn comes. A batch
-    that conflicts with those of other dynos is halved, and the next ones begin smaller. Students who have waited too
-    long are told to try again, as in quart_enroll/services/enrollment/batching.py.
+    The processes of a dyno take turns with their batches; a batch consists of the requests that are waiting when the
+    turn comes. One that conflicts with those of other dynos is halved, and the next ones begin smaller. Students who
+    have waited too long are told to try again, as in quart_enroll/services/enrollment/batching.py.
     """
 
     def __init__(self, site: "Site", thread: Thread, turn: Lock) -> None:

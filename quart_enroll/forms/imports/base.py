@@ -56,7 +56,7 @@ TOO_LONG = lazy("Use at most %(max)s characters.")
 
 
 class ImportMessages:
-    """Gives WTForms sentences, which are translated when someone reads what was wrong with a file."""
+    """Gives WTForms sentences, which are translated when someone reads the errors in a file."""
 
     def gettext(self, message: str) -> str:
         """Return the message of WTForms."""

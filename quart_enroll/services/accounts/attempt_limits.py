@@ -48,7 +48,7 @@ EMAIL_CHANGES_PER_NEW_ADDRESS = RateLimit(limit=3, fades_in=timedelta(hours=8))
 and networks have the limits of reset links."""
 
 ROSTER_EMAILS_PER_PERSON = RateLimit(limit=20, fades_in=timedelta(minutes=15))
-"""Twenty in a row, every section of an instructor with a correction to some, then one per quarter of an hour."""
+"""Twenty in a row, enough for all of an instructor's sections and some corrections, then one per quarter of an hour."""
 
 PERMISSION_NUMBERS_PER_STUDENT = RateLimit(limit=20, fades_in=timedelta(minutes=15))
 """Twenty in a row, then one per quarter of an hour, correct ones included: nobody gets that many."""

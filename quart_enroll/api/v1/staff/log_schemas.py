@@ -24,7 +24,7 @@ Time = Annotated[
 class AccessQuery(Struct, frozen=True):
     """Filters for the access log."""
 
-    actor: Annotated[UserID, Meta(description="Only entries about changes by this person.")] | UnsetType = UNSET
+    actor: Annotated[UserID, Meta(description="Only actions of this person.")] | UnsetType = UNSET
     user_id: Annotated[UserID, Meta(description="Only entries about this person.")] | UnsetType = UNSET
     begins: Annotated[Time, Meta(description="Only entries from this time on.")] | UnsetType = UNSET
     ends: (
