@@ -26,7 +26,8 @@ from quart_enroll.domain.pools import MAX_POOLS
 from quart_enroll.services.catalog.imports import FieldChange
 from quart_enroll.services.staff.cancellation import CancelledStudent
 from quart_enroll.services.staff.catalog_edits import audit_change
-from quart_enroll.services.staff.section_effects import Effects, GainedSeat
+from quart_enroll.services.staff.seat_previews import GainedSeat
+from quart_enroll.services.staff.section_effects import Effects
 
 StoredTerm = Annotated[
     str,
