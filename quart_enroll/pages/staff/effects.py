@@ -62,7 +62,28 @@ async def of_section(db: Database, effects: Effects, *, is_preview: bool) -> lis
 
 async def of_import(db: Database, result: ImportResult, *, is_preview: bool) -> list[EffectLine]:
     """Return what the change of a term or a course does to people, or did."""
-    return await of_gained_seats(db, [GainedSeat.of(one) for one in result.promoted], is_preview=is_preview)
+    gained = await of_gained_seats(db, [GainedSeat.of(one) for one in result.promoted], is_preview=is_preview)
+    return [*gained, *_other_credits(result, is_preview=is_preview)]
+
+
+def _other_credits(result: ImportResult, *, is_preview: bool) -> list[EffectLine]:
+    """Return how many students are enrolled in courses whose credits change."""
+    enrolled = sum(row.enrolled for row in result.changes if any(one.field == "credits" for one in row.fields))
+    if not enrolled:
+        return []
+    if is_preview:
+        sentence = plural(
+            "The credits of %(number)s enrolled student change.",
+            "The credits of %(number)s enrolled students change.",
+            enrolled,
+        )
+    else:
+        sentence = plural(
+            "The credits of %(number)s enrolled student have changed.",
+            "The credits of %(number)s enrolled students have changed.",
+            enrolled,
+        )
+    return [EffectLine(str(sentence))]
 
 
 async def of_gained_seats(db: Database, gained: Sequence[GainedSeat], *, is_preview: bool) -> list[EffectLine]:
