@@ -34,7 +34,7 @@ class Measured:
 
 
 def measure(run: BenchRun) -> list[Row]:
-    """Import a short file of users and a long one with password hashes, and a file of sections, each in a new process."""
+    """Import a short and a long file of users with password hashes, and one of sections, each in a new process."""
     rows = run.plan.imported_rows
     few, many = [_measure(run, "user", _users(number), number) for number in (FEW_ROWS, rows)]
     sections = _measure(run, "section", _sections(), SECTIONS)
