@@ -18,7 +18,7 @@ from quart_enroll.pages.staff.catalog_forms import save
 from quart_enroll.pages.staff.layout import render_staff
 from quart_enroll.pages.staff.listing import ROWS_PER_PAGE, Column, Listing, export, requested_format
 from quart_enroll.pages.staff.sections import in_batches, sort_rows
-from quart_enroll.services.catalog.imports import ImportResult
+from quart_enroll.services.catalog.import_results import ImportResult
 from quart_enroll.services.staff import catalog_edits
 from quart_enroll.state import database, now
 from quart_enroll.web import auth

@@ -7,7 +7,7 @@ from quart_enroll.db.client import Database
 from quart_enroll.domain.models import Consent, Meeting, SectionKey, SectionStatus
 from quart_enroll.domain.section_edits import CONSENT_NAMES, STATUS_NAMES
 from quart_enroll.i18n.language import gettext, plural
-from quart_enroll.services.catalog.imports import ImportResult
+from quart_enroll.services.catalog.import_results import ImportResult
 from quart_enroll.services.staff import sections as service
 from quart_enroll.services.staff.seat_previews import GainedSeat
 from quart_enroll.services.staff.section_effects import Effects

@@ -26,17 +26,12 @@ from quart_enroll.domain.roles import Role
 from quart_enroll.domain.stored_import import Outcome
 from quart_enroll.i18n.language import Sentence, TermName, join_sentences
 from quart_enroll.services.catalog import import_students
+from quart_enroll.services.catalog.import_checks import unknown_course
 from quart_enroll.services.catalog.import_courses import KnownCourseIDs
+from quart_enroll.services.catalog.import_results import FieldChange, ImportResult, RefusedRow, RowChange
 from quart_enroll.services.catalog.import_sections import accounts_of
 from quart_enroll.services.catalog.import_students import ChangeRow, StudentRow, refused, unknown_student
-from quart_enroll.services.catalog.imports import (
-    FieldChange,
-    ImportAuthor,
-    ImportResult,
-    RefusedRow,
-    RowChange,
-    unknown_course,
-)
+from quart_enroll.services.catalog.import_transactions import ImportAuthor
 from quart_enroll.services.enrollment import staff_changes
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.staff_changes import ACTION_NAMES, StaffAction, StaffChange

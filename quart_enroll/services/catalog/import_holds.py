@@ -12,6 +12,7 @@ from quart_enroll.domain.models import SYSTEM_ACTOR, User
 from quart_enroll.domain.stored_import import Outcome
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.services.catalog import import_students
+from quart_enroll.services.catalog.import_results import FieldChange, ImportResult, RefusedRow, RowChange
 from quart_enroll.services.catalog.import_students import (
     ChangeRow,
     StudentRow,
@@ -19,13 +20,7 @@ from quart_enroll.services.catalog.import_students import (
     refused,
     unknown_student,
 )
-from quart_enroll.services.catalog.imports import (
-    FieldChange,
-    ImportAuthor,
-    ImportResult,
-    RefusedRow,
-    RowChange,
-)
+from quart_enroll.services.catalog.import_transactions import ImportAuthor
 from quart_enroll.services.enrollment.act_for import Record, record_nothing
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.staff import access

@@ -12,14 +12,9 @@ from quart_enroll.domain.models import User
 from quart_enroll.domain.roles import Role
 from quart_enroll.domain.stored_import import Outcome
 from quart_enroll.i18n.language import Sentence
+from quart_enroll.services.catalog.import_results import ImportResult, ImportTotal, RefusedRow
 from quart_enroll.services.catalog.import_sections import accounts_of
-from quart_enroll.services.catalog.imports import (
-    IMPORT_RETRY_SECONDS,
-    ImportAuthor,
-    ImportResult,
-    ImportTotal,
-    RefusedRow,
-)
+from quart_enroll.services.catalog.import_transactions import IMPORT_RETRY_SECONDS, ImportAuthor
 
 BATCH_STUDENTS = 500
 """Rows whose students are in memory at once."""

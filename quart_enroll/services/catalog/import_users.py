@@ -20,20 +20,10 @@ from quart_enroll.domain.models import Credentials, Event, User
 from quart_enroll.domain.roles import STUDENT_ONLY, Role
 from quart_enroll.domain.student_attributes import ATTRIBUTE_NAMES
 from quart_enroll.i18n.language import Sentence
+from quart_enroll.services.catalog.import_checks import refuse, refuse_duplicates
+from quart_enroll.services.catalog.import_results import ImportResult, ImportTotal, RowChange, user_changes
+from quart_enroll.services.catalog.import_transactions import BATCH_ROWS, SYSTEM, ImportAuthor, run_batches, run_import
 from quart_enroll.services.catalog.imported_users import ImportedUser, MatchedRow, RoleCheck, email_key, match_users
-from quart_enroll.services.catalog.imports import (
-    BATCH_ROWS,
-    SYSTEM,
-    ImportAuthor,
-    ImportResult,
-    ImportTotal,
-    RowChange,
-    refuse,
-    refuse_duplicates,
-    run_batches,
-    run_import,
-    user_changes,
-)
 from quart_enroll.services.enrollment import swap_cycles
 from quart_enroll.services.enrollment.promotion import promote_students
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from quart_enroll.domain.models import Section, SectionKey
 from quart_enroll.i18n.language import Sentence
-from quart_enroll.services.catalog.imports import FieldChange
+from quart_enroll.services.catalog.import_results import FieldChange
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
 from quart_enroll.services.staff.seat_previews import GainedSeat, change_or_preview

@@ -22,8 +22,8 @@ from quart_enroll.domain.models import Course, Section, SectionKey, SectionStatu
 from quart_enroll.i18n.language import gettext
 from quart_enroll.services.catalog import changed_sections
 from quart_enroll.services.catalog.changed_sections import ChangeNotice
+from quart_enroll.services.catalog.import_results import FieldChange, field_changes
 from quart_enroll.services.catalog.import_sections import accounts_of
-from quart_enroll.services.catalog.imports import FieldChange, field_changes
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.promotion import promote_waitlists
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction

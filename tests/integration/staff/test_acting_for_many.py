@@ -23,7 +23,8 @@ from quart_enroll.domain.stored_import import ImportState
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.services.catalog import import_students
 from quart_enroll.services.catalog.import_enrollments import ImportedEnrollment, import_enrollments
-from quart_enroll.services.catalog.imports import ImportAuthor, ImportResult, RefusedRow
+from quart_enroll.services.catalog.import_results import ImportResult, RefusedRow
+from quart_enroll.services.catalog.import_transactions import ImportAuthor
 from quart_enroll.services.enrollment import enroll
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.staff import imports
