@@ -172,9 +172,9 @@ async def _predict(
     while batch := await asyncio.to_thread(lambda: list(islice(rows, BATCH_ROWS))):
         prepared = await asyncio.to_thread(_prepare, batch, advisor_ids, unused, unusable_password)
         await asyncio.to_thread(total.add, _result(prepared, len(batch)))
-        affected = {one.user_id: one for one in prepared.with_other_attributes}
-        entries = await waitlist.find_by_students(db, affected)
-        waiting += [affected[user_id] for user_id in {one.user_id: None for one in entries}]
+        entries = await waitlist.find_by_students(db, [one.user_id for one in prepared.with_other_attributes])
+        waitlisted = {one.user_id for one in entries}
+        waiting += [one for one in prepared.with_other_attributes if one.user_id in waitlisted]
     return total.result(), waiting
 
 

@@ -39,7 +39,6 @@ async def test_the_students_of_a_long_file_are_read_in_batches(
     for one in STUDENTS:
         await users.add(db, one, PASSWORD_HASH)
     await add_type(db)
-    await db.term.update_one({"term": "Fall 2026"}, {"$set": {"open_enrollment_at": FALL.add_deadline}})
     found_at_once, appointments_at_once = [], []
     find_by_emails, find_in_terms = users.find_by_emails, appointments.find_in_terms
 

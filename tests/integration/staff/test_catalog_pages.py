@@ -5,6 +5,7 @@ from dataclasses import replace
 from html import unescape
 
 import pytest
+from wtforms.fields.core import UnboundField
 
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import courses, sections, terms
@@ -182,7 +183,7 @@ async def test_a_course_is_added_once(rita: Browser, db: Database) -> None:
         ("?q=java", ["2222"]),
         ("?subject=Web", ["3333"]),
         ("?sort=-credits", ["2222", "3333", "1111"]),
-        ("?sort=title", ["3333", "2222", "1111"]),
+        ("?sort=title", ["2222", "3333", "1111"]),
         ("?page=2", []),
     ],
 )
@@ -258,7 +259,8 @@ async def test_a_page_says_before_and_after_whose_credits_change(rita: Browser, 
 
 @pytest.mark.parametrize("form", [NewTermForm, NewCourseForm, NewSectionForm])
 def test_a_form_has_every_field_that_a_file_can_have(form: type[RowForm]) -> None:
-    assert {field.name for field in form.ROW()} - {field.name for field in form()} <= ONLY_IN_FILES
+    offered = {name for name in dir(form) if isinstance(getattr(form, name), UnboundField)}
+    assert {field.name for field in form.ROW()} - offered <= ONLY_IN_FILES
 
 
 ONLY_IN_FILES = {"season", "year"}
