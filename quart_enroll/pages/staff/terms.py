@@ -106,8 +106,14 @@ async def term() -> ResponseReturnValue:
     form = await TermForm.from_request(fixed_cells={"term": opened.term}, **_values(opened))
     name = str(TermName(opened.term))
     copy_url = url_for("staff_term_new", term=opened.term) if _can_change() else ""
-    urls = {"appointments_url": _appointments_url(opened), "copy_url": copy_url}
-    page = partial(_page, form, name, can_change=_can_change(), **urls)
+    page = partial(
+        _page,
+        form,
+        name,
+        can_change=_can_change(),
+        appointments_url=_appointments_url(opened),
+        copy_url=copy_url,
+    )
     if request.method != "POST":
         return page()
     if not form.validate():

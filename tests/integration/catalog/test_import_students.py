@@ -39,7 +39,8 @@ async def test_the_students_of_a_long_file_are_read_in_batches(
     for one in STUDENTS:
         await users.add(db, one, PASSWORD_HASH)
     await add_type(db)
-    found_at_once, appointments_at_once = [], []
+    found_at_once: list[int] = []
+    appointments_at_once: list[int] = []
     find_by_emails, find_in_terms = users.find_by_emails, appointments.find_in_terms
 
     async def find_and_count(db: Database, emails: Sequence[str], session: Session | None = None) -> dict[str, User]:
