@@ -22,7 +22,8 @@ from quart_enroll.forms.imports.table import UnreadableFile
 from quart_enroll.forms.imports.table_reader import MAX_FILE_BYTES
 from quart_enroll.forms.imports.validation import FileRows, read_rows
 from quart_enroll.importing.file_import import ImportSettings, import_rows_of_file
-from quart_enroll.services.catalog.imports import ImportResult, InvalidRows, RowChange
+from quart_enroll.services.catalog.import_checks import InvalidRows
+from quart_enroll.services.catalog.import_results import ImportResult, RowChange
 from quart_enroll.services.staff.imports import command_author
 from quart_enroll.system.clock import utc_now
 

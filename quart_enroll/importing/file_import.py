@@ -7,9 +7,10 @@ from quart_enroll.db.client import Database
 from quart_enroll.forms.imports import kinds
 from quart_enroll.forms.imports.validation import FileRows
 from quart_enroll.services.accounts.hashing import unusable_hash
+from quart_enroll.services.catalog.import_results import ImportResult
 from quart_enroll.services.catalog.import_rows import import_rows
 from quart_enroll.services.catalog.import_terms import known_terms
-from quart_enroll.services.catalog.imports import SYSTEM, ImportAuthor, ImportResult
+from quart_enroll.services.catalog.import_transactions import SYSTEM, ImportAuthor
 from quart_enroll.system.clock import Clock
 
 

@@ -12,7 +12,8 @@ from quart_enroll.forms.imports.table import UnreadableFile
 from quart_enroll.forms.imports.validation import FileRows, read_rows
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.importing.file_import import ImportSettings, import_rows_of_file
-from quart_enroll.services.catalog.imports import ImportResult, InvalidRows
+from quart_enroll.services.catalog.import_checks import InvalidRows
+from quart_enroll.services.catalog.import_results import ImportResult
 from quart_enroll.services.staff import imports
 from quart_enroll.services.staff.import_outcomes import find_outcomes
 from quart_enroll.services.staff.imports import Preview

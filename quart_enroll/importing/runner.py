@@ -15,7 +15,9 @@ from quart_enroll.forms.imports.validation import FileRows
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.importing.file_import import ImportSettings, import_rows_of_file
 from quart_enroll.importing.preview import SPELLED_DIFFERENTLY, find_preview, read_stored
-from quart_enroll.services.catalog.imports import ImportAuthor, ImportResult, InvalidRows
+from quart_enroll.services.catalog.import_checks import InvalidRows
+from quart_enroll.services.catalog.import_results import ImportResult
+from quart_enroll.services.catalog.import_transactions import ImportAuthor
 from quart_enroll.services.staff import imports
 from quart_enroll.services.staff.imports import Preview
 from quart_enroll.system.clock import Clock

@@ -17,6 +17,7 @@ from quart_enroll.cli.local_mongod import local_mongod
 from tests.bench import (
     crowd_pages,
     enroll_posts,
+    export_memory,
     import_memory,
     machine,
     memory,
@@ -53,6 +54,7 @@ PARTS: dict[str, Part] = {
     "signin": signin.measure_rows,
     "memory": memory.measure,
     "imports": import_memory.measure,
+    "exports": export_memory.measure,
 }
 """What is measured, by the names for ONLY."""
 

@@ -6,7 +6,7 @@ from quart_enroll.domain.actors import Actor, Override
 from quart_enroll.domain.models import SectionKey, SectionRequest, User
 from quart_enroll.domain.roles import Role
 from quart_enroll.services.catalog.import_enrollments import ImportedEnrollment, import_enrollments
-from quart_enroll.services.catalog.imports import ImportAuthor
+from quart_enroll.services.catalog.import_transactions import ImportAuthor
 from quart_enroll.services.enrollment import act_for, enroll, waitlist
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.maintenance import audit

@@ -13,8 +13,8 @@ from quart_enroll.db.transactions import transaction
 from quart_enroll.domain import rules
 from quart_enroll.domain.models import SectionKey, SectionRequest
 from quart_enroll.services.catalog.import_courses import ImportedCourse, import_courses
+from quart_enroll.services.catalog.import_results import ImportResult
 from quart_enroll.services.catalog.import_terms import ImportedTerm, import_terms
-from quart_enroll.services.catalog.imports import ImportResult
 from quart_enroll.services.enrollment import plan, seat_changes
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.enroll import drop, enroll, swap

@@ -51,7 +51,7 @@ async def school(db: Database) -> None:
 
 
 async def place(context: EnrollmentContext, student: int, wanted: Hold = ENROLL_HOLD) -> str:
-    return await holds.place(context, RITA, student, wanted, NOW)
+    return (await holds.place(context, RITA, student, wanted, NOW)).hold_id
 
 
 async def lift(context: EnrollmentContext, student: int, hold_id: str) -> bool:

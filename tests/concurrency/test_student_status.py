@@ -9,6 +9,7 @@ from quart_enroll.db.collections import users
 from quart_enroll.domain.actors import Actor, Override
 from quart_enroll.domain.models import Profile, SectionKey, SectionRequest, User
 from quart_enroll.domain.student_attributes import StudentAttributes, StudentStatus
+from quart_enroll.services.catalog import import_users as service
 from quart_enroll.services.catalog.import_users import import_users
 from quart_enroll.services.catalog.imported_users import ImportedUser
 from quart_enroll.services.enrollment import act_for, enroll, waitlist
@@ -80,17 +81,32 @@ async def test_a_seat_passes_a_student_on_leave_who_gets_one_on_coming_back(
     await assert_sound(db)
 
 
-async def test_an_import_promotes_those_whom_it_makes_active(db: Database, context: EnrollmentContext) -> None:
+async def test_an_import_promotes_those_whom_it_makes_active_as_its_preview_said(
+    db: Database, context: EnrollmentContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await enroll.enroll(context, ADA, A, NOW)
-    await waitlist.join(context, BOB, A, NOW)
-    await change(context, BOB, ON_LEAVE)
+    for student in (BOB, CAY):
+        await waitlist.join(context, student, A, NOW)
+        await change(context, student, ON_LEAVE)
     await enroll.drop(context, ADA, A, NOW)
-    back = User(BOB, "bob@school.example", "", "", attributes=StudentAttributes(standing="Senior"))
-    row = ImportedUser(2, BOB, back, None, frozenset({"status", "standing"}))
-    result = await import_users(db, [row], NOW, unusable_password="x")
+    rows = [_back(CAY, "cay"), _back(BOB, "bob")]
+    preview = await import_users(db, rows, NOW, unusable_password="x", dry_run=True)
+    assert [one.user_id for one in preview.promoted] == [BOB]
+    assert await enrolled_students(db, KEY) == set()
+    monkeypatch.setattr(service, "MAX_TRIED_STUDENTS", 1)
+    partly = await import_users(db, rows, NOW, unusable_password="x", dry_run=True)
+    assert ([one.user_id for one in partly.promoted], partly.notes) == ([CAY], [service.NOT_ALL_TRIED])
+    result = await import_users(db, rows, NOW, unusable_password="x")
     assert [one.user_id for one in result.promoted] == [BOB]
     assert {one.field for one in result.changes[0].fields} == {"status", "standing"}
     assert await enrolled_students(db, KEY) == {BOB}
+    await assert_sound(db)
+
+
+def _back(student: int, name: str) -> ImportedUser:
+    """Return a row that makes the student active."""
+    back = User(student, f"{name}@school.example", "", "", attributes=StudentAttributes(standing="Senior"))
+    return ImportedUser(student, student, back, None, frozenset({"status", "standing"}))
 
 
 async def test_no_seat_stays_open_for_students_who_become_active_meanwhile(

@@ -15,7 +15,7 @@ from quart_enroll.domain.stored_import import ENROLLMENTS, ImportState, StoredIm
 from quart_enroll.forms.imports import student_lists
 from quart_enroll.importing.file_import import ImportSettings
 from quart_enroll.importing.runner import ImportRunner
-from quart_enroll.services.catalog.imports import BATCH_ROWS
+from quart_enroll.services.catalog.import_transactions import BATCH_ROWS
 from quart_enroll.services.enrollment import enroll
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.maintenance import audit

@@ -23,8 +23,8 @@ from quart_enroll.forms.imports.table_reader import MAX_JSON_BYTES
 from quart_enroll.forms.imports.users import NO_HASH
 from quart_enroll.forms.imports.validation import FileRow, check_rows, read_rows
 from quart_enroll.i18n.language import use_language
+from quart_enroll.services.catalog.import_checks import InvalidRows
 from quart_enroll.services.catalog.import_enrollments import ImportedEnrollment
-from quart_enroll.services.catalog.imports import InvalidRows
 
 FOLDER = Path(__file__).parents[1] / "support/spreadsheets"
 

@@ -14,7 +14,7 @@ from quart_enroll.forms.imports.columns import ROW_FORMS
 from quart_enroll.forms.imports.courses import CourseRow
 from quart_enroll.forms.imports.table import UnreadableFile
 from quart_enroll.forms.imports.validation import check_rows, read_rows
-from quart_enroll.services.catalog.imports import InvalidRows
+from quart_enroll.services.catalog.import_checks import InvalidRows
 
 COLUMNS = ("courseID", "title", "credits", "term", "description", "subject")
 HEADERS = {

@@ -51,6 +51,7 @@ MODULES_WITH_SENTENCES = [
         "services/staff/appointments.py",
         "services/catalog/import_appointments.py",
         "services/catalog/import_students.py",
+        "services/catalog/import_users.py",
         "domain/bulk_appointments.py",
         "services/staff/bulk_appointments.py",
         "forms/staff/bulk_appointments.py",

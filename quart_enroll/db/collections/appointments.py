@@ -76,9 +76,12 @@ async def find_of_student(db: Database, user_id: int) -> list[RecordedAppointmen
     return [to_record(row) for row in await db.appointment.find({"user_id": user_id}).to_list(None)]
 
 
-async def find_in_terms(db: Database, terms: Collection[str]) -> dict[tuple[int, str], Appointment]:
-    """Return all appointments in these terms, by user_id and term."""
-    rows = db.appointment.find({"term": {"$in": list(terms)}}, batch_size=BATCH_SIZE)
+async def find_in_terms(
+    db: Database, terms: Collection[str], user_ids: Collection[int] | None = None
+) -> dict[tuple[int, str], Appointment]:
+    """Return all appointments in these terms, or those of some students, by user_id and term."""
+    of_students = {} if user_ids is None else {"user_id": {"$in": list(user_ids)}}
+    rows = db.appointment.find({"term": {"$in": list(terms)}} | of_students, batch_size=BATCH_SIZE)
     return {(row["user_id"], row["term"]): to_appointment(row) async for row in rows}
 
 

@@ -106,7 +106,9 @@ async def find_in_all_terms(db: Database, user_id: int, session: Session | None 
     return [to_entry(row) async for row in found if has_course(row)]
 
 
-async def find_by_students(db: Database, user_ids: Collection[int], session: Session) -> list[WaitlistEntry]:
+async def find_by_students(
+    db: Database, user_ids: Collection[int], session: Session | None = None
+) -> list[WaitlistEntry]:
     """Return the entries of these students in all terms."""
     if not user_ids:
         return []

@@ -22,10 +22,10 @@ from quart_enroll.services.catalog.import_courses import ImportedCourse
 from quart_enroll.services.catalog.import_enrollments import ImportedEnrollment
 from quart_enroll.services.catalog.import_grades import ImportedGrade
 from quart_enroll.services.catalog.import_holds import ImportedHold
+from quart_enroll.services.catalog.import_results import RefusedRow
 from quart_enroll.services.catalog.import_sections import ImportedSection
 from quart_enroll.services.catalog.import_terms import ImportedTerm
 from quart_enroll.services.catalog.imported_users import ImportedUser
-from quart_enroll.services.catalog.imports import RefusedRow
 from quart_enroll.system.compact_list import CompactList
 
 WITH_TERMS = ("term", APPOINTMENTS)

@@ -18,7 +18,8 @@ from quart_enroll.forms.imports import cells, columns, matching
 from quart_enroll.forms.imports.base import ImportRow
 from quart_enroll.forms.imports.table import Table, TableRow
 from quart_enroll.i18n.language import Sentence, join_sentences, plural
-from quart_enroll.services.catalog.imports import InvalidRows, RefusedRow
+from quart_enroll.services.catalog.import_checks import InvalidRows
+from quart_enroll.services.catalog.import_results import RefusedRow
 from quart_enroll.system.compact_list import CompactList
 
 T = TypeVar("T")

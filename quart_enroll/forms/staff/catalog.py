@@ -188,6 +188,24 @@ class NewCourseForm(CourseForm):
     )
 
 
+ENROLLMENT_FILTERS = {"coming": lazy("Not open yet"), "open": lazy("Open now"), "over": lazy("Closed")}
+"""Whether students can enroll in a term: its choices in the list of terms."""
+
+
+class TermListForm(Form):
+    """The filters of the list of terms."""
+
+    q = StringField(lazy("Search"), filters=[stripped], description=lazy("Name"))
+    enrollment = SelectField(
+        lazy("Enrollment"),
+        choices=[
+            SelectChoice("", lazy("Any")),
+            *(SelectChoice(key, name) for key, name in ENROLLMENT_FILTERS.items()),
+        ],
+        validate_choice=False,
+    )
+
+
 class CourseListForm(Form):
     """The filters of the list of courses."""
 

@@ -19,7 +19,7 @@ from quart_enroll.forms.staff.bulk_appointments import BulkAppointmentsForm
 from quart_enroll.i18n.language import ClockTime, Sentence, format_value
 from quart_enroll.pages.staff.layout import render_staff
 from quart_enroll.pages.staff.listing import Column, Listing, export, requested_format
-from quart_enroll.services.catalog.imports import InvalidRows
+from quart_enroll.services.catalog.import_checks import InvalidRows
 from quart_enroll.services.staff import bulk_appointments as service
 from quart_enroll.services.staff import catalog_edits
 from quart_enroll.state import database, import_wakeup, now

@@ -13,7 +13,7 @@ from quart_enroll.forms.staff.catalog import CatalogForm
 from quart_enroll.i18n.language import gettext
 from quart_enroll.pages.staff import effects
 from quart_enroll.pages.staff.layout import render_staff
-from quart_enroll.services.catalog.imports import ImportResult
+from quart_enroll.services.catalog.import_results import ImportResult
 from quart_enroll.state import database
 from quart_enroll.web import access_log
 from quart_enroll.web.compression import RenderedPage

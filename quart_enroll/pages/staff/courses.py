@@ -18,7 +18,7 @@ from quart_enroll.pages.staff.catalog_forms import save
 from quart_enroll.pages.staff.layout import render_staff
 from quart_enroll.pages.staff.listing import ROWS_PER_PAGE, Column, Listing, export, requested_format
 from quart_enroll.pages.staff.sections import in_batches, sort_rows
-from quart_enroll.services.catalog.imports import ImportResult
+from quart_enroll.services.catalog.import_results import ImportResult
 from quart_enroll.services.staff import catalog_edits
 from quart_enroll.state import database, now
 from quart_enroll.web import auth
@@ -104,7 +104,8 @@ async def course() -> ResponseReturnValue:
     if opened is None:
         abort(404)
     form = await CourseForm.from_request(fixed_cells={"courseID": opened.courseID}, **_values(opened))
-    page = partial(_page, form, opened.name, can_change=_can_change())
+    copy_url = url_for("staff_course_new", courseID=opened.courseID) if _can_change() else ""
+    page = partial(_page, form, opened.name, can_change=_can_change(), copy_url=copy_url)
     if request.method != "POST":
         return page()
     if not form.validate():
@@ -123,7 +124,8 @@ async def course() -> ResponseReturnValue:
 
 
 async def new_course() -> ResponseReturnValue:
-    form = await NewCourseForm.from_request()
+    copied = await catalog_edits.find_course(database(), request.args.get("courseID", ""))
+    form = await NewCourseForm.from_request(**CourseForm.values_of(copied) if copied else {})
     page = partial(_page, form, gettext("Add a course"), can_change=True)
     if request.method != "POST":
         return page()
@@ -154,8 +156,19 @@ def _values(course: Course) -> dict[str, str]:
 
 
 def _page(
-    form: CourseForm, heading: str, *, can_change: bool, differences: Sequence[FieldDifference] = ()
+    form: CourseForm,
+    heading: str,
+    *,
+    can_change: bool,
+    copy_url: str = "",
+    differences: Sequence[FieldDifference] = (),
 ) -> RenderedPage:
     return render_staff(
-        "staff/course.html", HERE, form=form, heading=heading, can_change=can_change, differences=differences
+        "staff/course.html",
+        HERE,
+        form=form,
+        heading=heading,
+        can_change=can_change,
+        copy_url=copy_url,
+        differences=differences,
     )

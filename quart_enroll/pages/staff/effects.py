@@ -7,9 +7,10 @@ from quart_enroll.db.client import Database
 from quart_enroll.domain.models import Consent, Meeting, SectionKey, SectionStatus
 from quart_enroll.domain.section_edits import CONSENT_NAMES, STATUS_NAMES
 from quart_enroll.i18n.language import gettext, plural
-from quart_enroll.services.catalog.imports import ImportResult
+from quart_enroll.services.catalog.import_results import ImportResult
 from quart_enroll.services.staff import sections as service
-from quart_enroll.services.staff.section_effects import Effects, GainedSeat
+from quart_enroll.services.staff.seat_previews import GainedSeat
+from quart_enroll.services.staff.section_effects import Effects
 
 MAX_NAMES = 100
 """People whom a page names; it only counts the others."""
@@ -61,8 +62,28 @@ async def of_section(db: Database, effects: Effects, *, is_preview: bool) -> lis
 
 async def of_import(db: Database, result: ImportResult, *, is_preview: bool) -> list[EffectLine]:
     """Return what the change of a term or a course does to people, or did."""
-    gained = [GainedSeat(one.user_id, SectionKey(one.term, one.courseID, one.section)) for one in result.promoted]
-    return await of_gained_seats(db, gained, is_preview=is_preview)
+    gained = await of_gained_seats(db, [GainedSeat.of(one) for one in result.promoted], is_preview=is_preview)
+    return [*gained, *_other_credits(result, is_preview=is_preview)]
+
+
+def _other_credits(result: ImportResult, *, is_preview: bool) -> list[EffectLine]:
+    """Return how many students are enrolled in courses whose credits change."""
+    enrolled = sum(row.enrolled for row in result.changes if any(one.field == "credits" for one in row.fields))
+    if not enrolled:
+        return []
+    if is_preview:
+        sentence = plural(
+            "The credits of %(number)s enrolled student change.",
+            "The credits of %(number)s enrolled students change.",
+            enrolled,
+        )
+    else:
+        sentence = plural(
+            "The credits of %(number)s enrolled student have changed.",
+            "The credits of %(number)s enrolled students have changed.",
+            enrolled,
+        )
+    return [EffectLine(str(sentence))]
 
 
 async def of_gained_seats(db: Database, gained: Sequence[GainedSeat], *, is_preview: bool) -> list[EffectLine]:

@@ -26,9 +26,11 @@ from quart_enroll.forms.imports.columns import ROW_FORMS
 from quart_enroll.forms.imports.table import UnreadableFile
 from quart_enroll.forms.staff.imports import KIND_NAMES, BeginForm, ColumnsForm, UploadForm
 from quart_enroll.i18n.language import Sentence, gettext
+from quart_enroll.pages.paging import page_of, page_url, requested_page
 from quart_enroll.pages.staff import bulk_appointments
 from quart_enroll.pages.staff.layout import render_staff
-from quart_enroll.pages.staff.listing import Column, Listing, export, requested_format
+from quart_enroll.pages.staff.listing import ROWS_PER_PAGE, Column, Listing, export, requested_format
+from quart_enroll.pages.staff.sections import in_batches
 from quart_enroll.services.staff import bulk_appointments as bulk_appointments_service
 from quart_enroll.services.staff import hold_types
 from quart_enroll.services.staff import imports as service
@@ -90,8 +92,12 @@ STUDENT_OUTCOMES: Listing[Outcome] = Listing(
 """The outcomes of rows that are about students."""
 
 
-async def imports() -> RenderedPage:
-    return render_staff("staff/imports.html", HERE, listing=LISTING, imports=await service.find_latest(database()))
+async def imports() -> RenderedPage | Response:
+    found = await service.find_latest(database())
+    if requested_format():
+        return await export(LISTING, in_batches(found))
+    page = page_of(found, requested_page(len(found), ROWS_PER_PAGE), ROWS_PER_PAGE)
+    return render_staff("staff/imports.html", HERE, listing=LISTING, page=page, page_url=page_url)
 
 
 async def new_import() -> ResponseReturnValue:

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
-from typing import Generic, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -40,7 +40,7 @@ class Column(Generic[R]):
 
     `url` returns where a value leads, or an empty text. `only_on_pages` and `only_in_files` are for values that are
     together on the page and in columns of their own in files. `is_end` is for a moment at which something ends: the
-    page names the last day if it ends with a day.
+    page names the last day if it ends with a day. `order` is what rows are sorted by, if not by the value.
     """
 
     key: str
@@ -52,6 +52,7 @@ class Column(Generic[R]):
     only_on_pages: bool = False
     only_in_files: bool = False
     is_end: bool = False
+    order: Callable[[R], Any] | None = None
 
     def text(self, row: R) -> str:
         """Return the value as text for the page."""

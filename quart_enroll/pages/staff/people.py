@@ -1,6 +1,7 @@
 """The school's accounts: a list, and a page for each with the values that registrars set."""
 
 import asyncio
+from collections.abc import Sequence
 
 from quart import Response, abort, flash, redirect, request, url_for
 from quart.typing import ResponseReturnValue
@@ -21,6 +22,8 @@ from quart_enroll.forms.staff.people import PeopleForm, PersonForm
 from quart_enroll.i18n.language import Sentence, gettext
 from quart_enroll.pages.form_errors import show_beside
 from quart_enroll.pages.paging import page_url
+from quart_enroll.pages.staff import effects
+from quart_enroll.pages.staff.effects import EffectLine
 from quart_enroll.pages.staff.layout import render_staff
 from quart_enroll.pages.staff.listing import Column, Listing, Sort, export, requested_format
 from quart_enroll.pages.staff.people_page import attribute_columns, people_page
@@ -79,14 +82,14 @@ async def person(user_id: int) -> ResponseReturnValue:
     try:
         wanted = await _wanted(form, found)
         is_confirmed = "confirmed" in await request.form
-        await accounts.change_profile(
+        done = await accounts.change_profile(
             enrollment_context(),
             auth.signed_in(),
             user_id,
             wanted,
             now(),
             seen=form.seen.data or "",
-            dry_run=not is_confirmed,
+            preview=not is_confirmed,
         )
     except accounts.NotPermitted:
         abort(403)
@@ -97,11 +100,13 @@ async def person(user_id: int) -> ResponseReturnValue:
     except Refused as refusal:
         _show_refusal(form, refusal)
         return await _person_page(found, form), 422
+    lines = await effects.of_gained_seats(database(), done.gained, is_preview=not is_confirmed)
     if wanted == Profile.of(found) or is_confirmed:
         user_cache().invalidate(user_id)
-        await flash(gettext("Saved the changes for %(name)s.", name=found.full_name), "success")
+        saved = gettext("Saved the changes for %(name)s.", name=found.full_name)
+        await flash(f"{saved} {effects.as_text(lines)}".strip(), "success")
         return redirect(url_for("staff_person", user_id=user_id), 303)
-    return await _preview_page(found, wanted)
+    return await _preview_page(found, wanted, lines)
 
 
 async def _stored_form(found: User) -> PersonForm:
@@ -165,8 +170,8 @@ async def _person_page(found: User, form: PersonForm, **variables: object) -> Re
     )
 
 
-async def _preview_page(found: User, wanted: Profile) -> RenderedPage:
-    """Return a page that says what saving will do, with a button that does it."""
+async def _preview_page(found: User, wanted: Profile, lines: Sequence[EffectLine]) -> RenderedPage:
+    """Return a page that says what saving will do, with a button that does it; the `lines` say who gets a seat."""
     before = Profile.of(found)
     names, advisees = await asyncio.gather(_names(found, wanted), accounts.count_advisees(database(), found.user_id))
     sent = [(name, value) for name, value in (await request.form).items(multi=True) if name != "csrf_token"]
@@ -176,6 +181,7 @@ async def _preview_page(found: User, wanted: Profile) -> RenderedPage:
         person=found,
         changes=describe_changes(before, wanted, names),
         effects=describe_effects(before, wanted, advisees, is_self=found.user_id == auth.signed_in().user_id),
+        lines=lines,
         repeated=sent,
     )
 

@@ -160,7 +160,7 @@ def sort_rows(listing: Listing[R], rows: list[R]) -> list[R]:
         value = column.read(row)
         return (value, "") if isinstance(value, int | float) else (0, str(value or "").casefold())
 
-    return sorted(rows, key=key, reverse=sort.descending)
+    return sorted(rows, key=column.order or key, reverse=sort.descending)
 
 
 async def in_batches(rows: Sequence[R]) -> AsyncGenerator[Sequence[R], None]:

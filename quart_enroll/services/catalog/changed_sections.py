@@ -25,7 +25,7 @@ from quart_enroll.domain import rules, section_edits
 from quart_enroll.domain.errors import TimeConflict
 from quart_enroll.domain.models import Course, Event, Notice, Registration, Section, SectionKey, SectionStatus
 from quart_enroll.i18n.language import Sentence, join_sentences
-from quart_enroll.services.catalog.imports import IMPORT_RETRY_SECONDS
+from quart_enroll.services.catalog.import_transactions import IMPORT_RETRY_SECONDS
 
 MAX_NOTICES_IN_TRANSACTION = 5000
 """Notices in one transaction, which must fit, with the import itself, into the smallest cache of a mongod."""

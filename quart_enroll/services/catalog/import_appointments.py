@@ -1,6 +1,7 @@
 """Imports enrollment appointments: each row is a transaction of its own, which also records what became of it."""
 
-from collections.abc import Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -14,14 +15,15 @@ from quart_enroll.domain.models import Term, User
 from quart_enroll.domain.stored_import import Outcome
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.services.catalog import import_students
-from quart_enroll.services.catalog.import_students import StudentRow, find_students, refused, unknown_student
-from quart_enroll.services.catalog.imports import (
-    FieldChange,
-    ImportAuthor,
-    ImportResult,
-    RefusedRow,
-    RowChange,
+from quart_enroll.services.catalog.import_results import FieldChange, ImportResult, RefusedRow, RowChange
+from quart_enroll.services.catalog.import_students import (
+    ChangeRow,
+    StudentRow,
+    find_students,
+    refused,
+    unknown_student,
 )
+from quart_enroll.services.catalog.import_transactions import ImportAuthor
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.staff import appointments as changes
 from quart_enroll.system.clock import Clock
@@ -36,14 +38,14 @@ class ImportedAppointment(StudentRow):
 
 @dataclass(slots=True)
 class KnownFacts:
-    """What the rows of a file may name: students by what the file calls them, and terms.
+    """What the rows of a batch may name: students by what the file calls them, and terms.
 
     `current` are the students' appointments as they are or, in a preview, as earlier rows would make them.
     """
 
     students: Mapping[str, User]
     terms: Mapping[str, Term]
-    current: dict[tuple[int, str], Appointment] = field(default_factory=dict)
+    current: MutableMapping[tuple[int, str], Appointment] = field(default_factory=dict)
 
     def find_problem(self, row: ImportedAppointment) -> RowProblem | None:
         """Return what is wrong with the row, or None."""
@@ -88,14 +90,22 @@ async def import_appointments(
 
     An appointment that the student has already changes nothing.
     """
-    known = await _find_facts(context.db, rows, with_current=dry_run)
+    terms = {term.term: term for term in await stored_terms.find_all(context.db)}
+    previewed: dict[tuple[int, str], Appointment] = {}
 
-    async def change(row: ImportedAppointment) -> ImportResult:
+    async def prepare(batch: Sequence[ImportedAppointment]) -> ChangeRow[ImportedAppointment]:
+        known = KnownFacts(await find_students(context.db, {row.student for row in batch}), terms)
         if dry_run:
-            return _preview(row, known)
-        return await _make(context, row, known, author, clock())
+            known.current = ChainMap(previewed, await _find_current(context.db, batch, known))
 
-    return await import_students.import_rows(context.db, rows, author, change, dry_run=dry_run)
+        async def change(row: ImportedAppointment) -> ImportResult:
+            if dry_run:
+                return _preview(row, known)
+            return await _make(context, row, known, author, clock())
+
+        return change
+
+    return await import_students.import_rows(context.db, rows, author, prepare, dry_run=dry_run)
 
 
 def _preview(row: ImportedAppointment, known: KnownFacts) -> ImportResult:
@@ -131,10 +141,9 @@ async def _make(
     return result
 
 
-async def _find_facts(
-    db: Database, rows: Sequence[ImportedAppointment | RefusedRow], *, with_current: bool
-) -> KnownFacts:
-    students = await find_students(db, {row.student for row in rows})
-    terms = {term.term: term for term in await stored_terms.find_all(db)}
-    named = {row.appointment.term for row in rows if isinstance(row, ImportedAppointment)}
-    return KnownFacts(students, terms, await stored.find_in_terms(db, named) if with_current else {})
+async def _find_current(
+    db: Database, rows: Sequence[ImportedAppointment], known: KnownFacts
+) -> dict[tuple[int, str], Appointment]:
+    """Return the present appointments of the rows' students in the rows' terms."""
+    user_ids = [one.user_id for one in known.students.values()]
+    return await stored.find_in_terms(db, {row.appointment.term for row in rows}, user_ids)

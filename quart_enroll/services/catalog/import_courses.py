@@ -14,18 +14,9 @@ from quart_enroll.domain.errors import RowProblem
 from quart_enroll.domain.models import SEASONS, Course, Term
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.services.catalog import gaps
-from quart_enroll.services.catalog.imports import (
-    SYSTEM,
-    ImportAuthor,
-    ImportResult,
-    RowChange,
-    field_changes,
-    keep_missing_fields,
-    refuse,
-    refuse_duplicates,
-    run_catalog_import,
-    unknown_course,
-)
+from quart_enroll.services.catalog.import_checks import keep_missing_fields, refuse, refuse_duplicates, unknown_course
+from quart_enroll.services.catalog.import_results import ImportResult, RowChange, field_changes
+from quart_enroll.services.catalog.import_transactions import SYSTEM, ImportAuthor, run_catalog_import
 
 OPTIONAL_COURSE_FIELDS = (
     *("description", "subject", "prerequisites", "corequisites", "requisite", "restriction"),

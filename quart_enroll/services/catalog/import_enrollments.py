@@ -1,8 +1,9 @@
 """Imports changes for students: each row is a transaction of its own, which also records what became of the row."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from quart_enroll.db.client import Database, Session
@@ -25,17 +26,12 @@ from quart_enroll.domain.roles import Role
 from quart_enroll.domain.stored_import import Outcome
 from quart_enroll.i18n.language import Sentence, TermName, join_sentences
 from quart_enroll.services.catalog import import_students
+from quart_enroll.services.catalog.import_checks import unknown_course
 from quart_enroll.services.catalog.import_courses import KnownCourseIDs
+from quart_enroll.services.catalog.import_results import FieldChange, ImportResult, RefusedRow, RowChange
 from quart_enroll.services.catalog.import_sections import accounts_of
-from quart_enroll.services.catalog.import_students import StudentRow, refused, unknown_student
-from quart_enroll.services.catalog.imports import (
-    FieldChange,
-    ImportAuthor,
-    ImportResult,
-    RefusedRow,
-    RowChange,
-    unknown_course,
-)
+from quart_enroll.services.catalog.import_students import ChangeRow, StudentRow, refused, unknown_student
+from quart_enroll.services.catalog.import_transactions import ImportAuthor
 from quart_enroll.services.enrollment import staff_changes
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.staff_changes import ACTION_NAMES, StaffAction, StaffChange
@@ -65,24 +61,28 @@ class ImportedEnrollment(StudentRow):
 
 @dataclass(frozen=True, slots=True)
 class KnownNames:
-    """What the rows of a file may name: students by what the file calls them, terms, courses and sections.
+    """What the rows of a batch may name: students by what the file calls them, terms, courses and sections.
 
     Sections are found by their number as it is stored, and by its folded form if only one section has that. `role` is
     the one in which the author acts for the students.
     """
 
-    students: Mapping[str, User]
     terms: Sequence[Term]
     courses: KnownCourseIDs
     titles: Mapping[str, str]
-    sections: Mapping[tuple[str, str, str], Section]
     now: datetime
-    role: Role
+    sections: Mapping[tuple[str, str, str], Section] = field(default_factory=dict)
+    students: Mapping[str, User] = field(default_factory=dict)
+    role: Role = Role.REGISTRAR
+
+    def find_term(self, row: ImportedEnrollment) -> str:
+        """Return the term that a row names; raise UnknownTerm."""
+        return terms.find(row.term, self.terms, self.now).term
 
     def resolve(self, row: ImportedEnrollment) -> tuple[User, StaffChange, Section] | RowProblem:
         """Return the student, the change and the section that a row names, or what it names wrongly."""
         try:
-            term = terms.find(row.term, self.terms, self.now).term
+            term = self.find_term(row)
         except UnknownTerm as unknown:
             return RowProblem(row.number, unknown.message, "term")
         courseID = self.courses.stored(row.courseID)
@@ -109,12 +109,12 @@ class KnownNames:
 class Forecast:
     """What the earlier rows of a preview would do: seats and places that they take are gone for the next ones.
 
-    What earlier rows give up is not counted.
+    What earlier rows give up is not counted. `changes` has the hash of each student with a change.
     """
 
     seats_taken: defaultdict[SectionKey, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     places_taken: Counter[SectionKey] = field(default_factory=Counter)
-    changes: set[tuple[int, StaffChange]] = field(default_factory=set)
+    changes: set[int] = field(default_factory=set)
 
     def add(
         self, change: StaffChange, section: Section, student: User, overrides: frozenset[Override], title: str
@@ -157,15 +157,22 @@ async def import_enrollments(
     Each change has the time at which it is made: the history, and what can be undone, go by it. A row that has come
     true already changes nothing. Students for whom the author may not act are, to the author, not there.
     """
-    known = await _find_names(context.db, rows, clock(), author)
+    titles = {course.courseID: course.title for course in await courses.find_all(context.db)}
+    known = KnownNames(await stored_terms.find_all(context.db), KnownCourseIDs(titles), titles, clock())
     forecast = Forecast()
 
-    async def change(row: ImportedEnrollment) -> ImportResult:
-        if dry_run:
-            return await _preview(context.db, row, known, author, forecast)
-        return await _make(context, row, known, author, clock)
+    async def prepare(batch: Sequence[ImportedEnrollment]) -> ChangeRow[ImportedEnrollment]:
+        nonlocal known
+        known = await _find_names(context.db, batch, known, author)
 
-    return await import_students.import_rows(context.db, rows, author, change, dry_run=dry_run)
+        async def change(row: ImportedEnrollment) -> ImportResult:
+            if dry_run:
+                return await _preview(context.db, row, known, author, forecast)
+            return await _make(context, row, known, author, clock)
+
+        return change
+
+    return await import_students.import_rows(context.db, rows, author, prepare, dry_run=dry_run)
 
 
 async def _make(
@@ -208,15 +215,15 @@ async def _preview(
     student, change, section = found
     if author.user_id != SYSTEM_ACTOR:
         await access.record_student(db, author.user_id, student.user_id, PREVIEW_PAGE, known.now)
-    is_repeated = (student.user_id, change) in forecast.changes
+    student_change = hash((student.user_id, change))
     try:
-        if is_repeated or await _has_come_true(db, student.user_id, change):
+        if student_change in forecast.changes or await _has_come_true(db, student.user_id, change):
             return _unchanged(row, student, change)
         needed = await staff_changes.check(db, student.user_id, change, author.overrides, known.now)
         needed |= forecast.add(change, section, student, author.overrides, known.titles[change.key.courseID])
     except Refused as refusal:
         return refused(row, RowProblem(row.number, refusal.message), known.students)
-    forecast.changes.add((student.user_id, change))
+    forecast.changes.add(student_change)
     return _made(row, student, change, needed)
 
 
@@ -287,21 +294,29 @@ def _field_change(change: StaffChange) -> FieldChange:
 
 
 async def _find_names(
-    db: Database, rows: Sequence[ImportedEnrollment | RefusedRow], now: datetime, author: ImportAuthor
+    db: Database, rows: Sequence[ImportedEnrollment], known: KnownNames, author: ImportAuthor
 ) -> KnownNames:
+    """Return what the rows may name: the sections of their terms besides the known ones, and their students."""
     accounts = await accounts_of(db, {row.student for row in rows})
     people = await users.find_many(db, {*accounts.values(), author.user_id})
     staff = people.get(author.user_id)
     students = {text: person for text, one in accounts.items() if _may_act(author, staff, person := people[one])}
     role = permissions.acting_role(staff, Role.ADVISOR) if staff else Role.REGISTRAR
-    all_terms = await stored_terms.find_all(db)
-    sections = await import_guards.find_sections(db, [term.term for term in all_terms])
+    named = set[str]()
+    for row in rows:
+        with suppress(UnknownTerm):
+            named.add(known.find_term(row))
+    new_terms = named - {term for term, _, _ in known.sections}
+    sections = {**known.sections, **await _find_sections(db, new_terms)} if new_terms else known.sections
+    return replace(known, sections=sections, students=students, role=role)
+
+
+async def _find_sections(db: Database, of_terms: Collection[str]) -> dict[tuple[str, str, str], Section]:
+    sections = await import_guards.find_sections(db, of_terms)
     folded = {key: (key.term, key.courseID, folding.section_key(key.section)) for key in sections}
     spellings = Counter(folded.values())
     by_number = {folded[key]: one for key, one in sections.items() if spellings[folded[key]] == 1}
-    by_number |= {(key.term, key.courseID, key.section): one for key, one in sections.items()}
-    titles = {course.courseID: course.title for course in await courses.find_all(db)}
-    return KnownNames(students, all_terms, KnownCourseIDs(titles), titles, by_number, now, role)
+    return by_number | {(key.term, key.courseID, key.section): one for key, one in sections.items()}
 
 
 def _may_act(author: ImportAuthor, staff: User | None, person: User) -> bool:

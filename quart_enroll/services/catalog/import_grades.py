@@ -12,18 +12,15 @@ from quart_enroll.domain import terms
 from quart_enroll.domain.errors import RowProblem, UnknownTerm
 from quart_enroll.domain.models import Term
 from quart_enroll.i18n.language import Sentence, TermName
+from quart_enroll.services.catalog.import_checks import refuse, refuse_duplicates
 from quart_enroll.services.catalog.import_courses import KnownCourseIDs, known_course_ids
+from quart_enroll.services.catalog.import_results import FieldChange, ImportResult, RowChange
 from quart_enroll.services.catalog.import_sections import accounts_of
 from quart_enroll.services.catalog.import_students import unknown_student
-from quart_enroll.services.catalog.imports import (
+from quart_enroll.services.catalog.import_transactions import (
     BATCH_ROWS,
     SYSTEM,
-    FieldChange,
     ImportAuthor,
-    ImportResult,
-    RowChange,
-    refuse,
-    refuse_duplicates,
     run_batches,
     run_catalog_import,
 )

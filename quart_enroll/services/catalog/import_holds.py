@@ -1,7 +1,7 @@
 """Imports holds to place and to lift: each row is a transaction of its own, which also records what became of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from quart_enroll.db.client import Database, Session
@@ -12,14 +12,15 @@ from quart_enroll.domain.models import SYSTEM_ACTOR, User
 from quart_enroll.domain.stored_import import Outcome
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.services.catalog import import_students
-from quart_enroll.services.catalog.import_students import StudentRow, find_students, refused, unknown_student
-from quart_enroll.services.catalog.imports import (
-    FieldChange,
-    ImportAuthor,
-    ImportResult,
-    RefusedRow,
-    RowChange,
+from quart_enroll.services.catalog.import_results import FieldChange, ImportResult, RefusedRow, RowChange
+from quart_enroll.services.catalog.import_students import (
+    ChangeRow,
+    StudentRow,
+    find_students,
+    refused,
+    unknown_student,
 )
+from quart_enroll.services.catalog.import_transactions import ImportAuthor
 from quart_enroll.services.enrollment.act_for import Record, record_nothing
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.staff import access
@@ -48,11 +49,11 @@ class ImportedHold(StudentRow):
 
 @dataclass(frozen=True, slots=True)
 class KnownNames:
-    """The students and types that the rows of a file may name; `changed` has what earlier rows of a preview do."""
+    """The students and types that the rows may name; `changed` has the hashes of what earlier rows of a preview do."""
 
     students: Mapping[str, User]
     types: Mapping[str, HoldType]
-    changed: set[tuple[int, str, str, str]] = field(default_factory=set)
+    changed: set[int] = field(default_factory=set)
 
     def find_problem(self, row: ImportedHold, now: datetime) -> RowProblem | None:
         """Return what is wrong with the row, or None."""
@@ -77,14 +78,19 @@ async def import_holds(
 
     A hold that the student has already is not placed again, and without one to lift, nothing is changed.
     """
-    known = await _find_names(context.db, rows)
+    of_file = KnownNames({}, {one.name: one for one in await hold_types.find_all(context.db)})
 
-    async def change(row: ImportedHold) -> ImportResult:
-        if dry_run:
-            return await _preview(context.db, row, known, author, clock())
-        return await _make(context, row, known, author, clock)
+    async def prepare(batch: Sequence[ImportedHold]) -> ChangeRow[ImportedHold]:
+        known = replace(of_file, students=await find_students(context.db, {row.student for row in batch}))
 
-    return await import_students.import_rows(context.db, rows, author, change, dry_run=dry_run)
+        async def change(row: ImportedHold) -> ImportResult:
+            if dry_run:
+                return await _preview(context.db, row, known, author, clock())
+            return await _make(context, row, known, author, clock)
+
+        return change
+
+    return await import_students.import_rows(context.db, rows, author, prepare, dry_run=dry_run)
 
 
 async def _make(
@@ -118,13 +124,10 @@ async def _change(
     record: Record,
 ) -> bool:
     """Place or lift; return whether that changed something."""
-    current = await _find_current(context.db, student.user_id, row)
     if row.action == PLACE:
         hold = known.types[row.type].hold(row.reason, row.begins_at, row.ends_at)
-        if any(one.hold == hold for one in current):
-            return False
-        await changes.place(context, author.user_id, student.user_id, hold, now, record)
-        return True
+        return (await changes.place(context, author.user_id, student.user_id, hold, now, record)).is_new
+    current = await _find_current(context.db, student.user_id, row)
     for one in current:
         await changes.lift(context, author.user_id, student.user_id, one.hold_id, row.reason, now, record)
         record = record_nothing
@@ -146,7 +149,7 @@ async def _preview(
         would_change = not any(one.hold == hold for one in current)
     else:
         would_change = bool(current)
-    change = student.user_id, row.type, row.action, row.reason
+    change = hash((student.user_id, row.type, row.action, row.reason))
     if not would_change or change in known.changed:
         return _unchanged(row, student)
     known.changed.add(change)
@@ -175,8 +178,3 @@ def _in_words(row: ImportedHold) -> Sentence:
     if row.action == PLACE:
         return Sentence("Place hold: %(type)s, “%(reason)s”.", type=row.type, reason=row.reason)
     return Sentence("Lift hold: %(type)s.", type=row.type)
-
-
-async def _find_names(db: Database, rows: Sequence[ImportedHold | RefusedRow]) -> KnownNames:
-    students = await find_students(db, {row.student for row in rows})
-    return KnownNames(students, {one.name: one for one in await hold_types.find_all(db)})

@@ -10,10 +10,11 @@ from quart_enroll.services.catalog.import_courses import import_courses
 from quart_enroll.services.catalog.import_enrollments import import_enrollments
 from quart_enroll.services.catalog.import_grades import import_grades
 from quart_enroll.services.catalog.import_holds import import_holds
+from quart_enroll.services.catalog.import_results import ImportResult
 from quart_enroll.services.catalog.import_sections import import_sections
 from quart_enroll.services.catalog.import_terms import import_terms
+from quart_enroll.services.catalog.import_transactions import SYSTEM, ImportAuthor
 from quart_enroll.services.catalog.import_users import import_users
-from quart_enroll.services.catalog.imports import SYSTEM, ImportAuthor, ImportResult
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.system.clock import Clock
 

@@ -16,19 +16,10 @@ from quart_enroll.domain.models import SYSTEM_ACTOR, Section, SectionKey, Term
 from quart_enroll.i18n.language import Sentence
 from quart_enroll.services.catalog import changed_sections
 from quart_enroll.services.catalog.changed_sections import ChangeNotice
+from quart_enroll.services.catalog.import_checks import keep_missing_fields, refuse, refuse_duplicates, unknown_course
 from quart_enroll.services.catalog.import_courses import KnownCourseIDs, known_course_ids
-from quart_enroll.services.catalog.imports import (
-    SYSTEM,
-    ImportAuthor,
-    ImportResult,
-    RowChange,
-    field_changes,
-    keep_missing_fields,
-    refuse,
-    refuse_duplicates,
-    run_catalog_import,
-    unknown_course,
-)
+from quart_enroll.services.catalog.import_results import ImportResult, RowChange, field_changes
+from quart_enroll.services.catalog.import_transactions import SYSTEM, ImportAuthor, run_catalog_import
 
 DEFAULT_WAITLIST_CAPACITY = 10
 """Places on the waitlist of a section for which the file has no number."""

@@ -12,14 +12,12 @@ from quart_enroll.domain.models import User
 from quart_enroll.domain.roles import Role
 from quart_enroll.domain.stored_import import Outcome
 from quart_enroll.i18n.language import Sentence
+from quart_enroll.services.catalog.import_results import ImportResult, ImportTotal, RefusedRow
 from quart_enroll.services.catalog.import_sections import accounts_of
-from quart_enroll.services.catalog.imports import (
-    IMPORT_RETRY_SECONDS,
-    ImportAuthor,
-    ImportResult,
-    ImportTotal,
-    RefusedRow,
-)
+from quart_enroll.services.catalog.import_transactions import IMPORT_RETRY_SECONDS, ImportAuthor
+
+BATCH_STUDENTS = 500
+"""Rows whose students are in memory at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,30 +30,36 @@ class StudentRow:
 
 RowT = TypeVar("RowT", bound=StudentRow)
 
+ChangeRow = Callable[[RowT], Awaitable[ImportResult]]
+"""Makes the change of a row, and returns the result; in a dry run, it only says what would become of the row."""
+
 
 async def import_rows(
     db: Database,
     rows: Sequence[RowT | RefusedRow],
     author: ImportAuthor,
-    change: Callable[[RowT], Awaitable[ImportResult]],
+    prepare: Callable[[Sequence[RowT]], Awaitable[ChangeRow[RowT]]],
     *,
     dry_run: bool,
 ) -> ImportResult:
-    """Call `change` for each row that no earlier run has recorded, one after the other; record refused rows.
+    """Make the change of each row that no earlier run has recorded, one after the other; record refused rows.
 
-    In a dry run, `change` only says what would become of a row after the earlier ones.
+    `prepare` reads what the rows of a batch name, so that a long file takes no more memory than a short one. A dry run
+    says what would become of each row after the earlier ones.
     """
     total = ImportTotal()
-    for row in rows:
-        if not dry_run and row.number in author.recorded_rows:
-            continue
-        if isinstance(row, RefusedRow):
-            result = row.result()
+    for start in range(0, len(rows), BATCH_STUDENTS):
+        batch = [
+            one for one in rows[start : start + BATCH_STUDENTS] if dry_run or one.number not in author.recorded_rows
+        ]
+        change = await prepare([one for one in batch if not isinstance(one, RefusedRow)])
+        for row in batch:
+            if not isinstance(row, RefusedRow):
+                total.add(await change(row))
+                continue
+            total.add(result := row.result())
             if not dry_run:
                 await record(db, author, result)
-        else:
-            result = await change(row)
-        total.add(result)
     return total.result()
 
 

@@ -11,17 +11,9 @@ from quart_enroll.domain import terms
 from quart_enroll.domain.errors import RowProblem
 from quart_enroll.domain.models import Term
 from quart_enroll.i18n.language import Sentence
-from quart_enroll.services.catalog.imports import (
-    SYSTEM,
-    ImportAuthor,
-    ImportResult,
-    RowChange,
-    field_changes,
-    keep_missing_fields,
-    refuse,
-    refuse_duplicates,
-    run_catalog_import,
-)
+from quart_enroll.services.catalog.import_checks import keep_missing_fields, refuse, refuse_duplicates
+from quart_enroll.services.catalog.import_results import ImportResult, RowChange, field_changes
+from quart_enroll.services.catalog.import_transactions import SYSTEM, ImportAuthor, run_catalog_import
 
 OPTIONAL_TERM_FIELDS = (
     *("max_credits", "timezone", "starts_on", "ends_on", "open_enrollment_at"),

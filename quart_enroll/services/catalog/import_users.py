@@ -13,26 +13,17 @@ from itertools import chain, count, islice
 from typing import NamedTuple
 
 from quart_enroll.db.client import Database, Session
-from quart_enroll.db.collections import schedules, users
+from quart_enroll.db.collections import schedules, users, waitlist
 from quart_enroll.domain import email_addresses
 from quart_enroll.domain.errors import RowProblem
-from quart_enroll.domain.models import Credentials, User
+from quart_enroll.domain.models import Credentials, Event, User
 from quart_enroll.domain.roles import STUDENT_ONLY, Role
 from quart_enroll.domain.student_attributes import ATTRIBUTE_NAMES
+from quart_enroll.i18n.language import Sentence
+from quart_enroll.services.catalog.import_checks import refuse, refuse_duplicates
+from quart_enroll.services.catalog.import_results import ImportResult, ImportTotal, RowChange, user_changes
+from quart_enroll.services.catalog.import_transactions import BATCH_ROWS, SYSTEM, ImportAuthor, run_batches, run_import
 from quart_enroll.services.catalog.imported_users import ImportedUser, MatchedRow, RoleCheck, email_key, match_users
-from quart_enroll.services.catalog.imports import (
-    BATCH_ROWS,
-    SYSTEM,
-    ImportAuthor,
-    ImportResult,
-    ImportTotal,
-    RowChange,
-    refuse,
-    refuse_duplicates,
-    run_batches,
-    run_import,
-    user_changes,
-)
 from quart_enroll.services.enrollment import swap_cycles
 from quart_enroll.services.enrollment.promotion import promote_students
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
@@ -46,13 +37,27 @@ OPTIONAL_USER_FIELDS = (
 """The fields that keep their stored value if a row does not give them."""
 
 
+MAX_TRIED_STUDENTS = 2000
+"""Waitlisted students to whom a dry run gives seats, in one transaction: MongoDB ends one that takes a minute."""
+
+NOT_ALL_TRIED = Sentence(
+    "Of the waitlisted students whose attributes change, only the first %(number)s were tried. Others may get a seat "
+    "too.",
+    number=MAX_TRIED_STUDENTS,
+)
+
+
 class PreparedUsers(NamedTuple):
-    """New users and their rows, what rows change about existing ones, and these users as they will be."""
+    """New users and their rows, what rows change about existing ones, and these users as they will be.
+
+    Users `with_other_attributes` are as they are stored, but for their attributes.
+    """
 
     new: Sequence[Credentials]
     new_rows: Sequence[int]
     changes: Sequence[RowChange]
     changed: Sequence[User]
+    with_other_attributes: Sequence[User]
 
 
 async def import_users(
@@ -77,8 +82,10 @@ async def import_users(
     batches = await asyncio.to_thread(Batches, rows)
     matched, advisor_ids = await _match_all(db, batches, keep=dry_run)
     if dry_run:
-        unused = count(await users.last_user_id(db) + 1)  # a dry run must not use up user_ids
-        return await asyncio.to_thread(_predict, matched, advisor_ids, unused, unusable_password)
+        predicted, waiting = await _predict(db, matched, advisor_ids, unusable_password)
+        promoted = await _predict_promotions(db, waiting[:MAX_TRIED_STUDENTS], author.user_id, now)
+        notes = [NOT_ALL_TRIED] if len(waiting) > MAX_TRIED_STUDENTS else []
+        return replace(predicted, promoted=promoted, notes=notes)
     await users.raise_user_id_counter(db, batches.highest_user_id)
 
     async def store(batch: Sequence[ImportedUser]) -> ImportResult:
@@ -148,8 +155,7 @@ async def _store(
     nameless = sum(found is None and row.user_id is None for row, found in matches.rows)
     unused = iter(await users.next_user_ids(db, nameless))
     prepared = await asyncio.to_thread(_prepare, matches.rows, roles.advisor_ids, unused, unusable_password)
-    before = {found.user_id: found.attributes for _, found in matches.rows if found}
-    affected = [one.user_id for one in prepared.changed if one.attributes != before[one.user_id]]
+    affected = [one.user_id for one in prepared.with_other_attributes]
     await schedules.bump_all_versions(db, affected, session)
     await users.put_all(db, prepared.new, prepared.changed, session)
     change = SeatTransaction(db, session, now, actor)
@@ -157,14 +163,32 @@ async def _store(
     return replace(_result(prepared, len(rows)), promoted=change.promotions)
 
 
-def _predict(
-    matched: CompactList[MatchedRow], advisor_ids: dict[str, int], unused: Iterator[int], unusable_password: str
-) -> ImportResult:
-    """Return what storing the rows would do."""
-    rows, total = iter(matched), ImportTotal()
-    while batch := list(islice(rows, BATCH_ROWS)):
-        total.add(_result(_prepare(batch, advisor_ids, unused, unusable_password), len(batch)))
-    return total.result()
+async def _predict(
+    db: Database, matched: CompactList[MatchedRow], advisor_ids: dict[str, int], unusable_password: str
+) -> tuple[ImportResult, list[User]]:
+    """Return what storing the rows would do, and the waitlisted students whose attributes would be others."""
+    unused = count(await users.last_user_id(db) + 1)  # a dry run must not use up user_ids
+    rows, total, waiting = iter(matched), ImportTotal(), list[User]()
+    while batch := await asyncio.to_thread(lambda: list(islice(rows, BATCH_ROWS))):
+        prepared = await asyncio.to_thread(_prepare, batch, advisor_ids, unused, unusable_password)
+        await asyncio.to_thread(total.add, _result(prepared, len(batch)))
+        entries = await waitlist.find_by_students(db, [one.user_id for one in prepared.with_other_attributes])
+        waitlisted = {one.user_id for one in entries}
+        waiting += [one for one in prepared.with_other_attributes if one.user_id in waitlisted]
+    return total.result(), waiting
+
+
+async def _predict_promotions(db: Database, waiting: Sequence[User], actor: int, now: datetime) -> Sequence[Event]:
+    """Return which of these students would get a seat: store their attributes, promote, and undo both."""
+
+    async def body(session: Session) -> ImportResult:
+        await schedules.bump_all_versions(db, [one.user_id for one in waiting], session)
+        await users.put_all(db, [], waiting, session)
+        change = SeatTransaction(db, session, now, actor)
+        await promote_students(change, [one.user_id for one in waiting])
+        return ImportResult(0, 0, 0, promoted=change.promotions)
+
+    return (await run_import(db, body, dry_run=True)).promoted if waiting else ()
 
 
 def _result(prepared: PreparedUsers, rows: int) -> ImportResult:
@@ -180,7 +204,7 @@ def _prepare(
     for one, user_id in zip(rows, user_ids, strict=True):
         if Role.ADVISOR in one.roles:
             advisor_ids[email_key(one.row.user.email)] = user_id
-    prepared = PreparedUsers(new := [], new_rows := [], changes := [], changed := [])
+    prepared = PreparedUsers(new := [], new_rows := [], changes := [], changed := [], with_other_attributes := [])
     for (row, found), user_id in zip(rows, user_ids, strict=True):
         wanted = _merge(row, found, user_id, advisor_ids)
         if found is None:
@@ -189,6 +213,8 @@ def _prepare(
         elif wanted != found:
             changes.append(RowChange(row.number, f"user {found.user_id}", user_changes(found, wanted)))
             changed.append(wanted)
+            if wanted.attributes != found.attributes:
+                with_other_attributes.append(replace(found, attributes=wanted.attributes))
     return prepared
 
 

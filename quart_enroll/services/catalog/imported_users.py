@@ -12,7 +12,7 @@ from quart_enroll.domain.errors import RowProblem
 from quart_enroll.domain.models import User
 from quart_enroll.domain.roles import STAFF_ROLES, STUDENT_ONLY, Role
 from quart_enroll.i18n.language import Sentence
-from quart_enroll.services.catalog.imports import refuse
+from quart_enroll.services.catalog.import_checks import refuse
 from quart_enroll.system.compact_list import CompactList
 
 UNCONFIRMED_STAFF = Sentence(

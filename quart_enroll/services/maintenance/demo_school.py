@@ -5,7 +5,7 @@ from quart_enroll.db.collections import courses, users
 from quart_enroll.db.queries import demo
 from quart_enroll.db.queries.demo import DemoSeat, School
 from quart_enroll.db.transactions import transaction
-from quart_enroll.services.catalog.imports import IMPORT_RETRY_SECONDS
+from quart_enroll.services.catalog.import_transactions import IMPORT_RETRY_SECONDS
 
 __all__ = ["DemoSeat", "School", "is_catalog_empty", "is_unused", "store"]
 

@@ -22,9 +22,9 @@ from quart_enroll.domain.models import PeopleFilter, Term
 from quart_enroll.domain.roles import STUDENT_ONLY
 from quart_enroll.domain.stored_import import APPOINTMENTS
 from quart_enroll.i18n.language import Sentence
+from quart_enroll.services.catalog.import_checks import refuse
 from quart_enroll.services.catalog.import_sections import accounts_of
 from quart_enroll.services.catalog.import_students import unknown_student
-from quart_enroll.services.catalog.imports import refuse
 from quart_enroll.services.staff import imports
 
 ROWS_PER_BATCH = 500

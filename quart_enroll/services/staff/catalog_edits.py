@@ -15,15 +15,11 @@ from quart_enroll.domain.audit import About, AuditEntry, Change
 from quart_enroll.domain.errors import EditConflict, WrongFields
 from quart_enroll.domain.models import Course, Term
 from quart_enroll.i18n.language import gettext
+from quart_enroll.services.catalog.import_checks import InvalidRows
 from quart_enroll.services.catalog.import_courses import OPTIONAL_COURSE_FIELDS, ImportedCourse, import_courses
+from quart_enroll.services.catalog.import_results import FieldChange, ImportResult, RowChange
 from quart_enroll.services.catalog.import_terms import OPTIONAL_TERM_FIELDS, ImportedTerm, import_terms
-from quart_enroll.services.catalog.imports import (
-    FieldChange,
-    ImportAuthor,
-    ImportResult,
-    InvalidRows,
-    RowChange,
-)
+from quart_enroll.services.catalog.import_transactions import ImportAuthor
 from quart_enroll.services.staff import audit
 
 

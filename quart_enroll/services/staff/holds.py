@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from datetime import datetime
+from typing import NamedTuple
 
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import holds, notices, schedules, users
@@ -46,6 +47,13 @@ def batches(db: Database, wanted: HoldFilter) -> AsyncGenerator[list[RecordedHol
     return holds.batches(db, wanted)
 
 
+class PlacedHold(NamedTuple):
+    """The key of the student's hold, and whether it is new."""
+
+    hold_id: str
+    is_new: bool
+
+
 async def place(
     context: EnrollmentContext,
     staff_id: int,
@@ -53,27 +61,27 @@ async def place(
     hold: Hold,
     now: datetime,
     record: Record = record_nothing,
-) -> str:
-    """Place the hold on the student, and return its key; raise AccountGone for an unknown student.
+) -> PlacedHold:
+    """Place the hold on the student, and `record` it; raise AccountGone for an unknown student.
 
-    The student keeps all seats and waitlist places. A hold like one that the student has already is not placed again:
-    then the key is that one's.
+    The student keeps all seats and waitlist places. A hold like one that the student has already is not placed again,
+    nor recorded.
     """
 
-    async def body(transaction: SeatTransaction) -> str:
+    async def body(transaction: SeatTransaction) -> PlacedHold:
         db, session = transaction.db, transaction.session
         await schedules.bump_all_versions(db, [user_id], session)
-        await record(session)
         if await users.find(db, user_id, session) is None:
             raise AccountGone
         for one in await holds.find_of_student(db, user_id, hold.type, session):
             if one.lifted_at is None and one.hold == hold:
-                return one.hold_id
+                return PlacedHold(one.hold_id, is_new=False)
         hold_id = await holds.add(db, user_id, hold, staff_id, now, session)
         about = About("hold", name=hold.type)
         await audit.record(db, session, AuditEntry(now, staff_id, "hold.place", about, user_id, reason=hold.reason))
         await notices.add(db, Notice(now, user_id, "hold_placed", because=_placed(hold)), session)
-        return hold_id
+        await record(session)
+        return PlacedHold(hold_id, is_new=True)
 
     return await change_seats(context.locks, staff_id, now, [], body)
 

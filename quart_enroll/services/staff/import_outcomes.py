@@ -11,7 +11,7 @@ from quart_enroll.domain.errors import RowProblem
 from quart_enroll.domain.formatting import one_line
 from quart_enroll.domain.models import Event
 from quart_enroll.domain.stored_import import Outcome
-from quart_enroll.services.catalog.imports import ImportResult, RowChange
+from quart_enroll.services.catalog.import_results import ImportResult, RowChange
 from quart_enroll.system.compact_list import CompactList
 
 T = TypeVar("T")

@@ -32,7 +32,8 @@ from quart_enroll.domain.stored_import import (
     StoredImport,
 )
 from quart_enroll.i18n.language import Sentence
-from quart_enroll.services.catalog.imports import ImportAuthor, ImportResult, Record, record_nothing
+from quart_enroll.services.catalog.import_results import ImportResult
+from quart_enroll.services.catalog.import_transactions import ImportAuthor, Record, record_nothing
 from quart_enroll.services.staff import audit, import_lease
 from quart_enroll.services.staff.import_outcomes import find_outcomes
 

@@ -16,7 +16,8 @@ from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.promotion import promote_waitlists
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
 from quart_enroll.services.staff import audit, group_drop
-from quart_enroll.services.staff.section_effects import GainedSeat, change_section
+from quart_enroll.services.staff.seat_previews import GainedSeat
+from quart_enroll.services.staff.section_effects import change_section
 
 MAX_STUDENTS_AT_ONCE = 500
 """The largest number of students who are dropped together, in one transaction."""
@@ -55,10 +56,7 @@ async def drop(
         await _record(transaction, staff, course, key, dropped)
         transaction.freed_sections.append(key)
         await promote_waitlists(transaction)
-        gained = [
-            GainedSeat(one.user_id, SectionKey(one.term, one.courseID, one.section)) for one in transaction.promotions
-        ]
-        return NoShowDrop(dropped, gained)
+        return NoShowDrop(dropped, [GainedSeat.of(one) for one in transaction.promotions])
 
     return await change_section(context, staff.user_id, now, key, body, preview=preview)
 

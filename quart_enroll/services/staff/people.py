@@ -1,7 +1,7 @@
 """People and what they may do: the list of accounts, and the roles, subjects and advisors that registrars set."""
 
 from collections.abc import AsyncGenerator, Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,8 +17,8 @@ from quart_enroll.domain.student_attributes import ATTRIBUTE_NAMES, StudentAttri
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.promotion import promote_students
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
-from quart_enroll.services.enrollment.swap_cycles import change_seats
 from quart_enroll.services.staff import audit
+from quart_enroll.services.staff.seat_previews import GainedSeat, change_or_preview
 
 PERSON = About("person")
 
@@ -88,6 +88,14 @@ async def find_advisors(db: Database, names: Sequence[str]) -> tuple[int, ...]:
     return tuple(sorted(set(found)))
 
 
+@dataclass(frozen=True, slots=True)
+class EditedProfile:
+    """A person before the edit of their profile, and the students who get a seat from a waitlist by it."""
+
+    before: User
+    gained: Sequence[GainedSeat] = ()
+
+
 async def change_profile(
     context: EnrollmentContext,
     staff: User,
@@ -96,20 +104,18 @@ async def change_profile(
     now: datetime,
     *,
     seen: str,
-    dry_run: bool = False,
-) -> User:
-    """Set the person's profile, and return the person as they were before.
+    preview: bool = False,
+) -> EditedProfile:
+    """Set the person's profile, and return what this does; a `preview` stores nothing.
 
     If other attributes let a waiting student take an open seat, the student gets it. `seen` is the fingerprint of the
-    profile that the registrar saw; a dry run only checks. Raises AccountGone, EditConflict, EmailUnconfirmed,
-    LastRegistrar and NotAnAdvisor, and NotPermitted if `staff` is no longer a registrar. Repeating the request changes
-    nothing.
+    profile that the registrar saw. Raises AccountGone, EditConflict, EmailUnconfirmed, LastRegistrar and NotAnAdvisor,
+    and NotPermitted if `staff` is no longer a registrar. Repeating the request changes nothing.
     """
 
-    async def body(transaction: SeatTransaction) -> User:
+    async def body(transaction: SeatTransaction) -> EditedProfile:
         db, session = transaction.db, transaction.session
-        if not dry_run:
-            await schedules.bump_all_versions(db, [user_id], session)
+        await schedules.bump_all_versions(db, [user_id], session)
         actor, found = [await users.find(db, number, session) for number in (staff.user_id, user_id)]
         if actor is None or not can_manage_people(actor):
             raise NotPermitted
@@ -120,14 +126,13 @@ async def change_profile(
             if before.fingerprint != seen:
                 raise EditConflict
             await _check(db, found, wanted, session)
-            if not dry_run:
-                await users.set_profile(db, user_id, wanted, session)
-                await _record(db, session, AuditEntry(now, staff.user_id, "", PERSON, user_id), before, wanted)
-                if before.attributes != wanted.attributes:
-                    await promote_students(transaction, [user_id])
-        return found
+            await users.set_profile(db, user_id, wanted, session)
+            await _record(db, session, AuditEntry(now, staff.user_id, "", PERSON, user_id), before, wanted)
+            if before.attributes != wanted.attributes:
+                await promote_students(transaction, [user_id])
+        return EditedProfile(found, [GainedSeat.of(one) for one in transaction.promotions])
 
-    return await change_seats(context.locks, staff.user_id, now, [], body)
+    return await change_or_preview(context, staff.user_id, now, [], body, preview=preview)
 
 
 async def _record(db: Database, session: Session, entry: AuditEntry, before: Profile, wanted: Profile) -> None:

@@ -1,4 +1,4 @@
-"""What a change of a section does to people; a preview makes the change, looks at the effects, and undoes it."""
+"""What a change of a section does to people, before it is saved and afterwards."""
 
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -7,20 +7,12 @@ from typing import Any, TypeVar
 
 from quart_enroll.domain.models import Section, SectionKey
 from quart_enroll.i18n.language import Sentence
-from quart_enroll.services.catalog.imports import FieldChange
+from quart_enroll.services.catalog.import_results import FieldChange
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
-from quart_enroll.services.enrollment.swap_cycles import change_seats
+from quart_enroll.services.staff.seat_previews import GainedSeat, change_or_preview
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class GainedSeat:
-    """A student who gets a seat from the waitlist of a section."""
-
-    user_id: int
-    key: SectionKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +49,6 @@ class Effects:
         return bool(self.gained or self.conflicts or self.notified or self.overbooked)
 
 
-class _Previewed(Exception):  # no error: it undoes the transaction of a preview
-    def __init__(self, result: Any) -> None:
-        super().__init__("The transaction was only a preview.")
-        self.result = result
-
-
 async def change_section(
     context: EnrollmentContext,
     staff_id: int,
@@ -73,15 +59,4 @@ async def change_section(
     preview: bool = False,
 ) -> Result:
     """Change the section as one of its students' changes would be made; undo it all if it is only a `preview`."""
-
-    async def attempt(transaction: SeatTransaction) -> Result:
-        result = await body(transaction)
-        if preview:
-            raise _Previewed(result)
-        return result
-
-    try:
-        return await change_seats(context.locks, staff_id, now, [key], attempt)
-    except _Previewed as previewed:
-        result: Result = previewed.result
-        return result
+    return await change_or_preview(context, staff_id, now, [key], body, preview=preview)

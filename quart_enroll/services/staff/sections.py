@@ -22,14 +22,15 @@ from quart_enroll.domain.models import Course, Section, SectionKey, SectionStatu
 from quart_enroll.i18n.language import gettext
 from quart_enroll.services.catalog import changed_sections
 from quart_enroll.services.catalog.changed_sections import ChangeNotice
+from quart_enroll.services.catalog.import_results import FieldChange, field_changes
 from quart_enroll.services.catalog.import_sections import accounts_of
-from quart_enroll.services.catalog.imports import FieldChange, field_changes
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.enrollment.promotion import promote_waitlists
 from quart_enroll.services.enrollment.seat_changes import SeatTransaction
 from quart_enroll.services.staff import audit
 from quart_enroll.services.staff.catalog_edits import audit_change
-from quart_enroll.services.staff.section_effects import Effects, GainedSeat, NewConflict, change_section
+from quart_enroll.services.staff.seat_previews import GainedSeat
+from quart_enroll.services.staff.section_effects import Effects, NewConflict, change_section
 
 COUNTED = ("seats_taken", "waiting", "revision")
 """Fields of a section that nobody edits."""
@@ -173,9 +174,7 @@ async def _store(transaction: SeatTransaction, old: Section, new: Section, chang
     return Effects(
         section=await sections.find(db, key, session) or new,
         changes=changes,
-        gained=[
-            GainedSeat(one.user_id, SectionKey(one.term, one.courseID, one.section)) for one in transaction.promotions
-        ],
+        gained=[GainedSeat.of(one) for one in transaction.promotions],
         conflicts=[
             NewConflict(one.student.user_id, one.student.is_waiting, one.conflict) for one in told if one.conflict
         ],

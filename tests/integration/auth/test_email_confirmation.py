@@ -14,9 +14,9 @@ from quart_enroll.db.client import Database
 from quart_enroll.db.collections import leases, notices, users
 from quart_enroll.domain.models import Notice, User
 from quart_enroll.domain.roles import Role
+from quart_enroll.services.catalog.import_checks import InvalidRows
 from quart_enroll.services.catalog.import_users import import_users
 from quart_enroll.services.catalog.imported_users import ImportedUser
-from quart_enroll.services.catalog.imports import InvalidRows
 from quart_enroll.services.notifications.outbox import LEASE_NAME
 from tests.integration.auth.test_passwords import ME, PUBLIC_URL, SETTINGS, chosen, send_emails, send_link
 from tests.support.people import FALL_MORNING, PASSWORD, Browser, Clock, config, message_after, registration, text

@@ -7,8 +7,8 @@ import pytest
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import enrollments
 from quart_enroll.domain.models import SectionKey, SectionRequest
+from quart_enroll.services.catalog.import_checks import InvalidRows
 from quart_enroll.services.catalog.import_grades import ImportedGrade, import_grades
-from quart_enroll.services.catalog.imports import InvalidRows
 from quart_enroll.services.enrollment import enroll, waitlist
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from tests.support.people import ADA, BOB, FALL, SPRING, Browser, Clock, buttons, message_after, set_clock

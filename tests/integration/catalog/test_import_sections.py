@@ -8,8 +8,9 @@ import pytest
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import sections
 from quart_enroll.domain.models import Section, SectionKey, SectionStatus
+from quart_enroll.services.catalog.import_checks import InvalidRows
+from quart_enroll.services.catalog.import_results import ImportResult
 from quart_enroll.services.catalog.import_sections import ImportedSection, import_sections
-from quart_enroll.services.catalog.imports import ImportResult, InvalidRows
 from tests.support.people import ADA, BOB, FALL_MORNING, RITA, SECTIONS, Browser, seats_taken
 
 PHP = next(one for one in SECTIONS if (one.term, one.courseID) == ("Fall 2026", "3333"))

@@ -9,9 +9,11 @@ from quart_enroll.db.client import Database, Session
 from quart_enroll.domain.models import User
 from quart_enroll.domain.roles import Role
 from quart_enroll.services.catalog import import_users as service
+from quart_enroll.services.catalog.import_checks import InvalidRows
+from quart_enroll.services.catalog.import_results import ImportResult
+from quart_enroll.services.catalog.import_transactions import ImportAuthor
 from quart_enroll.services.catalog.import_users import import_users
 from quart_enroll.services.catalog.imported_users import ImportedUser
-from quart_enroll.services.catalog.imports import ImportAuthor, ImportResult, InvalidRows
 from tests.support.people import ADA, FALL_MORNING, RITA
 
 

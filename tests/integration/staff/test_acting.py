@@ -6,10 +6,12 @@ from html import unescape
 import pytest
 
 from quart_enroll.db.client import Database
+from quart_enroll.db.collections import alerts
 from quart_enroll.domain.models import SectionKey
-from tests.support.people import ADA, ARON, BOB, RITA, Browser, seats_taken, text
+from tests.support.people import ADA, ARON, BOB, FALL, FALL_MORNING, RITA, Browser, seats_taken, text
 
 LAB = SectionKey("Fall 2026", "3333", "01")
+EVENING = SectionKey("Fall 2026", "1111", "02")
 RECORD = f"/staff/students/{ADA.user_id}"
 ENROLL = f"{RECORD}/act?action=enroll&term=Fall+2026&courseID=3333&section=01"
 REASON = "The dean agreed on the phone."
@@ -54,6 +56,35 @@ async def test_an_auditor_sees_a_record_and_changes_nothing(uma: Browser) -> Non
     assert "Sign-ins" not in await uma.read(RECORD)
     assert (await uma.get(ENROLL)).status_code == 403
     assert (await uma.post(ENROLL, form={"reason": REASON})).status_code == 403
+
+
+async def test_a_record_has_everything_about_the_student(
+    db: Database, rita: Browser, ada: Browser, bob: Browser, aron: Browser
+) -> None:
+    await advise(db)
+    await fill_the_lab(bob)
+    await ada.post("/waitlist", form={"courseID": "3333"})
+    await ada.post("/plan/add", form={"courseID": "2222", "term": "Spring 2027"})
+    await alerts.add(db, ADA.user_id, EVENING, FALL_MORNING, FALL.withdraw_deadline, None)
+    await rita.post(ENROLL.replace("3333", "1111"), form={"reason": REASON})
+    shown = parts(await rita.read(RECORD))
+    expected = {
+        "schedule": "Fall 2026 PYT 101 1111, section 01 Drop",
+        "waitlists": "PHP 202 3333, section 01 Fall 2026 Position 1 of 1.",
+        "plan": "JAV 201 2222, section 01 Spring 2027",
+        "alerts": "PYT 101 1111, section 02 Fall 2026",
+        "history": f"By the registrar’s office: {REASON}",
+        "notices": "Rita Moreno enrolled you in PYT 101, section 01, for Fall 2026.",
+        "sign-ins": "Signed in on",
+    }
+    assert {name: sentence for name, sentence in expected.items() if sentence not in shown[name]} == {}
+    assert parts(await aron.read(RECORD)).keys() == shown.keys() - {"attributes", "permits", "sign-ins"}
+
+
+def parts(page: str) -> dict[str, str]:
+    """Return the text of each part of a record, by its ID."""
+    found = re.findall(r'<section aria-labelledby="([\w-]+)">(.*?)</section>', page, re.DOTALL)
+    return {name: " ".join(re.sub("<[^>]*>", " ", unescape(part)).split()) for name, part in found}
 
 
 async def test_why_lists_every_rule_with_its_override(rita: Browser, bob: Browser) -> None:

@@ -21,8 +21,10 @@ from quart_enroll.domain.errors import RowProblem
 from quart_enroll.domain.models import SectionRequest
 from quart_enroll.domain.stored_import import ImportState
 from quart_enroll.i18n.language import Sentence
+from quart_enroll.services.catalog import import_students
 from quart_enroll.services.catalog.import_enrollments import ImportedEnrollment, import_enrollments
-from quart_enroll.services.catalog.imports import ImportAuthor, ImportResult, RefusedRow
+from quart_enroll.services.catalog.import_results import ImportResult, RefusedRow
+from quart_enroll.services.catalog.import_transactions import ImportAuthor
 from quart_enroll.services.enrollment import enroll
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.staff import imports
@@ -48,6 +50,11 @@ URL = "/staff/students/act"
 REASON = "The lab has moved."
 PYTHON = {"term": "Fall 2026", "courseID": "1111", "section": "01"}
 ENROLL = PYTHON | {"action": "enroll", "reason": REASON}
+
+
+@pytest.fixture(autouse=True)
+def _batches_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_students, "BATCH_STUDENTS", 2)
 
 
 class Killed(BaseException):

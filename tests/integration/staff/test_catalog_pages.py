@@ -1,13 +1,21 @@
 """The pages about terms and courses, and the copy of a term's sections into another."""
 
+import re
+from dataclasses import replace
 from html import unescape
 
 import pytest
+from wtforms.fields.core import UnboundField
 
 from quart_enroll.db.client import Database
 from quart_enroll.db.collections import courses, sections, terms
 from quart_enroll.domain.models import SectionKey
-from tests.support.people import ADA, RITA, Browser, Clock, seats_taken, text
+from quart_enroll.forms.staff.catalog import NewCourseForm, NewTermForm
+from quart_enroll.forms.staff.rows import RowForm
+from quart_enroll.forms.staff.sections import NewSectionForm
+from quart_enroll.pages.staff import courses as courses_pages
+from quart_enroll.pages.staff import terms as terms_pages
+from tests.support.people import ADA, FALL, LAST_FALL, RITA, Browser, Clock, seats_taken, text
 
 TERM = {
     "opens_at": "2026-08-01",
@@ -169,10 +177,94 @@ async def test_a_course_is_added_once(rita: Browser, db: Database) -> None:
     assert await db.audit.count_documents({"action": "course.add"}) == 1
 
 
-async def test_the_list_of_courses_is_searched(rita: Browser) -> None:
-    page = await rita.read("/staff/courses?q=java")
-    assert "JAV 201" in page
-    assert "PHP 202" not in page
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("?q=java", ["2222"]),
+        ("?subject=Web", ["3333"]),
+        ("?sort=-credits", ["2222", "3333", "1111"]),
+        ("?sort=title", ["2222", "3333", "1111"]),
+        ("?page=2", []),
+    ],
+)
+async def test_the_list_of_courses_is_searched_filtered_sorted_and_paged(
+    rita: Browser, db: Database, query: str, found: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await db.course.update_one({"courseID": "3333"}, {"$set": {"subject": "Web"}})
+    if "page" in query:
+        monkeypatch.setattr(courses_pages, "ROWS_PER_PAGE", 2)
+        found = ["3333"]
+    assert re.findall(r'href="/staff/course\?courseID=(\d+)"', await rita.read(f"/staff/courses{query}")) == found
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", ["Spring 2027", "Fall 2026", "Fall 2025"]),
+        ("?q=fall", ["Fall 2026", "Fall 2025"]),
+        ("?q=nothing", []),
+        ("?enrollment=coming", ["Spring 2027"]),
+        ("?enrollment=open", ["Fall 2026"]),
+        ("?enrollment=over", ["Fall 2025"]),
+        ("?sort=name", ["Fall 2025", "Fall 2026", "Spring 2027"]),
+        ("?sort=-drop_deadline", ["Spring 2027", "Fall 2026", "Fall 2025"]),
+        ("?sort=max_credits", ["Fall 2026", "Fall 2025", "Spring 2027"]),
+        ("?page=2", ["Fall 2025"]),
+    ],
+)
+async def test_the_list_of_terms_is_searched_filtered_sorted_and_paged(
+    rita: Browser, db: Database, query: str, found: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await terms.put_all(db, [LAST_FALL, replace(FALL, max_credits=12)])
+    if "page" in query:
+        monkeypatch.setattr(terms_pages, "ROWS_PER_PAGE", 2)
+    page = await rita.read(f"/staff/terms{query}")
+    assert [name.replace("+", " ") for name in re.findall(r'href="/staff/term\?term=([\w+]+)"', page)] == found
+    assert ("No terms match." in page) == (not found)
+    file = (await rita.read(f"/staff/terms{query or '?'}&format=csv")).splitlines()[1:]
+    assert [line.partition(",")[0] for line in file] == (found if "page" not in query else ALL_TERMS)
+
+
+ALL_TERMS = ["Spring 2027", "Fall 2026", "Fall 2025"]
+
+
+@pytest.mark.parametrize(
+    ("page", "entries"),
+    [
+        ("/staff/term/new?term=Fall+2026", TERM),
+        ("/staff/course/new?courseID=3333", {"title": "PHP 202", "credits": "4", "term": "Fall"}),
+    ],
+)
+async def test_a_copy_begins_with_the_same_values_and_no_name(
+    rita: Browser, page: str, entries: dict[str, str]
+) -> None:
+    assert f'href="{page}"' in await rita.read(page.replace("/new", ""))
+    shown = await rita.read(page)
+    values = dict(re.findall(r'name="(\w+)"[^>]* value="([^"]*)"', shown))
+    assert {name: values[name] for name in entries} == entries
+    assert [name for name in ("term", "courseID") if f'name="{name}"' in shown and values[name] == ""] == [
+        "term" if "term/" in page else "courseID"
+    ]
+
+
+async def test_a_page_says_before_and_after_whose_credits_change(rita: Browser, ada: Browser) -> None:
+    await ada.post("/enrollment", form={"courseID": "3333"})
+    heavier = COURSE | {"credits": "5", "subject": ""}
+    page = await text(await rita.post("/staff/course?courseID=3333", form=heavier))
+    assert "The credits of 1 enrolled student change." in page
+    await rita.post("/staff/course?courseID=3333", form=heavier | {"confirmed": "y"})
+    page = await rita.read("/staff/course?courseID=3333")
+    assert "Saved. The credits of 1 enrolled student have changed." in page
+
+
+@pytest.mark.parametrize("form", [NewTermForm, NewCourseForm, NewSectionForm])
+def test_a_form_has_every_field_that_a_file_can_have(form: type[RowForm]) -> None:
+    offered = {name for name in dir(form) if isinstance(getattr(form, name), UnboundField)}
+    assert {field.name for field in form.ROW()} - offered <= ONLY_IN_FILES
+
+
+ONLY_IN_FILES = {"season", "year"}
+"""Two columns in place of a term's name."""
 
 
 async def test_schedulers_read_terms_and_courses_and_change_none(ada: Browser, db: Database) -> None:

@@ -73,6 +73,7 @@ async def test_a_file_is_matched_checked_and_imported(app: Quart, rita: Browser,
     assert entry is not None
     assert (entry["actor"], entry["about"]) == (RITA.user_id, {"kind": "user", "name": "file.csv"})
     assert "file.csv" in await rita.read("/staff/imports")
+    assert "file.csv,People,2026-09-01" in await rita.read("/staff/imports?format=csv")
 
 
 async def test_a_second_click_on_the_button_does_nothing(app: Quart, rita: Browser, db: Database) -> None:

@@ -11,9 +11,10 @@ from quart_enroll.db.collections import import_parts
 from quart_enroll.domain.models import User
 from quart_enroll.domain.stored_import import ImportState, Outcome, PreviewCounts, StoredImport
 from quart_enroll.services.catalog import import_users as users_service
+from quart_enroll.services.catalog.import_results import ImportResult
+from quart_enroll.services.catalog.import_transactions import ImportAuthor
 from quart_enroll.services.catalog.import_users import import_users
 from quart_enroll.services.catalog.imported_users import ImportedUser
-from quart_enroll.services.catalog.imports import ImportAuthor, ImportResult
 from quart_enroll.services.staff import imports
 from quart_enroll.services.staff.imports import Preview
 from tests.support.people import FALL_MORNING, RITA

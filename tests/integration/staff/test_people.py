@@ -16,7 +16,20 @@ from quart_enroll.domain.roles import Role
 from quart_enroll.domain.student_attributes import StudentAttributes, StudentStatus
 from quart_enroll.services.enrollment.context import EnrollmentContext
 from quart_enroll.services.staff import audit, people
-from tests.support.people import ADA, ARON, BOB, FALL_MORNING, IVAN, PASSWORD_HASH, RITA, SAMI, UMA, Browser, text
+from tests.support.people import (
+    ADA,
+    ARON,
+    BOB,
+    FALL_MORNING,
+    IVAN,
+    PASSWORD_HASH,
+    RITA,
+    SAMI,
+    UMA,
+    Browser,
+    seats_taken,
+    text,
+)
 
 pytestmark = pytest.mark.usefixtures("other_staff")
 
@@ -208,6 +221,24 @@ async def test_attributes_are_edited_logged_and_shown_on_the_record(rita: Browse
     stored = await db.user.find_one({"user_id": ADA.user_id})
     assert stored is not None
     assert "attributes" not in stored
+
+
+async def test_a_page_says_before_and_after_who_gets_a_seat(
+    rita: Browser, ada: Browser, bob: Browser, db: Database
+) -> None:
+    await ada.post("/enrollment", form={"courseID": "3333"})
+    await bob.post("/waitlist", form={"courseID": "3333"})
+    assert await save(rita, BOB, status="leave") == 303
+    await ada.post("/enrollment/drop", form={"courseID": "3333"})
+    form = await fill_in(rita, BOB, status="active")
+    page = unescape(await text(await rita.send(f"/staff/people/{BOB.user_id}", form)))
+    assert "1 student gets a seat from the waitlist:" in page
+    assert "<li>Bob Okafor (3333-01)</li>" in page
+    assert await seats_taken(db, "3333") == 0
+    assert (await rita.send(f"/staff/people/{BOB.user_id}", form | {"confirmed": "y"})).status_code == 303
+    assert await seats_taken(db, "3333") == 1
+    saved = "Saved the changes for Bob Okafor. 1 student got a seat from the waitlist: Bob Okafor (3333-01)."
+    assert saved in await rita.read(f"/staff/people/{BOB.user_id}")
 
 
 @pytest.mark.parametrize(

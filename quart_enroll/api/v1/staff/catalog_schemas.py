@@ -25,7 +25,7 @@ from quart_enroll.api.v1.staff.section_schemas import (
     WrittenRestriction,
 )
 from quart_enroll.domain.models import Course, Term
-from quart_enroll.services.catalog.imports import ImportResult
+from quart_enroll.services.catalog.import_results import ImportResult
 
 Moment = Annotated[
     str,

@@ -49,11 +49,11 @@ async def place_hold(body: PlaceHoldBody, user_id: int) -> Response:
     await open_record(user_id)
     hold, staff_id = body.hold(await hold_types.find(database(), body.type), now()), auth.signed_in().user_id
     try:
-        hold_id = await service.place(enrollment_context(), staff_id, user_id, hold, now())
+        placed = await service.place(enrollment_context(), staff_id, user_id, hold, now())
     except AccountGone:
         abort(404)
     user_cache().invalidate(user_id)
-    return respond(HoldSchema.of(await service.find(database(), user_id, hold_id) or abort(404)))
+    return respond(HoldSchema.of(await service.find(database(), user_id, placed.hold_id) or abort(404)))
 
 
 @responds_with(HoldSchema, problems=(404,))

@@ -45,7 +45,7 @@ async def edit_person(body: EditPersonBody, user_id: int) -> Response:
         raise WrongFields({field.name: str(field.errors[0]) for field in form if field.errors})
     try:
         await service.change_profile(
-            enrollment_context(), auth.signed_in(), user_id, wanted, now(), seen=body.version, dry_run=body.dry_run
+            enrollment_context(), auth.signed_in(), user_id, wanted, now(), seen=body.version, preview=body.dry_run
         )
     except service.NotPermitted:
         abort(403)

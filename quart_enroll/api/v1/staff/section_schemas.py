@@ -23,10 +23,11 @@ from quart_enroll.api.v1.schemas import (
 from quart_enroll.domain import models
 from quart_enroll.domain.models import Course, SectionKey
 from quart_enroll.domain.pools import MAX_POOLS
-from quart_enroll.services.catalog.imports import FieldChange
+from quart_enroll.services.catalog.import_results import FieldChange
 from quart_enroll.services.staff.cancellation import CancelledStudent
 from quart_enroll.services.staff.catalog_edits import audit_change
-from quart_enroll.services.staff.section_effects import Effects, GainedSeat
+from quart_enroll.services.staff.seat_previews import GainedSeat
+from quart_enroll.services.staff.section_effects import Effects
 
 StoredTerm = Annotated[
     str,
