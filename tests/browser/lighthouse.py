@@ -110,7 +110,7 @@ def _document(reports: Mapping[tuple[str, str], Mapping[str, Any]]) -> str:
         "# Lighthouse\n\n"
         f"Measured on {datetime.now(UTC):%Y-%m-%d} with `make lighthouse`: "
         f"Lighthouse {any_report['lighthouseVersion']},\n"
-        f"Chromium {browser}, one server process and the demo school on the same machine, with ada signed in except\n"
+        f"Chromium {browser}, one server process, and the demo school on the same machine, with ada signed in except\n"
         "on the sign-in page. The phone is Lighthouse's own: a slow network and a quarter of the processor's speed.\n"
         f"Each page is the best of at most {MAX_RUNS} runs, because other work on the machine lowers the scores.\n\n"
         f"| page | device | {' | '.join(MIN_SCORES)} | {metrics} |\n"
