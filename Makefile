@@ -97,7 +97,7 @@ clean: ## Remove everything these targets created, except the database of `make 
 .venv/ready: requirements.txt requirements-dev.txt
 	@for python in $(PYTHON); do \
 	  "$$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || continue; \
-	  echo "Installing packages into .venv; this takes a minute, only once."; \
+	  echo "Installing packages into .venv; this takes a minute, but only the first time."; \
 	  rm -rf .venv && "$$python" -m venv .venv && \
 	  $(IN_VENV) pip install -qq --disable-pip-version-check -r requirements-dev.txt && touch $@; \
 	  exit; \
@@ -106,6 +106,6 @@ clean: ## Remove everything these targets created, except the database of `make 
 	echo "If yours has a different name, run: make PYTHON=/path/to/python"; exit 1
 
 .venv-bench/ready .venv-load/ready .venv-tools/ready: .venv-%/ready: requirements-%.txt | .venv/ready
-	@echo "Installing packages into .venv-$*; this takes a minute, only once."
+	@echo "Installing packages into .venv-$*; this takes a minute, but only the first time."
 	@rm -rf .venv-$* && $(IN_VENV) venv .venv-$* && \
 	  .venv-$*/bin/python -m pip install -qq --disable-pip-version-check -r $< && touch $@

@@ -182,7 +182,7 @@ class Config:
         "The number of processes that serve the site: at most one per core.", _number(int, 1, 64), default=1
     )
     proxies: int = _setting(
-        "Proxies in front of the site that append to X-Forwarded-For, such as Heroku's router. None in development.",
+        "The number of proxies that append to X-Forwarded-For, such as Heroku's router. 0 in development.",
         _number(int, 0, 10),
         default=1,
     )
@@ -210,11 +210,13 @@ class Config:
         default=(),
     )
     timezone: str = _setting(
-        "The school's time zone: for terms that name no other, daily digests, and times in files without an offset.",
+        "The school's time zone: the default for terms, and for daily digests and times without an offset in files.",
         _timezone,
         default="UTC",
     )
-    max_credits: float = _setting("The credit limit of terms that set no other.", _number(float, 0, 100), default=18.0)
+    max_credits: float = _setting(
+        "The default credit limit, for terms that don't set their own.", _number(float, 0, 100), default=18.0
+    )
     section_capacity: int = _setting(
         "The capacity of the sections that `upgrade-db` creates for the courses of a Flask site.",
         _number(int, 0, 100_000),
@@ -241,7 +243,7 @@ class Config:
         default=3.5,
     )
     database_pool: int = _setting(
-        "The maximum number of database connections and their threads in each process. Two more follow changes.",
+        "The maximum number of database connections, each with a thread, per process. Two more read change streams.",
         _number(int, 4, 500),
         default=64,
     )
@@ -287,7 +289,7 @@ class Config:
         default=0,
     )
     account_removal: str = _setting(
-        "Who deletes accounts: registrar, on the user's request, or user, at once. In development, user.",
+        "Who deletes accounts: registrar (at the user's request) or user (immediately, the default in development).",
         _one_of("registrar", "user"),
         default="registrar",
     )

@@ -94,7 +94,7 @@ def _page_row(students: int, compared: Mapping[str, MeasuredPages], report: Repo
         note="; ".join(
             [
                 f"{cpu_ratio.median:.2f} × the CPU of a bare response",
-                f"moving and checking take {100 * writer_share:.0f} % of a core, also while bare Quart is measured",
+                f"moving and checking take {100 * writer_share:.0f}% of a core, also while bare Quart is measured",
                 *report.problems[:1],
             ]
         ),

@@ -151,7 +151,7 @@ def no_failures(sent: Sequence[Sent]) -> Goal:
 def client_share(sent: Sequence[Sent]) -> str:
     """Return the share of a core that the client took, which must not be what limits the rate."""
     share = sum(one.cpu_seconds for one in sent) / sum(one.seconds for one in sent)
-    return f"the client takes {100 * share:.0f} % of a core"
+    return f"the client takes {100 * share:.0f}% of a core"
 
 
 def p99(sent: Sequence[Sent]) -> float:

@@ -113,5 +113,5 @@ def find_regressions(rows: Sequence[Row], before: dict[str, float]) -> list[str]
         now = row.steady
         if (now < old * (1 - TOLERANCE)) if row.more_is_better else (now > old * (1 + TOLERANCE)):
             of = f" of {row.compared_by}" if row.compared_by else f" {row.unit}"
-            regressions.append(f"{row.name}: {short(now)}{of}, and {short(old)} in the run before")
+            regressions.append(f"{row.name}: {short(now)}{of}, compared with {short(old)} in the previous run")
     return regressions

@@ -137,7 +137,7 @@ async def _measure(db: Database, site: Site, students: Sequence[Student], bare_c
             Goal("responses other than a stream", pages.refused, at_most=0),
             Goal("updates received of those sent", updates / max(1, wanted), at_least=0.95),
         ],
-        note=f"{updates / elapsed:,.0f} updates a second take {100 * cpu_seconds / elapsed:.0f} % of a core",
+        note=f"{updates / elapsed:,.0f} updates a second take {100 * cpu_seconds / elapsed:.0f}% of a core",
         compared_by="a bare response",
     )
 

@@ -209,7 +209,7 @@ def _row(page: OwnPage, measured: _Measured, bare: _Measured, students: int) -> 
         ],
         note=f"{cpu_ratio.median:.2f} × the CPU of a bare response, and {change_ratio.median:.2f} × before, after each "
         f"student's change; the client takes "
-        f"{100 * Spread(tuple(measured.client_shares[1:])).median:.0f} % of a core, and "
-        f"{100 * Spread(tuple(bare.client_shares[1:])).median:.0f} % for bare Quart",
+        f"{100 * Spread(tuple(measured.client_shares[1:])).median:.0f}% of a core, and "
+        f"{100 * Spread(tuple(bare.client_shares[1:])).median:.0f}% for bare Quart",
         compared_by=BARE,
     )

@@ -89,7 +89,7 @@ def _row(students: int, adds: Spread, bare: Spread, sent: Sequence[Sent]) -> Row
         adds,
         {BARE: bare},
         goals=[Goal(f"ratio to {BARE}", adds.to(bare).median, at_least=MIN_RATIO), no_failures(sent)],
-        note=f"all within {PRESS_SECONDS:g} s; answered after {median(times):.2f} s in the median, "
+        note=f"all within {PRESS_SECONDS:g} s; answered after a median of {median(times):.2f} s, "
         f"p99 {p99(sent):.2f} s; {client_share(sent)}",
         compared_by=BARE,
     )

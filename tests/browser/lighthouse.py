@@ -24,7 +24,7 @@ LIGHTHOUSE = "lighthouse@12.8.2"
 NODE_NOT_FOUND = (
     "There is no npx on the PATH (Debian and Ubuntu: apt install nodejs npm; elsewhere: https://nodejs.org)"
 )
-PAGES = {"catalog": "/courses/", "course": "/course/MAT115", "schedule": "/enrollment", "login": "/login"}
+PAGES = {"catalog": "/courses/", "course": "/course/MAT115", "schedule": "/enrollment", "sign-in": "/login"}
 SIGNED_IN = ("catalog", "course", "schedule")
 DEVICES: dict[str, tuple[str, ...]] = {"phone": (), "desktop": ("--preset=desktop",)}
 CHROME_FLAGS = "--headless=new --no-sandbox"
@@ -110,8 +110,8 @@ def _document(reports: Mapping[tuple[str, str], Mapping[str, Any]]) -> str:
         "# Lighthouse\n\n"
         f"Measured on {datetime.now(UTC):%Y-%m-%d} with `make lighthouse`: "
         f"Lighthouse {any_report['lighthouseVersion']},\n"
-        f"Chromium {browser}, one server process and the demo school on the same machine, with ada signed in except\n"
-        "on the login page. The phone is Lighthouse's own: a slow network and a quarter of the processor's speed.\n"
+        f"Chromium {browser}, one server process, and the demo school on the same machine, with ada signed in except\n"
+        "on the sign-in page. The phone is Lighthouse's own: a slow network and a quarter of the processor's speed.\n"
         f"Each page is the best of at most {MAX_RUNS} runs, because other work on the machine lowers the scores.\n\n"
         f"| page | device | {' | '.join(MIN_SCORES)} | {metrics} |\n"
         f"| --- | --- | {' | '.join('---:' for _ in (*MIN_SCORES, *METRICS))} |\n"

@@ -26,7 +26,7 @@ def main() -> None:
     for name, facts in json.loads(costs.FILE.read_text())["cases"].items():
         for what, predicted in predict(measured, CASES[name]).items():
             difference = 100 * (predicted / facts[what] - 1)
-            print(f"{name:55}{what:>10}{predicted:>9.2f} s{facts[what]:>8.2f} s{difference:>+10.0f} %")
+            print(f"{name:55}{what:>10}{predicted:>9.2f} s{facts[what]:>8.2f} s{difference:>+11.0f}%")
     cores = LARGE_CLUSTER.dynos * LARGE_CLUSTER.cores
     print("\n100,000 students, who press within a minute, on 20 dynos and 4 shards:")
     print(f"  before, signing in takes all cores for {LARGE_SCHOOL.students * measured.hash / cores:.0f} s", flush=True)
@@ -42,7 +42,7 @@ def predict(measured: Costs, case: Crowd) -> dict[str, float]:
 def describe(outcome: Outcome) -> str:
     """Return the prediction in a few lines."""
     press, page = outcome.press_seconds, outcome.page_seconds
-    busy = ", ".join(f"{name} {100 * share:.0f} %" for name, share in outcome.utilization.items())
+    busy = ", ".join(f"{name} {100 * share:.0f}%" for name, share in outcome.utilization.items())
     return (
         f"  “Enroll in all”: median {percentile(press, 50):.2f} s, p99 {percentile(press, 99):.2f} s\n"
         f"  pages: median {1000 * percentile(page, 50):.0f} ms, p99 {1000 * percentile(page, 99):.0f} ms\n"

@@ -54,7 +54,9 @@ def test_a_goal_is_met_exactly_at_its_limit(goal: Goal, met: bool) -> None:
 def test_a_falling_ratio_is_a_regression_and_a_slower_machine_is_not() -> None:
     before = {"home": 0.8}
     assert find_regressions([row(40, bare=(50,))], before) == []
-    assert find_regressions([row(60, bare=(100,))], before) == ["home: 0.60 of bare Quart, and 0.80 in the run before"]
+    assert find_regressions([row(60, bare=(100,))], before) == [
+        "home: 0.60 of bare Quart, compared with 0.80 in the previous run"
+    ]
 
 
 def test_a_longer_time_is_a_regression() -> None:
